@@ -1,0 +1,1 @@
+"""Kubernetes operator that keeps FireworksDeployment resources and Fireworks AI deployments in step."""

@@ -1,0 +1,1 @@
+"""What users write and read: the FireworksDeployment resource, its conditions, its CRD."""

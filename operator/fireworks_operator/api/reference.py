@@ -1,0 +1,158 @@
+"""The reference pages of the documentation, generated from the models: fields, rules, conditions."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .base import ApiModel, Schema
+from .conditions import ConditionType, Reason
+from .crd import columns, model_of, object_schema, schema_of
+from .spec import FireworksDeploymentSpec
+from .status import FireworksDeploymentStatus
+from .v1alpha1 import GROUP, KIND, VERSION, FireworksDeployment
+
+_FIELDS_INTRO = f"""\
+<!-- Generated from the models in operator/fireworks_operator/api; change those instead. -->
+# {KIND}
+
+`{GROUP}/{VERSION}`, namespaced, short name `fwd`. `kubectl explain fwd.spec` shows the same texts.
+
+Fields have the names of the Fireworks REST API. What the spec leaves open, Fireworks decides; the value in
+force is in `status.effective`. Values that Fireworks defines, such as accelerator types, regions and
+precisions, are not listed in the schema, so that a new one can be used at once.
+"""
+_CONDITIONS_INTRO = """\
+<!-- Generated from the enums in operator/fireworks_operator/api/conditions.py; change those instead. -->
+# Conditions and reasons
+
+`status.conditions` has the shape of the Kubernetes API's own conditions, each with `observedGeneration`.
+`kubectl wait --for=condition=Ready fwd/NAME` waits for the summary; Flux, Argo CD and `helm --wait` read
+`Reconciling` and `Stalled`.
+"""
+_BOUNDS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "maxLength": "at most {} characters",
+    "minItems": "at least {} entries",
+    "maxItems": "at most {} entries",
+    "maxProperties": "at most {} entries",
+}
+
+
+def pages() -> dict[str, str]:
+    """Return the pages of docs/reference by file name."""
+    return {"fireworksdeployment.md": render_fields(), "conditions.md": render_conditions()}
+
+
+def render_fields() -> str:
+    """Return the page about the fields of the resource, as Markdown."""
+    spec = list(_fields("spec", FireworksDeploymentSpec))
+    status = _fields("status", FireworksDeploymentStatus)
+    return _page(
+        _FIELDS_INTRO,
+        "## Spec\n",
+        *map(_section, spec),
+        "## Rules\n",
+        "Beside types and bounds, the API server checks on every write, and answers with the sentence:\n",
+        *_rules(spec),
+        "## Status\n",
+        *_table(("Field", "Type", "Meaning"), ((_code(f.path), f.kind, f.about.text) for f in status)),
+        "## Columns\n",
+        "`kubectl get fwd` shows those without a mark, `kubectl get fwd -o wide` all of them.\n",
+        *_table(("Column", "Source"), map(_column, columns())),
+    )
+
+
+def render_conditions() -> str:
+    """Return the page about condition types and reasons, as Markdown."""
+    return _page(
+        _CONDITIONS_INTRO,
+        "## Types\n",
+        *_table(("Type", "True means"), ((_code(member), member.doc) for member in ConditionType)),
+        "## Reasons\n",
+        *_table(("Reason", "Meaning"), ((_code(member), member.doc) for member in Reason)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    path: str
+    kind: str
+    required: bool
+    about: Schema
+    rules: tuple[str, ...]
+
+
+def _fields(path: str, model: type[ApiModel]) -> Iterator[_Field]:
+    """Yield the fields of a model and of those inside it, each with the rules that stand at it."""
+    schemas = object_schema(model)
+    for field in model.model_fields.values():
+        name = field.alias or ""
+        schema, about, inner = schemas["properties"][name], schema_of(field), model_of(field.annotation)
+        here = f"{path}.{name}"
+        yield _Field(
+            path=here,
+            kind=_kind(schema),
+            required=name in schemas.get("required", []),
+            about=about,
+            rules=_messages(schema) + _messages(schema.get("items", {})),
+        )
+        if inner is not None:
+            yield from _fields(f"{here}[]" if schema["type"] == "array" else here, inner)
+
+
+def _messages(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(rule["message"] for rule in schema.get("x-kubernetes-validations", ()))
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    kind = schema["type"]
+    if kind == "array":
+        kind = f"list of {schema['items']['type']}s"
+    if "additionalProperties" in schema:
+        kind = f"map of string to {schema['additionalProperties']['type']}"
+    if "enum" in schema:
+        return "one of " + ", ".join(map(_code, schema["enum"]))
+    if schema.get("format") == "date-time":
+        return "time (RFC 3339)"
+    bounds = [text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema]
+    return ", ".join([kind, *bounds])
+
+
+def _section(field: _Field) -> str:
+    facts = (
+        ("Type", field.kind + (", required" if field.required else "")),
+        ("Default", field.about.default),
+        ("On change", field.about.change),
+        ("Sent to Fireworks as", field.about.wire),
+        ("Example", field.about.example and _code(field.about.example)),
+    )
+    lines = [f"- {name}: {fact}" for name, fact in facts if fact]
+    return "\n".join([f"### `{field.path}`\n", field.about.text, "", *lines, ""])
+
+
+def _rules(fields: Iterable[_Field]) -> Iterator[str]:
+    for rule in (*FireworksDeployment.rules, *FireworksDeploymentSpec.rules):
+        yield f"- {rule.message}."
+    for field in fields:
+        for message in field.rules:
+            yield f"- {message}."
+    yield ""
+
+
+def _column(column: Mapping[str, Any]) -> tuple[str, str]:
+    return column["name"] + (" (wide)" if "priority" in column else ""), _code(column["jsonPath"])
+
+
+def _page(*blocks: str) -> str:
+    return "\n".join(blocks).rstrip("\n") + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    for cells in (head, ("---",) * len(head), *rows):
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    yield ""
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"

@@ -1,0 +1,145 @@
+"""The FireworksDeployment resource, version v1alpha1; with spec and status the single source of the CRD."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, ValidationError
+
+from .base import ApiModel, Rule, Schema, Time
+from .spec import FireworksDeploymentSpec
+from .spec_parts import (
+    Addon,
+    AdoptionPolicy,
+    AutoscalingPolicy,
+    DeletionPolicy,
+    ExternalDeletionPolicy,
+    ManagementPolicy,
+    Placement,
+    SecretKeyReference,
+)
+from .status import (
+    AddonStatus,
+    Condition,
+    ConditionStatus,
+    Effective,
+    FireworksDeploymentStatus,
+    LastAttempt,
+    Replicas,
+)
+
+__all__ = [
+    "ANNOTATION_ABANDON",
+    "ANNOTATION_IGNORE_CHECKS",
+    "ANNOTATION_RECONCILE_AT",
+    "FINALIZER",
+    "GROUP",
+    "IMMUTABLE_FIELDS",
+    "KIND",
+    "PLURAL",
+    "VERSION",
+    "Addon",
+    "AddonStatus",
+    "AdoptionPolicy",
+    "ApiModel",
+    "AutoscalingPolicy",
+    "Condition",
+    "ConditionStatus",
+    "DeletionPolicy",
+    "Effective",
+    "ExternalDeletionPolicy",
+    "FireworksDeployment",
+    "FireworksDeploymentSpec",
+    "FireworksDeploymentStatus",
+    "InvalidResourceError",
+    "LastAttempt",
+    "ManagementPolicy",
+    "ObjectMeta",
+    "Placement",
+    "Replicas",
+    "SecretKeyReference",
+    "Time",
+]
+
+GROUP = "fireworks.ai"
+VERSION = "v1alpha1"
+KIND = "FireworksDeployment"
+PLURAL = "fireworksdeployments"
+FINALIZER = f"{GROUP}/deployment"
+
+ANNOTATION_ABANDON = f"{GROUP}/abandon"
+ANNOTATION_IGNORE_CHECKS = f"{GROUP}/ignore-checks"
+ANNOTATION_RECONCILE_AT = f"{GROUP}/reconcile-at"
+
+IMMUTABLE_FIELDS = ("baseModel", "disableSpeculativeDecoding", "placement", "preemptible", "deploymentId")
+"""Fields of the spec that Fireworks takes at creation only (Fireworks REST reference, deployments)."""
+
+
+class ObjectMeta(ApiModel):
+    """The part of Kubernetes' ObjectMeta that the operator reads."""
+
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    generation: int = 0
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
+    finalizers: list[str] = Field(default_factory=list)
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+class InvalidResourceError(ValueError):
+    """The API server let a resource through that these models cannot read; the text names the field."""
+
+
+def _immutable(name: str) -> Rule:
+    # While no deployment is claimed, typos can be corrected. Equal presence holds against removing the field
+    # and against adding it later.
+    unclaimed = "!has(oldSelf.status) || !has(oldSelf.status.deploymentName)"
+    new, old = f"self.spec.{name}", f"oldSelf.spec.{name}"
+    return Rule(
+        f"{unclaimed} || (has({new}) == has({old}) && (!has({new}) || {new} == {old}))",
+        f"spec.{name} cannot be changed, removed or added once status.deploymentName is set; put the old "
+        "value back, and create a FireworksDeployment with another name for the new one",
+        f".spec.{name}",
+    )
+
+
+class FireworksDeployment(ApiModel):
+    """A dedicated deployment of a large language model on Fireworks AI.
+
+    It is created, kept as the spec says, and deleted with this resource. GPUs are billed by the second while
+    replicas run.
+    """
+
+    metadata: ObjectMeta
+    spec: Annotated[FireworksDeploymentSpec, Schema("The deployment that you want.")]
+    status: Annotated[FireworksDeploymentStatus, Schema("What the operator last saw and did.")] = Field(
+        default_factory=FireworksDeploymentStatus
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "size(self.metadata.name) <= 63",
+            "metadata.name must not be longer than 63 characters; choose a shorter name",
+        ),
+        *map(_immutable, IMMUTABLE_FIELDS),
+    )
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Self:
+        """Read an object of the API server.
+
+        Raises:
+            InvalidResourceError: with the path of each unreadable field and what is wrong there.
+        """
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            found = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+            raise InvalidResourceError("; ".join(found)) from error
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.metadata.namespace}/{self.metadata.name}"

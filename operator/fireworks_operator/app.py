@@ -1,0 +1,255 @@
+"""Builds the rooms of the operator and starts and stops them in order: the only place that knows them all."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from logging import getLogger
+from typing import TypeVar
+
+from fireworks_operator.controller.account import Account, Pace
+from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
+from fireworks_operator.controller.controller import Controller
+from fireworks_operator.controller.ports import KubernetesUnavailableError, MutationFence
+from fireworks_operator.controller.queue import WorkQueue
+from fireworks_operator.controller.reconciler import Identity, Reconciler
+from fireworks_operator.controller.store import Store
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.kube.client import KubernetesClient, connect
+from fireworks_operator.kube.cluster import CrdGuard, read_cluster_id
+from fireworks_operator.kube.events import KubernetesEvents
+from fireworks_operator.kube.lease import LeaseElector, LeaseFence, NoLease, default_identity
+from fireworks_operator.kube.resources import CrdMissingError, ensure_served, list_resources
+from fireworks_operator.kube.secrets import KubernetesSecrets
+from fireworks_operator.kube.watch import KopfWatch
+from fireworks_operator.kube.writer import KubernetesWriter
+from fireworks_operator.observability.health import Health, HealthServer, keep_beating
+from fireworks_operator.observability.metrics import Metrics
+
+from .settings import Settings
+
+log = getLogger(__name__)
+
+VERSION = version("fireworks-operator")
+_CONNECT_RETRY = 2.0
+
+
+Answer = TypeVar("Answer")
+
+
+class StartError(Exception):
+    """The operator cannot start; the text says what to do."""
+
+
+class _PassMetrics:
+    def __init__(self, metrics: Metrics, queue: WorkQueue) -> None:
+        self._metrics = metrics
+        metrics.queue_depth.set_function(lambda: float(len(queue)))
+
+    def waited(self, seconds: float) -> None:
+        self._metrics.queue_wait.observe(seconds)
+
+    def passed(self, action: str, result: str, seconds: float) -> None:
+        self._metrics.reconciles.labels(action, result).inc()
+        self._metrics.reconcile_duration.observe(seconds)
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until SIGTERM or SIGINT.
+
+    Raises:
+        StartError, CrdMissingError, CredentialsError: it cannot start; the text says what to do.
+        WatchEndedError, LeaseLostError: it cannot go on, and a new process should start.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    work = asyncio.create_task(_operate(settings))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not work.done():
+        log.info("stopping")
+        work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+async def _operate(settings: Settings) -> None:
+    health = Health(
+        {
+            "kubernetes": "The FireworksDeployments of the cluster have not been listed yet.",
+            "watch": "The watch of FireworksDeployments has not started yet.",
+        }
+    )
+    metrics = Metrics(version=VERSION)
+    server = HealthServer(health, metrics.registry, host=settings.health_host, port=settings.health_port)
+    async with contextlib.AsyncExitStack() as stack:
+        await server.start()
+        stack.push_async_callback(server.stop)
+        log.info("fireworks-operator %s serves /metrics, /healthz and /readyz on port %d", VERSION, server.port)
+        beating = asyncio.create_task(keep_beating(health))
+        stack.callback(beating.cancel)
+        client = await stack.enter_async_context(await connect(settings.kubeconfig))
+        fence = await _elect(settings, health, metrics, stack)
+        identity = await _identity(settings, client)
+        await _operate_as_leader(settings, client, fence, identity, health, metrics, stack)
+
+
+async def _elect(
+    settings: Settings, health: Health, metrics: Metrics, stack: contextlib.AsyncExitStack
+) -> MutationFence:
+    """Wait for the Lease, if one is asked for; losing it ends the process at once."""
+    if not settings.leader_election:
+        metrics.is_leader.set(1)
+        return NoLease()
+    elector = LeaseElector(
+        namespace=settings.namespace,
+        name=settings.lease_name,
+        identity=default_identity(),
+        heartbeat_age=lambda: health.heartbeat_age,
+        on_lost=_end_process,
+        kubeconfig=settings.kubeconfig,
+    )
+    elector.start()
+    stack.push_async_callback(elector.stop)
+    health.satisfy("kubernetes")
+    health.satisfy("watch")  # a standby is ready to take over
+    await elector.acquired()
+    metrics.is_leader.set(1)
+    return LeaseFence(elector)
+
+
+def _end_process(why: str) -> None:
+    """End without any clean-up: another process may be the leader already."""
+    log.error("the Lease is lost, this process ends: %s", why)
+    os._exit(1)
+
+
+async def _identity(settings: Settings, client: KubernetesClient) -> Identity:
+    cluster_id = settings.cluster_id or await _patiently(lambda: read_cluster_id(client))
+    if cluster_id is None:
+        raise StartError(
+            "The namespace kube-system may not be read, so this cluster has no id of its own: set "
+            "FIREWORKS_OPERATOR_CLUSTER_ID to a name that no other cluster of your Fireworks accounts uses."
+        )
+    log.info("cluster id %s", cluster_id)
+    return Identity(
+        cluster_id,
+        tuple(settings.previous_cluster_ids),
+        frozenset(settings.adoption_namespaces),
+        f"{settings.base_url.rstrip('/')}/inference/v1",
+    )
+
+
+async def _patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Repeat a call until the API server answers it."""
+    while True:
+        try:
+            return await call()
+        except KubernetesUnavailableError as error:
+            log.warning("%s Tried again in %.0f s.", error, _CONNECT_RETRY)
+            await asyncio.sleep(_CONNECT_RETRY)
+
+
+async def _operate_as_leader(
+    settings: Settings,
+    client: KubernetesClient,
+    fence: MutationFence,
+    identity: Identity,
+    health: Health,
+    metrics: Metrics,
+    stack: contextlib.AsyncExitStack,
+) -> None:
+    namespaces = tuple(settings.watch_namespaces)
+    await _patiently(lambda: ensure_served(client, namespaces))
+    fireworks = await stack.enter_async_context(
+        FireworksClient(
+            settings.base_url,
+            user_agent=f"fireworks-operator/{VERSION}",
+            observe=metrics.observe_request,
+            allow_http=settings.allow_http,
+        )
+    )
+
+    def count_write(kind: str, result: str) -> None:
+        metrics.kubernetes_writes.labels(kind, result).inc()
+
+    events = KubernetesEvents(client, count_write)
+    events.start()
+    stack.push_async_callback(events.stop)
+    store, queue = Store(), WorkQueue()
+
+    def on_change(account: Account, names: frozenset[str] | None) -> None:
+        metrics.account_observed(account.name)
+        controller.on_change(account, names)
+
+    accounts = Accounts(
+        fireworks,
+        KubernetesSecrets(client),
+        _own_credential(settings),
+        limits=Limits(settings.requests_per_minute, settings.request_burst),
+        pace=Pace(
+            hot=settings.poll_interval_changing,
+            warm=settings.poll_interval_settling,
+            idle=settings.poll_interval_idle,
+        ),
+        on_change=on_change,
+    )
+    stack.push_async_callback(accounts.stop)
+    writer = KubernetesWriter(client, count_write)
+    guard = CrdGuard(client)
+    reconciler = Reconciler(store, accounts, writer, events, fence, identity, crd_deleting=guard.is_deleting)
+    controller = Controller(store, queue, reconciler, _PassMetrics(metrics, queue))
+    sweep = _Sweep(client, namespaces, controller, settings.sweep_interval)
+    await _patiently(sweep.once)
+    health.satisfy("kubernetes")
+    health.satisfy("watch")
+    log.info("managing %d resources", len(store))
+    watch = KopfWatch(controller.on_object, kubeconfig=settings.kubeconfig, namespaces=namespaces)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(watch.run(), name="watch")
+        group.create_task(controller.run(), name="controller")
+        group.create_task(sweep.run(), name="sweep")
+
+
+class _Sweep:
+    """Lists all resources now and then: finds what the watch missed, above all deletions."""
+
+    def __init__(
+        self, client: KubernetesClient, namespaces: tuple[str, ...], controller: Controller, interval: float
+    ) -> None:
+        self._client = client
+        self._namespaces: tuple[str | None, ...] = namespaces or (None,)
+        self._controller = controller
+        self._interval = interval
+
+    async def once(self) -> None:
+        found = []
+        for namespace in self._namespaces:
+            objects, _ = await list_resources(self._client, namespace)
+            found.extend(objects)
+        self._controller.replace_all(found)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self.once()
+            except (KubernetesUnavailableError, CrdMissingError) as error:
+                log.warning("%s", error)
+
+
+def _own_credential(settings: Settings) -> OwnCredential:
+    namespaces = settings.credential_namespaces
+    key = None
+    if settings.api_key is not None:
+        try:
+            key = ApiKey(settings.api_key.get_secret_value())
+        except ValueError as error:
+            raise StartError(f"FIREWORKS_API_KEY: {error}.") from None
+    return OwnCredential(key, settings.account_id, None if namespaces is None else frozenset(namespaces))

@@ -1,0 +1,63 @@
+"""The commands of `fireworks-operator`; no logic."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from fireworks_operator.api.crd import render_crd
+
+from .settings import Settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Manage dedicated LLM deployments on Fireworks AI from Kubernetes."""
+
+
+@main.command()
+@click.option(
+    "--kubeconfig", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Instead of KUBECONFIG."
+)
+@click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False))
+@click.option("--log-format", type=click.Choice(["json", "text"]))
+def run(kubeconfig: Path | None, log_level: str | None, log_format: str | None) -> None:
+    """Run the operator. Settings come from FIREWORKS_* and FIREWORKS_OPERATOR_* in the environment."""
+    # Imported here: `crd` and `version` need none of it and should answer at once.
+    from fireworks_operator import app
+    from fireworks_operator.kube.credentials import CredentialsError
+    from fireworks_operator.kube.resources import CrdMissingError
+    from fireworks_operator.kube.watch import WatchEndedError
+    from fireworks_operator.observability.logging import configure
+
+    given = {"kubeconfig": kubeconfig, "log_level": log_level and log_level.upper(), "log_format": log_format}
+    try:
+        settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise click.ClickException(_explain(error)) from None
+    configure(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(app.run(settings))
+    except (app.StartError, CredentialsError, CrdMissingError, WatchEndedError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+def crd() -> None:
+    """Print the CustomResourceDefinition, for `kubectl apply --server-side -f -`."""
+    sys.stdout.write(render_crd())
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    from fireworks_operator.app import VERSION
+
+    click.echo(VERSION)
+
+
+def _explain(error: ValidationError) -> str:
+    lines = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
+    return "Settings that cannot be used:\n  " + "\n  ".join(lines)

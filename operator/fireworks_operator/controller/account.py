@@ -1,0 +1,268 @@
+"""One Fireworks account: its request budget, its credentials, and the loop that observes it."""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from logging import getLogger
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.core.explain import Explanation, explain
+from fireworks_operator.core.observed import Absent, Observed, Present
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.budget import AccountBudget, Circuit, Lane
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import DeployedModel, Deployment
+
+from .observer import STALE_AFTER, Listing, Observer, OnChange
+
+log = getLogger(__name__)
+
+MAX_PAGES = 10_000
+_CREDENTIAL_ERRORS = frozenset({ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED, ErrorKind.NOT_FOUND})
+"""Errors of a LIST that are the fault of the key, or of the account id that came with it."""
+RATE_LIMIT_PAUSE = 10.0
+"""Seconds of silence after a 429 that does not say how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between two LISTs: right after a change, some time after one, and at rest."""
+
+    hot: float = 3.0
+    hot_for: float = 120.0
+    warm: float = 15.0
+    warm_for: float = 600.0
+    idle: float = 60.0
+    jitter: float = 0.1
+
+
+@dataclass(slots=True)
+class Credential:
+    """An API key in use, its circuit, and when it last listed the account (monotonic seconds)."""
+
+    key: ApiKey
+    circuit: Circuit
+    listed_at: float | None = None
+
+
+class Account:
+    """Everything that is shared by the resources of one account."""
+
+    def __init__(
+        self,
+        name: str,
+        client: FireworksClient,
+        *,
+        budget: AccountBudget,
+        pace: Pace,
+        rate_per_minute: float,
+        clock: Callable[[], float],
+        on_change: OnChange,
+    ) -> None:
+        """Set an account up; `start()` begins to observe it."""
+        self.name = name
+        self.client = client
+        self.budget = budget
+        self.observer = Observer(on_change, clock)
+        self._pace = pace
+        self._rate = rate_per_minute
+        self._clock = clock
+        self._credentials: dict[str, Credential] = {}
+        self._changed_at = clock()
+        self._touched = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._pages = 1
+
+    def start(self) -> None:
+        """Begin to observe, in a task of the running loop."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"observe {self.name}")
+
+    async def stop(self) -> None:
+        """Stop observing."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def credential(self, key: ApiKey, circuit: Circuit) -> Credential:
+        """Register a key of this account; the newest is the first that lists."""
+        known = self._credentials.get(key.fingerprint)
+        if known is None:
+            known = self._credentials[key.fingerprint] = Credential(key, circuit)
+            self._touched.set()
+        return known
+
+    def drop(self, key: ApiKey) -> None:
+        """Forget a key that nobody refers to any more."""
+        self._credentials.pop(key.fingerprint, None)
+
+    def touch(self) -> None:
+        """Observe often for a while, since something is changing."""
+        self._changed_at = self._clock()
+        self._touched.set()
+
+    def refused(self, credential: Credential, error: FireworksError, *, listing: bool = False) -> None:
+        """Draw the account-wide and credential-wide consequences of an error."""
+        if error.kind is ErrorKind.UNAUTHENTICATED or (listing and error.kind in _CREDENTIAL_ERRORS):
+            credential.listed_at = None
+            credential.circuit.open(_explain_list(error, self.name).message if listing else explain(error).message)
+        elif error.kind is ErrorKind.RATE_LIMITED:
+            self.budget.pause(error.retry_after or RATE_LIMIT_PAUSE)
+
+    async def look(self, credential: Credential, name: str, tenant: str) -> Observed:
+        """GET one deployment.
+
+        Absent is confirmed only if the key has listed the account lately: a 404 may also mean "not for you".
+
+        Raises:
+            FireworksError: no answer that says anything about the deployment.
+        """
+        await self.budget.acquire(lane=Lane.OTHER, tenant=tenant)
+        asked = self._clock()
+        try:
+            deployment = await self.client.get_deployment(credential.key, name)
+        except FireworksError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                self.refused(credential, error)
+                raise
+            await self._verify(credential, tenant)
+            self.observer.learn(name, Absent(), asked=asked)
+            return Absent(confirmed=True)
+        self.observer.learn(name, Present(deployment), asked=asked)
+        known = self.observer.observe(name, with_addons=self.observer.addons_wanted)
+        addons = known.addons if isinstance(known, Present) else None
+        return Present(deployment, addons, fresh=True)
+
+    async def _verify(self, credential: Credential, tenant: str) -> None:
+        if credential.listed_at is not None and self._clock() - credential.listed_at < STALE_AFTER:
+            return
+        await self.budget.acquire(lane=Lane.OTHER, tenant=tenant)
+        asked = self._clock()
+        try:
+            await self.client.list_deployments(credential.key, self.name, page_size=1)
+        except FireworksError as error:
+            self.refused(credential, error, listing=True)
+            raise
+        credential.listed_at = asked
+
+    async def _run(self) -> None:
+        while True:
+            self._touched.clear()
+            started = self._clock()
+            credential = self._choose()
+            while credential is not None and not await self._poll(credential):
+                credential = self._choose(after=credential)  # that key was refused, which says nothing of the others
+            await self._sleep(started)
+
+    async def _sleep(self, started: float) -> None:
+        """Sleep until the next LIST is due; a change on the way brings it nearer."""
+        spread = 1.0 + self._pace.jitter * (2.0 * random.random() - 1.0)  # noqa: S311 - no secret
+        while True:
+            pause = started + self.interval() * spread - self._clock()
+            if pause <= 0:
+                return
+            try:
+                await asyncio.wait_for(self._touched.wait(), pause)
+                self._touched.clear()
+                if any(each.listed_at is None and each.circuit.retry_at is None for each in self._credentials.values()):
+                    return  # a new key waits to be tried
+            except TimeoutError:
+                return
+
+    def interval(self) -> float:
+        """Return the seconds from one LIST to the next: by the age of the last change, within a fifth of the budget."""
+        age = self._clock() - self._changed_at
+        pace = self._pace
+        seconds = pace.hot if age < pace.hot_for else pace.warm if age < pace.warm_for else pace.idle
+        return max(seconds, self._pages * 60.0 / (0.2 * self._rate))
+
+    def _choose(self, after: Credential | None = None) -> Credential | None:
+        """Return the key to list with: a new one, one that works, or else one that is due for a probe."""
+        newest_first = [each for each in reversed(self._credentials.values()) if each is not after]
+        closed = [each for each in newest_first if each.circuit.retry_at is None]
+        closed.sort(key=lambda each: each.listed_at is not None)
+        if closed or after is not None:
+            return closed[0] if closed else None
+        return next((each for each in newest_first if each.circuit.allow()), None)
+
+    async def _poll(self, credential: Credential) -> bool:
+        """List once; False if only this key is to blame, so that another one may try."""
+        started = self._clock()
+        try:
+            listing = await self._list(credential.key, started)
+        except FireworksError as error:
+            explanation = _explain_list(error, self.name)
+            self.refused(credential, error, listing=True)
+            if error.kind in _CREDENTIAL_ERRORS and self._choose(after=credential) is not None:
+                self.observer.on_change(None)
+                return False
+            self._note_failure(explanation)
+        except Exception as error:
+            log.exception("observing account %s failed", self.name)
+            self._note_failure(explain(FireworksError(ErrorKind.PROTOCOL, f"{type(error).__name__}.")))
+        else:
+            credential.listed_at = started
+            credential.circuit.close()
+            self.observer.listed(listing)
+        return True
+
+    def _note_failure(self, explanation: Explanation) -> None:
+        trouble = self.observer.trouble
+        if trouble is None or trouble.explanation != explanation:
+            log.warning("account %s cannot be observed: %s", self.name, explanation.message)
+        self.observer.failed(explanation, datetime.now(UTC))
+
+    async def _list(self, key: ApiKey, started: float) -> Listing:
+        deployments: dict[str, Deployment] = {}
+        unreadable: set[str] = set()
+        tokens: set[str] = set()
+        token = ""
+        while True:
+            await self.budget.acquire(lane=Lane.LIST)
+            page = await self.client.list_deployments(key, self.name, page_token=token or None)
+            deployments |= {each.name: each for each in page.deployments}
+            unreadable |= page.unreadable
+            token = _next(page.next_page_token, tokens)
+            if not token:
+                break
+        self._pages = len(tokens) + 1
+        addons = await self._list_addons(key) if self.observer.addons_wanted else None
+        return Listing(started, deployments, frozenset(unreadable), addons)
+
+    async def _list_addons(self, key: ApiKey) -> dict[str, tuple[DeployedModel, ...]]:
+        found: defaultdict[str, list[DeployedModel]] = defaultdict(list)
+        tokens: set[str] = set()
+        token = ""
+        while True:
+            await self.budget.acquire(lane=Lane.LIST)
+            page = await self.client.list_deployed_models(key, self.name, token or None)
+            for each in page.deployed_models:
+                found[each.deployment].append(each)
+            token = _next(page.next_page_token, tokens)
+            if not token:
+                return {name: tuple(models) for name, models in found.items()}
+
+
+def _explain_list(error: FireworksError, account: str) -> Explanation:
+    if error.kind is ErrorKind.NOT_FOUND:
+        return Explanation(
+            Reason.CREDENTIALS_INVALID,
+            f'Fireworks knows no account "{account}" for this API key: correct the account id beside the key '
+            "(accountId in the Secret, or FIREWORKS_ACCOUNT_ID).",
+            final=True,
+        )
+    return explain(error)
+
+
+def _next(token: str, seen: set[str]) -> str:
+    """Return the next page's token; a token that comes twice would go round for ever, and is no complete LIST."""
+    if not token:
+        return ""
+    if token in seen or len(seen) >= MAX_PAGES:
+        raise FireworksError(ErrorKind.PROTOCOL, "the same page token came twice in one list")
+    seen.add(token)
+    return token

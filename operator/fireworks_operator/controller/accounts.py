@@ -1,0 +1,252 @@
+"""Which account a resource's API key belongs to, and whether the key may be used."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, SecretKeyReference
+from fireworks_operator.core import context as core
+from fireworks_operator.core.explain import explain
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.budget import AccountBudget, Circuit
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.errors import FireworksError
+
+from .account import Account, Credential, Pace
+from .ports import SecretForbiddenError, SecretReader
+
+ACCOUNT_ID_KEY = "accountId"
+REREAD_SECONDS = 15.0
+"""A Secret whose key does not work is read past the cache at most this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests per minute and in a burst that one account may be sent."""
+
+    rate_per_minute: float = 600.0
+    burst: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCredential:
+    """The operator's own API key, the account it is for (None: found out), and who may use it (None: everyone)."""
+
+    key: ApiKey | None = None
+    account: str | None = None
+    namespaces: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A resource's credential in the words of the core, and what to act with if it is usable."""
+
+    credential: core.Credential
+    account: Account | None = None
+    using: Credential | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    key: ApiKey
+    account: str | None
+    own: bool
+
+
+class Accounts:
+    """All accounts in use, by id, and the way from a resource to its account."""
+
+    def __init__(
+        self,
+        client: FireworksClient,
+        secrets: SecretReader,
+        own: OwnCredential,
+        *,
+        limits: Limits,
+        pace: Pace,
+        on_change: Callable[[Account, frozenset[str] | None], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start without any account; they come with the resources that use them."""
+        self._client = client
+        self._secrets = secrets
+        self._own = own
+        self._limits = limits
+        self._pace = pace
+        self._on_change = on_change
+        self._clock = clock
+        self._accounts: dict[str, Account] = {}
+        self._circuits: dict[str, Circuit] = {}
+        self._discovered: dict[str, str] = {}
+        self._discovering: dict[str, asyncio.Lock] = {}
+        self._reread_at: dict[tuple[str, str], float] = {}
+        self._last_good: dict[tuple[str, str, str], _Found] = {}
+
+    def __iter__(self) -> Iterator[Account]:
+        """Iterate over the accounts in use."""
+        return iter(tuple(self._accounts.values()))
+
+    async def stop(self) -> None:
+        """Stop observing all accounts."""
+        for account in self:
+            await account.stop()
+
+    async def resolve(self, resource: FireworksDeployment) -> Resolved:
+        """Find a resource's API key and account.
+
+        Raises:
+            KubernetesUnavailableError: the Secret cannot be read now.
+        """
+        found = await self._find(resource, fresh=False)
+        resolved = await self._use(found)
+        reference = resource.spec.credentials_secret_ref
+        if isinstance(resolved.credential, core.Usable):
+            self._remember(resource, found)
+            return resolved
+        if reference is not None and self._may_reread(resource.metadata.namespace, reference.name):
+            found = await self._find(resource, fresh=True)
+            resolved = await self._use(found)
+        if isinstance(found, core.Unusable) and resource.metadata.deletion_timestamp is not None:
+            return await self._use_last_good(resource, resolved)
+        return resolved
+
+    def _remember(self, resource: FireworksDeployment, found: _Found | core.Unusable) -> None:
+        reference = resource.spec.credentials_secret_ref
+        if reference is not None and isinstance(found, _Found):
+            self._last_good[resource.metadata.namespace, reference.name, reference.key] = found
+
+    async def _use_last_good(self, resource: FireworksDeployment, resolved: Resolved) -> Resolved:
+        """Delete with the key that worked last: a namespace's Secret often goes before its resources."""
+        reference = resource.spec.credentials_secret_ref
+        if reference is None:
+            return resolved
+        last = self._last_good.get((resource.metadata.namespace, reference.name, reference.key))
+        return resolved if last is None else await self._use(last)
+
+    def _may_reread(self, namespace: str, name: str) -> bool:
+        now = self._clock()
+        if now - self._reread_at.get((namespace, name), float("-inf")) < REREAD_SECONDS:
+            return False
+        self._reread_at[namespace, name] = now
+        return True
+
+    async def _find(self, resource: FireworksDeployment, *, fresh: bool) -> _Found | core.Unusable:
+        reference = resource.spec.credentials_secret_ref
+        namespace = resource.metadata.namespace
+        if reference is None:
+            return self._find_own(namespace)
+        try:
+            data = await self._secrets.read(namespace, reference.name, fresh=fresh)
+        except SecretForbiddenError:
+            return core.Unusable(
+                Reason.CREDENTIALS_MISSING,
+                f'The operator may not read the Secret "{reference.name}": give its service account the permission '
+                f'to get Secrets in namespace "{namespace}".',
+            )
+        return _read_secret(namespace, reference, data)
+
+    def _find_own(self, namespace: str) -> _Found | core.Unusable:
+        own = self._own
+        if own.key is None:
+            return core.Unusable(
+                Reason.CREDENTIALS_MISSING,
+                "The operator has no API key of its own: set spec.credentialsSecretRef to a Secret with the key "
+                "apiKey, or start the operator with FIREWORKS_API_KEY.",
+            )
+        if own.namespaces is not None and namespace not in own.namespaces:
+            return core.Unusable(
+                Reason.CREDENTIALS_NOT_ALLOWED,
+                f'The namespace "{namespace}" may not use the operator\'s own API key: set '
+                "spec.credentialsSecretRef, or have the namespace added to the operator's setting "
+                "credentialNamespaces.",
+            )
+        return _Found(own.key, own.account, own=True)
+
+    async def _use(self, found: _Found | core.Unusable) -> Resolved:
+        if isinstance(found, core.Unusable):
+            return Resolved(found)
+        circuit = self._circuits.setdefault(found.key.fingerprint, Circuit(self._clock))
+        name = found.account or self._discovered.get(found.key.fingerprint)
+        if name is None:
+            async with self._discovering.setdefault(found.key.fingerprint, asyncio.Lock()):
+                discovered = self._discovered.get(found.key.fingerprint) or await self._discover(found.key, circuit)
+            if isinstance(discovered, core.Unusable):
+                return Resolved(discovered)
+            name = discovered
+        account = self._account(name)
+        using = account.credential(found.key, circuit)
+        account.start()
+        if circuit.retry_at is not None:
+            return Resolved(core.Unusable(Reason.CREDENTIALS_INVALID, circuit.reason), account, using)
+        trouble = account.observer.trouble
+        if trouble is not None and trouble.explanation.final:
+            return Resolved(core.Unusable(trouble.explanation.reason, trouble.explanation.message), account, using)
+        return Resolved(core.Usable(name, own=found.own), account, using)
+
+    async def _discover(self, key: ApiKey, circuit: Circuit) -> str | core.Unusable:
+        """Ask Fireworks which account the key is for."""
+        if circuit.retry_at is not None and not circuit.allow():
+            return core.Unusable(Reason.CREDENTIALS_INVALID, circuit.reason)
+        try:
+            accounts = await self._client.list_accounts(key)
+        except FireworksError as error:
+            explanation = explain(error)
+            if explanation.final:
+                circuit.open(explanation.message)
+            return core.Unusable(explanation.reason, explanation.message, explanation.final)
+        circuit.close()
+        if len(accounts) != 1:
+            seen = "no account" if not accounts else "the accounts " + ", ".join(sorted(each.id for each in accounts))
+            return core.Unusable(
+                Reason.CREDENTIALS_INVALID,
+                f"The API key can see {seen}: say which one is meant, by the key {ACCOUNT_ID_KEY} in the Secret, or "
+                "FIREWORKS_ACCOUNT_ID for the operator's own.",
+            )
+        self._discovered[key.fingerprint] = accounts[0].id
+        return accounts[0].id
+
+    def _account(self, name: str) -> Account:
+        account = self._accounts.get(name)
+        if account is None:
+            account = self._accounts[name] = Account(
+                name,
+                self._client,
+                budget=AccountBudget(
+                    rate_per_minute=self._limits.rate_per_minute, burst=self._limits.burst, clock=self._clock
+                ),
+                pace=self._pace,
+                rate_per_minute=self._limits.rate_per_minute,
+                clock=self._clock,
+                on_change=lambda names: self._on_change(self._accounts[name], names),
+            )
+        return account
+
+
+def _read_secret(
+    namespace: str, reference: SecretKeyReference, data: Mapping[str, bytes] | None
+) -> _Found | core.Unusable:
+    if data is None:
+        return core.Unusable(
+            Reason.CREDENTIALS_MISSING,
+            f'The Secret "{reference.name}" does not exist: kubectl create secret generic {reference.name} '
+            f"--namespace {namespace} --from-literal={reference.key}=YOUR_API_KEY",
+        )
+    if not data.get(reference.key, b"").strip():
+        has = ", ".join(sorted(data)) or "nothing"
+        return core.Unusable(
+            Reason.CREDENTIALS_MISSING,
+            f'The Secret "{reference.name}" has no value under "{reference.key}" (it has: {has}): put the API key '
+            "there, or name the right key in spec.credentialsSecretRef.key.",
+        )
+    try:
+        key = ApiKey(data[reference.key].decode())
+        account = data.get(ACCOUNT_ID_KEY, b"").decode().strip() or None
+    except ValueError:
+        return core.Unusable(
+            Reason.CREDENTIALS_INVALID,
+            f'The Secret "{reference.name}" does not hold an API key under "{reference.key}": a key is printable '
+            "ASCII without blanks, such as fw_….",
+        )
+    return _Found(key, account, own=False)

@@ -1,0 +1,158 @@
+"""The loop: what is seen puts keys into the queue, and workers take them out again."""
+
+import asyncio
+from collections.abc import Mapping
+from logging import getLogger
+from time import perf_counter
+from typing import Any, Protocol
+
+from fireworks_operator.core.actions import Refuse, Wait
+
+from .account import Account
+from .ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
+from .queue import Priority, WorkQueue
+from .reconciler import Reconciler, Result
+from .store import Seen, Store
+
+log = getLogger(__name__)
+
+MAX_PASSES = 512
+"""Passes at a time. Most of them wait for their turn in an account's budget, which must hold nobody else up."""
+
+
+class PassObserver(Protocol):
+    """Is told about every pass; `observability.metrics` implements it through the app."""
+
+    def waited(self, seconds: float) -> None:
+        """A key waited so long for its pass."""
+
+    def passed(self, action: str, result: str, seconds: float) -> None:
+        """A pass ended."""
+
+
+class Controller:
+    """Connects the watch, the observers and the reconciler by the queue."""
+
+    def __init__(self, store: Store, queue: WorkQueue, reconciler: Reconciler, watcher: PassObserver) -> None:
+        """Connect the parts; nothing runs before `run()`."""
+        self._store = store
+        self._queue = queue
+        self._reconciler = reconciler
+        self._watcher = watcher
+        self._forced: set[str] = set()
+        self._passes: set[asyncio.Task[None]] = set()
+        self._free = asyncio.Semaphore(MAX_PASSES)
+
+    def on_object(self, raw: Mapping[str, Any], deleted: bool) -> None:
+        """Take in an object from the watch or from a LIST."""
+        if deleted:
+            self._on_deleted(raw)
+            return
+        key, seen = self._store.see(raw)
+        unreadable = self._store.unreadable(key)
+        if unreadable is not None:
+            log.error("%s cannot be read and is left alone: %s", key, unreadable.problem)
+        elif seen is Seen.NEW:
+            self._queue.add(key, Priority.USER)
+        elif seen is Seen.WISH:
+            self._forced.add(key)
+            self._queue.add(key, Priority.USER)
+        elif seen is Seen.STATUS:
+            self._queue.add(key)
+
+    def _on_deleted(self, raw: Mapping[str, Any]) -> None:
+        metadata = raw.get("metadata", {})
+        key = f"{metadata.get('namespace')}/{metadata.get('name')}"
+        if self._store.remove(key, str(metadata.get("uid"))):
+            self._forget(key)
+
+    def _forget(self, key: str) -> None:
+        self._queue.drop(key)
+        self._reconciler.forget(key)
+        self._forced.discard(key)
+
+    def replace_all(self, objects: list[Mapping[str, Any]]) -> None:
+        """Take in a complete LIST: what it lacks is gone, even if the watch never said so."""
+        present = {str(each["metadata"]["uid"]) for each in objects}
+        for key, uid in self._store.uids().items():
+            if uid not in present and self._store.remove(key, uid):
+                log.info("%s is gone; the watch did not tell", key)
+                self._forget(key)
+        for each in objects:
+            self.on_object(each, False)
+
+    def on_change(self, account: Account, names: frozenset[str] | None) -> None:
+        """Have the resources looked at whose deployments look different; None: all of the account."""
+        keys = self._reconciler.of_account(account) if names is None else self._keys_of(names)
+        for key in keys:
+            self._queue.add(key)
+
+    def _keys_of(self, names: frozenset[str]) -> set[str]:
+        return {key for name in names for key in self._store.of_deployment(name)}
+
+    async def run(self) -> None:
+        """Hand out keys until cancelled; passes under way are then given up."""
+        try:
+            while True:
+                await self._free.acquire()
+                try:
+                    key, waited = await self._queue.get()
+                except BaseException:
+                    self._free.release()
+                    raise
+                self._watcher.waited(waited)
+                task = asyncio.get_running_loop().create_task(self._pass(key), name=f"pass {key}")
+                self._passes.add(task)
+                task.add_done_callback(self._passes.discard)
+        finally:
+            for task in self._passes:
+                task.cancel()
+            await asyncio.gather(*self._passes, return_exceptions=True)
+
+    async def _pass(self, key: str) -> None:
+        started = perf_counter()
+        forced = key in self._forced
+        self._forced.discard(key)
+        action, outcome = "None", "error"
+        try:
+            result = await self._reconciler.reconcile(key, forced=forced)
+            if result is not None:
+                action, outcome = result.action.name, _outcome(result)
+                self._plan(key, result)
+        except ResourceChangedError:
+            outcome = "changed"
+            self._again(key, forced=forced)
+        except ResourceGoneError:
+            outcome = "gone"
+        except KubernetesUnavailableError as error:
+            outcome = "unavailable"
+            pause = self._again(key, forced=forced)
+            log.warning("%s: %s Tried again in %.0f s.", key, error, pause)
+        except Exception:
+            pause = self._again(key, forced=forced)
+            log.exception("%s: the pass failed unexpectedly; tried again in %.0f s", key, pause)
+        finally:
+            self._queue.done(key)
+            self._free.release()
+            self._watcher.passed(action, outcome, perf_counter() - started)
+
+    def _again(self, key: str, *, forced: bool) -> float:
+        if forced:
+            self._forced.add(key)
+        return self._queue.add_failed(key)
+
+    def _plan(self, key: str, result: Result) -> None:
+        if result.failed:
+            self._queue.add_failed(key)
+            return
+        self._queue.forget(key)
+        if result.again == 0.0:
+            self._queue.add(key, Priority.USER)
+        elif result.again is not None:
+            self._queue.add_after(key, result.again)
+
+
+def _outcome(result: Result) -> str:
+    if result.error is not None:
+        return "error"
+    return "waiting" if isinstance(result.action, Wait | Refuse) else "done"

@@ -1,0 +1,158 @@
+"""What Fireworks last said about the deployments of one account: one LIST for all, a GET where that is not enough."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fireworks_operator.core.explain import Explanation
+from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
+from fireworks_operator.fireworks.models import DeployedModel, Deployment
+
+LAG_PATIENCE = 120.0
+"""Seconds for which a LIST entry older than the newest answer for its deployment is ignored: lists lag."""
+STALE_AFTER = 600.0
+"""Seconds for which the last observation counts while newer ones fail."""
+
+OnChange = Callable[[frozenset[str] | None], None]
+"""Told which deployment names look different than before; None: all of the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One complete LIST of an account; `addons` is None where the loaded addons were not asked for."""
+
+    started: float
+    deployments: Mapping[str, Deployment]
+    unreadable: frozenset[str]
+    addons: Mapping[str, tuple[DeployedModel, ...]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a GET or the answer to our own write said. `at` is when that request began."""
+
+    at: float
+    observed: Present | Absent
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Why the account cannot be observed, and since when."""
+
+    since: datetime
+    explanation: Explanation
+
+
+@dataclass(slots=True)
+class Observer:
+    """The picture of one account, put together from LISTs, GETs and answers to our own writes.
+
+    Pure bookkeeping: `Account` does the requests. Times are seconds of a monotonic clock.
+    """
+
+    on_change: OnChange
+    clock: Callable[[], float]
+    addons_wanted: bool = False
+    trouble: Trouble | None = None
+    listing: Listing | None = None
+    _answers: dict[str, _Answer] = field(default_factory=dict)
+    _written: dict[str, float] = field(default_factory=dict)
+
+    def observe(self, name: str, *, with_addons: bool) -> Observed:
+        """Return what is known of a deployment now.
+
+        A LIST counts only if it began after our last write for the name, and not where it is older than an
+        answer that we had ourselves.
+        """
+        if with_addons and not self.addons_wanted:
+            self.addons_wanted = True
+        listing, answer = self.listing, self._answers.get(name)
+        written = self._written.get(name, float("-inf"))
+        if listing is None or listing.started <= written or (answer is not None and listing.started <= answer.at):
+            return self._from_answer(name, answer, with_addons=with_addons)
+        if self.trouble is not None and self.clock() - listing.started > STALE_AFTER:
+            return Unknown()
+        deployment = listing.deployments.get(name)
+        if name in listing.unreadable:
+            return Unknown()
+        if answer is not None and self._lags(deployment, answer):
+            return self._from_answer(name, answer, with_addons=with_addons)
+        if deployment is None:
+            return Absent()
+        return Present(deployment, self._addons(name) if with_addons else None)
+
+    def learn(self, name: str, observed: Present | Absent, *, asked: float) -> None:
+        """Take in the answer to a GET, or to our own write, that was asked for at a time."""
+        self._answers[name] = _Answer(asked, observed)
+
+    def wrote(self, name: str) -> None:
+        """Note the end of our own write: what was heard before it no longer counts."""
+        self._written[name] = self.clock()
+        self._answers.pop(name, None)
+
+    def forget(self, name: str) -> None:
+        """Drop what is remembered of a deployment beside the LIST."""
+        self._answers.pop(name, None)
+        self._written.pop(name, None)
+
+    def listed(self, listing: Listing) -> None:
+        """Take in a complete LIST, and tell which deployments look different than in the one before."""
+        before, self.listing = self.listing, listing
+        healed, self.trouble = self.trouble, None
+        if before is None or healed is not None:
+            self.on_change(None)
+            return
+        changed = _differences(before.deployments, listing.deployments)
+        changed |= before.unreadable ^ listing.unreadable
+        if listing.addons is not None:
+            changed |= _differences(before.addons or {}, listing.addons)
+        for name, answer in tuple(self._answers.items()):
+            if listing.started - answer.at > LAG_PATIENCE:
+                del self._answers[name]
+                if (
+                    not isinstance(answer.observed, Present)
+                    or listing.deployments.get(name) != answer.observed.deployment
+                ):
+                    changed.add(name)  # it was looked at with the answer in view
+        if changed:
+            self.on_change(frozenset(changed))
+
+    def failed(self, explanation: Explanation, now: datetime) -> None:
+        """Take in that a LIST failed; the picture before it stands for a while."""
+        before = self.trouble
+        if before is None:
+            self.trouble = Trouble(now, explanation)
+        elif before.explanation != explanation:
+            self.trouble = Trouble(before.since, explanation)
+        else:
+            return
+        self.on_change(None)
+
+    def _from_answer(self, name: str, answer: _Answer | None, *, with_addons: bool) -> Observed:
+        if answer is None or self.clock() - answer.at > STALE_AFTER:
+            return Unknown()
+        if isinstance(answer.observed, Absent):
+            return Absent()  # confirmed only in the pass that asked
+        addons = self._addons(name) if with_addons else None
+        return Present(answer.observed.deployment, addons)
+
+    def _lags(self, listed: Deployment | None, answer: _Answer) -> bool:
+        """Tell whether a LIST is behind what we were told directly before it began."""
+        if self.clock() - answer.at > LAG_PATIENCE or not isinstance(answer.observed, Present):
+            return False
+        known = answer.observed.deployment
+        if listed is None:
+            return False  # it may just as well be deleted by now: a GET tells
+        if listed.update_time is None or known.update_time is None:
+            return False
+        return listed.update_time < known.update_time
+
+    def _addons(self, name: str) -> tuple[DeployedModel, ...] | None:
+        listing = self.listing
+        if listing is None or listing.addons is None or listing.started <= self._written.get(name, float("-inf")):
+            return None
+        return listing.addons.get(name, ())
+
+
+def _differences(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}

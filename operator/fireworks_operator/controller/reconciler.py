@@ -1,0 +1,294 @@
+"""One pass over one resource: observe, decide, act, report."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from logging import getLogger
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.core.actions import (
+    DESTRUCTIVE,
+    Action,
+    AddFinalizer,
+    Claim,
+    Create,
+    Delete,
+    LoadAddon,
+    Refuse,
+    RemoveFinalizer,
+    Update,
+    Wait,
+)
+from fireworks_operator.core.addons import uses_addons
+from fireworks_operator.core.context import Context, Unusable
+from fireworks_operator.core.decide import decide, needs_closer_look, target_name
+from fireworks_operator.core.explain import explain
+from fireworks_operator.core.observed import Observed, Present, Unknown
+from fireworks_operator.core.outcome import Outcome
+from fireworks_operator.core.report import report
+from fireworks_operator.core.story import tell
+from fireworks_operator.fireworks.errors import FireworksError
+
+from .account import Account, Credential
+from .accounts import Accounts, Resolved
+from .ports import EventRecorder, MutationFence, ResourceWriter
+from .session import Mutation, Session
+from .store import Store
+
+log = getLogger(__name__)
+
+CREDENTIAL_RETRY = 30.0
+"""Seconds until a resource without a usable credential looks at its Secret again."""
+UNLISTED_RETRY = 5.0
+"""Seconds until a deployment is asked for again whose progress no LIST shows."""
+FENCED_RETRY = 2.0
+"""Seconds until a change is tried again that the Lease was too short for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a pass ended in.
+
+    `again` None: nothing to do until something changes; else seconds until the next pass. `failed` asks for the
+    queue's growing pause instead.
+    """
+
+    action: Action
+    again: float | None = None
+    failed: bool = False
+    error: FireworksError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this operator is: the cluster's id, those it had before, and where its own key may adopt."""
+
+    cluster_id: str
+    previous_cluster_ids: tuple[str, ...] = ()
+    adoption_namespaces: frozenset[str] = frozenset()
+    inference_url: str = "https://api.fireworks.ai/inference/v1"
+
+
+class Reconciler:
+    """Carries out what `decide()` names and writes what `report()` derives."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        writer: ResourceWriter,
+        events: EventRecorder,
+        fence: MutationFence,
+        identity: Identity,
+        *,
+        crd_deleting: Callable[[], Awaitable[bool]],
+        wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Connect the parts; `crd_deleting` asks the API server whether the CRD itself is being deleted."""
+        self._store = store
+        self._accounts = accounts
+        self._writer = writer
+        self._events = events
+        self._fence = fence
+        self._identity = identity
+        self._crd_deleting = crd_deleting
+        self._wall_clock = wall_clock
+        self._started = wall_clock()
+        self._last_update: dict[str, datetime] = {}
+        self._using: dict[str, Credential] = {}
+        self._account: dict[str, Account] = {}
+
+    def forget(self, key: str) -> None:
+        """Drop what is remembered of a resource that is gone."""
+        for memory in (self._last_update, self._using, self._account):
+            memory.pop(key, None)
+
+    def of_account(self, account: Account) -> list[str]:
+        """Return the keys of the resources that were last seen to use an account."""
+        return [key for key, used in self._account.items() if used is account]
+
+    async def reconcile(self, key: str, *, forced: bool) -> Result | None:
+        """Make one pass; None if the resource is gone.
+
+        Raises:
+            ResourceChangedError, ResourceGoneError, KubernetesUnavailableError: as the writer and Secrets do.
+        """
+        resource = self._store.get(key)
+        if resource is None:
+            return None
+        resolved = await self._accounts.resolve(resource)
+        forced = self._remember(key, resolved) or forced
+        context = self._context(resource, resolved, forced=forced)
+        session = self._session(resource, resolved, context)
+        try:
+            observed = await self._observe(resource, session)
+            action = decide(resource, observed, context)
+            if isinstance(action, DESTRUCTIVE):
+                context = replace(context, crd_deleting=await self._crd_deleting())
+                observed = await session.look() if session is not None else observed
+                action = decide(resource, observed, context)
+        except FireworksError as error:
+            return await self._observing_failed(resource, session, context, error)
+        return await self._act(resource, session, observed, action, context)
+
+    def _remember(self, key: str, resolved: Resolved) -> bool:
+        """Note what the resource uses; True if it has another key than before, so that pauses no longer count."""
+        if resolved.account is None or resolved.using is None:
+            return False
+        before = self._using.get(key)
+        self._using[key] = resolved.using
+        self._account[key] = resolved.account
+        return before is not None and before is not resolved.using
+
+    async def _observe(self, resource: FireworksDeployment, session: Session | None) -> Observed:
+        if session is None:
+            return Unknown()
+        observed = session.observe(with_addons=uses_addons(resource))
+        return await session.look() if needs_closer_look(resource, observed) else observed
+
+    async def _observing_failed(
+        self, resource: FireworksDeployment, session: Session | None, context: Context, error: FireworksError
+    ) -> Result:
+        """A GET failed: nothing is known, so only what needs no knowledge may happen."""
+        explanation = explain(error)
+        since = context.unreachable_since or context.now
+        context = replace(
+            context,
+            unreachable_since=since,
+            unreachable=explanation.message,
+            unreachable_reason=Reason.API_UNAVAILABLE if explanation.final else explanation.reason,
+        )
+        observed = Unknown()
+        action = decide(resource, observed, context)
+        result = await self._act(resource, session, observed, action, context)
+        return replace(result, failed=True, error=error)
+
+    def _context(self, resource: FireworksDeployment, resolved: Resolved, *, forced: bool) -> Context:
+        identity = self._identity
+        context = Context(
+            now=self._wall_clock(),
+            cluster_id=identity.cluster_id,
+            credential=resolved.credential,
+            previous_cluster_ids=identity.previous_cluster_ids,
+            adoption_namespaces=identity.adoption_namespaces,
+            forced=forced,
+            last_update=self._last_update.get(resource.key),
+            inference_url=identity.inference_url,
+        )
+        if isinstance(resolved.credential, Unusable):
+            return context if resolved.credential.final else replace(context, unreachable_since=self._started)
+        trouble = resolved.account.observer.trouble if resolved.account is not None else None
+        if trouble is None:
+            return context
+        explanation = trouble.explanation
+        return replace(
+            context,
+            unreachable_since=trouble.since,
+            unreachable=explanation.message,
+            unreachable_reason=explanation.reason,
+        )
+
+    def _session(self, resource: FireworksDeployment, resolved: Resolved, context: Context) -> Session | None:
+        name = target_name(resource, context)
+        if name is None or resolved.account is None or resolved.using is None:
+            return None
+        if resource.status.account not in (None, resolved.account.name):
+            return None
+        return Session(resolved.account, resolved.using, name, resource.metadata.namespace)
+
+    async def _act(
+        self,
+        resource: FireworksDeployment,
+        session: Session | None,
+        observed: Observed,
+        action: Action,
+        context: Context,
+    ) -> Result:
+        match action:
+            case AddFinalizer():
+                self._store.put(await self._writer.add_finalizer(resource))
+                return Result(action, again=0.0)
+            case RemoveFinalizer():
+                return await self._release(resource, session, action)
+            case Claim():
+                await self._write(resource, observed, Outcome(action), context)
+                return Result(action, again=0.0)
+            case Wait() | Refuse():
+                await self._write(resource, observed, Outcome(action), context)
+                return Result(action, *_next_look(action, observed, context))
+            case _:
+                if session is None:
+                    raise AssertionError(f"decided {action.name} without a session")
+                return await self._mutate(resource, session, observed, action, context)
+
+    async def _mutate(
+        self, resource: FireworksDeployment, session: Session, observed: Observed, action: Mutation, context: Context
+    ) -> Result:
+        await session.reserve(action)
+        if self._store.get(resource.key) is not resource:
+            return Result(Wait(), again=0.0)  # it changed while this change waited for its turn
+        if not self._fence.may_mutate():
+            return Result(Wait(), again=FENCED_RETRY)
+        if isinstance(action, Create | LoadAddon):
+            # What is begun here must be found again, whatever happens before its answer is written down.
+            resource = await self._write(resource, observed, Outcome(action, begun=True), context)
+        if isinstance(action, Update):
+            self._last_update[resource.key] = context.now
+        log.info("%s: %s", resource.key, action.name, extra={"deployment": session.name})
+        try:
+            answer = await session.carry_out(action)
+        except FireworksError as error:
+            log.warning("%s: %s failed: %s", resource.key, action.name, error, extra={"deployment": session.name})
+            await self._write(resource, observed, Outcome(action, error), context)
+            explanation = explain(error, action)
+            return Result(action, again=0.0 if explanation.final else None, failed=not explanation.final, error=error)
+        if answer is None and not isinstance(action, Delete):
+            answer = await session.look()
+        await self._write(resource, answer or observed, Outcome(action), context)
+        return Result(action, again=0.0)
+
+    async def _release(self, resource: FireworksDeployment, session: Session | None, action: RemoveFinalizer) -> Result:
+        if action.left is not None:
+            log.warning("%s: %s", resource.key, action.message, extra={"deployment": action.left})
+            await self._mark_released(session)
+        self._events.record(
+            resource, "Warning" if action.left is not None else "Normal", Reason.DELETING, action.message
+        )
+        stored = await self._writer.remove_finalizer(resource)
+        if stored is not None:
+            self._store.put(stored)
+        return Result(action)
+
+    async def _mark_released(self, session: Session | None) -> None:
+        if session is None or not isinstance(session.observe(with_addons=False), Present):
+            return
+        try:
+            await session.release()
+        except FireworksError as error:
+            log.warning("%s could not be marked as released: %s", session.name, error)
+
+    async def _write(
+        self, resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context
+    ) -> FireworksDeployment:
+        """Write the status if it says anything new, and tell its transitions as events."""
+        status = report(resource, observed, outcome, context)
+        if status == resource.status:
+            return resource
+        stored = await self._writer.write_status(resource, status)
+        self._store.put(stored)
+        for kind, reason, message in tell(resource.status, status):
+            self._events.record(resource, kind, reason, message)
+        return self._store.get(resource.key) or stored
+
+
+def _next_look(action: Wait | Refuse, observed: Observed, context: Context) -> tuple[float | None, bool]:
+    """Return when a pass that changed nothing is repeated, and whether by the queue's growing pauses."""
+    if isinstance(context.credential, Unusable):
+        return CREDENTIAL_RETRY, False
+    due = action.until if isinstance(action, Wait) else action.retry
+    if due is not None:
+        return max((due - context.now).total_seconds(), 0.0) + 0.5, False
+    if isinstance(observed, Present) and observed.fresh and isinstance(action, Wait) and action.reason is not None:
+        return UNLISTED_RETRY, False
+    return None, False

@@ -1,0 +1,108 @@
+"""One resource's way to Fireworks: its account, its key, its turn in the budget."""
+
+from dataclasses import dataclass
+
+from fireworks_operator.core.actions import (
+    Adopt,
+    Create,
+    Delete,
+    LoadAddon,
+    Undelete,
+    UnloadAddon,
+    Update,
+    UpdateAddon,
+)
+from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.observed import Observed, Present, Unknown
+from fireworks_operator.fireworks.budget import Lane
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import Deployment
+
+from .account import Account, Credential
+
+Mutation = Create | Adopt | Update | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Observes and changes one deployment. `tenant` is the namespace, whose turn it is in the budget."""
+
+    account: Account
+    using: Credential
+    name: str
+    tenant: str
+
+    def observe(self, *, with_addons: bool) -> Observed:
+        """Return what is known without asking; nothing before this very key has listed the account."""
+        if self.using.listed_at is None:
+            return Unknown()
+        return self.account.observer.observe(self.name, with_addons=with_addons)
+
+    async def look(self) -> Observed:
+        """Ask for the deployment now; a failure is raised as a FireworksError."""
+        return await self.account.look(self.using, self.name, self.tenant)
+
+    async def reserve(self, action: Mutation) -> None:
+        """Wait for this change's turn in the account's budget."""
+        lane = Lane.DELETE if isinstance(action, Delete | UnloadAddon) else Lane.OTHER
+        await self.account.budget.acquire(lane=lane, tenant=self.tenant)
+
+    async def carry_out(self, action: Mutation) -> Observed | None:
+        """Send one change; return what its answer says of the deployment, None if it says nothing.
+
+        Raises:
+            FireworksError: as sent by Fireworks; a create that finds the id taken, and a delete that finds
+                nothing, are not errors but answers: the next look tells.
+        """
+        try:
+            answer = await self._send(action)
+        except FireworksError as error:
+            self.account.refused(self.using, error)
+            if not error.definite:
+                self.account.observer.wrote(self.name)
+                raise
+            if isinstance(action, Create | LoadAddon) and error.kind is ErrorKind.ALREADY_EXISTS:
+                self.account.observer.wrote(self.name)
+                return None
+            if isinstance(action, Delete | UnloadAddon) and error.kind is ErrorKind.NOT_FOUND:
+                self.account.observer.wrote(self.name)
+                return None
+            raise
+        finally:
+            self.account.touch()
+        self.account.observer.wrote(self.name)
+        if answer is None:
+            return None
+        present = Present(answer)
+        self.account.observer.learn(self.name, present, asked=self.account.observer.clock())
+        return present
+
+    async def release(self) -> None:
+        """Mark the deployment as let go, so that it can be taken over; its failure costs nothing."""
+        await self.account.budget.acquire(lane=Lane.OTHER, tenant=self.tenant)
+        await self.account.client.set_tags(self.using.key, self.name, {TAG_RELEASED: "true"})
+        self.account.observer.wrote(self.name)
+
+    async def _send(self, action: Mutation) -> Deployment | None:
+        client, key = self.account.client, self.using.key
+        match action:
+            case Create(body, query):
+                identifier = self.name.rsplit("/", 1)[-1]
+                return await client.create_deployment(key, self.account.name, identifier, body, query=query)
+            case Update(body, mask):
+                return await client.update_deployment(key, self.name, body, mask)
+            case Undelete():
+                return await client.undelete_deployment(key, self.name)
+            case Delete(hard, ignore_checks):
+                await client.delete_deployment(key, self.name, hard=hard, ignore_checks=ignore_checks)
+            case Adopt(tags, remove):
+                await client.set_tags(key, self.name, tags)
+                if remove:
+                    await client.delete_tags(key, self.name, remove)
+            case LoadAddon(_, body):
+                await client.load_addon(key, self.account.name, body)
+            case UpdateAddon(deployed_model, body, mask):
+                await client.update_deployed_model(key, deployed_model, body, mask)
+            case UnloadAddon(_, deployed_model):
+                await client.unload_addon(key, deployed_model)
+        return None

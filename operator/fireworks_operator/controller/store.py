@@ -1,0 +1,145 @@
+"""What Kubernetes last said about every resource."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, InvalidResourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A resource that the models cannot read, with the field path and what is wrong there."""
+
+    key: str
+    uid: str
+    problem: str
+
+
+class Seen(Enum):
+    """What an object from the watch or a LIST brought."""
+
+    NOTHING = auto()
+    """Known already: our own write coming back, a repeated event, or one older than what is stored."""
+    STATUS = auto()
+    """Something that users do not write."""
+    WISH = auto()
+    """A user changed the spec or one of our annotations, or asked for deletion."""
+    NEW = auto()
+    """Not known before, by key and uid."""
+
+
+class Store:
+    """Resources by key. Objects older than what is stored are ignored, whichever way they come."""
+
+    def __init__(self) -> None:
+        """Create an empty store."""
+        self._resources: dict[str, FireworksDeployment] = {}
+        self._unreadable: dict[str, Unreadable] = {}
+        self._by_deployment: defaultdict[str, set[str]] = defaultdict(set)
+        self._by_secret: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        """Return the number of readable resources."""
+        return len(self._resources)
+
+    def __iter__(self) -> Iterator[FireworksDeployment]:
+        """Iterate over the readable resources."""
+        return iter(tuple(self._resources.values()))
+
+    def get(self, key: str) -> FireworksDeployment | None:
+        """Return a resource, None if it is gone or unreadable."""
+        return self._resources.get(key)
+
+    def unreadable(self, key: str) -> Unreadable | None:
+        """Return why a resource cannot be read, None if it can or is gone."""
+        return self._unreadable.get(key)
+
+    def see(self, raw: Mapping[str, Any]) -> tuple[str, Seen]:
+        """Take in an object as the API server sent it."""
+        try:
+            resource = FireworksDeployment.parse(raw)
+        except InvalidResourceError as error:
+            metadata = raw.get("metadata", {})
+            key = f"{metadata.get('namespace')}/{metadata.get('name')}"
+            self._forget(key)
+            self._unreadable[key] = Unreadable(key, str(metadata.get("uid")), str(error))
+            return key, Seen.NEW
+        return resource.key, self.put(resource)
+
+    def put(self, resource: FireworksDeployment) -> Seen:
+        """Take in a resource, and tell what it brought."""
+        before = self._resources.get(resource.key)
+        if (
+            before is not None
+            and before.metadata.uid == resource.metadata.uid
+            and _version(resource) <= _version(before)
+        ):
+            return Seen.NOTHING
+        if before is not None:
+            self._forget(resource.key)
+        self._unreadable.pop(resource.key, None)
+        self._resources[resource.key] = resource
+        if resource.status.deployment_name is not None:
+            self._by_deployment[resource.status.deployment_name].add(resource.key)
+        secret = resource.spec.credentials_secret_ref
+        if secret is not None:
+            self._by_secret[resource.metadata.namespace, secret.name].add(resource.key)
+        if before is None or before.metadata.uid != resource.metadata.uid:
+            return Seen.NEW
+        return Seen.WISH if _wish(before) != _wish(resource) else Seen.STATUS
+
+    def remove(self, key: str, uid: str) -> bool:
+        """Forget a resource that is gone, unless another of the same name has taken its place."""
+        resource, unreadable = self._resources.get(key), self._unreadable.get(key)
+        if resource is not None and resource.metadata.uid == uid:
+            self._forget(key)
+            return True
+        if unreadable is not None and unreadable.uid == uid:
+            del self._unreadable[key]
+            return True
+        return False
+
+    def of_deployment(self, name: str) -> frozenset[str]:
+        """Return the keys of the resources that claim a deployment."""
+        return frozenset(self._by_deployment.get(name, ()))
+
+    def of_secret(self, namespace: str, name: str) -> frozenset[str]:
+        """Return the keys of the resources that use a Secret."""
+        return frozenset(self._by_secret.get((namespace, name), ()))
+
+    def uids(self) -> dict[str, str]:
+        """Return the uid of every resource by key, unreadable ones included."""
+        known = {key: resource.metadata.uid for key, resource in self._resources.items()}
+        return known | {key: each.uid for key, each in self._unreadable.items()}
+
+    def _forget(self, key: str) -> None:
+        resource = self._resources.pop(key, None)
+        self._unreadable.pop(key, None)
+        if resource is None:
+            return
+        _discard(self._by_deployment, resource.status.deployment_name, key)
+        secret = resource.spec.credentials_secret_ref
+        if secret is not None:
+            _discard(self._by_secret, (resource.metadata.namespace, secret.name), key)
+
+
+def _discard(index: defaultdict[Any, set[str]], at: object, key: str) -> None:
+    keys = index.get(at)
+    if keys is not None:
+        keys.discard(key)
+        if not keys:
+            del index[at]
+
+
+def _version(resource: FireworksDeployment) -> int:
+    # Kubernetes guarantees comparable resource versions of one resource since 1.35; etcd revisions were before.
+    return int(resource.metadata.resource_version)
+
+
+def _wish(resource: FireworksDeployment) -> tuple[int, bool, tuple[tuple[str, str], ...]]:
+    metadata = resource.metadata
+    annotations = tuple(sorted(each for each in metadata.annotations.items() if each[0].startswith("fireworks.ai/")))
+    return metadata.generation, metadata.deletion_timestamp is not None, annotations

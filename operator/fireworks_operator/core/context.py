@@ -1,0 +1,81 @@
+"""What `decide()` and `report()` need to know besides the resource and the observation."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.fireworks.models import Deployment
+
+from .identity import Owner, Ownership, ownership
+
+REST_PATIENCE = timedelta(minutes=10)
+"""How long a resource at rest keeps its conditions while observing fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A credential with a known account. `own` means it is the operator's, not the namespace's."""
+
+    account: str
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """No working credential; `message` says what to do. `final` False means it may heal by itself."""
+
+    reason: Reason
+    message: str
+    final: bool = True
+
+
+Credential = Usable | Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One pass's surroundings.
+
+    Attributes:
+        now: wall time, UTC.
+        cluster_id: the id in owner markers and derived deployment ids.
+        previous_cluster_ids: ids that this cluster had before.
+        credential: the resource's credential.
+        adoption_namespaces: where the operator's own credential may adopt.
+        forced: somebody asked for a look since the last pass (spec, annotation or Secret changed), so pauses
+            after refusals do not count.
+        last_update: when this process last sent a PATCH for the resource.
+        unreachable_since: since when no observation of the account succeeds; None while they do.
+        unreachable: why, in words; `unreachable_reason` as a reason.
+        inference_url: base URL of the OpenAI-compatible API.
+        crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
+    """
+
+    now: datetime
+    cluster_id: str
+    credential: Credential
+    previous_cluster_ids: tuple[str, ...] = ()
+    adoption_namespaces: frozenset[str] = frozenset()
+    forced: bool = False
+    last_update: datetime | None = None
+    unreachable_since: datetime | None = None
+    unreachable: str = ""
+    unreachable_reason: Reason = Reason.API_UNAVAILABLE
+    inference_url: str = "https://api.fireworks.ai/inference/v1"
+    crd_deleting: bool = False
+
+    def owner(self, resource: FireworksDeployment) -> Owner:
+        """Return the owner marker of a resource."""
+        return Owner(self.cluster_id, resource.metadata.namespace, resource.metadata.name)
+
+    def ownership(self, resource: FireworksDeployment, deployment: Deployment) -> Ownership:
+        """Tell whose an observed deployment is; one created when the status says is ours even without its marker."""
+        created, seen = resource.status.create_time, deployment.create_time
+        return ownership(
+            deployment.annotations,
+            deployment.deployment_id,
+            self.owner(resource),
+            previous_clusters=self.previous_cluster_ids,
+            known=created is not None and seen is not None and abs(created - seen) < timedelta(seconds=1),
+        )

@@ -1,0 +1,397 @@
+"""`decide()`: which one step comes next for a resource."""
+
+from datetime import datetime, timedelta
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import (
+    FINALIZER,
+    AdoptionPolicy,
+    ExternalDeletionPolicy,
+    FireworksDeployment,
+    ManagementPolicy,
+)
+from fireworks_operator.fireworks.models import Deployment
+
+from .actions import (
+    MUTATIONS,
+    Action,
+    AddFinalizer,
+    Adopt,
+    Claim,
+    Create,
+    Delete,
+    Refuse,
+    RemoveFinalizer,
+    Undelete,
+    Update,
+    Wait,
+)
+from .addons import decide_addons
+from .context import REST_PATIENCE, Context, Unusable, Usable
+from .deletion import decide_deletion
+from .desired import desired
+from .drift import Drift, find_drift
+from .durations import parse_duration
+from .identity import (
+    TAG_RELEASED,
+    Ownership,
+    account_of,
+    deployment_id,
+    deployment_name,
+    full_model_name,
+)
+from .observed import Absent, Observed, Present, Unknown
+from .replicas import CAPACITY_PATIENCE, only_pending, running_cost
+from .retry import (
+    CONVERGENCE_TRIES,
+    CREATE,
+    FAILED,
+    RECREATE,
+    RECREATION_WINDOW,
+    REFUSED,
+    REPLACE,
+    UPDATE,
+    UPDATE_SPACING,
+    attempt_of,
+    pause_until,
+    reason_of,
+)
+
+RECREATIONS = 3
+"""How often, in 24 hours, a deployment that was deleted elsewhere is created again."""
+
+
+def decide(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
+    """Name the next step: one action per pass, the pass after it sees the result.
+
+    Pure and total: every combination of arguments has an answer, and the same arguments have the same one.
+    Never creates or destroys on `Unknown`.
+    """
+    if resource.metadata.deletion_timestamp is not None:
+        return decide_deletion(resource, observed, context)
+    if resource.spec.management_policy is ManagementPolicy.OBSERVE:
+        return _decide_observing(resource, observed, context)
+    action = _decide_managed(resource, observed, context)
+    if resource.spec.paused and isinstance(action, (*MUTATIONS, AddFinalizer, Claim)):
+        cost = running_cost(observed)
+        return Refuse(
+            Reason.PAUSED,
+            f"Paused with a change withheld ({action.name}); {cost}. Remove spec.paused to let it through.",
+        )
+    return action
+
+
+def target_name(resource: FireworksDeployment, context: Context) -> str | None:
+    """Return the full name of the deployment that the resource is about; None while no account is known."""
+    if resource.status.deployment_name is not None:
+        return resource.status.deployment_name
+    if isinstance(context.credential, Unusable):
+        return None
+    identifier = resource.spec.deployment_id or deployment_id(context.owner(resource))
+    return deployment_name(context.credential.account, identifier)
+
+
+def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
+    """Tell whether a GET is due before deciding: a LIST without the deployment does not say what became of it."""
+    if not isinstance(observed, Absent) or observed.confirmed or resource.status.deployment_name is None:
+        return False
+    return resource.metadata.deletion_timestamp is not None or resource.status.create_time is not None
+
+
+def _decide_observing(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
+    if FINALIZER in resource.metadata.finalizers:
+        return RemoveFinalizer(
+            "Only observed from now on: the deployment stays and is no longer managed.",
+            left=resource.status.deployment_name,
+        )
+    if isinstance(context.credential, Unusable):
+        return _unusable(context.credential)
+    if isinstance(observed, Unknown):
+        return _unreachable(context)
+    if isinstance(observed, Absent):
+        name = target_name(resource, context)
+        return Refuse(Reason.DEPLOYMENT_LOST, f"There is no deployment {name} to observe: correct spec.deploymentId.")
+    return Wait()
+
+
+def _decide_managed(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
+    if FINALIZER not in resource.metadata.finalizers:
+        return AddFinalizer()
+    if isinstance(context.credential, Unusable):
+        return _unusable(context.credential)
+    account = context.credential.account
+    pinned = resource.status.account
+    if pinned is not None and pinned != account:
+        return account_mismatch(pinned, account)
+    problem = _contradiction(resource, account)
+    if problem is not None:
+        return Refuse(Reason.INVALID_SPEC, problem)
+    if resource.status.deployment_name is None:
+        return _decide_claim(resource, context, account)
+    if isinstance(observed, Unknown):
+        return _unreachable(context)
+    if isinstance(observed, Absent):
+        return _decide_absent(resource, observed, context, account)
+    return _decide_present(resource, observed, context, context.credential)
+
+
+def _unusable(credential: Unusable) -> Action:
+    if credential.final:
+        return Refuse(credential.reason, credential.message)
+    return Wait(None, credential.reason, credential.message)
+
+
+def _unreachable(context: Context) -> Action:
+    if context.unreachable_since is None:
+        return Wait()  # the first observation is still on its way
+    return Wait(context.unreachable_since + REST_PATIENCE, context.unreachable_reason, context.unreachable)
+
+
+def account_mismatch(pinned: str, account: str) -> Refuse:
+    """Refuse to act on one account's deployment with another account's key."""
+    return Refuse(
+        Reason.ACCOUNT_MISMATCH,
+        f'The deployment lives in account "{pinned}", but the API key belongs to account "{account}". '
+        f'Restore a key of "{pinned}"; to move, delete this resource and create it anew.',
+    )
+
+
+def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
+    """Return what the API server cannot check: names that are equal only once the account is known."""
+    base = full_model_name(account, resource.spec.base_model)
+    seen: set[str] = set()
+    for addon in resource.spec.addons or ():
+        name = full_model_name(account, addon.model)
+        if name == base:
+            return f'spec.addons names the base model "{addon.model}": remove that entry.'
+        if name in seen:
+            return f'spec.addons names the model "{name}" twice, once by its bare id: remove one of the two entries.'
+        seen.add(name)
+    policy = resource.spec.autoscaling_policy
+    windows = (
+        (policy.scale_up_window, policy.scale_down_window, policy.scale_to_zero_window) if policy is not None else ()
+    )
+    try:
+        for window in windows:
+            parse_duration(window or "0s")
+    except ValueError as error:
+        return f"spec.autoscalingPolicy: {error}."
+    return None
+
+
+def _decide_claim(resource: FireworksDeployment, context: Context, account: str) -> Action:
+    held = _held_back(resource, context, CREATE, RECREATE, REPLACE)
+    if held is not None:
+        return held
+    identifier = resource.spec.deployment_id or deployment_id(context.owner(resource))
+    return Claim(deployment_name(account, identifier), account)
+
+
+def _held_back(resource: FireworksDeployment, context: Context, *actions: str) -> Refuse | None:
+    """Return the refusal that is still in force after Fireworks said no, None when the next try is due."""
+    attempt = attempt_of(resource, *actions)
+    if attempt is None or context.forced or attempt.reason in _NOT_REFUSALS:
+        return None
+    until = pause_until(attempt, REFUSED)
+    if until <= context.now:
+        return None
+    return Refuse(reason_of(attempt), "", until)
+
+
+_NOT_REFUSALS = frozenset(
+    {
+        Reason.CREATING,
+        Reason.UPDATING,
+        Reason.API_UNAVAILABLE,
+        Reason.RATE_LIMITED,
+        Reason.DEPLOYMENT_FAILED,
+        Reason.AS_DESIRED,
+    }
+)
+
+
+def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Context, account: str) -> Action:
+    existed = resource.status.create_time is not None
+    if existed:
+        if not observed.confirmed:
+            return Wait()
+        lost = _decide_lost(resource, context)
+        if lost is not None:
+            return lost
+    held = _held_back(resource, context, CREATE, RECREATE, REPLACE)
+    if held is not None:
+        return held
+    wanted = desired(resource.spec, account)
+    body = wanted.create_body(context.owner(resource))
+    return Create(body, wanted.create_query(), tuple(wanted.values))
+
+
+def _decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | None:
+    """Refuse to create again what was deleted elsewhere, by policy or since it happens too often."""
+    if resource.spec.external_deletion_policy is ExternalDeletionPolicy.REPORT:
+        return Refuse(
+            Reason.DEPLOYMENT_LOST,
+            "The deployment was deleted outside Kubernetes and spec.externalDeletionPolicy is Report. "
+            "Set it to Recreate to have it created again, or delete this resource.",
+        )
+    attempt = attempt_of(resource, RECREATE)
+    if attempt is None or attempt.count < RECREATIONS or context.forced:
+        return None
+    until = attempt.time + RECREATION_WINDOW
+    if until <= context.now:
+        return None
+    return Refuse(
+        Reason.DEPLOYMENT_LOST,
+        f"The deployment was deleted outside Kubernetes {RECREATIONS} times within a day: find out who deletes it "
+        "(the account's audit log tells), then change the spec or the annotation fireworks.ai/reconcile-at.",
+        until,
+    )
+
+
+def _decide_present(resource: FireworksDeployment, observed: Present, context: Context, credential: Usable) -> Action:
+    deployment = observed.deployment
+    whose = context.ownership(resource, deployment)
+    gone = whose is Ownership.OURS_UNMARKED and deployment.state in ("DELETING", "DELETED")
+    if whose is not Ownership.OURS and not gone:
+        return _decide_adoption(resource, deployment, whose, context, credential)
+    account = account_of(deployment.name)
+    drift = find_drift(desired(resource.spec, account), deployment.raw, resource.status.applied_fields)
+    if deployment.state == "DELETING":
+        return Wait(None, Reason.CREATING, "Waiting until Fireworks has finished deleting the former deployment.")
+    if deployment.state == "DELETED":
+        return _decide_deleted(resource, drift, context)
+    if deployment.state == "FAILED":
+        return _decide_failed(resource, deployment, context)
+    if drift.replacements:
+        return _replace_required(drift)
+    if drift.changes:
+        return _decide_update(resource, deployment, drift, context)
+    addons = decide_addons(resource, observed, context)
+    if addons is not None:
+        return addons
+    return _decide_rest(deployment, context)
+
+
+def _decide_adoption(
+    resource: FireworksDeployment,
+    deployment: Deployment,
+    whose: Ownership,
+    context: Context,
+    credential: Usable,
+) -> Action:
+    remove = (TAG_RELEASED,) if TAG_RELEASED in deployment.annotations else ()
+    if whose is Ownership.OURS_UNMARKED:
+        return Adopt(context.owner(resource).marker(), remove)
+    if whose is Ownership.FOREIGN:
+        return Refuse(
+            Reason.CONFLICT,
+            f"{deployment.name} belongs to another resource (see its custom/namespace and custom/name "
+            "annotations). Choose another spec.deploymentId, or delete the other resource first.",
+        )
+    if resource.spec.adoption_policy is not AdoptionPolicy.UNOWNED:
+        return Refuse(
+            Reason.ADOPTION_NOT_ALLOWED,
+            f"{deployment.name} exists and was not created for this resource. Set spec.adoptionPolicy to Unowned "
+            "to take it over, or choose another spec.deploymentId.",
+        )
+    if credential.own and resource.metadata.namespace not in context.adoption_namespaces:
+        return Refuse(
+            Reason.ADOPTION_NOT_ALLOWED,
+            f"Taking over {deployment.name} needs an API key of this namespace (spec.credentialsSecretRef), or "
+            f'the namespace "{resource.metadata.namespace}" in the operator\'s setting adoptionNamespaces.',
+        )
+    return Adopt(context.owner(resource).marker(), remove, by_request=True)
+
+
+def _decide_deleted(resource: FireworksDeployment, drift: Drift, context: Context) -> Action:
+    if resource.status.create_time is not None:
+        lost = _decide_lost(resource, context)
+        if lost is not None:
+            return lost
+    held = _held_back(resource, context, "Undelete", "Delete")
+    if held is not None:
+        return held
+    return Delete(hard=True, ignore_checks=True) if drift.replacements else Undelete()
+
+
+def _decide_failed(resource: FireworksDeployment, deployment: Deployment, context: Context) -> Action:
+    """Replace a deployment that failed before it ever served, after pauses that grow."""
+    message = f"Fireworks reports that the deployment failed: {deployment.status_message or 'no reason given'}"
+    if deployment.replica_stats.ready > 0 or not _created_here(resource):
+        return Refuse(
+            Reason.DEPLOYMENT_FAILED,
+            f"{message} Look at it in the Fireworks console, then change the spec or delete the resource.",
+        )
+    before = resource.status.last_attempt
+    if before is not None and before.action == REPLACE and before.generation != resource.metadata.generation:
+        return Delete(hard=True)  # a new spec deserves a new try at once
+    attempt = attempt_of(resource, REPLACE)
+    if attempt is None or attempt.reason != Reason.DEPLOYMENT_FAILED:
+        return Refuse(Reason.DEPLOYMENT_FAILED, message, context.now + timedelta(seconds=FAILED[0]))
+    until = pause_until(attempt, FAILED)
+    if until > context.now and not context.forced:
+        return Refuse(
+            Reason.DEPLOYMENT_FAILED,
+            f"{message} It is replaced after a pause; a change of the spec replaces it at once.",
+            until,
+        )
+    return Delete(hard=True)
+
+
+def _created_here(resource: FireworksDeployment) -> bool:
+    """Only a create request sets the base model, so it stands in appliedFields of what we created."""
+    return "baseModel" in (resource.status.applied_fields or ())
+
+
+def _replace_required(drift: Drift) -> Refuse:
+    fields = ", ".join(
+        f"spec.{change.path} (is {change.observed or 'not set'}, wanted {change.wanted})"
+        for change in drift.replacements
+    )
+    return Refuse(
+        Reason.REPLACE_REQUIRED,
+        f"Fireworks cannot change {fields} on an existing deployment, which serves on as it is. Put the old value "
+        "back, or create a second resource with the new one and delete this one when it serves.",
+    )
+
+
+def _decide_update(resource: FireworksDeployment, deployment: Deployment, drift: Drift, context: Context) -> Action:
+    held = _held_back(resource, context, UPDATE)
+    if held is not None:
+        return held
+    attempt = attempt_of(resource, UPDATE)
+    if attempt is not None and attempt.count >= CONVERGENCE_TRIES and not context.forced:
+        until = pause_until(attempt, REFUSED[1:])
+        if until > context.now:
+            fields = ", ".join(f"spec.{change.path} (stays {change.observed})" for change in drift.changes)
+            return Refuse(
+                Reason.NOT_CONVERGING,
+                f"Fireworks accepts the change of {fields} but does not apply it. Correct the value, or ask "
+                "Fireworks support.",
+                until,
+            )
+    due = _next_update(resource, context)
+    if due is not None and due > context.now:
+        return Wait(due, Reason.UPDATING, _updating(drift))
+    return Update(drift.patch_body(deployment.raw), drift.mask(), tuple(change.path for change in drift.changes))
+
+
+def _next_update(resource: FireworksDeployment, context: Context) -> datetime | None:
+    if (
+        context.forced
+        or context.last_update is None
+        or resource.status.observed_generation != resource.metadata.generation
+    ):
+        return None
+    return context.last_update + UPDATE_SPACING
+
+
+def _updating(drift: Drift) -> str:
+    return "Changing " + ", ".join(f"spec.{change.path}" for change in drift.changes) + "."
+
+
+def _decide_rest(deployment: Deployment, context: Context) -> Wait:
+    if only_pending(deployment) and deployment.create_time is not None:
+        until = deployment.create_time + CAPACITY_PATIENCE
+        return Wait(until if until > context.now else None)
+    return Wait()

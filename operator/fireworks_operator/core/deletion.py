@@ -1,0 +1,140 @@
+"""What happens to a deployment whose resource is being deleted."""
+
+from datetime import timedelta
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import (
+    ANNOTATION_ABANDON,
+    ANNOTATION_IGNORE_CHECKS,
+    FINALIZER,
+    DeletionPolicy,
+    FireworksDeployment,
+    ManagementPolicy,
+)
+from fireworks_operator.fireworks.models import Deployment
+
+from .actions import Action, Delete, Refuse, RemoveFinalizer, Wait
+from .addons import decide_unload
+from .context import Context, Unusable
+from .identity import Ownership
+from .observed import Absent, Observed, Present, Unknown
+from .retry import BLOCKED, POST_SETTLES, UNANSWERED, attempt_of, pause_until, reason_of
+
+STUCK_DELETING = timedelta(minutes=30)
+"""After so long in DELETING without a replica, the resource is let go with a warning."""
+
+_WAY_OUT = f'To let the resource go without deleting the deployment, set the annotation {ANNOTATION_ABANDON}: "true".'
+
+
+def decide_deletion(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
+    """Name the next step for a resource with a deletionTimestamp."""
+    if FINALIZER not in resource.metadata.finalizers:
+        return Wait()
+    released = _decide_release(resource, context)
+    if released is not None:
+        return released
+    if isinstance(context.credential, Unusable):
+        return _without_credential(context.credential)
+    pinned = resource.status.account
+    if pinned is not None and pinned != context.credential.account:
+        return Refuse(
+            Reason.ACCOUNT_MISMATCH,
+            f'The deployment lives in account "{pinned}", but the API key belongs to account '
+            f'"{context.credential.account}". Restore a key of "{pinned}". {_WAY_OUT}',
+        )
+    if isinstance(observed, Unknown):
+        if context.unreachable_since is None:
+            return Wait()
+        return Wait(None, context.unreachable_reason, f"{context.unreachable} {_WAY_OUT}")
+    if isinstance(observed, Absent):
+        return _decide_absent(resource, observed, context)
+    return _decide_present(resource, observed, context)
+
+
+def _decide_release(resource: FireworksDeployment, context: Context) -> RemoveFinalizer | None:
+    """Let go at once where nothing is to be deleted: never claimed, by policy, or by the user's word."""
+    left = resource.status.deployment_name
+    if left is None:
+        return RemoveFinalizer("Nothing was created at Fireworks.")
+    if resource.spec.management_policy is ManagementPolicy.OBSERVE:
+        return RemoveFinalizer(f"Only observed: {left} stays.", left)
+    if resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true":
+        return RemoveFinalizer(
+            f"Abandoned by annotation: {left} is left at Fireworks and may go on costing money.", left
+        )
+    if context.crd_deleting:
+        return RemoveFinalizer(
+            f"The CRD is being deleted: {left} is left at Fireworks and goes on costing money.", left
+        )
+    if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
+        return RemoveFinalizer(f"deletionPolicy is Retain: {left} stays at Fireworks and goes on costing money.", left)
+    return None
+
+
+def _without_credential(credential: Unusable) -> Action:
+    message = f"The deployment cannot be deleted: {credential.message} {_WAY_OUT}"
+    if credential.final:
+        return Refuse(credential.reason, message)
+    return Wait(None, credential.reason, message)
+
+
+def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Context) -> Action:
+    if not observed.confirmed:
+        return Wait()
+    attempt = resource.status.last_attempt
+    if attempt is not None and attempt.reason in UNANSWERED:
+        settled = attempt.time + POST_SETTLES
+        if settled > context.now:
+            return Wait(
+                settled,
+                Reason.DELETING,
+                "Making sure that a create request without an answer has not taken effect.",
+            )
+    return RemoveFinalizer("The deployment no longer exists at Fireworks.")
+
+
+def _decide_present(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
+    deployment = observed.deployment
+    if context.ownership(resource, deployment) not in (Ownership.OURS, Ownership.OURS_UNMARKED):
+        return RemoveFinalizer(
+            f"{deployment.name} is not this resource's deployment and is left untouched.", deployment.name
+        )
+    if deployment.state == "DELETED":
+        return RemoveFinalizer(f"{deployment.name} is deleted; Fireworks keeps it recoverable for 7 days.")
+    if deployment.state == "DELETING":
+        return _decide_deleting(resource, deployment, context)
+    ignore_checks = resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
+    unload = decide_unload(resource, observed)
+    if unload is not None:
+        return unload
+    action = Delete(ignore_checks=ignore_checks)
+    attempt = attempt_of(resource, delete_attempt_name(action))
+    if attempt is None or context.forced:
+        return action
+    until = pause_until(attempt, BLOCKED)
+    return action if until <= context.now else Refuse(reason_of(attempt), "", until)
+
+
+def delete_attempt_name(action: Delete) -> str:
+    """Return the attempt's name: asking with and without checks are two different tries."""
+    return "DeleteIgnoringChecks" if action.ignore_checks else "Delete"
+
+
+def _decide_deleting(resource: FireworksDeployment, deployment: Deployment, context: Context) -> Action:
+    since = deployment.delete_time or resource.metadata.deletion_timestamp
+    stats = deployment.replica_stats
+    idle = (
+        deployment.replica_count
+        == stats.ready
+        == stats.initializing
+        == stats.downloading_model
+        == stats.pending_scheduling
+        == 0
+    )
+    if idle and since is not None and context.now - since > STUCK_DELETING:
+        return RemoveFinalizer(
+            f"{deployment.name} has been DELETING for over 30 minutes without any replica; it is let go.",
+            deployment.name,
+        )
+    until = since + STUCK_DELETING if since is not None and context.now - since <= STUCK_DELETING else None
+    return Wait(until, Reason.DELETING, "Fireworks is deleting the deployment.")

@@ -1,0 +1,212 @@
+"""Desired against observed: which managed fields differ, and the PATCH that puts them right."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from math import isclose
+
+from pydantic import JsonValue
+
+from .desired import FIELD_BY_PATH, FIELDS, Change, Desired, Field, Kind, put
+from .durations import parse_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field whose observed value is not the wanted one; values are wire values."""
+
+    path: str
+    observed: JsonValue
+    wanted: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """All differences of one deployment.
+
+    Attributes:
+        changes: what a PATCH can put right.
+        replacements: what only another deployment could have.
+        kept: fields that left the spec but stay as they are, since Fireworks has no default to return to.
+    """
+
+    changes: tuple[Difference, ...] = ()
+    replacements: tuple[Difference, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    def mask(self) -> tuple[str, ...]:
+        """Return `updateMask` paths: snake_case, whole nested objects."""
+        return tuple(dict.fromkeys(_snake(FIELD_BY_PATH[change.path].wire[0]) for change in self.changes))
+
+    def patch_body(self, raw: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """Return the PATCH body: the changes, the current base model, nested objects merged into the observed.
+
+        Keys of nested objects that this operator does not model (`scalingSchedules`) survive that way.
+        """
+        body: dict[str, JsonValue] = {}
+        if "baseModel" in raw:
+            body["baseModel"] = raw["baseModel"]
+        for change in self.changes:
+            wire = FIELD_BY_PATH[change.path].wire
+            inner = raw.get(wire[0])
+            if len(wire) > 1 and wire[0] not in body and isinstance(inner, dict):
+                body[wire[0]] = dict(inner)
+            put(body, wire, change.wanted)
+        return body
+
+
+STATIC_DEFAULTS = frozenset(
+    field.path for field in FIELDS if field.default is not None and field.change is Change.UPDATE
+)
+"""Fields that count as applied on a deployment of our own whose status was lost."""
+
+
+def find_drift(desired: Desired, raw: Mapping[str, JsonValue], applied: Collection[str] | None) -> Drift:
+    """Compare what the spec asks for with a deployment.
+
+    Args:
+        desired: the spec, translated.
+        raw: the Deployment as Fireworks sent it.
+        applied: field paths that were set at Fireworks before; those no longer in the spec are reset. None: not
+            known (the status was lost), so every field with a static default counts as applied.
+    """
+    applied = STATIC_DEFAULTS if applied is None else applied
+    wanted, kept = _wanted(desired, raw, applied)
+    differences = [
+        Difference(field.path, _get(raw, field.wire), wanted[field.path])
+        for field in FIELDS
+        if field.path in wanted and not _equal(field, _get(raw, field.wire), wanted[field.path])
+    ]
+    return Drift(
+        tuple(each for each in differences if FIELD_BY_PATH[each.path].change is Change.UPDATE),
+        tuple(each for each in differences if FIELD_BY_PATH[each.path].change is Change.REPLACE),
+        kept,
+    )
+
+
+def _wanted(
+    desired: Desired, raw: Mapping[str, JsonValue], applied: Collection[str]
+) -> tuple[dict[str, JsonValue], tuple[str, ...]]:
+    wanted = dict(desired.values)
+    kept: list[str] = []
+    for field in FIELDS:
+        if field.path not in applied or field.path in wanted:
+            continue
+        if field.default is None or field.change is Change.REPLACE:
+            kept.append(field.path)
+        else:
+            wanted[field.path] = field.default
+    _add_replica_partner(wanted, raw, open_maximum="maxReplicaCount" not in desired.values)
+    _add_speculation_partner(wanted, raw)
+    return wanted, tuple(kept)
+
+
+def _add_replica_partner(wanted: dict[str, JsonValue], raw: Mapping[str, JsonValue], *, open_maximum: bool) -> None:
+    """Move the bound that the spec leaves open along with the one it sets: Fireworks refuses min > max."""
+    minimum = _int(wanted.get("minReplicaCount", raw.get("minReplicaCount")))
+    if open_maximum:
+        if "maxReplicaCount" in wanted or ("minReplicaCount" in wanted and _int(raw.get("maxReplicaCount")) < minimum):
+            wanted["maxReplicaCount"] = max(minimum, 1)
+    elif "minReplicaCount" not in wanted and minimum > _int(wanted["maxReplicaCount"]):
+        wanted["minReplicaCount"] = wanted["maxReplicaCount"]
+
+
+def _add_speculation_partner(wanted: dict[str, JsonValue], raw: Mapping[str, JsonValue]) -> None:
+    """Clear the other way of speculation: Fireworks refuses a draft model together with n-grams."""
+    if wanted.get("draftModel") and _int(raw.get("ngramSpeculationLength")):
+        wanted.setdefault("ngramSpeculationLength", 0)
+    if _int(wanted.get("ngramSpeculationLength")) and raw.get("draftModel"):
+        wanted.setdefault("draftModel", "")
+
+
+def _equal(field: Field, observed: JsonValue, wanted: JsonValue) -> bool:
+    if field.kind is Kind.PLACEMENT:
+        return observed is None or _contains(observed, wanted)
+    if observed is None:
+        # Zero values may be left out of answers, and defaults need not be spelled out.
+        observed = _zero(wanted) if field.path == "maxReplicaCount" else field.default
+    if field.kind is Kind.DURATION:
+        return _seconds(observed) == _seconds(wanted)
+    if field.kind is Kind.LOAD_TARGETS:
+        return _same_targets(observed, wanted)
+    if field.kind is Kind.SHAPE:
+        return same_shape(observed, wanted)
+    if observed is None:
+        return wanted in (0, "", False)
+    return observed == wanted
+
+
+def same_shape(observed: JsonValue, wanted: JsonValue) -> bool:
+    """Tell whether a deployment's shape is the one asked for.
+
+    Fireworks rewrites a shape's name to that of its version, and shorthands such as `fast` or `default` to a
+    shape's full name.
+    """
+    if not isinstance(observed, str) or not isinstance(wanted, str) or not observed:
+        return observed == wanted
+    shape = observed.split("/versions/")[0]
+    if "/" in wanted:
+        return wanted in (observed, shape)
+    identifier = shape.rsplit("/", 1)[-1]
+    return wanted == "default" or identifier == wanted or identifier.endswith(f"-{wanted}")
+
+
+def _same_targets(observed: JsonValue, wanted: JsonValue) -> bool:
+    if not isinstance(observed, dict) or not isinstance(wanted, dict):
+        return observed == wanted
+    if not set(wanted) <= set(observed) <= set(wanted) | {"default"}:  # older servers add "default" themselves
+        return False
+    return all(isclose(_float(observed[key]), _float(value), rel_tol=1e-5) for key, value in wanted.items())
+
+
+def _contains(observed: JsonValue, wanted: JsonValue) -> bool:
+    if not isinstance(observed, dict) or not isinstance(wanted, dict):
+        return observed == wanted
+    for key, value in wanted.items():
+        there = observed.get(key)
+        same = (
+            sorted(map(str, there)) == sorted(map(str, value))
+            if isinstance(there, list) and isinstance(value, list)
+            else there == value
+        )
+        if not same:
+            return False
+    return True
+
+
+def _get(raw: Mapping[str, JsonValue], path: tuple[str, ...]) -> JsonValue:
+    value: JsonValue = dict(raw)
+    for part in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def _zero(value: JsonValue) -> JsonValue:
+    return "" if isinstance(value, str) else False if isinstance(value, bool) else 0
+
+
+def _seconds(value: JsonValue) -> object:
+    try:
+        return parse_duration(str(value))
+    except ValueError:
+        return value
+
+
+def _int(value: JsonValue) -> int:
+    try:
+        return int(value) if isinstance(value, int | float | str) else 0
+    except ValueError:
+        return 0
+
+
+def _float(value: JsonValue) -> float:
+    try:
+        return float(value) if isinstance(value, int | float | str) else float("nan")
+    except ValueError:
+        return float("nan")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()

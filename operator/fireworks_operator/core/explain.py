@@ -1,0 +1,140 @@
+"""Errors of the Fireworks API, in the words of the conditions: which reason, what to do, whether it heals by itself."""
+
+import re
+from dataclasses import dataclass
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+
+from .actions import Action, Create, Delete, LoadAddon, UnloadAddon, UpdateAddon
+
+_IN_USE = re.compile(r"inference requests in the last hour|ignore_checks", re.IGNORECASE)
+_DEFAULT_DEPLOYMENT = re.compile(r"default deployment", re.IGNORECASE)
+_MODEL_MISSING = re.compile(r"\bmodel\b.*(not found|does not exist|no access|not have access)", re.IGNORECASE)
+_SHAPELESS = re.compile(r"shapeless", re.IGNORECASE)
+_ACCELERATOR = re.compile(r"accelerator_type must be specified", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`final` means that a person must act (Stalled); otherwise it is tried again by itself (Reconciling)."""
+
+    reason: Reason
+    message: str
+    final: bool
+
+
+def explain(error: FireworksError, action: Action | None = None) -> Explanation:
+    """Say what an error means for the resource; `action` None means that observing failed."""
+    general = _GENERAL.get(error.kind)
+    if general is not None:
+        reason, template, final = general
+        return Explanation(reason, template.format(words=_words(error)), final)
+    if isinstance(action, Delete):
+        return Explanation(Reason.DELETION_BLOCKED, _deletion_message(error), final=True)
+    if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
+        return Explanation(Reason.ADDON_FAILED, f"Fireworks refuses the addon: {_words(error)}", final=True)
+    if error.kind is ErrorKind.NOT_FOUND or _MODEL_MISSING.search(error.message):
+        return Explanation(
+            Reason.MODEL_NOT_FOUND,
+            f"Fireworks does not find what the spec names: {_words(error)} Check spec.baseModel, spec.draftModel and "
+            "spec.addons, and that the API key's account may read them.",
+            final=True,
+        )
+    return Explanation(Reason.REJECTED_BY_FIREWORKS, _rejection_message(error, action), final=True)
+
+
+_GENERAL: dict[ErrorKind, tuple[Reason, str, bool]] = {
+    ErrorKind.UNREACHABLE: (
+        Reason.API_UNAVAILABLE,
+        "The Fireworks API cannot be reached: {words} Check FIREWORKS_BASE_URL, DNS and the network policy; it "
+        "is tried again by itself.",
+        False,
+    ),
+    ErrorKind.NO_ANSWER: (
+        Reason.API_UNAVAILABLE,
+        "The Fireworks API gave no usable answer: {words} It is tried again by itself.",
+        False,
+    ),
+    ErrorKind.PROTOCOL: (
+        Reason.API_UNAVAILABLE,
+        "The Fireworks API gave an answer of an unknown form: {words} It is tried again by itself.",
+        False,
+    ),
+    ErrorKind.WRONG_ENDPOINT: (
+        Reason.API_UNAVAILABLE,
+        "Something other than the Fireworks API answered: {words} Check FIREWORKS_BASE_URL and any proxy; it "
+        "is tried again by itself.",
+        False,
+    ),
+    ErrorKind.ABORTED: (
+        Reason.API_UNAVAILABLE,
+        "Fireworks aborted the request: {words} It is tried again by itself.",
+        False,
+    ),
+    ErrorKind.RATE_LIMITED: (
+        Reason.RATE_LIMITED,
+        "Fireworks asks for fewer requests; work goes on by itself when it allows.",
+        False,
+    ),
+    ErrorKind.UNAUTHENTICATED: (
+        Reason.CREDENTIALS_INVALID,
+        "Fireworks does not accept the API key: {words} Put a valid key into the Secret; it is picked up "
+        "within a minute.",
+        True,
+    ),
+    ErrorKind.PERMISSION_DENIED: (
+        Reason.PERMISSION_DENIED,
+        "The API key may not do this: {words} Use a key of a user or service account with the role user or admin.",
+        True,
+    ),
+    ErrorKind.SUSPENDED: (
+        Reason.ACCOUNT_SUSPENDED,
+        "Fireworks has suspended the account: {words} Settle the billing at Fireworks; work goes on by itself "
+        "afterwards.",
+        True,
+    ),
+    ErrorKind.QUOTA_EXCEEDED: (
+        Reason.QUOTA_EXCEEDED,
+        "The account's quota does not cover this: {words} Ask Fireworks for more, free GPUs elsewhere, or "
+        "lower spec.maxReplicaCount or spec.acceleratorCount.",
+        True,
+    ),
+}
+
+
+def _words(error: FireworksError) -> str:
+    text = error.message.strip() or f"HTTP status {error.status}"
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _deletion_message(error: FireworksError) -> str:
+    if _IN_USE.search(error.message):
+        return (
+            "Fireworks refuses to delete the deployment, since it has received inference requests in the last "
+            "hour. Stop the "
+            "traffic and wait (it is tried again by itself), or force it now: kubectl annotate "
+            "fireworksdeployment NAME "
+            "fireworks.ai/ignore-checks=true"
+        )
+    if _DEFAULT_DEPLOYMENT.search(error.message):
+        return (
+            f"Fireworks refuses to delete the deployment: {_words(error)} Make another deployment the default "
+            "of its model, "
+            "or delete the model's other deployments first; it is tried again by itself."
+        )
+    return (
+        f"Fireworks refuses to delete the deployment: {_words(error)} It is tried again by itself; to leave the "
+        "deployment "
+        'behind, set the annotation fireworks.ai/abandon: "true".'
+    )
+
+
+def _rejection_message(error: FireworksError, action: Action | None) -> str:
+    verb = "create the deployment" if isinstance(action, Create) else "change the deployment"
+    hint = "Correct the spec; it is tried again at once."
+    if _ACCELERATOR.search(error.message):
+        hint = "Set spec.acceleratorType (for example NVIDIA_H100_80GB) or spec.deploymentShape."
+    elif _SHAPELESS.search(error.message):
+        hint = "Set spec.deploymentShape, or the operator's setting acceptShapelessRisk."
+    return f"Fireworks refuses to {verb}: {_words(error)} {hint}"

@@ -1,0 +1,127 @@
+"""Who is who: deployment ids, owner markers and the names that Fireworks understands."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+MANAGED_BY = "fireworks-operator"
+TAG_MANAGED_BY = "custom/managed-by"
+TAG_CLUSTER = "custom/cluster"
+TAG_NAMESPACE = "custom/namespace"
+TAG_NAME = "custom/name"
+TAG_RELEASED = "custom/released"
+
+_ID_LENGTH = 63  # Fireworks: ids have 1 to 63 characters of a-z, 0-9 and "-"
+_HASH_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The resource that owns a deployment, as its owner marker says."""
+
+    cluster: str
+    namespace: str
+    name: str
+
+    def marker(self) -> dict[str, str]:
+        """Return the annotations that mark a deployment as owned by this resource."""
+        return {
+            TAG_MANAGED_BY: MANAGED_BY,
+            TAG_CLUSTER: self.cluster,
+            TAG_NAMESPACE: self.namespace,
+            TAG_NAME: self.name,
+        }
+
+
+class Ownership(Enum):
+    """What a deployment's annotations say about one resource's claim to it."""
+
+    OURS = auto()
+    """Carries this resource's marker."""
+    OURS_UNMARKED = auto()
+    """Ours by its derived id, its create time or a previous cluster id, but the marker must be written again."""
+    RELEASED = auto()
+    """Some operator let go of it: this resource's own former deployment, or another one's."""
+    UNOWNED = auto()
+    """Carries no marker at all."""
+    FOREIGN = auto()
+    """Carries the marker of another resource."""
+
+
+def deployment_id(owner: Owner) -> str:
+    """Return the deployment id of a resource: readable, unique per cluster, the same after a restore.
+
+    A slug of `namespace-name`, cut to fit, and 8 characters of a hash over cluster, namespace and name;
+    at most 63 characters, beginning with a letter.
+    """
+    text = "\0".join((owner.cluster, owner.namespace, owner.name)).encode()
+    digest = base64.b32encode(hashlib.sha256(text).digest()).decode().lower()[:_HASH_LENGTH]
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{owner.namespace}-{owner.name}".lower()).strip("-")
+    if not slug[:1].isalpha():
+        slug = f"d-{slug}"
+    return f"{slug[: _ID_LENGTH - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def deployment_name(account: str, identifier: str) -> str:
+    """Return the full resource name, `accounts/A/deployments/D`."""
+    return f"accounts/{account}/deployments/{identifier}"
+
+
+def account_of(name: str) -> str:
+    """Return the account id in a full resource name."""
+    return name.split("/")[1]
+
+
+def full_model_name(account: str, model: str) -> str:
+    """Return a model's full name; a bare id means a model of the account itself."""
+    return model if "/" in model else f"accounts/{account}/models/{model}"
+
+
+def model_identifier(model: str, deployment: str) -> str:
+    """Return what goes into `model` of an inference request, `MODEL_NAME#DEPLOYMENT_NAME`."""
+    return f"{model}#{deployment}"
+
+
+def parse_marker(annotations: Mapping[str, str]) -> Owner | None:
+    """Return the owner that the annotations name, None where the marker is missing or not ours to read."""
+    if annotations.get(TAG_MANAGED_BY) != MANAGED_BY:
+        return None
+    values = [annotations.get(tag) for tag in (TAG_CLUSTER, TAG_NAMESPACE, TAG_NAME)]
+    cluster, namespace, name = values
+    if cluster is None or namespace is None or name is None:
+        return None
+    return Owner(cluster, namespace, name)
+
+
+def ownership(
+    annotations: Mapping[str, str],
+    identifier: str,
+    owner: Owner,
+    *,
+    previous_clusters: tuple[str, ...] = (),
+    known: bool = False,
+) -> Ownership:
+    """Tell whose a deployment is.
+
+    Args:
+        annotations: the deployment's `custom/…` annotations.
+        identifier: its deployment id.
+        owner: the resource that asks.
+        previous_clusters: cluster ids that this cluster had before it was rebuilt from a backup.
+        known: the deployment was created at the moment that the resource's status remembers.
+    """
+    former = [Owner(cluster, owner.namespace, owner.name) for cluster in previous_clusters]
+    marker = parse_marker(annotations)
+    released = annotations.get(TAG_RELEASED) == "true"
+    if marker == owner:
+        return Ownership.OURS_UNMARKED if released else Ownership.OURS
+    if marker in former:
+        return Ownership.OURS_UNMARKED
+    if marker is not None:
+        return Ownership.RELEASED if released else Ownership.FOREIGN
+    if known or identifier in {deployment_id(each) for each in (owner, *former)}:
+        return Ownership.OURS_UNMARKED
+    return Ownership.UNOWNED

@@ -1,0 +1,53 @@
+"""Sentences about settings that are accepted but have no effect, or are known to go wrong."""
+
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentSpec
+from fireworks_operator.fireworks.models import Deployment
+
+from .desired import desired
+from .drift import find_drift
+from .identity import account_of
+
+
+def notices(resource: FireworksDeployment, deployment: Deployment) -> list[str]:
+    """Return the notices for a resource and its deployment, in a fixed order."""
+    spec = resource.spec
+    found = [*_scaling(spec, deployment), *_speculation(spec)]
+    drift = find_drift(desired(spec, account_of(deployment.name)), deployment.raw, resource.status.applied_fields)
+    found += [
+        f"spec.{path} was removed; Fireworks has no default for it, so the deployment keeps its value."
+        for path in drift.kept
+    ]
+    return found
+
+
+def _scaling(spec: FireworksDeploymentSpec, deployment: Deployment) -> list[str]:
+    found = []
+    policy = spec.autoscaling_policy
+    if policy is not None and policy.scale_to_zero_window is not None and deployment.min_replica_count > 0:
+        found.append(
+            "spec.autoscalingPolicy.scaleToZeroWindow has no effect while minReplicaCount is above 0: the "
+            "deployment never scales to zero."
+        )
+    if deployment.min_replica_count == 0 and deployment.max_replica_count > 0:
+        found.append(
+            "With minReplicaCount 0 Fireworks deletes the deployment after 7 days without requests; set "
+            "minReplicaCount to 1 to keep it."
+        )
+    if spec.long_prompt and deployment.accelerator_count == 1:
+        found.append(
+            "spec.longPrompt needs at least two GPUs per replica to have an effect: set spec.acceleratorCount "
+            "to 2 or more."
+        )
+    return found
+
+
+def _speculation(spec: FireworksDeploymentSpec) -> list[str]:
+    if spec.draft_model is None or not spec.draft_token_count:
+        return []
+    advised = 3 if "eagle" in spec.draft_model.lower() else 4
+    if spec.draft_token_count == advised:
+        return []
+    return [
+        f"spec.draftTokenCount is {spec.draft_token_count}; Fireworks advises {advised} for this kind of draft "
+        "model. Measure before you keep it."
+    ]

@@ -1,0 +1,34 @@
+"""What Fireworks last said about one deployment."""
+
+from dataclasses import dataclass, field
+
+from fireworks_operator.fireworks.models import DeployedModel, Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing usable was heard: no complete LIST yet, an error, or an answer older than our own last write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The deployment does not exist.
+
+    `confirmed` means a 404 in the control plane's own envelope to a GET, with a credential whose LIST of the
+    account succeeded recently. Unconfirmed means only that a complete LIST does not have it, which also holds
+    for a soft-deleted one; enough to try a create (a conflict is the check), never enough to let go.
+    """
+
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The deployment exists, perhaps as DELETED; `fresh` means read by a GET in this very pass."""
+
+    deployment: Deployment
+    addons: tuple[DeployedModel, ...] | None = None
+    fresh: bool = field(default=False)
+
+
+Observed = Unknown | Absent | Present

@@ -1,0 +1,68 @@
+"""Pauses that grow, computed from `status.lastAttempt` so that they survive a restart."""
+
+from datetime import datetime, timedelta
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, LastAttempt
+
+REFUSED = (60, 300, 900, 3600)
+"""Seconds between tries that Fireworks answered with a definite no."""
+BLOCKED = (60, 120, 300, 600)
+"""Seconds between tries to delete a deployment that Fireworks does not let go of yet."""
+FAILED = (300, 900, 3600, 3 * 3600, 6 * 3600)
+"""Seconds between a deployment's failure and its replacement."""
+UPDATE_SPACING = timedelta(seconds=30)
+"""Least time between two PATCHes of one deployment for the same spec."""
+CONVERGENCE_TRIES = 3
+"""PATCHes that may leave a field unchanged before the operator stops and says so."""
+CREATE, RECREATE, REPLACE, UPDATE = "Create", "Recreate", "Replace", "Update"
+"""Names of attempts in `status.lastAttempt`."""
+RECREATION_WINDOW = timedelta(hours=24)
+UNANSWERED = frozenset({Reason.CREATING, Reason.API_UNAVAILABLE})
+"""Reasons of a create attempt that may still take effect."""
+POST_SETTLES = timedelta(seconds=68)
+"""A create request without an answer may take effect this long after it was begun: 8 s deadline and 60 s."""
+
+
+_REASONS = {each.value: each for each in Reason}
+
+
+def reason_of(attempt: LastAttempt) -> Reason:
+    """Return why the attempt failed; a reason that another version wrote counts as a plain refusal."""
+    return _REASONS.get(attempt.reason, Reason.REJECTED_BY_FIREWORKS)
+
+
+def pause_until(attempt: LastAttempt, ladder: tuple[int, ...]) -> datetime:
+    """Return when the next try is due."""
+    return attempt.time + timedelta(seconds=ladder[min(max(attempt.count, 1), len(ladder)) - 1])
+
+
+def attempt_of(resource: FireworksDeployment, *actions: str) -> LastAttempt | None:
+    """Return the last attempt if it was one of these actions for the spec as it is now."""
+    attempt = resource.status.last_attempt
+    if attempt is None or attempt.action not in actions or attempt.generation != resource.metadata.generation:
+        return None
+    return attempt
+
+
+def next_attempt(resource: FireworksDeployment, action: str, reason: Reason, now: datetime) -> LastAttempt:
+    """Return the record of one more try; the count starts again with a new generation or action."""
+    before = attempt_of(resource, action)
+    tries = before.count + 1 if before is not None else 1
+    return LastAttempt(action=action, generation=resource.metadata.generation, count=tries, time=now, reason=reason)
+
+
+def create_attempt(resource: FireworksDeployment, now: datetime) -> LastAttempt:
+    """Return the record that is written before a create request, so that a lost answer is not forgotten.
+
+    A deployment that was there before counts as `Recreate`, one that stands in for a failed one as `Replace`.
+    """
+    replaced = attempt_of(resource, REPLACE)
+    if replaced is not None:
+        return replaced.model_copy(update={"time": now, "reason": Reason.CREATING})
+    if resource.status.create_time is None:
+        return next_attempt(resource, CREATE, Reason.CREATING, now)
+    before = attempt_of(resource, RECREATE)
+    recent = before is not None and now - before.time < RECREATION_WINDOW
+    attempt = next_attempt(resource, RECREATE, Reason.CREATING, now)
+    return attempt if recent else attempt.model_copy(update={"count": 1})

@@ -1,0 +1,1 @@
+"""The Fireworks REST API. Knows nothing of Kubernetes."""

@@ -1,0 +1,48 @@
+"""An API key that cannot be shown by accident."""
+
+import hashlib
+import hmac
+import re
+
+from fireworks_operator.observability.redaction import REDACTED, register_secret
+
+_HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,512}")
+
+
+class ApiKey:
+    """A Fireworks API key; its text forms never show the secret, and every log line of the process omits it.
+
+    Attributes:
+        fingerprint: first 8 hex digits of the SHA-256 of the key: names it in metrics and logs.
+    """
+
+    __slots__ = ("_secret", "fingerprint")
+
+    def __init__(self, secret: str) -> None:
+        """Take a key, with surrounding white space (a Secret's usual newline) removed.
+
+        Raises:
+            ValueError: empty, longer than 512 characters, or not printable ASCII without blanks.
+        """
+        text = secret.strip()
+        if not _HEADER_SAFE.fullmatch(text):
+            raise ValueError("an API key is 1 to 512 printable ASCII characters without blanks")
+        register_secret(text)
+        self._secret = text
+        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def reveal(self) -> str:
+        """Return the secret itself, for the Authorization header and nothing else."""
+        return self._secret
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ApiKey) and hmac.compare_digest(self._secret, other._secret)
+
+    def __hash__(self) -> int:
+        return hash(self._secret)
+
+    def __repr__(self) -> str:
+        return f"ApiKey({REDACTED}, fingerprint={self.fingerprint})"
+
+    def __reduce__(self) -> str:
+        raise TypeError("an API key is never serialised")

@@ -1,0 +1,49 @@
+"""Checks the base URL of the Fireworks API before any API key is sent to it."""
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_EXAMPLE = "https://api.fireworks.ai"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """A checked base URL, without a trailing slash and without `/v1`."""
+
+    text: str
+    host: str
+    secure: bool  # https
+    loopback: bool  # this machine
+
+    @classmethod
+    def parse(cls, text: str, *, allow_http: bool) -> "BaseUrl":
+        """Check a base URL; plain http is for loopback only, unless `allow_http`.
+
+        Raises:
+            ValueError: says what to write instead; never quotes the text, which may hold a password.
+        """
+        try:
+            url = urlsplit(text.strip())
+            host, _ = url.hostname or "", url.port
+            host.encode("idna")
+        except ValueError:
+            raise ValueError(f"the Fireworks base URL is no URL; write one like {_EXAMPLE}") from None
+        plain = "@" not in url.netloc and not url.query and not url.fragment
+        if url.scheme not in {"http", "https"} or not host or not plain:
+            raise ValueError(f"the Fireworks base URL must be like {_EXAMPLE}, without user, query and fragment")
+        if "v1" in url.path.split("/"):
+            raise ValueError(f"the Fireworks base URL must not contain /v1; write one like {_EXAMPLE}")
+        loopback = _is_loopback(host)
+        if url.scheme == "http" and not loopback and not allow_http:
+            raise ValueError("the Fireworks base URL must be https: API keys would be sent in plain text")
+        return cls(url.geturl().rstrip("/"), host, url.scheme == "https", loopback)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

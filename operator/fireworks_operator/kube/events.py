@@ -1,0 +1,280 @@
+"""Kubernetes Events about resources: queued, aggregated, rate-limited, and never in anybody's way."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION, FireworksDeployment
+from fireworks_operator.controller.ports import (
+    EventType,
+    KubernetesUnavailableError,
+    ResourceChangedError,
+    ResourceGoneError,
+)
+
+from .client import MERGE_PATCH, Json, KubernetesClient, KubernetesForbiddenError, KubernetesRefusedError
+from .writer import FIELD_MANAGER, OnWrite, WriteResult, result_of
+
+logger = logging.getLogger(__name__)
+
+AGGREGATION: Final = timedelta(minutes=10)
+"""The same event again within this time raises the count of the one before."""
+
+MESSAGE_BYTES: Final = 1024
+"""Longest message, in bytes of UTF-8: the limit of the events API, which counts as Go does."""
+
+QUEUE_LIMIT: Final = 1000
+"""Events that may wait; more are dropped with a log line."""
+
+BURST: Final = 50
+RATE: Final = 10.0
+"""Events written at once, and then per second."""
+
+DRAIN: Final = 2.0
+"""Seconds that `stop` gives to what still waits."""
+
+_REMEMBERED: Final = 4096
+_RETRY_PAUSES: Final = (1.0, 2.0, 4.0)
+_WRITE_ERRORS: Final = (
+    KubernetesUnavailableError,
+    KubernetesRefusedError,
+    ResourceChangedError,
+    ResourceGoneError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What makes two events the same."""
+
+    namespace: str
+    name: str
+    uid: str
+    kind: EventType
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One Event object, waiting or written: how often it happened, and when."""
+
+    subject: _Subject
+    resource_version: str
+    first: datetime
+    last: datetime
+    count: int = 1
+
+    def again(self, now: datetime, times: int) -> "_Record":
+        return replace(self, last=now, count=self.count + times)
+
+    @property
+    def object_name(self) -> str:
+        """A name that a repeated POST finds taken, and no other event has."""
+        subject = self.subject
+        parts = (subject.uid, subject.kind, subject.reason, subject.message, self.first.isoformat())
+        digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        return f"{subject.name}.{digest[:16]}"
+
+
+class KubernetesEvents:
+    """Implements `EventRecorder` with core/v1 Events, whose count and age `kubectl describe` shows.
+
+    Args:
+        client: where to write.
+        on_write: called with `event` and the result of each write that was sent.
+        now: wall clock, time-zone aware.
+        clock: seconds, monotonic.
+        sleep: waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        client: KubernetesClient,
+        on_write: OnWrite | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._on_write = on_write
+        self._now = now
+        self._sleep = sleep
+        self._bucket = _TokenBucket(clock)
+        self._waiting: OrderedDict[_Subject, _Record] = OrderedDict()
+        self._written: OrderedDict[_Subject, _Record] = OrderedDict()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write; what was recorded before is written too."""
+        self._task = asyncio.create_task(self._write_all(), name="events")
+
+    async def stop(self) -> None:
+        """Write what still waits, for at most two seconds, then end."""
+        if self._task is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), DRAIN)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        if self._waiting:
+            logger.warning("%d events were not written before the end.", len(self._waiting))
+
+    def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
+        """Queue an event about a resource; must be called in the event loop that `start` was called in."""
+        metadata = resource.metadata
+        subject = _Subject(
+            metadata.namespace, metadata.name, metadata.uid, kind, reason.value, shorten(message, MESSAGE_BYTES)
+        )
+        now = self._now()
+        waiting = self._waiting.get(subject)
+        if waiting is not None:
+            self._waiting[subject] = waiting.again(now, 1)
+            return
+        if len(self._waiting) >= QUEUE_LIMIT:
+            logger.warning("Too many events: dropped %s %s of %s.", kind, reason.value, resource.key)
+            return
+        self._waiting[subject] = _Record(subject, metadata.resource_version, first=now, last=now)
+        self._idle.clear()
+        self._wake.set()
+
+    async def _write_all(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._sleep_for_token()
+                _, record = self._waiting.popitem(last=False)
+                try:
+                    await self._write(record)
+                except Exception:
+                    logger.exception("The event %s is lost.", record.subject.reason)
+            self._idle.set()
+
+    async def _sleep_for_token(self) -> None:
+        while (pause := self._bucket.take()) > 0:
+            await self._sleep(pause)
+
+    async def _write(self, record: _Record) -> None:
+        """Write one event, again after an outage; whatever else goes wrong costs only this event."""
+        for pause in (*_RETRY_PAUSES, None):
+            try:
+                await self._send(record)
+            except _WRITE_ERRORS as error:
+                self._report(result_of(error))
+                # 403 is final: without permission, or in a namespace that is being deleted, none can be written.
+                passing = isinstance(error, KubernetesUnavailableError) and not isinstance(
+                    error, KubernetesForbiddenError
+                )
+                if pause is not None and passing:
+                    await self._sleep(pause)
+                    continue
+                subject = record.subject
+                where = f"{subject.namespace}/{subject.name}"
+                logger.warning("The event %s of %s is lost: %s", subject.reason, where, error)
+            else:
+                self._report("ok")
+            return
+
+    async def _send(self, record: _Record) -> None:
+        before = self._written.get(record.subject)
+        if before is not None and record.last - before.last < AGGREGATION:
+            merged = before.again(record.last, record.count)
+            with contextlib.suppress(ResourceGoneError):  # expired or deleted: it begins anew
+                await self._update(merged)
+                self._remember(merged)
+                return
+        await self._create(record)
+        self._remember(record)
+
+    async def _update(self, record: _Record) -> None:
+        path = f"/api/v1/namespaces/{record.subject.namespace}/events/{record.object_name}"
+        body = {"count": record.count, "lastTimestamp": _timestamp(record.last)}
+        await self._client.request(
+            "PATCH", path, query={"fieldManager": FIELD_MANAGER}, body=body, content_type=MERGE_PATCH
+        )
+
+    async def _create(self, record: _Record) -> None:
+        path = f"/api/v1/namespaces/{record.subject.namespace}/events"
+        # A taken name is the same event, written by a POST whose answer was lost.
+        with contextlib.suppress(ResourceChangedError):
+            await self._client.request("POST", path, query={"fieldManager": FIELD_MANAGER}, body=_event(record))
+
+    def _remember(self, record: _Record) -> None:
+        self._written[record.subject] = record
+        self._written.move_to_end(record.subject)
+        if len(self._written) > _REMEMBERED:
+            self._written.popitem(last=False)
+
+    def _report(self, result: WriteResult) -> None:
+        if self._on_write is not None:
+            self._on_write("event", result)
+
+
+class _TokenBucket:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._tokens = float(BURST)
+        self._filled_at = clock()
+
+    def take(self) -> float:
+        """Take a token and return 0, or return the seconds until there is one."""
+        now = self._clock()
+        self._tokens = min(float(BURST), self._tokens + (now - self._filled_at) * RATE)
+        self._filled_at = now
+        if self._tokens < 1:
+            return (1 - self._tokens) / RATE
+        self._tokens -= 1
+        return 0.0
+
+
+def shorten(text: str, limit: int) -> str:
+    """Cut a text to `limit` bytes of UTF-8, with an ellipsis where something is missing."""
+    if len(text.encode()) <= limit:
+        return text
+    ellipsis = "…"
+    return text.encode()[: limit - len(ellipsis.encode())].decode(errors="ignore") + ellipsis
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _event(record: _Record) -> Json:
+    subject = record.subject
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": record.object_name, "namespace": subject.namespace},
+        "involvedObject": {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": KIND,
+            "namespace": subject.namespace,
+            "name": subject.name,
+            "uid": subject.uid,
+            "resourceVersion": record.resource_version,
+        },
+        "type": subject.kind,
+        "reason": subject.reason,
+        "message": subject.message,
+        "firstTimestamp": _timestamp(record.first),
+        "lastTimestamp": _timestamp(record.last),
+        "count": record.count,
+        "source": {"component": FIELD_MANAGER},
+        "reportingComponent": FIELD_MANAGER,
+        "reportingInstance": socket.gethostname(),
+    }

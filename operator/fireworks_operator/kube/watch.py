@@ -1,0 +1,261 @@
+"""The informer: Kopf lists and watches the resources, and this module hands each object on.
+
+Kopf runs in a thread with an event loop of its own. When it ends, it cancels every task of its loop that was
+created after it started, and in the main thread it takes over SIGTERM: neither must reach the operator's work.
+"""
+
+import asyncio
+import contextlib
+import datetime
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import kopf
+
+from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
+
+from .credentials import CredentialsError, load_credentials, new_session
+from .resources import CrdMissingError
+
+logger = logging.getLogger(__name__)
+
+OnObject = Callable[[Mapping[str, Any], bool], None]
+"""Takes the object as the API server sent it, and whether it is gone."""
+
+SESSION_LIFETIME: Final = datetime.timedelta(minutes=10)
+"""After this time Kopf signs in anew, well before a projected token (an hour, refreshed at 80 %) expires."""
+
+STOP_TIMEOUT: Final = 10.0
+"""Seconds that Kopf gets to wind up; its thread does not hold the process after that."""
+
+_QUIET_LOGIN: Final = 60.0
+_LONGEST_LOGIN_PAUSE: Final = 30.0
+
+
+class WatchEndedError(Exception):
+    """The watch is over although nobody stopped it: the process can only end and be started again."""
+
+
+class Backoffs:
+    """Pauses between the tries of one request of Kopf, in seconds: growing to half a minute, never ending.
+
+    Kopf's own list ends after 54 s, and with it the watch; an API server may be away for longer. The jitter of
+    a quarter keeps several operators from coming back in one instant.
+    """
+
+    _STEPS: Final = (1, 1, 2, 3, 5, 8, 13, 21)
+
+    def __iter__(self) -> Iterator[float]:
+        """Begin again with the shortest pause, for one request."""
+        for step in self._STEPS:
+            yield step * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards no secret
+        while True:
+            yield 30 * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+class KopfWatch:
+    """Watches the resources, cluster-wide or in some namespaces, and calls `on_object` for each event.
+
+    The calls come in the event loop that `run` is awaited in, one after another. Events of one object (one uid)
+    keep their order; those of two objects that follow each other under one name may not.
+
+    Args:
+        on_object: gets every object at the start, then every change.
+        kubeconfig: as for `kube.client.connect`.
+        namespaces: names, no patterns; empty means all.
+    """
+
+    def __init__(self, on_object: OnObject, *, kubeconfig: Path | None = None, namespaces: Sequence[str] = ()) -> None:
+        self._on_object = on_object
+        self._kubeconfig = kubeconfig
+        self._namespaces = tuple(namespaces)
+
+    async def run(self) -> None:
+        """Watch until cancelled, then wait for Kopf to wind up.
+
+        `ensure_served` must have succeeded before: Kopf waits silently for a missing CRD.
+
+        Raises:
+            CrdMissingError: the CRD was deleted meanwhile.
+            WatchEndedError: Kopf gave up for another reason.
+        """
+        thread = _KopfThread(self._deliver, self._kubeconfig, self._namespaces)
+        thread.start()
+        try:
+            await asyncio.shield(thread.ended)
+        except asyncio.CancelledError:
+            await thread.stop()
+            raise
+        except Exception as error:
+            if getattr(error, "status", None) == 404:
+                raise CrdMissingError from error
+            raise WatchEndedError(f"The watch of {PLURAL} ended: {type(error).__name__}: {error}") from error
+        raise WatchEndedError(f"The watch of {PLURAL} ended without an error.")
+
+    def _deliver(self, raw: Mapping[str, Any], deleted: bool) -> None:
+        try:
+            self._on_object(raw, deleted)
+        except Exception:
+            logger.exception("An event of %s could not be taken in.", raw.get("metadata", {}).get("name"))
+
+
+class _KopfThread:
+    """One run of Kopf in its own thread and event loop; made and used in the operator's loop."""
+
+    def __init__(self, receive: OnObject, kubeconfig: Path | None, namespaces: Sequence[str]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._receive = receive
+        self._namespaces = namespaces
+        self._registry = _registry(self._hand_over, Login(kubeconfig))
+        self._kopf_loop: asyncio.AbstractEventLoop | None = None
+        self._stop_flag = asyncio.Event()
+        self._stopping = False
+
+    def start(self) -> None:
+        _quieten()
+        threading.Thread(target=self._run, name="kopf", daemon=True).start()
+
+    async def stop(self) -> None:
+        self._stopping = True
+        if self._kopf_loop is not None:
+            _call_in(self._kopf_loop, self._stop_flag.set)
+        _, waiting = await asyncio.wait({self.ended}, timeout=STOP_TIMEOUT)
+        if waiting:
+            logger.warning("Kopf did not stop within %g s and is left behind.", STOP_TIMEOUT)
+        elif not self.ended.cancelled() and (error := self.ended.exception()) is not None:
+            logger.warning("Kopf stopped with an error: %s", error)
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            asyncio.run(self._operate())
+        except BaseException as caught:  # noqa: BLE001 - whatever ends the thread must reach `ended`
+            error = caught
+        _call_in(self._loop, self._end, error)
+
+    async def _operate(self) -> None:
+        self._kopf_loop = asyncio.get_running_loop()
+        if self._stopping:
+            return
+        await kopf.operator(
+            registry=self._registry,
+            settings=_settings(),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=self._stop_flag,
+        )
+
+    def _hand_over(self, raw: Mapping[str, Any], deleted: bool) -> None:
+        _call_in(self._loop, self._receive, raw, deleted)
+
+    def _end(self, error: BaseException | None) -> None:
+        if self.ended.done():
+            return
+        if error is None:
+            self.ended.set_result(None)
+        elif isinstance(error, Exception):
+            self.ended.set_exception(error)
+        else:
+            self.ended.set_exception(WatchEndedError(f"Kopf's thread was told to end: {error!r}"))
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has closed: its side is going down
+        loop.call_soon_threadsafe(function, *arguments)
+
+
+class Login:
+    """Gives Kopf a session with the credentials that the rest of the operator uses.
+
+    A sign-in that is needed again soon means that the API server refuses the credentials: the pause grows then,
+    so that a revoked token does not turn into a storm of requests.
+    """
+
+    def __init__(self, kubeconfig: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kubeconfig = kubeconfig
+        self._clock = clock
+        self._last: float | None = None
+        self._pause = 0.0
+
+    def next_pause(self) -> float:
+        """Return the seconds to wait before signing in now."""
+        now, last = self._clock(), self._last
+        quiet = last is None or now - last - self._pause > _QUIET_LOGIN
+        self._pause = 0.0 if quiet else min(_LONGEST_LOGIN_PAUSE, max(1.0, self._pause * 2))
+        self._last = now
+        return self._pause
+
+    async def __call__(self) -> kopf.AiohttpSession:
+        """Sign in.
+
+        Raises:
+            kopf.TemporaryError: the credentials cannot be read now; Kopf tries again.
+        """
+        await asyncio.sleep(self.next_pause())
+        try:
+            credentials = await load_credentials(self._kubeconfig)
+            session = new_session(credentials)
+        except CredentialsError as error:
+            raise kopf.TemporaryError(str(error), delay=5) from error
+        return kopf.AiohttpSession(
+            server=credentials.server,
+            aiohttp_session=session,
+            expiration=datetime.datetime.now(datetime.UTC) + SESSION_LIFETIME,
+        )
+
+
+def _registry(receive: OnObject, login: Login) -> kopf.OperatorRegistry:
+    """Return a registry of one login and one event handler; any other kind of handler would write."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry, id="login")
+    async def sign_in(**_: object) -> kopf.AiohttpSession:
+        return await login()
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="observe")
+    async def observe(event: kopf.RawEvent, **_: object) -> None:
+        receive(event["object"], event["type"] == "DELETED")
+
+    return registry
+
+
+def _quieten() -> None:
+    """Leave of Kopf's log what a person must know."""
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    # Its one warning, that it cannot take over signals outside of the main thread, is what is wanted here.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    # No CRD or namespace watch: smaller RBAC, and a CRD that comes late is caught by `ensure_served`.
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    # Kopf strips a finalizer of this name from everything it sees, so it must be one that nobody uses.
+    settings.persistence.finalizer = f"{GROUP}/kopf-unused"
+    # Never written without Kopf's other handlers; named in case that somebody adds one.
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}", v1=False)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"kopf.{GROUP}", v1=False)
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 10
+    settings.networking.error_backoffs = Backoffs()
+    # Belt and braces beside Kopf's limit of 70 s of silence: a watch is renewed every 5 minutes.
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 310
+    settings.watching.connect_timeout = 10
+    # A connection cut within a streamed list would lose the objects not yet sent, so: a LIST, then a watch.
+    settings.watching.initial_streaming = False
+    # Each object's worker waits this long for more events, holding two tasks: 130 MB against 95 MB at 5,000.
+    settings.queueing.idle_timeout = 0.2
+    settings.queueing.worker_limit = None
+    # The operator's own shutdown decides how long stopping may take.
+    settings.process.ultimate_exiting_timeout = None
+    return settings

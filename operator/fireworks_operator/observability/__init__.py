@@ -1,0 +1,1 @@
+"""Metrics, health and logs: a leaf that imports no other room."""

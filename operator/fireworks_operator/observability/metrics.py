@@ -1,0 +1,200 @@
+"""The metrics of the operator, each in one place with its name, unit and labels.
+
+Labels are bounded: no namespace, no resource name, no deployment. An account label has one value per
+Fireworks account in use, a credential label one per API key (its fingerprint); both are dropped with `forget_…`.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+_NAMESPACE: Final = "fireworks_operator"
+
+# A reconcile pass or a request takes milliseconds, or up to its deadline of 8 s (writes) or 20 s (reads).
+_SECONDS_SHORT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+# Waiting for a turn may take as long as a pause of the account.
+_SECONDS_LONG: Final = (0.005, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0)
+
+# Deployment states of the Fireworks REST reference, and the label of everything that it may add.
+_STATES: Final = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
+_NO_STATE: Final = "NONE"
+_OTHER_STATE: Final = "OTHER"
+
+
+class ApiRequest(Protocol):
+    """What the metrics need to know of a finished request to Fireworks."""
+
+    @property
+    def operation(self) -> str:
+        """Name of the client method."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Account id; empty where the request names none."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """HTTP status, or the error kind where there was no answer."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        ...
+
+
+class Metrics:
+    """All metrics of one operator process, in a registry of their own (`registry`)."""
+
+    def __init__(self, *, version: str = "unknown", clock: Callable[[], float] = time.monotonic) -> None:
+        """Create the metrics.
+
+        Args:
+            version: of the operator, for `build_info`.
+            clock: seconds that only grow, for the age of observations.
+        """
+        # The library would add a `_created` series to each counter and histogram, which nobody asked for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        self._observed_at: dict[str, float] = {}
+        ProcessCollector(registry=self.registry)
+        self._controller()
+        self._fireworks()
+        self._kubernetes()
+        build = self._gauge(
+            "build_info", "Version of the operator; the value is always 1.", "version", "python_version"
+        )
+        build.labels(version, platform.python_version()).set(1)
+
+    def _controller(self) -> None:
+        self.reconciles = self._counter(
+            "reconcile_total",
+            "Passes over a resource, by the action they took and how it ended.",
+            "action",
+            "result",
+        )
+        self.reconcile_duration = self._histogram(
+            "reconcile_duration_seconds", "Duration of a pass over a resource.", _SECONDS_SHORT
+        )
+        self.queue_depth = self._gauge("workqueue_depth", "Resources that wait for their next pass and are due.")
+        self.queue_adds = self._counter("workqueue_adds_total", "Passes that were asked for, before de-duplication.")
+        self.queue_retries = self._counter("workqueue_retries_total", "Passes that were asked for after a failure.")
+        self.queue_wait = self._histogram(
+            "workqueue_queue_duration_seconds",
+            "How long a resource that is due waits for its pass.",
+            _SECONDS_LONG,
+        )
+        self._resources = self._gauge(
+            "resources",
+            "FireworksDeployment resources by the state of their deployment at Fireworks.",
+            "state",
+        )
+
+    def _fireworks(self) -> None:
+        self.api_requests = self._counter(
+            "api_requests_total",
+            "Requests to the Fireworks API, by HTTP status or, without an answer, by the kind of failure.",
+            "operation",
+            "code",
+            "account",
+        )
+        self.api_request_duration = self._histogram(
+            "api_request_duration_seconds",
+            "Duration of a request to the Fireworks API.",
+            _SECONDS_SHORT,
+            "operation",
+        )
+        self.budget_tokens = self._gauge(
+            "api_budget_tokens",
+            "Requests that could be sent at once to an account; 0 while it is paused.",
+            "account",
+        )
+        self.budget_waiting = self._gauge(
+            "api_budget_waiting_requests", "Requests that wait for the budget of their account.", "account"
+        )
+        self.circuit_open = self._gauge(
+            "credential_circuit_open",
+            "1 while an API key is not used because it was refused, else 0.",
+            "credential",
+        )
+        self.observation_age = self._gauge(
+            "observation_age_seconds",
+            "Time since the last complete list of an account's deployments.",
+            "account",
+        )
+        self.left_running = self._counter(
+            "deployments_left_running_total",
+            "Deployments that were let go without being deleted, and cost money until somebody deletes them.",
+            "cause",
+        )
+
+    def _kubernetes(self) -> None:
+        self.kubernetes_writes = self._counter(
+            "kubernetes_writes_total",
+            "Writes to the Kubernetes API, by what was written and how it ended.",
+            "kind",
+            "result",
+        )
+        self.is_leader = self._gauge("leader", "1 while this process may change anything, else 0.")
+
+    def observe_request(self, request: ApiRequest) -> None:
+        """Count a finished request to Fireworks; fits the client's `observe`."""
+        self.api_requests.labels(request.operation, request.code, request.account).inc()
+        self.api_request_duration.labels(request.operation).observe(request.seconds)
+
+    def account_observed(self, account: str) -> None:
+        """Note that an account was listed completely just now; its age is computed at each scrape."""
+        first = account not in self._observed_at
+        self._observed_at[account] = self._clock()
+        if first:
+            self.observation_age.labels(account).set_function(lambda: self._clock() - self._observed_at[account])
+
+    def set_resources(self, by_state: Mapping[str, int]) -> None:
+        """Set how many resources there are by state; states that are not given become 0.
+
+        No state at all counts as `NONE`, one that the API reference does not name as `OTHER`.
+        """
+        counts = dict.fromkeys((*sorted(_STATES), _NO_STATE, _OTHER_STATE), 0)
+        for state, count in by_state.items():
+            counts[state if state in _STATES else _OTHER_STATE if state else _NO_STATE] += count
+        for label, count in counts.items():
+            self._resources.labels(label).set(count)
+
+    def forget_account(self, account: str) -> None:
+        """Drop the gauges of an account that no resource uses any more (its counters stay)."""
+        for gauge in (self.budget_tokens, self.budget_waiting, self.observation_age):
+            _remove(gauge, account)
+        self._observed_at.pop(account, None)
+
+    def forget_credential(self, fingerprint: str) -> None:
+        """Drop the gauge of an API key that is no longer in use."""
+        _remove(self.circuit_open, fingerprint)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, namespace=_NAMESPACE, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, namespace=_NAMESPACE, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, namespace=_NAMESPACE, registry=self.registry, buckets=buckets)
+
+
+def _remove(gauge: Gauge, label: str) -> None:
+    try:
+        gauge.remove(label)
+    except KeyError:
+        return

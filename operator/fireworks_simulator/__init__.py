@@ -1,0 +1,1 @@
+"""A Fireworks AI control plane to run locally."""

@@ -1,0 +1,119 @@
+"""Command `fireworks-simulator`."""
+
+import contextlib
+import ipaddress
+import signal
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import click
+from pydantic import BaseModel
+
+from fireworks_simulator.app import Simulator
+from fireworks_simulator.server import listen, make_server
+from fireworks_simulator.settings import AccountSettings, Assumptions, Settings, Timing
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+def _options(model: type[BaseModel]) -> Callable[[F], F]:
+    """One command-line option for each field of a settings model."""
+
+    def decorate(function: F) -> F:
+        for name, info in reversed(model.model_fields.items()):
+            flag = name.replace("_", "-")
+            kind: click.Choice[str] | type
+            if info.annotation is bool:
+                declaration, kind = f"--{flag}/--no-{flag}", bool
+            elif typing.get_origin(info.annotation) is typing.Literal:
+                declaration, kind = f"--{flag}", click.Choice(typing.get_args(info.annotation))
+            else:
+                declaration, kind = f"--{flag}", int if info.annotation is int else float
+            option = click.option(
+                declaration, name, type=kind, default=info.default, show_default=True, help=info.description
+            )
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _accounts(accounts: Sequence[str], api_keys: Sequence[str]) -> tuple[AccountSettings, ...]:
+    default = AccountSettings()
+    names = accounts or (default.id,)
+    keys = api_keys or ((default.api_key,) if len(names) == 1 else ())
+    if len(names) != len(keys):
+        raise click.UsageError("give as many --api-key as --account")
+    if len(set(keys)) != len(keys):
+        raise click.UsageError("each --api-key can belong to one account only")
+    return tuple(AccountSettings(id=name, api_key=key) for name, key in zip(names, keys, strict=True))
+
+
+@click.command(context_settings={"auto_envvar_prefix": "FIREWORKS_SIMULATOR", "show_default": True})
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", default=8090, type=click.IntRange(0, 65535), help="TCP port; 0 picks a free one.")
+@click.option("--account", "accounts", multiple=True, help="Account id; repeatable, each with its --api-key. [acme]")
+@click.option("--api-key", "api_keys", multiple=True, help="API key of the account. [fw_simulator]")
+@click.option("--speed", default=1.0, type=click.FloatRange(min=0, min_open=True), help="Virtual seconds per second.")
+@click.option("--stepped", is_flag=True, help="The clock moves only when the admin API says so.")
+@click.option("--seed", default=0, type=int, help="Seed of generated ids and of probabilities.")
+@click.option("--admin/--no-admin", default=None, help="Serve the admin API.  [default: on a loopback address only]")
+@click.option("--journal-size", default=100_000, type=click.IntRange(min=1), help="Requests to remember.")
+@click.option("--gpu-quota", default=None, type=click.IntRange(min=0), help="GPUs of each type per account. [any]")
+@_options(Timing)
+@_options(Assumptions)
+def main(
+    host: str,
+    port: int,
+    accounts: tuple[str, ...],
+    api_keys: tuple[str, ...],
+    speed: float,
+    stepped: bool,
+    seed: int,
+    admin: bool | None,
+    journal_size: int,
+    gpu_quota: int | None,
+    **fields: bool | float | str,
+) -> None:
+    """Run a Fireworks AI control plane locally: deployments, addons, inference; no GPUs."""
+    settings = Settings(
+        accounts=_accounts(accounts, api_keys),
+        seed=seed,
+        speed=speed,
+        stepped=stepped,
+        admin=_is_loopback(host) if admin is None else admin,
+        journal_size=journal_size,
+        gpu_quota=gpu_quota,
+        timing=Timing.model_validate({name: fields[name] for name in Timing.model_fields}),
+        assumptions=Assumptions.model_validate({name: fields[name] for name in Assumptions.model_fields}),
+    )
+    try:
+        listener = listen(host, port)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    bound = listener.getsockname()[1]
+    shown = f"[{host}]" if ":" in host else host
+    names = ", ".join(account.id for account in settings.accounts)
+    noun = "account" if len(settings.accounts) == 1 else "accounts"
+    line = f"fireworks-simulator listening on http://{shown}:{bound} ({noun} {names})"
+    signal.signal(signal.SIGTERM, _exit)
+    server = make_server(Simulator(settings).app, on_ready=lambda: click.echo(line))
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+
+
+def _exit(number: int, frame: types.FrameType | None) -> None:
+    """The server re-raises the signal that stopped it; being told to stop is no failure."""
+    sys.exit(0)

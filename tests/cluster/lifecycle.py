@@ -1,0 +1,300 @@
+"""A cluster's life: up, running, down."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cluster import access, parts
+from cluster.access import Kubectl
+from cluster.errors import ClusterError
+from cluster.files import locked
+from cluster.parts import Binaries, Identity
+from cluster.processes import Processes
+
+ETCD, APISERVER, CONTROLLER_MANAGER = "etcd", "kube-apiserver", "kube-controller-manager"
+_START_SECONDS = 90.0  # 4 are usual; a machine that is busy with other things may need many more
+_STOP_SECONDS = 30.0
+
+
+def local_cluster() -> "Cluster | GivenCluster":
+    """Returns the cluster that the environment names.
+
+    `$FIREWORKS_TEST_KUBECONFIG` is a cluster that runs already. Otherwise it is one of our own, with its state
+    in `$FIREWORKS_CLUSTER_DIR` (default `~/.cache/fireworks-operator/cluster`).
+    """
+    named = os.environ.get("FIREWORKS_CLUSTER_DIR")
+    directory = Path(named) if named else Path.home() / ".cache/fireworks-operator/cluster"
+    given = os.environ.get("FIREWORKS_TEST_KUBECONFIG")
+    return GivenCluster(Path(given), directory) if given else Cluster(directory)
+
+
+class Cluster:
+    """etcd, kube-apiserver and kube-controller-manager as background processes; no nodes, so no pod runs.
+
+    All state lies in one folder; objects for the same folder are the same cluster, in other processes, too.
+    Clusters of different folders do not meet.
+
+    Args:
+        directory: The folder. Only what the cluster itself put there is ever deleted.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.expanduser().absolute()
+        self._run = self.directory / "run"
+        self._processes = Processes(self._run)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Path of the administrator's kubeconfig; the file is there while the cluster is."""
+        return self.kubeconfig_of(access.ADMIN)
+
+    def kubeconfig_of(self, user: str) -> Path:
+        """Returns the path of a user's kubeconfig; `operator` is a user without any rights of its own.
+
+        Raises:
+            ClusterError: There is no such user.
+        """
+        return access.kubeconfig_path(self._run, user)
+
+    def up(self) -> bool:
+        """Starts the cluster and waits until it can be used; a half-dead one is removed first.
+
+        Returns:
+            False if it ran already, and was left as it is.
+
+        Raises:
+            ClusterError: It could not be built or started. Its processes are stopped, its logs are kept.
+        """
+        if self.running():
+            return False
+        binaries = parts.find_binaries()
+        with locked(self.directory):
+            if self.running():
+                return False
+            if self._run.exists():
+                _say(f"removing what is left of an earlier cluster in {self._run}")
+                self._remove()
+            self._run.mkdir(mode=0o700)
+            try:
+                self._start(binaries)
+            except BaseException:
+                self._kill()
+                raise
+        return True
+
+    def down(self) -> None:
+        """Stops all that `up` started and deletes the state; safe to repeat, and after any crash.
+
+        Raises:
+            ClusterError: A process does not end, even when killed.
+        """
+        if not self.directory.exists():
+            return
+        with locked(self.directory):
+            self._remove()
+            with contextlib.suppress(OSError):  # it holds something that is not ours
+                self.directory.rmdir()
+
+    def running(self) -> bool:
+        """Whether all parts run and the API server answers that it is ready."""
+        return (
+            (self._run / "complete").exists()
+            and all(map(self._processes.alive, self._processes.names()))
+            and (access.status_of(self.kubeconfig, "/readyz") == 200)
+        )
+
+    def stop_apiserver(self, *, abruptly: bool = False) -> None:
+        """Stops kube-apiserver alone, as for an upgrade: it ends watches and finishes the requests it has begun.
+
+        Args:
+            abruptly: Kill it instead, as in a crash: connections just break.
+
+        Raises:
+            ClusterError: There is no such cluster.
+        """
+        if not self.kubeconfig.exists():
+            raise self._missing()
+        with locked(self.directory):
+            self._processes.stop(APISERVER, 0 if abruptly else _STOP_SECONDS)
+
+    def start_apiserver(self) -> None:
+        """Starts kube-apiserver again, on the same port and data, and waits until it is ready.
+
+        Raises:
+            ClusterError: There is no such cluster, or it does not become ready.
+        """
+        if not self.kubeconfig.exists():
+            raise self._missing()
+        with locked(self.directory):
+            if not self._processes.alive(APISERVER):
+                self._processes.start_again(APISERVER)
+            self._wait_for("/readyz")
+
+    def restart_apiserver(self) -> None:
+        """Stops kube-apiserver and starts it again, on the same port and data."""
+        self.stop_apiserver()
+        self.start_apiserver()
+
+    def kubectl(
+        self,
+        *args: str,
+        input: str | None = None,  # noqa: A002 - as subprocess.run() has it
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs kubectl as administrator of this cluster.
+
+        Args:
+            args: Its arguments.
+            input: What it gets on standard input.
+            check: Whether a failure is an error.
+
+        Raises:
+            ClusterError: The cluster is not up, or kubectl failed and `check` is set.
+        """
+        return self.kubectl_program().run(args, input, check=check)
+
+    def kubectl_program(self) -> Kubectl:
+        """Returns kubectl as administrator of this cluster, for callers that run it themselves.
+
+        Raises:
+            ClusterError: The cluster is not up.
+        """
+        if not self.kubeconfig.exists():
+            raise self._missing()
+        return Kubectl(self._run / "kubectl", self.kubeconfig, self._run / "kubectl-cache")
+
+    def _missing(self) -> ClusterError:
+        return ClusterError(f"there is no cluster in {self.directory}")
+
+    def _start(self, binaries: Binaries) -> None:
+        if binaries.controller_manager is None:
+            _say(
+                "without kube-controller-manager: deleted namespaces stay, owned objects are not collected, "
+                "namespaces get no service account, and quotas do not count"
+            )
+        (self._run / "kubectl").symlink_to(binaries.kubectl)
+        etcd_port, peer_port, api_port, manager_port = parts.free_ports(4)
+        etcd = parts.etcd_command(binaries, self._run / "etcd", etcd_port, peer_port)
+        self._processes.start(ETCD, etcd)
+
+        identity = parts.make_identity(binaries, self._run / "certificates")
+        tokens = access.make_users(self._run / "tokens.csv")
+        apiserver = parts.apiserver_command(binaries, identity, self._run / "tokens.csv", etcd_port, api_port)
+        self._processes.start(APISERVER, apiserver)
+        self._wait("its key", identity.account_key.exists)
+        for user, token in tokens.items():
+            server = f"https://{parts.ADDRESS}:{api_port}"
+            access.write_kubeconfig(self.kubeconfig_of(user), server, identity.authority, user, token)
+        self._wait_for("/readyz")
+
+        if binaries.controller_manager is not None:
+            self._start_controller_manager(binaries.controller_manager, identity, manager_port)
+        (self._run / "complete").touch()
+
+    def _start_controller_manager(self, program: Path, identity: Identity, port: int) -> None:
+        certificates = self._run / "controller-manager-certificates"
+        command = parts.controller_manager_command(program, identity, self.kubeconfig, certificates, port)
+        self._processes.start(CONTROLLER_MANAGER, command)
+        # Made by one of its controllers, so they work; and no pod could be created in this namespace before.
+        self._wait_for("/api/v1/namespaces/default/serviceaccounts/default")
+
+    def _wait_for(self, path: str) -> None:
+        self._wait(path, lambda: access.status_of(self.kubeconfig, path) == 200)
+
+    def _wait(self, what: str, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not done():
+            dead = [name for name in self._processes.names() if not self._processes.alive(name)]
+            if dead:
+                raise ClusterError(f"{dead[0]} ended while the cluster started: {self._processes.log_tail(dead[0])}")
+            if time.monotonic() > deadline:
+                last = self._processes.names()[-1]
+                raise ClusterError(f"no {what} after {_START_SECONDS:.0f} s: {self._processes.log_tail(last)}")
+            time.sleep(0.05)
+
+    def _kill(self) -> None:
+        """Ends all parts at once, in any order: nothing of theirs is to be kept."""
+        for name in self._processes.names():
+            self._processes.stop(name, patience=0)
+
+    def _remove(self) -> None:
+        if self._run.exists():
+            self._kill()
+            shutil.rmtree(self._run)
+
+
+class GivenCluster:
+    """A cluster that somebody else runs, for example kind: used as it is, never started or stopped.
+
+    Args:
+        kubeconfig: Its kubeconfig, the administrator's.
+        directory: Where kubectl may remember things.
+    """
+
+    def __init__(self, kubeconfig: Path, directory: Path) -> None:
+        self.kubeconfig = kubeconfig.expanduser().absolute()
+        self.directory = directory.expanduser().absolute()
+
+    def kubeconfig_of(self, user: str) -> Path:
+        """Returns the kubeconfig of `admin`.
+
+        Raises:
+            ClusterError: Another user: this cluster has no others that we know of.
+        """
+        if user != access.ADMIN:
+            raise ClusterError(f"{self.kubeconfig} is a given cluster: it has no user {user} for tests")
+        return self.kubeconfig
+
+    def up(self) -> bool:
+        """Checks that the cluster is there; returns False: nothing was started.
+
+        Raises:
+            ClusterError: It does not answer.
+        """
+        self.kubectl("get", "--raw", "/readyz")
+        return False
+
+    def down(self) -> None:
+        """Leaves the cluster alone; deletes only what kubectl remembered of it."""
+        shutil.rmtree(self.directory / "kubectl-cache", ignore_errors=True)
+        with contextlib.suppress(OSError):  # it is not there, or holds something that is not ours
+            self.directory.rmdir()
+
+    def running(self) -> bool:
+        """Whether the API server answers that it is ready."""
+        return self.kubectl("get", "--raw", "/readyz", check=False).returncode == 0
+
+    def stop_apiserver(self, *, abruptly: bool = False) -> None:
+        """Refuses."""
+        raise ClusterError(f"{self.kubeconfig} is a given cluster: its API server is not ours to stop")
+
+    def start_apiserver(self) -> None:
+        """Refuses."""
+        raise ClusterError(f"{self.kubeconfig} is a given cluster: its API server is not ours to start")
+
+    def restart_apiserver(self) -> None:
+        """Refuses."""
+        self.stop_apiserver()
+
+    def kubectl(
+        self,
+        *args: str,
+        input: str | None = None,  # noqa: A002 - as subprocess.run() has it
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs kubectl against this cluster, see Cluster.kubectl()."""
+        return self.kubectl_program().run(args, input, check=check)
+
+    def kubectl_program(self) -> Kubectl:
+        """Returns kubectl for this cluster, for callers that run it themselves."""
+        program = parts.find_kubectl(parts.given_assets())
+        return Kubectl(program, self.kubeconfig, self.directory / "kubectl-cache")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

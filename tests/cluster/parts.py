@@ -1,0 +1,206 @@
+"""The parts of the control plane: where their binaries come from, and the command line of each."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+from cluster import build
+from cluster.errors import ClusterError, last_lines
+
+ADDRESS = "127.0.0.1"
+SERVICE_RANGE, SERVICE_ADDRESS = "10.96.0.0/24", "10.96.0.1"
+SERVING_NAMES = (
+    ADDRESS,
+    SERVICE_ADDRESS,
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+# What a cluster without nodes needs: deletion of namespaces and owned objects, service accounts, quotas, roles.
+CONTROLLERS = (
+    "clusterrole-aggregation-controller",
+    "garbage-collector-controller",
+    "namespace-controller",
+    "resourcequota-controller",
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+)
+# Below the ports that Linux and macOS hand out by themselves (from 32768), so that none is taken between being
+# found free and being used, or while kube-apiserver restarts; and below those of NodePort services (from 30000).
+_PORTS = range(20000, 30000)
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """The programs of a control plane.
+
+    Attributes:
+        etcd: Path of that program.
+        apiserver: Path of kube-apiserver.
+        kubectl: Path of kubectl.
+        controller_manager: Path of kube-controller-manager; None: the cluster does without it.
+        certs: Path of the program that makes certificates; None: kube-apiserver makes its own.
+    """
+
+    etcd: Path
+    apiserver: Path
+    kubectl: Path
+    controller_manager: Path | None
+    certs: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How the API server proves who it is.
+
+    Attributes:
+        authority: Certificates that clients are to trust (PEM).
+        account_key: Private key that signs service account tokens (PEM).
+        flags: What tells kube-apiserver to use them.
+    """
+
+    authority: Path
+    account_key: Path
+    flags: tuple[str, ...]
+
+
+def given_assets() -> Path | None:
+    """Returns the folder `$KUBEBUILDER_ASSETS`, whose binaries are used instead of built ones, or None."""
+    named = os.environ.get("KUBEBUILDER_ASSETS")
+    return Path(named).expanduser().absolute() if named else None
+
+
+def find_binaries() -> Binaries:
+    """Returns the binaries of `$KUBEBUILDER_ASSETS` if it is set, or else those built here, built if need be.
+
+    Raises:
+        ClusterError: A binary is missing or cannot be built.
+    """
+    assets = given_assets()
+    folder = assets or build.build()
+    for name in ("etcd", "kube-apiserver"):
+        if not (folder / name).exists():
+            raise ClusterError(f"KUBEBUILDER_ASSETS={folder} holds no {name}")
+    manager = folder / "kube-controller-manager"
+    return Binaries(
+        etcd=folder / "etcd",
+        apiserver=folder / "kube-apiserver",
+        kubectl=find_kubectl(assets) if assets else folder / "kubectl",
+        controller_manager=manager if manager.exists() else None,
+        certs=None if assets else folder / build.PROGRAM,
+    )
+
+
+def find_kubectl(assets: Path | None) -> Path:
+    """Returns the kubectl of `assets`, or that of PATH, or that of this Python environment.
+
+    Raises:
+        ClusterError: There is none.
+    """
+    on_path = shutil.which("kubectl")
+    candidates = [assets / "kubectl"] if assets else []
+    candidates += [Path(on_path)] if on_path else []
+    candidates += [Path(sys.executable).parent / "kubectl"]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    raise ClusterError("there is no kubectl on PATH" + (f", and none in {assets}" if assets else ""))
+
+
+def make_identity(binaries: Binaries, directory: Path) -> Identity:
+    """Makes certificates and keys in `directory`, or has kube-apiserver make them there when it starts."""
+    directory.mkdir(mode=0o700)
+    if binaries.certs is None:
+        # Its self-signed certificate comes with the authority behind it; its key will do for tokens, too.
+        key = directory / "apiserver.key"
+        return Identity(directory / "apiserver.crt", key, (f"--cert-dir={directory}",))
+    command = [str(binaries.certs), "certs", str(directory), *SERVING_NAMES]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ClusterError(f"the cluster's certificates could not be made:\n{last_lines(done.stderr)}")
+    return Identity(
+        directory / "ca.crt",
+        directory / "service-account.key",
+        (
+            f"--tls-cert-file={directory / 'apiserver.crt'}",
+            f"--tls-private-key-file={directory / 'apiserver.key'}",
+        ),
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns `count` different ports of 127.0.0.1 that nothing listens on."""
+    found: list[int] = []
+    for port in SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as candidate:
+            try:
+                candidate.bind((ADDRESS, port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            return found
+    raise ClusterError(f"no {count} free ports between {_PORTS.start} and {_PORTS.stop}")
+
+
+def etcd_command(binaries: Binaries, data: Path, client_port: int, peer_port: int) -> list[str]:
+    """Returns the command line of etcd. It never waits for the disk: the data do not outlive the cluster."""
+    client, peer = f"http://{ADDRESS}:{client_port}", f"http://{ADDRESS}:{peer_port}"
+    return [
+        str(binaries.etcd),
+        f"--data-dir={data}",
+        "--unsafe-no-fsync",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+    ]
+
+
+def apiserver_command(binaries: Binaries, identity: Identity, tokens: Path, etcd_port: int, port: int) -> list[str]:
+    """Returns the command line of kube-apiserver: users from the token file, rights by RBAC."""
+    return [
+        str(binaries.apiserver),
+        f"--etcd-servers=http://{ADDRESS}:{etcd_port}",
+        f"--bind-address={ADDRESS}",
+        f"--secure-port={port}",
+        # Otherwise it looks for the address of the default route, which a sandbox may not have. A loopback
+        # address cannot be an endpoint of the service `kubernetes`, hence the second flag.
+        f"--advertise-address={ADDRESS}",
+        "--endpoint-reconciler-type=none",
+        # Without it, a server that is told to stop waits a minute for watches to end by themselves.
+        "--shutdown-watch-termination-grace-period=1s",
+        *identity.flags,
+        f"--token-auth-file={tokens}",
+        "--authorization-mode=Node,RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={identity.account_key}",
+        f"--service-account-signing-key-file={identity.account_key}",
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        "--allow-privileged",
+    ]
+
+
+def controller_manager_command(
+    program: Path, identity: Identity, kubeconfig: Path, certificates: Path, port: int
+) -> list[str]:
+    """Returns the command line of kube-controller-manager with the controllers of a cluster without nodes."""
+    return [
+        str(program),
+        f"--kubeconfig={kubeconfig}",
+        f"--bind-address={ADDRESS}",
+        f"--secure-port={port}",
+        f"--cert-dir={certificates}",
+        "--leader-elect=false",
+        f"--controllers={','.join(CONTROLLERS)}",
+        f"--root-ca-file={identity.authority}",
+        f"--service-account-private-key-file={identity.account_key}",
+    ]

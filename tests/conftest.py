@@ -1,0 +1,27 @@
+"""What tests of several kinds share: the local Kubernetes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster import Cluster, GivenCluster, local_cluster
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
+    """A control plane of this test session alone, unless FIREWORKS_TEST_KUBECONFIG names one that runs already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
+        cluster = local_cluster()
+    cluster.up()
+    try:
+        yield cluster
+    finally:
+        cluster.down()
+
+
+@pytest.fixture(scope="session")
+def crd_file() -> Path:
+    """The generated CustomResourceDefinition."""
+    return Path(__file__).parents[1] / "crds/fireworks.ai_fireworksdeployments.yaml"

@@ -1,0 +1,45 @@
+"""A real API server with the generated CRD, and resources that are gone after each test."""
+
+import itertools
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from crd.server import MANIFEST, NAMESPACE, Cluster, Create, Server, manifest
+from fireworks_operator.api.v1alpha1 import KIND
+
+
+@pytest.fixture(scope="session")
+def server(cluster: Cluster) -> Iterator[Server]:
+    """The API server with the CRD registered, which also proves that it accepts every rule and its cost."""
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(MANIFEST))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(MANIFEST))
+    until_explained(cluster)
+    cluster.kubectl("create", "namespace", NAMESPACE)
+    yield Server.at(cluster.kubeconfig)
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def until_explained(cluster: Cluster) -> None:
+    """Wait for the published schema, which follows an established CRD by seconds."""
+    deadline = time.monotonic() + 30
+    while cluster.kubectl("explain", KIND, check=False).returncode != 0:
+        assert time.monotonic() < deadline, f"the API server does not publish the schema of {KIND}"
+
+
+@pytest.fixture
+def create(server: Server) -> Iterator[Create]:
+    """Store resources with names of their own, `create(field=value, …)`, and delete them afterwards."""
+    names: list[str] = []
+    numbers = itertools.count()
+
+    def store(**spec: object) -> str:
+        name = f"stored-{next(numbers)}"
+        server.create(manifest(dict(spec), name))
+        names.append(name)
+        return name
+
+    yield store
+    for name in names:
+        server.delete(name)

@@ -1,0 +1,257 @@
+"""What holds over a resource's life: immutability, status, defaults, and 0 against absent."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from crd.server import MODEL, Create, RefusedError, Server, manifest
+from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
+from fireworks_operator.api.v1alpha1 import (
+    IMMUTABLE_FIELDS,
+    AddonStatus,
+    Effective,
+    FireworksDeployment,
+    FireworksDeploymentStatus,
+    LastAttempt,
+    Replicas,
+)
+
+CLAIM = {"observedGeneration": 1, "deploymentName": "accounts/acme/deployments/chat", "account": "acme"}
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+CHANGES: list[tuple[str, object, object]] = [
+    ("baseModel", MODEL, "accounts/fireworks/models/qwen2p5-7b-instruct"),
+    ("disableSpeculativeDecoding", False, True),
+    ("disableSpeculativeDecoding", False, None),
+    ("disableSpeculativeDecoding", None, True),
+    ("placement", {"region": "US_IOWA_1"}, {"region": "US_TEXAS_2"}),
+    ("placement", {"region": "US_IOWA_1"}, {"region": None, "multiRegion": "US"}),
+    ("placement", {"regions": ["US_IOWA_1"]}, {"regions": ["US_IOWA_1", "US_TEXAS_2"]}),
+    ("placement", {"region": "US_IOWA_1"}, None),
+    ("placement", None, {"multiRegion": "GLOBAL"}),
+    ("preemptible", True, False),
+    ("preemptible", True, None),
+    ("preemptible", None, False),
+    ("deploymentId", "chat-a", "chat-b"),
+    ("deploymentId", "chat-a", None),
+    ("deploymentId", None, "chat-a"),
+]
+
+
+def test_every_immutable_field_has_a_change_among_these() -> None:
+    assert {name for name, _, _ in CHANGES} == set(IMMUTABLE_FIELDS)
+
+
+def given(name: str, value: object) -> dict[str, Any]:
+    return {} if value is None else {name: value}
+
+
+@pytest.mark.parametrize(("name", "old", "new"), CHANGES)
+def test_before_the_claim_a_typo_can_be_corrected(
+    server: Server, create: Create, name: str, old: object, new: object
+) -> None:
+    resource = create(**given(name, old))
+    server.set_status(resource, {"observedGeneration": 1})
+    server.dry_change(resource, {name: new})
+
+
+@pytest.mark.parametrize(("name", "old", "new"), CHANGES)
+def test_after_the_claim_change_removal_and_addition_are_refused(
+    server: Server, create: Create, name: str, old: object, new: object
+) -> None:
+    resource = create(**given(name, old))
+    server.set_status(resource, CLAIM)
+    with pytest.raises(RefusedError) as refused:
+        server.dry_change(resource, {name: new})
+    assert f"spec.{name} cannot be changed, removed or added once status.deploymentName is set" in str(refused.value)
+    assert str(refused.value).count("cannot be changed") == 1, "only the field that was changed is named"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"acceleratorType": "NVIDIA_H200_141GB"},
+        {"acceleratorType": None},
+        {"minReplicaCount": 3},
+        {"displayName": "New"},
+        {"deletionPolicy": "Retain"},
+        {"deploymentShape": "fast", "acceleratorType": None},
+        {"paused": True},
+    ],
+    ids=str,
+)
+def test_after_the_claim_everything_else_can_change(server: Server, create: Create, change: dict[str, object]) -> None:
+    resource = create(acceleratorType="NVIDIA_H100_80GB", placement={"multiRegion": "US"}, deploymentId="chat-a")
+    server.set_status(resource, CLAIM)
+    server.dry_change(resource, change)
+
+
+def test_once_the_claim_is_given_up_the_field_can_change_again(server: Server, create: Create) -> None:
+    resource = create(deploymentId="chat-a")
+    server.set_status(resource, CLAIM)
+    server.set_status(resource, {"deploymentName": None})
+    assert server.dry_change(resource, {"deploymentId": "chat-b"})["spec"]["deploymentId"] == "chat-b"
+
+
+def test_the_order_of_regions_is_no_change(server: Server, create: Create) -> None:
+    resource = create(placement={"regions": ["US_IOWA_1", "US_TEXAS_2"]})
+    server.set_status(resource, CLAIM)
+    server.dry_change(resource, {"placement": {"regions": ["US_TEXAS_2", "US_IOWA_1"]}})
+
+
+def test_a_new_resource_has_a_status_that_says_not_yet_observed(server: Server) -> None:
+    assert server.dry_create(manifest({}))["status"] == {"observedGeneration": -1}
+
+
+def test_a_status_in_a_manifest_is_ignored_so_that_git_cannot_claim_a_deployment(server: Server) -> None:
+    stored = server.dry_create(manifest({}) | {"status": CLAIM})
+    assert stored["status"] == {"observedGeneration": -1}
+
+
+def test_a_status_without_observed_generation_gets_the_default(server: Server, create: Create) -> None:
+    stored = server.set_status(create(), {"observedGeneration": None, "state": "CREATING"})
+    assert stored["status"] == {"observedGeneration": -1, "state": "CREATING"}
+
+
+def test_a_spec_change_does_not_touch_the_status(server: Server, create: Create) -> None:
+    resource = create()
+    server.set_status(resource, CLAIM)
+    changed = server.dry_change(resource, {"minReplicaCount": 1})
+    assert changed["status"] == CLAIM
+    assert changed["metadata"]["generation"] == 2
+
+
+def test_a_status_write_does_not_raise_the_generation(server: Server, create: Create) -> None:
+    assert server.set_status(create(), CLAIM)["metadata"]["generation"] == 1
+
+
+def full_status() -> FireworksDeploymentStatus:
+    """A status with every field that there is."""
+    conditions = set_condition([], ConditionType.READY, "True", Reason.SERVING, "It serves.", generation=1, now=NOW)
+    return FireworksDeploymentStatus(
+        observed_generation=1,
+        deployment_name="accounts/acme/deployments/chat",
+        account="acme",
+        state="READY",
+        model_identifier=f"{MODEL}#accounts/acme/deployments/chat",
+        endpoint="https://api.fireworks.ai/inference/v1",
+        replicas=Replicas(desired=1, ready=0, pending_scheduling=1, downloading_model=2, initializing=3),
+        effective=Effective(
+            accelerator_type="NVIDIA_H100_80GB",
+            accelerator_count=1,
+            precision="FP8",
+            min_replica_count=0,
+            max_replica_count=0,
+            scale_up_window="30s",
+            scale_down_window="600s",
+            scale_to_zero_window="3600s",
+            draft_model="accounts/fireworks/models/drafter",
+            draft_token_count=0,
+            ngram_speculation_length=0,
+            deployment_shape="accounts/fireworks/deploymentShapes/s/versions/v",
+            region="US_IOWA_1",
+        ),
+        applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow"],
+        last_attempt=LastAttempt(action="Update", generation=1, count=2, time=NOW, reason="ApiUnavailable"),
+        addons=[
+            AddonStatus(
+                model="accounts/acme/models/lora",
+                deployed_model="accounts/acme/deployedModels/lora-abc",
+                state="DEPLOYED",
+                model_identifier="accounts/acme/models/lora#accounts/acme/deployments/chat",
+                message="",
+            )
+        ],
+        notices=["A notice."],
+        create_time=NOW,
+        purge_time=NOW,
+        conditions=conditions,
+    )
+
+
+def test_every_field_of_the_status_models_is_stored_and_none_is_pruned(server: Server, create: Create) -> None:
+    status = full_status()
+    assert status.model_fields_set == set(FireworksDeploymentStatus.model_fields)
+    assert Effective.model_fields.keys() == (status.effective or Effective()).model_fields_set
+    resource = create()
+    assert server.set_status(resource, status.to_wire())["status"] == status.to_wire()
+
+
+def test_the_longest_texts_that_the_models_write_are_accepted(server: Server, create: Create) -> None:
+    long = "x" * 100_000
+    status = FireworksDeploymentStatus(
+        notices=[long],
+        addons=[AddonStatus(model="lora", message=long)],
+        conditions=set_condition([], ConditionType.STALLED, "True", Reason.CONFLICT, long, generation=1, now=NOW),
+    )
+    assert server.set_status(create(), status.to_wire())["status"] == status.to_wire()
+
+
+CONDITION = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "Serving",
+    "message": "",
+    "lastTransitionTime": "2026-03-04T05:06:07Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message", "reason"),
+    [
+        ([CONDITION, CONDITION], "status.conditions[1]: Duplicate value", "there is one condition per type"),
+        ([CONDITION | {"reason": ""}], "status.conditions[0].reason", "a reason is never empty"),
+        ([CONDITION | {"reason": "not one word"}], "status.conditions[0].reason", "a reason is one word"),
+        ([CONDITION | {"type": "Ready!"}], "status.conditions[0].type", "a type is a qualified name"),
+        ([CONDITION | {"status": "true"}], 'supported values: "True", "False", "Unknown"', "capitals matter"),
+        ([{"type": "Ready"}], "status.conditions[0].status: Required value", "metav1 requires all but the generation"),
+        ([CONDITION | {"lastTransitionTime": "now"}], "must be of type date-time", "times are RFC 3339"),
+        ([CONDITION | {"type": f"T{n}"} for n in range(17)], "must have at most 16 items", "every list is bounded"),
+    ],
+)
+def test_conditions_have_the_shape_of_the_kubernetes_api(
+    server: Server, create: Create, conditions: list[object], message: str, reason: str
+) -> None:
+    resource = create()
+    with pytest.raises(RefusedError) as refused:
+        server.set_status(resource, {"conditions": conditions})
+    assert message in str(refused.value), reason
+
+
+@pytest.mark.parametrize(
+    ("field", "attribute"),
+    [
+        ("minReplicaCount", "min_replica_count"),
+        ("maxReplicaCount", "max_replica_count"),
+        ("draftTokenCount", "draft_token_count"),
+        ("maxContextLength", "max_context_length"),
+        ("maxConcurrencyPerReplica", "max_concurrency_per_replica"),
+    ],
+)
+def test_zero_stays_zero_and_absent_stays_absent(server: Server, create: Create, field: str, attribute: str) -> None:
+    zero, absent = server.dry_change(create(**{field: 0}), {}), server.dry_change(create(), {})
+    assert zero["spec"][field] == 0
+    assert field not in absent["spec"]
+    assert getattr(FireworksDeployment.parse(zero).spec, attribute) == 0
+    assert getattr(FireworksDeployment.parse(absent).spec, attribute) is None
+
+
+def test_only_the_operators_own_policies_are_defaulted(server: Server) -> None:
+    stored = server.dry_create(manifest({"credentialsSecretRef": {"name": "fireworks"}}))
+    assert stored["spec"] == {
+        "baseModel": MODEL,
+        "adoptionPolicy": "Never",
+        "deletionPolicy": "Delete",
+        "externalDeletionPolicy": "Recreate",
+        "managementPolicy": "Manage",
+        "credentialsSecretRef": {"name": "fireworks", "key": "apiKey"},
+    }
+
+
+def test_what_the_server_stores_is_what_the_models_write(server: Server) -> None:
+    stored = server.dry_create(manifest({"minReplicaCount": 0, "paused": False, "placement": {"regions": ["A"]}}))
+    stored["metadata"]["resourceVersion"] = "0"
+    resource = FireworksDeployment.parse(stored)
+    assert resource.spec.to_wire() == stored["spec"]
+    assert resource.status.observed_generation == -1

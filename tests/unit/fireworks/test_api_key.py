@@ -1,0 +1,59 @@
+"""An API key cannot be shown by accident."""
+
+import copy
+import json
+import pickle
+
+import pytest
+
+from fireworks_operator.fireworks.api_key import ApiKey
+
+SECRET = "fw_3ZqYxVtTestSecret"
+
+
+def test_no_text_form_shows_the_secret() -> None:
+    key = ApiKey(SECRET)
+
+    for text in (repr(key), str(key), f"{key}", f"{key!r}", f"{[key]}", "%s" % key, str({"key": key})):  # noqa: UP031
+        assert SECRET not in text
+        assert key.fingerprint in text
+
+
+def test_it_is_never_serialised() -> None:
+    key = ApiKey(SECRET)
+
+    for attempt in (pickle.dumps, json.dumps, copy.deepcopy, vars):
+        with pytest.raises(TypeError) as caught:
+            attempt(key)
+        assert SECRET not in str(caught.value)
+
+
+def test_the_newline_of_a_secret_is_no_part_of_the_key() -> None:
+    assert ApiKey(f"{SECRET}\n").reveal() == SECRET
+    assert ApiKey(f" {SECRET}\r\n") == ApiKey(SECRET)
+    assert hash(ApiKey(f"{SECRET}\n")) == hash(ApiKey(SECRET))
+
+
+def test_different_keys_have_different_fingerprints() -> None:
+    assert ApiKey(SECRET) != ApiKey(f"{SECRET}2")
+    assert ApiKey(SECRET).fingerprint != ApiKey(f"{SECRET}2").fingerprint
+    assert len(ApiKey(SECRET).fingerprint) == 8
+    assert ApiKey(SECRET) != SECRET
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        ("  \n", "empty"),
+        ("two words", "a header value would be cut"),
+        ("fw_abc\r\nX-Evil: 1", "would add a header"),
+        ("schlüssel", "a header is ASCII"),
+        ("x" * 513, "no key is that long"),
+    ],
+)
+def test_what_cannot_be_a_key_is_refused_without_being_quoted(text: str, reason: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        ApiKey(text)
+
+    assert str(caught.value) == "an API key is 1 to 512 printable ASCII characters without blanks", reason

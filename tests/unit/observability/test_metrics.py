@@ -1,0 +1,176 @@
+"""Metrics are named by the conventions, documented, bounded, and say what happened."""
+
+from dataclasses import dataclass
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from fireworks_operator.observability.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Request:
+    operation: str = "get_deployment"
+    account: str = "acme"
+    code: str = "200"
+    seconds: float = 0.2
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def metrics(clock: Clock) -> Metrics:
+    return Metrics(version="1.2.3", clock=clock)
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"fireworks_operator_{name}", labels)
+
+
+# name, type, labels
+EXPECTED: list[tuple[str, str, set[str]]] = [
+    ("api_budget_tokens", "gauge", {"account"}),
+    ("api_budget_waiting_requests", "gauge", {"account"}),
+    ("api_request_duration_seconds", "histogram", {"operation"}),
+    ("api_requests_total", "counter", {"operation", "code", "account"}),
+    ("build_info", "gauge", {"version", "python_version"}),
+    ("credential_circuit_open", "gauge", {"credential"}),
+    ("deployments_left_running_total", "counter", {"cause"}),
+    ("kubernetes_writes_total", "counter", {"kind", "result"}),
+    ("leader", "gauge", set()),
+    ("observation_age_seconds", "gauge", {"account"}),
+    ("reconcile_duration_seconds", "histogram", set()),
+    ("reconcile_total", "counter", {"action", "result"}),
+    ("resources", "gauge", {"state"}),
+    ("workqueue_adds_total", "counter", set()),
+    ("workqueue_depth", "gauge", set()),
+    ("workqueue_queue_duration_seconds", "histogram", set()),
+    ("workqueue_retries_total", "counter", set()),
+]
+
+
+def fill(metrics: Metrics) -> None:
+    """Give every metric a sample, so that its labels can be seen."""
+    metrics.reconciles.labels("Create", "done").inc()
+    metrics.reconcile_duration.observe(0.1)
+    metrics.queue_depth.set(3)
+    metrics.queue_adds.inc()
+    metrics.queue_retries.inc()
+    metrics.queue_wait.observe(0.1)
+    metrics.set_resources({"READY": 1})
+    metrics.observe_request(Request())
+    metrics.budget_tokens.labels("acme").set(99)
+    metrics.budget_waiting.labels("acme").set(1)
+    metrics.circuit_open.labels("12345678").set(1)
+    metrics.account_observed("acme")
+    metrics.left_running.labels("Retain").inc()
+    metrics.kubernetes_writes.labels("status", "ok").inc()
+    metrics.is_leader.set(1)
+
+
+def test_the_metrics_are_these_with_these_labels(metrics: Metrics) -> None:
+    fill(metrics)
+    text = generate_latest(metrics.registry).decode()
+    found = []
+    for family in text_string_to_metric_families(text):
+        if family.name.startswith("fireworks_operator_"):
+            name = family.name.removeprefix("fireworks_operator_") + ("_total" if family.type == "counter" else "")
+            found.append((name, family.type, set().union(*(s.labels for s in family.samples)) - {"le"}))
+
+    assert sorted(found) == EXPECTED
+
+
+def test_names_and_helps_follow_the_conventions(metrics: Metrics) -> None:
+    fill(metrics)
+    text = generate_latest(metrics.registry).decode()
+    families = [f for f in text_string_to_metric_families(text) if f.name.startswith("fireworks_operator_")]
+
+    for family in families:
+        assert family.documentation.endswith("."), family.name
+        assert f"# HELP {family.name}" in text
+        assert family.type != "histogram" or family.name.endswith("_seconds"), family.name
+        assert not any(unit in family.name for unit in ("milliseconds", "_ms", "minutes", "percent")), family.name
+    assert "_created" not in text
+    assert "process_resident_memory_bytes" in text
+
+
+def test_no_label_grows_with_the_number_of_resources() -> None:
+    forbidden = {"namespace", "name", "resource", "deployment", "deployment_id", "model", "uid", "key"}
+
+    assert not forbidden & set().union(*(labels for _, _, labels in EXPECTED))
+
+
+def test_requests_are_counted_by_operation_code_and_account(metrics: Metrics) -> None:
+    metrics.observe_request(Request())
+    metrics.observe_request(Request())
+    metrics.observe_request(Request(code="NoAnswer", seconds=8.0))
+
+    counted = {"operation": "get_deployment", "account": "acme"}
+    assert value(metrics, "api_requests_total", **counted, code="200") == 2
+    assert value(metrics, "api_requests_total", **counted, code="NoAnswer") == 1
+    assert value(metrics, "api_request_duration_seconds_sum", operation="get_deployment") == pytest.approx(8.4)
+
+
+def test_the_age_of_an_observation_grows_until_the_next_one(metrics: Metrics, clock: Clock) -> None:
+    assert value(metrics, "observation_age_seconds", account="acme") is None
+    metrics.account_observed("acme")
+    clock.now += 70
+    assert value(metrics, "observation_age_seconds", account="acme") == 70
+
+    metrics.account_observed("acme")
+
+    assert value(metrics, "observation_age_seconds", account="acme") == 0
+
+
+def test_resources_are_counted_by_a_bounded_set_of_states(metrics: Metrics) -> None:
+    metrics.set_resources({"READY": 3, "": 2, "HIBERNATING": 1, "DREAMING": 4})
+    assert {s: value(metrics, "resources", state=s) for s in ("READY", "NONE", "OTHER", "FAILED")} == {
+        "READY": 3,
+        "NONE": 2,
+        "OTHER": 5,
+        "FAILED": 0,
+    }
+
+    metrics.set_resources({})
+
+    assert value(metrics, "resources", state="READY") == 0
+    assert value(metrics, "resources", state="HIBERNATING") is None
+
+
+def test_series_of_accounts_and_keys_that_are_gone_disappear(metrics: Metrics) -> None:
+    fill(metrics)
+
+    for _ in range(2):
+        metrics.forget_account("acme")
+        metrics.forget_credential("12345678")
+
+    text = generate_latest(metrics.registry).decode()
+    assert value(metrics, "api_budget_tokens", account="acme") is None
+    assert 'observation_age_seconds{account="acme"}' not in text
+    assert 'credential="12345678"' not in text
+    metrics.account_observed("acme")
+    assert value(metrics, "observation_age_seconds", account="acme") == 0
+
+
+def test_the_build_is_told(metrics: Metrics) -> None:
+    assert 'fireworks_operator_build_info{python_version="3.' in generate_latest(metrics.registry).decode()
+    assert 'version="1.2.3"} 1.0' in generate_latest(metrics.registry).decode()
+
+
+def test_two_processes_worth_of_metrics_live_side_by_side() -> None:
+    first, second = Metrics(), Metrics()
+    first.queue_depth.set(1)
+
+    assert value(first, "workqueue_depth") == 1
+    assert value(second, "workqueue_depth") == 0
