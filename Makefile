@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format crd venv lock image clean
+.PHONY: help demo test lint format crd docs venv lock image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,9 @@ format: $(STAMP) ## put the code into form
 
 crd: $(STAMP) ## write crds/ from the models
 	$(BIN)/fireworks-operator crd > crds/fireworks.ai_fireworksdeployments.yaml
+
+docs: $(STAMP) crd ## write docs/reference from the models
+	$(BIN)/python -m fireworks_operator.api.reference docs/reference
 
 venv: $(STAMP) ## the Python environment in .venv
 

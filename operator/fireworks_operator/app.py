@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from logging import getLogger
 from typing import TypeVar
 
-from fireworks_operator.controller.account import Account, Pace
+from fireworks_operator.controller.account import Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
 from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.ports import KubernetesUnavailableError, MutationFence
@@ -35,6 +36,7 @@ log = getLogger(__name__)
 
 VERSION = version("fireworks-operator")
 _CONNECT_RETRY = 2.0
+_MEASURE_INTERVAL = 5.0
 
 
 Answer = TypeVar("Answer")
@@ -184,10 +186,6 @@ async def _operate_as_leader(
     stack.push_async_callback(events.stop)
     store, queue = Store(), WorkQueue()
 
-    def on_change(account: Account, names: frozenset[str] | None) -> None:
-        metrics.account_observed(account.name)
-        controller.on_change(account, names)
-
     accounts = Accounts(
         fireworks,
         KubernetesSecrets(client),
@@ -198,7 +196,8 @@ async def _operate_as_leader(
             warm=settings.poll_interval_settling,
             idle=settings.poll_interval_idle,
         ),
-        on_change=on_change,
+        on_change=lambda account, names: controller.on_change(account, names),
+        in_use=lambda account: reconciler.uses(account),
     )
     stack.push_async_callback(accounts.stop)
     writer = KubernetesWriter(client, count_write)
@@ -215,6 +214,20 @@ async def _operate_as_leader(
         group.create_task(watch.run(), name="watch")
         group.create_task(controller.run(), name="controller")
         group.create_task(sweep.run(), name="sweep")
+        group.create_task(_measure(metrics, store, accounts), name="measure")
+
+
+async def _measure(metrics: Metrics, store: Store, accounts: Accounts) -> None:
+    """Keep the gauges that describe what there is up to date; runs until cancelled."""
+    while True:
+        metrics.set_resources(Counter(each.status.state or "" for each in store))
+        for account in accounts:
+            metrics.observation_age.labels(account.name).set(account.observed_for())
+            metrics.budget_tokens.labels(account.name).set(account.budget.available())
+            metrics.budget_waiting.labels(account.name).set(account.budget.waiting())
+            for each in account.credentials():
+                metrics.circuit_open.labels(each.key.fingerprint).set(each.circuit.retry_at is not None)
+        await asyncio.sleep(_MEASURE_INTERVAL)
 
 
 class _Sweep:
@@ -229,11 +242,12 @@ class _Sweep:
         self._interval = interval
 
     async def once(self) -> None:
-        found = []
+        found, versions = [], []
         for namespace in self._namespaces:
-            objects, _ = await list_resources(self._client, namespace)
+            objects, version = await list_resources(self._client, namespace)
             found.extend(objects)
-        self._controller.replace_all(found)
+            versions.append(int(version))
+        self._controller.replace_all(found, min(versions))
 
     async def run(self) -> None:
         while True:

@@ -19,6 +19,7 @@ from cluster.processes import Processes
 ETCD, APISERVER, CONTROLLER_MANAGER = "etcd", "kube-apiserver", "kube-controller-manager"
 _START_SECONDS = 90.0  # 4 are usual; a machine that is busy with other things may need many more
 _STOP_SECONDS = 30.0
+_ASK_READY = ("get", "--raw", "/readyz", "--request-timeout=10s")
 
 
 def local_cluster() -> "Cluster | GivenCluster":
@@ -46,6 +47,8 @@ class Cluster:
     def __init__(self, directory: Path) -> None:
         self.directory = directory.expanduser().absolute()
         self._run = self.directory / "run"
+        # The first file to come and the last to go: a folder without it is not ours to delete.
+        self._mark = self._run / "kubectl"
         self._processes = Processes(self._run)
 
     @property
@@ -80,6 +83,7 @@ class Cluster:
                 _say(f"removing what is left of an earlier cluster in {self._run}")
                 self._remove()
             self._run.mkdir(mode=0o700)
+            self._mark.symlink_to(binaries.kubectl)
             try:
                 self._start(binaries)
             except BaseException:
@@ -91,7 +95,7 @@ class Cluster:
         """Stops all that `up` started and deletes the state; safe to repeat, and after any crash.
 
         Raises:
-            ClusterError: A process does not end, even when killed.
+            ClusterError: A process does not end, even when killed; or the folder holds another's `run`.
         """
         if not self.directory.exists():
             return
@@ -166,7 +170,7 @@ class Cluster:
         """
         if not self.kubeconfig.exists():
             raise self._missing()
-        return Kubectl(self._run / "kubectl", self.kubeconfig, self._run / "kubectl-cache")
+        return Kubectl(self._mark, self.kubeconfig, self._run / "kubectl-cache")
 
     def _missing(self) -> ClusterError:
         return ClusterError(f"there is no cluster in {self.directory}")
@@ -177,7 +181,6 @@ class Cluster:
                 "without kube-controller-manager: deleted namespaces stay, owned objects are not collected, "
                 "namespaces get no service account, and quotas do not count"
             )
-        (self._run / "kubectl").symlink_to(binaries.kubectl)
         etcd_port, peer_port, api_port, manager_port = parts.free_ports(4)
         etcd = parts.etcd_command(binaries, self._run / "etcd", etcd_port, peer_port)
         self._processes.start(ETCD, etcd)
@@ -223,9 +226,19 @@ class Cluster:
             self._processes.stop(name, patience=0)
 
     def _remove(self) -> None:
-        if self._run.exists():
-            self._kill()
-            shutil.rmtree(self._run)
+        if not self._run.exists():
+            return
+        content = [path for path in self._run.iterdir() if path != self._mark]
+        if content and not self._mark.is_symlink():
+            raise ClusterError(f"{self._run} was not made by a cluster: it is left as it is")
+        self._kill()
+        for path in self._run.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != self._mark:
+                path.unlink()
+        self._mark.unlink(missing_ok=True)
+        self._run.rmdir()
 
 
 class GivenCluster:
@@ -256,7 +269,7 @@ class GivenCluster:
         Raises:
             ClusterError: It does not answer.
         """
-        self.kubectl("get", "--raw", "/readyz")
+        self.kubectl(*_ASK_READY)
         return False
 
     def down(self) -> None:
@@ -267,7 +280,7 @@ class GivenCluster:
 
     def running(self) -> bool:
         """Whether the API server answers that it is ready."""
-        return self.kubectl("get", "--raw", "/readyz", check=False).returncode == 0
+        return self.kubectl(*_ASK_READY, check=False).returncode == 0
 
     def stop_apiserver(self, *, abruptly: bool = False) -> None:
         """Refuses."""

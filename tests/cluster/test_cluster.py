@@ -152,10 +152,20 @@ def test_a_half_dead_cluster_is_replaced_by_a_new_one(tmp_path: Path) -> None:
 
 
 def test_down_keeps_files_that_are_not_its_own(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
+    (tmp_path / "run").mkdir()  # all that is left of an `up` that was killed at once
     (tmp_path / "mine.txt").write_text("mine")
     Cluster(tmp_path).down()
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_no_cluster_made_is_never_deleted(tmp_path: Path) -> None:
+    foreign = tmp_path / "run" / "lock" / "of-the-system"  # as FIREWORKS_CLUSTER_DIR=/var would have it
+    foreign.parent.mkdir(parents=True)
+    foreign.touch()
+    for command in (Cluster(tmp_path).down, Cluster(tmp_path).up):
+        with pytest.raises(ClusterError, match="run was not made by a cluster"):
+            command()
+    assert foreign.exists()
 
 
 def test_the_users_own_kubernetes_settings_are_not_touched(running: Cluster, tmp_path: Path) -> None:
@@ -201,6 +211,14 @@ def test_given_binaries_are_used_instead_of_built_ones(
     finally:
         cluster.down()
     assert not (tmp_path / "unused").exists()
+
+
+def test_given_binaries_that_are_incomplete_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "etcd").touch()
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    with pytest.raises(ClusterError, match=r"KUBEBUILDER_ASSETS=.* holds no kube-apiserver"):
+        Cluster(tmp_path / "state").up()
+    assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize("dead", ["etcd", "kube-apiserver"])

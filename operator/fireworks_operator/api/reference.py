@@ -1,7 +1,9 @@
 """The reference pages of the documentation, generated from the models: fields, rules, conditions."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .base import ApiModel, Schema
@@ -156,3 +158,12 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 def _code(text: str) -> str:
     return f"`{text}`"
+
+
+def _main(folder: str) -> None:
+    for name, page in pages().items():
+        (Path(folder) / name).write_text(page)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

@@ -119,6 +119,7 @@ class FireworksDeployment(ApiModel):
     )
 
     rules: ClassVar[tuple[Rule, ...]] = (
+        # No field_path: the API server refuses one that leads into metadata.
         Rule(
             "size(self.metadata.name) <= 63",
             "metadata.name must not be longer than 63 characters; choose a shorter name",

@@ -62,12 +62,14 @@ class Account:
         rate_per_minute: float,
         clock: Callable[[], float],
         on_change: OnChange,
+        in_use: Callable[[], bool],
     ) -> None:
-        """Set an account up; `start()` begins to observe it."""
+        """Set an account up; `start()` begins to observe it, for as long as any resource uses it."""
         self.name = name
         self.client = client
         self.budget = budget
         self.observer = Observer(on_change, clock)
+        self._in_use = in_use
         self._pace = pace
         self._rate = rate_per_minute
         self._clock = clock
@@ -96,9 +98,14 @@ class Account:
             self._touched.set()
         return known
 
-    def drop(self, key: ApiKey) -> None:
-        """Forget a key that nobody refers to any more."""
-        self._credentials.pop(key.fingerprint, None)
+    def observed_for(self) -> float:
+        """Return the seconds since the last complete LIST began; infinite before the first."""
+        listing = self.observer.listing
+        return float("inf") if listing is None else self._clock() - listing.started
+
+    def credentials(self) -> tuple[Credential, ...]:
+        """Return the keys in use."""
+        return tuple(self._credentials.values())
 
     def touch(self) -> None:
         """Observe often for a while, since something is changing."""
@@ -151,6 +158,9 @@ class Account:
 
     async def _run(self) -> None:
         while True:
+            while not self._in_use():
+                await self._touched.wait()
+                self._touched.clear()
             self._touched.clear()
             started = self._clock()
             credential = self._choose()

@@ -67,6 +67,7 @@ class Accounts:
         limits: Limits,
         pace: Pace,
         on_change: Callable[[Account, frozenset[str] | None], None],
+        in_use: Callable[[Account], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start without any account; they come with the resources that use them."""
@@ -76,6 +77,7 @@ class Accounts:
         self._limits = limits
         self._pace = pace
         self._on_change = on_change
+        self._in_use = in_use
         self._clock = clock
         self._accounts: dict[str, Account] = {}
         self._circuits: dict[str, Circuit] = {}
@@ -220,6 +222,7 @@ class Accounts:
                 rate_per_minute=self._limits.rate_per_minute,
                 clock=self._clock,
                 on_change=lambda names: self._on_change(self._accounts[name], names),
+                in_use=lambda: self._in_use(self._accounts[name]),
             )
         return account
 

@@ -1,7 +1,7 @@
 """The loop: what is seen puts keys into the queue, and workers take them out again."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from logging import getLogger
 from time import perf_counter
 from typing import Any, Protocol
@@ -71,11 +71,11 @@ class Controller:
         self._reconciler.forget(key)
         self._forced.discard(key)
 
-    def replace_all(self, objects: list[Mapping[str, Any]]) -> None:
-        """Take in a complete LIST: what it lacks is gone, even if the watch never said so."""
+    def replace_all(self, objects: Sequence[Mapping[str, Any]], version: int) -> None:
+        """Take in a complete LIST and its resourceVersion: what it lacks is gone, even if the watch never said so."""
         present = {str(each["metadata"]["uid"]) for each in objects}
-        for key, uid in self._store.uids().items():
-            if uid not in present and self._store.remove(key, uid):
+        for key, uid in self._store.gone(present, version):
+            if self._store.remove(key, uid):
                 log.info("%s is gone; the watch did not tell", key)
                 self._forget(key)
         for each in objects:
@@ -83,12 +83,8 @@ class Controller:
 
     def on_change(self, account: Account, names: frozenset[str] | None) -> None:
         """Have the resources looked at whose deployments look different; None: all of the account."""
-        keys = self._reconciler.of_account(account) if names is None else self._keys_of(names)
-        for key in keys:
+        for key in self._reconciler.concerned(account, names):
             self._queue.add(key)
-
-    def _keys_of(self, names: frozenset[str]) -> set[str]:
-        return {key for name in names for key in self._store.of_deployment(name)}
 
     async def run(self) -> None:
         """Hand out keys until cancelled; passes under way are then given up."""

@@ -57,15 +57,22 @@ class Observer:
     listing: Listing | None = None
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)
 
     def observe(self, name: str, *, with_addons: bool) -> Observed:
-        """Return what is known of a deployment now.
+        """Return what is known of a deployment now; who gets Unknown is told of the next LIST.
 
         A LIST counts only if it began after our last write for the name, and not where it is older than an
         answer that we had ourselves.
         """
-        if with_addons and not self.addons_wanted:
+        if with_addons:
             self.addons_wanted = True
+        observed = self._observe(name, with_addons=with_addons)
+        if isinstance(observed, Unknown) or (isinstance(observed, Present) and with_addons and observed.addons is None):
+            self._asked.add(name)
+        return observed
+
+    def _observe(self, name: str, *, with_addons: bool) -> Observed:
         listing, answer = self.listing, self._answers.get(name)
         written = self._written.get(name, float("-inf"))
         if listing is None or listing.started <= written or (answer is not None and listing.started <= answer.at):
@@ -102,7 +109,8 @@ class Observer:
         if before is None or healed is not None:
             self.on_change(None)
             return
-        changed = _differences(before.deployments, listing.deployments)
+        changed = self._asked | _differences(before.deployments, listing.deployments)
+        self._asked = set()
         changed |= before.unreadable ^ listing.unreadable
         if listing.addons is not None:
             changed |= _differences(before.addons or {}, listing.addons)

@@ -1,6 +1,6 @@
 """One pass over one resource: observe, decide, act, report."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from logging import getLogger
@@ -33,7 +33,7 @@ from fireworks_operator.fireworks.errors import FireworksError
 from .account import Account, Credential
 from .accounts import Accounts, Resolved
 from .ports import EventRecorder, MutationFence, ResourceWriter
-from .session import Mutation, Session
+from .session import Mutation, Session, Sessions
 from .store import Store
 
 log = getLogger(__name__)
@@ -97,16 +97,21 @@ class Reconciler:
         self._started = wall_clock()
         self._last_update: dict[str, datetime] = {}
         self._using: dict[str, Credential] = {}
-        self._account: dict[str, Account] = {}
+        self._sessions = Sessions()
 
     def forget(self, key: str) -> None:
         """Drop what is remembered of a resource that is gone."""
-        for memory in (self._last_update, self._using, self._account):
-            memory.pop(key, None)
+        self._last_update.pop(key, None)
+        self._using.pop(key, None)
+        self._sessions.forget(key)
 
-    def of_account(self, account: Account) -> list[str]:
-        """Return the keys of the resources that were last seen to use an account."""
-        return [key for key, used in self._account.items() if used is account]
+    def concerned(self, account: Account, names: frozenset[str] | None) -> Collection[str]:
+        """Return the keys of the resources that look at these deployments; None: at any of the account."""
+        return self._sessions.of_account(account) if names is None else self._sessions.of_deployments(names)
+
+    def uses(self, account: Account) -> bool:
+        """Tell whether any resource looks at an account."""
+        return self._sessions.uses(account)
 
     async def reconcile(self, key: str, *, forced: bool) -> Result | None:
         """Make one pass; None if the resource is gone.
@@ -138,7 +143,6 @@ class Reconciler:
             return False
         before = self._using.get(key)
         self._using[key] = resolved.using
-        self._account[key] = resolved.account
         return before is not None and before is not resolved.using
 
     async def _observe(self, resource: FireworksDeployment, session: Session | None) -> Observed:
@@ -191,6 +195,8 @@ class Reconciler:
 
     def _session(self, resource: FireworksDeployment, resolved: Resolved, context: Context) -> Session | None:
         name = target_name(resource, context)
+        if resolved.account is not None:
+            self._sessions.note(resource.key, resolved.account, name)
         if name is None or resolved.account is None or resolved.using is None:
             return None
         if resource.status.account not in (None, resolved.account.name):
@@ -243,6 +249,9 @@ class Reconciler:
             await self._write(resource, observed, Outcome(action, error), context)
             explanation = explain(error, action)
             return Result(action, again=0.0 if explanation.final else None, failed=not explanation.final, error=error)
+        if isinstance(action, Create) and answer is None:
+            await session.look()  # the id is taken: whose it is decides what comes next
+            return Result(action, again=0.0)
         if answer is None and not isinstance(action, Delete):
             answer = await session.look()
         await self._write(resource, answer or observed, Outcome(action), context)

@@ -1,5 +1,7 @@
 """One resource's way to Fireworks: its account, its key, its turn in the budget."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fireworks_operator.core.actions import (
@@ -106,3 +108,52 @@ class Session:
             case UnloadAddon(_, deployed_model):
                 await client.unload_addon(key, deployed_model)
         return None
+
+
+class Sessions:
+    """Which resource looks at which deployment of which account."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._accounts: dict[str, Account] = {}
+        self._names: dict[str, str] = {}
+        self._keys: defaultdict[str, set[str]] = defaultdict(set)
+
+    def note(self, key: str, account: Account, name: str | None) -> None:
+        """Remember what a resource looks at; `name` None while it cannot be said."""
+        if key not in self._accounts:
+            account.touch()  # something new is about to happen there
+        self._accounts[key] = account
+        if self._names.get(key) == name:
+            return
+        self._forget_name(key)
+        if name is not None:
+            self._names[key] = name
+            self._keys[name].add(key)
+
+    def forget(self, key: str) -> None:
+        """Forget a resource that is gone."""
+        account = self._accounts.pop(key, None)
+        name = self._forget_name(key)
+        if account is not None and name is not None and name not in self._keys:
+            account.observer.forget(name)
+
+    def of_account(self, account: Account) -> list[str]:
+        """Return the keys that look at an account."""
+        return [key for key, used in self._accounts.items() if used is account]
+
+    def of_deployments(self, names: Iterable[str]) -> set[str]:
+        """Return the keys that look at any of these deployments."""
+        return {key for name in names for key in self._keys.get(name, ())}
+
+    def uses(self, account: Account) -> bool:
+        """Tell whether any resource looks at an account."""
+        return any(used is account for used in self._accounts.values())
+
+    def _forget_name(self, key: str) -> str | None:
+        name = self._names.pop(key, None)
+        if name is not None:
+            self._keys[name].discard(key)
+            if not self._keys[name]:
+                del self._keys[name]
+        return name

@@ -1,7 +1,7 @@
 """What Kubernetes last said about every resource."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -38,7 +38,6 @@ class Store:
         """Create an empty store."""
         self._resources: dict[str, FireworksDeployment] = {}
         self._unreadable: dict[str, Unreadable] = {}
-        self._by_deployment: defaultdict[str, set[str]] = defaultdict(set)
         self._by_secret: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def __len__(self) -> int:
@@ -72,18 +71,12 @@ class Store:
     def put(self, resource: FireworksDeployment) -> Seen:
         """Take in a resource, and tell what it brought."""
         before = self._resources.get(resource.key)
-        if (
-            before is not None
-            and before.metadata.uid == resource.metadata.uid
-            and _version(resource) <= _version(before)
-        ):
-            return Seen.NOTHING
+        if before is not None and _version(resource) <= _version(before):
+            return Seen.NOTHING  # the same object, or a late word of a former one of the same name
         if before is not None:
             self._forget(resource.key)
         self._unreadable.pop(resource.key, None)
         self._resources[resource.key] = resource
-        if resource.status.deployment_name is not None:
-            self._by_deployment[resource.status.deployment_name].add(resource.key)
         secret = resource.spec.credentials_secret_ref
         if secret is not None:
             self._by_secret[resource.metadata.namespace, secret.name].add(resource.key)
@@ -102,25 +95,26 @@ class Store:
             return True
         return False
 
-    def of_deployment(self, name: str) -> frozenset[str]:
-        """Return the keys of the resources that claim a deployment."""
-        return frozenset(self._by_deployment.get(name, ()))
-
     def of_secret(self, namespace: str, name: str) -> frozenset[str]:
         """Return the keys of the resources that use a Secret."""
         return frozenset(self._by_secret.get((namespace, name), ()))
 
-    def uids(self) -> dict[str, str]:
-        """Return the uid of every resource by key, unreadable ones included."""
-        known = {key: resource.metadata.uid for key, resource in self._resources.items()}
-        return known | {key: each.uid for key, each in self._unreadable.items()}
+    def gone(self, present: Collection[str], version: int) -> list[tuple[str, str]]:
+        """Return key and uid of what a complete LIST no longer has.
+
+        Args:
+            present: the uids in the LIST.
+            version: the LIST's resourceVersion; what is newer than that could not be in it.
+        """
+        missing = [each for each in self if each.metadata.uid not in present and _version(each) <= version]
+        unreadable = [(each.key, each.uid) for each in self._unreadable.values() if each.uid not in present]
+        return [(each.key, each.metadata.uid) for each in missing] + unreadable
 
     def _forget(self, key: str) -> None:
         resource = self._resources.pop(key, None)
         self._unreadable.pop(key, None)
         if resource is None:
             return
-        _discard(self._by_deployment, resource.status.deployment_name, key)
         secret = resource.spec.credentials_secret_ref
         if secret is not None:
             _discard(self._by_secret, (resource.metadata.namespace, secret.name), key)

@@ -44,7 +44,6 @@ from .observed import Absent, Observed, Present, Unknown
 from .replicas import CAPACITY_PATIENCE, only_pending, running_cost
 from .retry import (
     CONVERGENCE_TRIES,
-    CREATE,
     FAILED,
     RECREATE,
     RECREATION_WINDOW,
@@ -127,7 +126,7 @@ def _decide_managed(resource: FireworksDeployment, observed: Observed, context: 
     if problem is not None:
         return Refuse(Reason.INVALID_SPEC, problem)
     if resource.status.deployment_name is None:
-        return _decide_claim(resource, context, account)
+        return _decide_claim(resource, observed, context, context.credential)
     if isinstance(observed, Unknown):
         return _unreachable(context)
     if isinstance(observed, Absent):
@@ -179,12 +178,19 @@ def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
     return None
 
 
-def _decide_claim(resource: FireworksDeployment, context: Context, account: str) -> Action:
-    held = _held_back(resource, context, CREATE, RECREATE, REPLACE)
+def _decide_claim(resource: FireworksDeployment, observed: Observed, context: Context, credential: Usable) -> Action:
+    if isinstance(observed, Unknown):
+        return _unreachable(context)
+    if isinstance(observed, Present):
+        # Somebody else's deployment must not be claimed: the claim makes the id immutable, and it may be the mistake.
+        refused = _decide_adoption(resource, observed.deployment, context, credential)
+        if isinstance(refused, Refuse):
+            return refused
+    held = _held_back(resource, context, *CREATIONS)
     if held is not None:
         return held
     identifier = resource.spec.deployment_id or deployment_id(context.owner(resource))
-    return Claim(deployment_name(account, identifier), account)
+    return Claim(deployment_name(credential.account, identifier), credential.account)
 
 
 def _held_back(resource: FireworksDeployment, context: Context, *actions: str) -> Refuse | None:
@@ -218,7 +224,7 @@ def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Con
         lost = _decide_lost(resource, context)
         if lost is not None:
             return lost
-    held = _held_back(resource, context, CREATE, RECREATE, REPLACE)
+    held = _held_back(resource, context, *CREATIONS)
     if held is not None:
         return held
     wanted = desired(resource.spec, account)
@@ -250,10 +256,9 @@ def _decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | No
 
 def _decide_present(resource: FireworksDeployment, observed: Present, context: Context, credential: Usable) -> Action:
     deployment = observed.deployment
-    whose = context.ownership(resource, deployment)
-    gone = whose is Ownership.OURS_UNMARKED and deployment.state in ("DELETING", "DELETED")
-    if whose is not Ownership.OURS and not gone:
-        return _decide_adoption(resource, deployment, whose, context, credential)
+    adoption = _decide_adoption(resource, deployment, context, credential)
+    if adoption is not None:
+        return adoption
     account = account_of(deployment.name)
     drift = find_drift(desired(resource.spec, account), deployment.raw, resource.status.applied_fields)
     if deployment.state == "DELETING":
@@ -273,15 +278,16 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
 
 
 def _decide_adoption(
-    resource: FireworksDeployment,
-    deployment: Deployment,
-    whose: Ownership,
-    context: Context,
-    credential: Usable,
-) -> Action:
+    resource: FireworksDeployment, deployment: Deployment, context: Context, credential: Usable
+) -> Adopt | Refuse | None:
+    """Say how a deployment becomes ours, or why not; None if it is."""
+    whose = context.ownership(resource, deployment)
+    if whose is Ownership.OURS:
+        return None
     remove = (TAG_RELEASED,) if TAG_RELEASED in deployment.annotations else ()
     if whose is Ownership.OURS_UNMARKED:
-        return Adopt(context.owner(resource).marker(), remove)
+        gone = deployment.state in ("DELETING", "DELETED")
+        return None if gone else Adopt(context.owner(resource).marker(), remove)
     if whose is Ownership.FOREIGN:
         return Refuse(
             Reason.CONFLICT,

@@ -18,7 +18,7 @@ from .addons import decide_unload
 from .context import Context, Unusable
 from .identity import Ownership
 from .observed import Absent, Observed, Present, Unknown
-from .retry import BLOCKED, POST_SETTLES, UNANSWERED, attempt_of, pause_until, reason_of
+from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, reason_of
 
 STUCK_DELETING = timedelta(minutes=30)
 """After so long in DELETING without a replica, the resource is let go with a warning."""
@@ -82,7 +82,7 @@ def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Con
     if not observed.confirmed:
         return Wait()
     attempt = resource.status.last_attempt
-    if attempt is not None and attempt.reason in UNANSWERED:
+    if attempt is not None and attempt.action in CREATIONS and attempt.reason != Reason.AS_DESIRED:
         settled = attempt.time + POST_SETTLES
         if settled > context.now:
             return Wait(
@@ -112,6 +112,8 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if attempt is None or context.forced:
         return action
     until = pause_until(attempt, BLOCKED)
+    if until > context.now and attempt.reason == Reason.DELETING:
+        return Wait(until, Reason.DELETING, "Fireworks is deleting the deployment.")
     return action if until <= context.now else Refuse(reason_of(attempt), "", until)
 
 

@@ -75,7 +75,7 @@ FIELDS: tuple[Field, ...] = (
     Field("placement", Change.REPLACE, Kind.PLACEMENT),
     Field("deploymentShape", kind=Kind.SHAPE),
     Field("maxContextLength"),
-    Field("maxConcurrencyPerReplica", default=0),
+    Field("maxConcurrencyPerReplica"),
     Field("enableSessionAffinity", default=False),
     Field("preemptible", Change.REPLACE, default=False),
 )

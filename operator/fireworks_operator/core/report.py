@@ -35,7 +35,7 @@ from .notices import notices
 from .observed import Absent, Observed, Present, Unknown
 from .outcome import Outcome
 from .replicas import Serving, serving
-from .retry import CREATE, RECREATE, REPLACE, UPDATE, create_attempt, next_attempt
+from .retry import CREATE, CREATIONS, RECREATE, REPLACE, UPDATE, create_attempt, may_take_effect, next_attempt
 from .summary import effective, replicas
 
 
@@ -55,6 +55,8 @@ def report(
     """Derive the status. The same arguments give the same status, so an idle resource is never written."""
     if _keeps(resource, observed, outcome, context):
         return resource.status
+    if isinstance(outcome.action, Refuse) and outcome.action.reason in _NOT_OURS:
+        observed = Unknown()  # what it is like is nobody's business but its owner's
     status = _facts(resource, observed, outcome, context)
     status = status.model_copy(
         update={
@@ -102,30 +104,25 @@ def _facts(
         status = _present_facts(status, observed, resource, context)
     elif isinstance(observed, Absent) and observed.confirmed:
         status = status.model_copy(update=_GONE)
+    if isinstance(action, Refuse) and action.reason in _NOT_OURS and status.create_time is None:
+        return _unclaimed(status)
     if error is None and not outcome.begun:
         return _after_success(resource, status, action, observed)
     if isinstance(action, Create) and error is not None and error.definite and explain(error, action).final:
-        # Nothing exists and nothing will: let the spec, or the id, be corrected.
-        gone = {
-            **_GONE,
-            "deployment_name": None,
-            "account": None,
-            "create_time": None,
-            "applied_fields": None,
-        }
-        return status.model_copy(update=gone)
+        # Nothing exists: let the spec, or the id, be corrected. Unless an earlier try may yet take effect.
+        return status if may_take_effect(resource.status.last_attempt, context.now) else _unclaimed(status)
     return status
 
 
-_GONE: dict[str, None] = {
-    "state": None,
-    "model_identifier": None,
-    "endpoint": None,
-    "replicas": None,
-    "effective": None,
-    "notices": None,
-    "purge_time": None,
-}
+def _unclaimed(status: FireworksDeploymentStatus) -> FireworksDeploymentStatus:
+    return status.model_copy(update=_UNCLAIMED)
+
+
+_NOT_OURS = frozenset({Reason.CONFLICT, Reason.ADOPTION_NOT_ALLOWED})
+_GONE: dict[str, None] = dict.fromkeys(
+    ("state", "model_identifier", "endpoint", "replicas", "effective", "notices", "purge_time")
+)
+_UNCLAIMED: dict[str, None] = _GONE | dict.fromkeys(("deployment_name", "account", "create_time", "applied_fields"))
 
 
 def _present_facts(
@@ -196,6 +193,8 @@ def _last_attempt(
         return before if action.hard else next_attempt(resource, delete_attempt_name(action), Reason.DELETING, now)
     if isinstance(action, Update):
         return next_attempt(resource, UPDATE, Reason.UPDATING, now)
+    if isinstance(action, Refuse) and action.reason in _NOT_OURS and resource.status.deployment_name is not None:
+        return next_attempt(resource, CREATE, action.reason, now)  # claimed, and the id turned out to be taken
     if isinstance(action, Refuse) and action.reason is Reason.DEPLOYMENT_FAILED:
         if before is None or before.action != REPLACE or before.reason != Reason.DEPLOYMENT_FAILED:
             return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now)
@@ -224,11 +223,7 @@ def _failed_attempt(
 ) -> LastAttempt | None:
     before = resource.status.last_attempt
     if isinstance(action, Create):
-        attempt = (
-            before
-            if before is not None and before.action in (CREATE, RECREATE, REPLACE)
-            else create_attempt(resource, now)
-        )
+        attempt = before if before is not None and before.action in CREATIONS else create_attempt(resource, now)
         return attempt.model_copy(update={"time": now, "reason": explanation.reason})
     if not explanation.final:
         return before  # the queue's own pauses do; a restart may try at once
@@ -241,7 +236,7 @@ def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome
     if outcome.error is not None:
         explanation = explain(outcome.error, outcome.action)
         if explanation.reason is Reason.ADDON_FAILED:
-            return _resting(resource, available)
+            return _resting(resource, available, observed)
         return _troubled(explanation, available)
     action = outcome.action
     if isinstance(action, Refuse):

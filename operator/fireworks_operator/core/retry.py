@@ -17,9 +17,9 @@ CONVERGENCE_TRIES = 3
 """PATCHes that may leave a field unchanged before the operator stops and says so."""
 CREATE, RECREATE, REPLACE, UPDATE = "Create", "Recreate", "Replace", "Update"
 """Names of attempts in `status.lastAttempt`."""
+CREATIONS = (CREATE, RECREATE, REPLACE)
+"""Attempts that are create requests."""
 RECREATION_WINDOW = timedelta(hours=24)
-UNANSWERED = frozenset({Reason.CREATING, Reason.API_UNAVAILABLE})
-"""Reasons of a create attempt that may still take effect."""
 POST_SETTLES = timedelta(seconds=68)
 """A create request without an answer may take effect this long after it was begun: 8 s deadline and 60 s."""
 
@@ -52,17 +52,24 @@ def next_attempt(resource: FireworksDeployment, action: str, reason: Reason, now
     return LastAttempt(action=action, generation=resource.metadata.generation, count=tries, time=now, reason=reason)
 
 
+def may_take_effect(attempt: LastAttempt | None, now: datetime) -> bool:
+    """Tell whether a create request that was never answered may still be carried out."""
+    return attempt is not None and attempt.reason == Reason.API_UNAVAILABLE and now - attempt.time < POST_SETTLES
+
+
 def create_attempt(resource: FireworksDeployment, now: datetime) -> LastAttempt:
     """Return the record that is written before a create request, so that a lost answer is not forgotten.
 
     A deployment that was there before counts as `Recreate`, one that stands in for a failed one as `Replace`.
     """
+    unanswered = may_take_effect(resource.status.last_attempt, now)
+    reason = Reason.API_UNAVAILABLE if unanswered else Reason.CREATING
     replaced = attempt_of(resource, REPLACE)
     if replaced is not None:
-        return replaced.model_copy(update={"time": now, "reason": Reason.CREATING})
+        return replaced.model_copy(update={"time": now, "reason": reason})
     if resource.status.create_time is None:
-        return next_attempt(resource, CREATE, Reason.CREATING, now)
+        return next_attempt(resource, CREATE, reason, now)
     before = attempt_of(resource, RECREATE)
     recent = before is not None and now - before.time < RECREATION_WINDOW
-    attempt = next_attempt(resource, RECREATE, Reason.CREATING, now)
+    attempt = next_attempt(resource, RECREATE, reason, now)
     return attempt if recent else attempt.model_copy(update={"count": 1})

@@ -237,7 +237,7 @@ class _TokenBucket:
         self._tokens = min(float(BURST), self._tokens + (now - self._filled_at) * RATE)
         self._filled_at = now
         if self._tokens < 1:
-            return (1 - self._tokens) / RATE
+            return max(0.01, (1 - self._tokens) / RATE)
         self._tokens -= 1
         return 0.0
 

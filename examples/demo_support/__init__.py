@@ -1,0 +1,1 @@
+"""What the demo stands on: its screen, and the processes it runs."""

@@ -1,0 +1,139 @@
+"""The operator as a real process between a real API server and the simulator.
+
+One simulator serves the whole session and starts over before each test. A team is a namespace with an account and
+an API key of its own, so tests do not meet. Operators are either shared by a module (`operator`, `team`) or belong
+to one test (`start_operator`, `make_team`), which may then stop, kill and configure them.
+"""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fireworks_simulator.testing import SimulatorClient
+from integration.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, StartOperator
+from integration.kubernetes_api import KubernetesApi
+from integration.processes import Operator, SimulatorProcess
+from integration.team import SECRET, Team, new_api_key
+
+
+@pytest.fixture(scope="session")
+def kubernetes(cluster: Cluster, crd_file: Path) -> KubernetesApi:
+    """The API server, with the CRD established."""
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    return KubernetesApi(cluster.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    """The Fireworks API of the session."""
+    log = tmp_path_factory.mktemp("simulator") / "simulator.log"
+    process = SimulatorProcess(log, account=OWN_ACCOUNT, api_key=OWN_KEY).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def simulator(simulator_process: SimulatorProcess) -> Iterator[SimulatorClient]:
+    """The simulator as if it had just been started."""
+    client = SimulatorClient(simulator_process.url, OWN_ACCOUNT)
+    client.reset()
+    yield client
+    patches = client.journal(method="PATCH")
+    assert not [each for each in patches if each.mask_missing], "a PATCH without updateMask overwrites everything"
+
+
+@pytest.fixture(scope="module")
+def operator(
+    cluster: Cluster,
+    kubernetes: KubernetesApi,
+    simulator_process: SimulatorProcess,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Operator]:
+    """An operator that the tests of a module share."""
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    process = Operator(cluster.kubeconfig, simulator_process.url, log, api_key=OWN_KEY, settings={})
+    process.start()
+    yield process
+    process.stop()
+    process.check_log(OWN_KEY)
+
+
+@pytest.fixture
+def start_operator(
+    cluster: Cluster, kubernetes: KubernetesApi, simulator_process: SimulatorProcess, tmp_path: Path
+) -> Iterator[StartOperator]:
+    """Start operators of this test alone, one after the other."""
+    started: list[Operator] = []
+
+    def start(*, api_key: str | None = OWN_KEY, base_url: str | None = None, **settings: str) -> Operator:
+        log = tmp_path / f"operator-{len(started)}.log"
+        process = Operator(
+            cluster.kubeconfig, base_url or simulator_process.url, log, api_key=api_key, settings=settings
+        )
+        started.append(process)
+        return process.start()
+
+    yield start
+    for process in started:
+        if process.running:
+            process.stop()
+        process.check_log(OWN_KEY)
+
+
+@pytest.fixture
+def make_team(
+    start_operator: StartOperator, kubernetes: KubernetesApi, simulator: SimulatorClient
+) -> Iterator[MakeTeam]:
+    """Make teams; at the end their resources are removed and their keys searched for where they must not be."""
+    yield from _teams(kubernetes, simulator)
+
+
+@pytest.fixture
+def team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Team]:
+    """A team of the shared operator."""
+    teams = _teams(kubernetes, simulator)
+    yield next(teams)(operator)
+    next(teams, None)
+
+
+@pytest.fixture
+def own_team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Team]:
+    """A team that uses the shared operator's own account."""
+    teams = _teams(kubernetes, simulator)
+    yield next(teams)(operator, own=True)
+    next(teams, None)
+
+
+def _teams(kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[MakeTeam]:
+    made: list[Team] = []
+
+    def make(operator: Operator | None, *, own: bool = False) -> Team:
+        name = f"team-{secrets.token_hex(4)}"
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        kubernetes.request("POST", "/api/v1/namespaces", namespace)
+        key = OWN_KEY if own else new_api_key()
+        account = OWN_ACCOUNT if own else name
+        team = Team(kubernetes, SimulatorClient(simulator.url, account), name, key, operator, own)
+        made.append(team)
+        if not own:
+            simulator.add_account(account, key)
+            team.put_secret(SECRET, apiKey=key)
+        return team
+
+    yield make
+    for team in made:
+        try:
+            team.assert_no_secret()
+        finally:
+            team.clean()
+        if team.operator is not None:
+            team.operator.check_log(team.api_key)
+
+
+@pytest.fixture
+def kubectl(cluster: Cluster) -> Kubectl:
+    """The command, where what it prints matters."""
+    return cluster.kubectl

@@ -1,0 +1,40 @@
+"""What the fixtures of these tests give, for annotations."""
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Protocol
+
+from integration.processes import Operator
+from integration.team import Team, new_api_key
+
+OWN_ACCOUNT = "acme"
+OWN_KEY = new_api_key()
+"""The operator's own account and key, as FIREWORKS_API_KEY."""
+
+
+class Cluster(Protocol):
+    """The part of the session's cluster that these tests use."""
+
+    @property
+    def kubeconfig(self) -> Path: ...
+
+    def kubectl(self, *args: str, input: str | None = None, check: bool = True) -> CompletedProcess[str]: ...  # noqa: A002
+
+
+class StartOperator(Protocol):
+    """Starts an operator; see `Operator` for the arguments. `wait=False` returns before it is ready."""
+
+    def __call__(
+        self, *, api_key: str | None = OWN_KEY, base_url: str | None = None, **settings: str
+    ) -> Operator: ...
+
+
+class MakeTeam(Protocol):
+    """Makes a team for an operator; `own=True`: one that uses the operator's own account, without a Secret."""
+
+    def __call__(self, operator: Operator | None, *, own: bool = False) -> Team: ...
+
+
+Kubectl = Callable[..., CompletedProcess[str]]
+"""Runs kubectl with arguments; `check=False` returns failures too."""

@@ -1,0 +1,135 @@
+"""A fast and plain client of the API server, for what tests do and look at as users."""
+
+import json
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+from kubernetes import config
+
+from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
+
+Json = dict[str, Any]
+
+MERGE_PATCH = "application/merge-patch+json"
+_TIMEOUT = urllib3.Timeout(connect=10.0, read=60.0)
+
+
+class KubernetesError(Exception):
+    """The API server refused a request."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class KubernetesApi:
+    """Requests with the connections, certificates and identity of a kubeconfig; usable from many threads."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        connection = config.new_client_from_config(config_file=str(kubeconfig))  # type: ignore[no-untyped-call]
+        self._pool: urllib3.PoolManager = connection.rest_client.pool_manager
+        self._url = str(connection.configuration.host)
+        token = connection.configuration.get_api_key_with_prefix("BearerToken") or ""
+        self._headers = {"Authorization": token} if token else {}
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        content_type: str = "application/json",
+        query: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Send a request and return the JSON object that answers it.
+
+        Raises:
+            KubernetesError: it was refused.
+        """
+        response = self._pool.request(
+            method,
+            self._url + path + (f"?{urlencode(query)}" if query else ""),
+            body=None if body is None else json.dumps(body).encode(),
+            headers={**self._headers, "Content-Type": content_type},
+            timeout=_TIMEOUT,
+            retries=False,
+        )
+        answer: Json = json.loads(response.data)
+        if response.status >= 400:
+            raise KubernetesError(response.status, str(answer.get("message")))
+        return answer
+
+    def find(self, path: str) -> Json | None:
+        """Return an object, None if it does not exist."""
+        try:
+            return self.request("GET", path)
+        except KubernetesError as error:
+            if error.status != 404:
+                raise
+            return None
+
+    def watch(self, path: str) -> "Watch":
+        """Begin to record the objects of a collection as they change."""
+        return Watch(self._pool, self._url + path, self._headers)
+
+
+class Watch:
+    """Every version of every object of a collection, as the API server told it; a context manager."""
+
+    def __init__(self, pool: urllib3.PoolManager, url: str, headers: Mapping[str, str]) -> None:
+        self.objects: list[Json] = []
+        self._response = pool.request(
+            "GET", f"{url}?watch=true", headers=dict(headers), preload_content=False, timeout=_TIMEOUT, retries=False
+        )
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.shutdown()
+        self._thread.join(10)
+        self._response.close()
+
+    def _read(self) -> None:
+        rest = b""
+        try:
+            for chunk in self._response.stream(amt=None):
+                *lines, rest = (rest + chunk).split(b"\n")
+                self.objects.extend(json.loads(line)["object"] for line in lines)
+        except (urllib3.exceptions.HTTPError, OSError):
+            return  # the end of the recording
+
+
+def resources_path(namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
+    """Return the path of FireworksDeployments: all, a namespace's, or one of them."""
+    place = f"/apis/{GROUP}/{VERSION}" + (f"/namespaces/{quote(namespace)}" if namespace else "")
+    return "/".join(part for part in (f"{place}/{PLURAL}", name, subresource) if part)
+
+
+def core_path(namespace: str, kind: str, name: str | None = None) -> str:
+    """Return the path of objects of the core API in a namespace."""
+    return f"/api/v1/namespaces/{namespace}/{kind}" + (f"/{name}" if name else "")
+
+
+def condition(resource: Mapping[str, Any] | None, kind: str) -> Json:
+    """Return a condition of a resource; empty if it has none of that type."""
+    conditions = (resource or {}).get("status", {}).get("conditions", [])
+    return next((each for each in conditions if each["type"] == kind), {})
+
+
+__all__ = [
+    "MERGE_PATCH",
+    "Json",
+    "KubernetesApi",
+    "KubernetesError",
+    "Watch",
+    "condition",
+    "core_path",
+    "resources_path",
+]

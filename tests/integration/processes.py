@@ -1,0 +1,221 @@
+"""The two programs under test as real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from integration.waiting import eventually
+
+_BIN = Path(sys.executable).parent
+_TAIL = 4000
+POLL_SECONDS = 0.5
+"""How often the operator lists an account in these tests."""
+
+FAST: Mapping[str, str] = {
+    "FIREWORKS_OPERATOR_POLL_INTERVAL_CHANGING": str(POLL_SECONDS),
+    "FIREWORKS_OPERATOR_POLL_INTERVAL_SETTLING": str(POLL_SECONDS),
+    "FIREWORKS_OPERATOR_POLL_INTERVAL_IDLE": str(POLL_SECONDS),
+    "FIREWORKS_OPERATOR_REQUESTS_PER_MINUTE": "6000",
+}
+
+
+def _environment(**variables: str) -> dict[str, str]:
+    """Only what a process needs: nothing that the developer exported may change a test."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | variables
+
+
+class _Process:
+    """A process whose output goes to a file; every start appends to it."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self._command = [str(part) for part in command]
+        self.environment = dict(environment)
+        self.log_file = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._offset = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def launch(self) -> None:
+        """Start it, without waiting for anything."""
+        assert not self.running
+        self._offset = self.log_file.stat().st_size if self.log_file.exists() else 0
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def end(self, number: signal.Signals, within: float = 20.0) -> int:
+        """Send a signal, wait for the end and return the exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        code = self._process.wait(within)
+        self._process = None
+        return code
+
+    def wait(self, within: float = 20.0) -> int:
+        """Wait until it ends by itself and return the exit code."""
+        assert self._process is not None
+        code = self._process.wait(within)
+        self._process = None
+        return code
+
+    def log(self, *, latest: bool = False) -> str:
+        """Return what it has written, since its latest start if asked."""
+        content = self.log_file.read_bytes() if self.log_file.exists() else b""
+        return content[self._offset if latest else 0 :].decode()
+
+    def tail(self) -> str:
+        """Return the end of the log, for failure messages."""
+        return f"--- {self.log_file.name}\n{self.log()[-_TAIL:]}"
+
+
+class Operator(_Process):
+    """`fireworks-operator run`.
+
+    Args:
+        kubeconfig: which cluster, and as whom.
+        base_url: where the Fireworks API is.
+        log: file for its log.
+        api_key: the operator's own key; None for none.
+        settings: further environment variables, which win over the fast ones of these tests.
+    """
+
+    def __init__(
+        self, kubeconfig: Path, base_url: str, log: Path, *, api_key: str | None, settings: Mapping[str, str]
+    ) -> None:
+        variables = {
+            "KUBECONFIG": str(kubeconfig),
+            "FIREWORKS_BASE_URL": base_url,
+            "FIREWORKS_OPERATOR_HEALTH_HOST": "127.0.0.1",
+            "FIREWORKS_OPERATOR_HEALTH_PORT": "0",
+            **FAST,
+            **({} if api_key is None else {"FIREWORKS_API_KEY": api_key}),
+            **settings,
+        }
+        super().__init__((str(_BIN / "fireworks-operator"), "run"), _environment(**variables), log)
+
+    def start(self) -> "Operator":
+        """Start it and wait until it is ready."""
+        self.launch()
+        eventually(self.ready, "the operator is ready", within=60, explain=self.tail)
+        return self
+
+    def stop(self) -> None:
+        """Stop it as Kubernetes does; that is no failure."""
+        assert self.end(signal.SIGTERM) == 0, self.tail()
+
+    def kill(self) -> None:
+        """End it on the spot, as a crash of its node does."""
+        self.end(signal.SIGKILL)
+
+    def restart(self, **settings: str) -> None:
+        """Stop it, change settings (environment variables) and start it again."""
+        if self.running:
+            self.stop()
+        self.environment |= settings
+        self.start()
+
+    def ready(self) -> bool:
+        """Whether it says that it is ready."""
+        assert self.running, f"the operator has ended\n{self.tail()}"
+        port = self._port()
+        return port is not None and self._get(port, "/readyz")[0] == 200
+
+    def metrics(self) -> str:
+        """Return what /metrics shows."""
+        port = self._port()
+        assert port is not None
+        return self._get(port, "/metrics")[1]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return a metric: the sum over all its series with these labels."""
+        wanted = [f'{key}="{value}"' for key, value in labels.items()]
+        total = 0.0
+        for line in self.metrics().splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.partition("{")[0] == name and all(each in series for each in wanted):
+                total += float(value)
+        return total
+
+    def memory(self) -> float:
+        """Return its resident memory in MiB."""
+        return self.metric("process_resident_memory_bytes") / 2**20
+
+    def _port(self) -> int | None:
+        for line in self.log(latest=True).splitlines():
+            if "serves /metrics" in line:
+                return int(json.loads(line)["message"].rsplit(" ", 1)[-1])
+        return None
+
+    @staticmethod
+    def _get(port: int, path: str) -> tuple[int, str]:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, ""
+        except OSError:
+            return 0, ""
+
+    def check_log(self, *secrets: str) -> None:
+        """Assert that nothing unexpected happened and that no secret was written down."""
+        for line in self.log().splitlines():
+            assert "Traceback" not in line, line
+            assert "unexpectedly" not in line, line
+            assert '"level": "error"' not in line, line
+            assert not any(secret in line for secret in secrets), "a secret stands in the log"
+
+
+class SimulatorProcess(_Process):
+    """`fireworks-simulator`, with a clock that runs as ours and short durations."""
+
+    def __init__(self, log: Path, *, port: int = 0, account: str, api_key: str, **options: str) -> None:
+        timing = {
+            "pending": "0.3",
+            "downloading": "0.3",
+            "initializing": "0.3",
+            "updating": "0.5",
+            "deleting": "0.3",
+            "addon": "0.3",
+        }
+        arguments = [f"--{name}={value}" for name, value in (timing | options).items()]
+        command = (str(_BIN / "fireworks-simulator"), f"--port={port}", f"--account={account}", *arguments)
+        super().__init__(command, _environment(FIREWORKS_SIMULATOR_API_KEYS=api_key), log)
+        self.url = ""
+
+    def start(self) -> "SimulatorProcess":
+        """Start it and wait until it listens."""
+        self.launch()
+        self.url = eventually(self._listening, "the simulator listens", within=60, explain=self.tail)
+        return self
+
+    def stop(self) -> None:
+        """Stop it."""
+        self.end(signal.SIGTERM)
+
+    def _listening(self) -> str | None:
+        assert self.running, f"the simulator has ended\n{self.tail()}"
+        line = next((each for each in self.log(latest=True).splitlines() if "listening on" in each), None)
+        return None if line is None else line.split("listening on ")[1].split()[0]
+
+

@@ -1,0 +1,45 @@
+"""Waiting for what happens in other processes: poll with a deadline, and say what was there instead."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+INTERVAL = 0.05
+"""Seconds between two looks."""
+
+
+def eventually(
+    look: Callable[[], T | None], what: str, *, within: float = 20.0, explain: Callable[[], str] | None = None
+) -> T:
+    """Look until there is something true, and return it.
+
+    Args:
+        look: what to ask; an AssertionError of it counts as "not yet".
+        what: ends the sentence "did not happen: ".
+        within: seconds to wait at most.
+        explain: describes the situation for the failure message.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        trouble = ""
+        try:
+            value = look()
+        except AssertionError as error:
+            value, trouble = None, str(error)
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            situation = explain() if explain is not None else ""
+            raise AssertionError(f"did not happen within {within:g} s: {what}\n{trouble}\n{situation}".rstrip())
+        time.sleep(INTERVAL)
+
+
+def steadily(look: Callable[[], bool], what: str, *, seconds: float, explain: Callable[[], str] | None = None) -> None:
+    """Look again and again for some seconds: it must hold every time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not look():
+            raise AssertionError(f"did not stay so: {what}\n{explain() if explain is not None else ''}".rstrip())
+        time.sleep(INTERVAL)

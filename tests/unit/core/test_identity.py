@@ -1,0 +1,112 @@
+"""Deployment ids, owner markers, and whose a deployment is."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fireworks_operator.core.identity import (
+    TAG_NAME,
+    TAG_RELEASED,
+    Owner,
+    Ownership,
+    account_of,
+    deployment_id,
+    deployment_name,
+    full_model_name,
+    model_identifier,
+    ownership,
+    parse_marker,
+)
+from unit.builders import OWNER
+
+LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
+NAME = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", fullmatch=True)
+OWNERS = st.builds(Owner, st.text(max_size=40), LABEL, NAME)
+
+
+@given(OWNERS)
+def test_every_resource_has_a_deployment_id_that_fireworks_accepts(owner: Owner) -> None:
+    assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", deployment_id(owner))
+
+
+@given(OWNERS)
+def test_the_same_resource_always_has_the_same_id(owner: Owner) -> None:
+    assert deployment_id(owner) == deployment_id(Owner(owner.cluster, owner.namespace, owner.name))
+
+
+@given(OWNERS, OWNERS)
+def test_different_resources_have_different_ids(one: Owner, other: Owner) -> None:
+    assert (deployment_id(one) == deployment_id(other)) is (one == other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "reason"),
+    [
+        (Owner("c", "a-b", "c"), Owner("c", "a", "b-c"), "The slug of both is a-b-c; the hash tells them apart."),
+        (Owner("c", "a", "b"), Owner("d", "a", "b"), "Two clusters may share one account."),
+        (Owner("c", "a" * 63, "b"), Owner("c", "a" * 63, "c"), "The slug is cut before the names differ."),
+        (Owner("c", "a", "b.c"), Owner("c", "a", "b-c"), "A dot becomes a hyphen in the slug."),
+    ],
+)
+def test_ids_stay_apart_where_slugs_do_not(one: Owner, other: Owner, reason: str) -> None:
+    assert deployment_id(one) != deployment_id(other), reason
+
+
+def test_an_id_says_whose_it_is_and_never_changes_between_versions() -> None:
+    # Written down, not computed: a change would orphan every running deployment whose status is lost.
+    assert deployment_id(OWNER).startswith("team-a-chat-")
+    assert deployment_id(Owner("c", "1st", "m")).startswith("d-1st-m-")
+    assert deployment_id(Owner("cluster-1", "team-a", "chat")) == "team-a-chat-tqeq2suz"
+
+
+def test_names_are_put_together_as_the_rest_api_has_them() -> None:
+    name = deployment_name("acme", "chat")
+    assert name == "accounts/acme/deployments/chat"
+    assert account_of(name) == "acme"
+    assert full_model_name("acme", "mine") == "accounts/acme/models/mine"
+    assert full_model_name("acme", "accounts/fireworks/models/m") == "accounts/fireworks/models/m"
+    assert model_identifier("accounts/f/models/m", name) == "accounts/f/models/m#accounts/acme/deployments/chat"
+
+
+def test_a_marker_is_read_as_it_was_written() -> None:
+    assert parse_marker(OWNER.marker()) == OWNER
+
+
+OWN = OWNER.marker()
+OTHER = Owner(OWNER.cluster, "team-b", "chat").marker()
+FORMER = Owner("cluster-0", OWNER.namespace, OWNER.name).marker()
+RELEASED = {TAG_RELEASED: "true"}
+UNFINISHED = {tag: text for tag, text in OTHER.items() if tag != TAG_NAME}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "identifier", "known", "expected", "reason"),
+    [
+        (OWN, "any", False, Ownership.OURS, "It carries our marker, whatever its id."),
+        (OWN | RELEASED, "any", False, Ownership.OURS_UNMARKED, "Our own former deployment is taken back freely."),
+        (FORMER, "any", False, Ownership.OURS_UNMARKED, "The cluster was rebuilt and has a new id."),
+        (OTHER, "any", False, Ownership.FOREIGN, "Another resource's."),
+        (OTHER, deployment_id(OWNER), True, Ownership.FOREIGN, "A marker counts for more than an id or a time."),
+        (OTHER | RELEASED, "any", False, Ownership.RELEASED, "Another resource let go of it."),
+        (OTHER | {TAG_RELEASED: "yes"}, "any", False, Ownership.FOREIGN, "Only the text true lets go."),
+        ({}, "any", False, Ownership.UNOWNED, "Somebody made it by hand."),
+        ({}, deployment_id(OWNER), False, Ownership.OURS_UNMARKED, "Only we derive this id; the marker was removed."),
+        ({}, "any", True, Ownership.OURS_UNMARKED, "We were there when it was created; the marker was removed."),
+        (UNFINISHED, "any", False, Ownership.UNOWNED, "Half a marker names nobody."),
+        (OTHER | {"custom/managed-by": "terraform"}, "any", False, Ownership.UNOWNED, "Not a marker of this operator."),
+    ],
+)
+def test_whose_a_deployment_is(
+    annotations: Mapping[str, str], identifier: str, known: bool, expected: Ownership, reason: str
+) -> None:
+    found = ownership(annotations, identifier, OWNER, previous_clusters=("cluster-0",), known=known)
+    assert found is expected, reason
+
+
+def test_an_id_derived_in_a_former_cluster_is_ours() -> None:
+    former = deployment_id(Owner("cluster-0", OWNER.namespace, OWNER.name))
+    assert ownership({}, former, OWNER, previous_clusters=("cluster-0",)) is Ownership.OURS_UNMARKED
+    assert ownership({}, former, OWNER) is Ownership.UNOWNED

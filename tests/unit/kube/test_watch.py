@@ -1,0 +1,266 @@
+"""The watch hands every object on, outlives what it can, and ends loudly when it cannot go on."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import kopf
+import pytest
+from aiohttp import web
+
+from fireworks_operator.api.v1alpha1 import FINALIZER
+from fireworks_operator.kube import watch as watch_module
+from fireworks_operator.kube.resources import CrdMissingError
+from fireworks_operator.kube.watch import Backoffs, KopfWatch, Login, WatchEndedError
+from unit.kube.resource_factory import raw_resource
+from unit.kube.scripted_server import ScriptedServer, eventually, status_object, write_kubeconfig
+
+
+def served(kind: str, plural: str, *, namespaced: bool = True) -> dict[str, Any]:
+    verbs = ["get", "list", "watch", "patch"]
+    return {"kind": kind, "name": plural, "singularName": kind.lower(), "namespaced": namespaced, "verbs": verbs}
+
+
+def group(name: str, version: str) -> dict[str, Any]:
+    entry = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [entry], "preferredVersion": entry}
+
+
+class Api:
+    """Discovery, LIST and WATCH of the kind, with knobs to fail; `events` is what the watch sends."""
+
+    def __init__(self, *names: str) -> None:
+        self.listed = [raw_resource(name, uid=name, finalizers=[FINALIZER]) for name in names]
+        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.failures: list[web.Response] = []
+        self.token = "t"
+        self.writes: list[str] = []
+        self.watches = 0
+        self.over = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.method != "GET":
+            self.writes.append(f"{request.method} {request.path}")
+            return status_object(500, "nothing may be written")
+        if request.headers["Authorization"] != f"Bearer {self.token}":
+            return status_object(401, "Unauthorized")
+        match request.path:
+            case "/api":
+                return web.json_response({"versions": ["v1"]})
+            case "/api/v1":
+                return web.json_response({"resources": [served("Namespace", "namespaces", namespaced=False)]})
+            case "/apis":
+                groups = [group("fireworks.ai", "v1alpha1"), group("apiextensions.k8s.io", "v1")]
+                return web.json_response({"groups": groups})
+            case "/apis/apiextensions.k8s.io/v1":
+                crds = served("CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
+                return web.json_response({"resources": [crds]})
+            case "/apis/fireworks.ai/v1alpha1":
+                return web.json_response({"resources": [served("FireworksDeployment", "fireworksdeployments")]})
+        if self.failures:
+            return self.failures.pop(0)
+        if "watch" in request.query:
+            return await self._watch(request)
+        return web.json_response({"metadata": {"resourceVersion": "100"}, "items": self.listed})
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        self.watches += 1
+        response = web.StreamResponse()
+        await response.prepare(request)
+        over = asyncio.ensure_future(self.over.wait())
+        while True:
+            event = asyncio.ensure_future(self.events.get())
+            await asyncio.wait({event, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not event.done():
+                event.cancel()
+                return response
+            if event.result()["type"] == "END":
+                over.cancel()
+                return response
+            await response.write(json.dumps(event.result()).encode() + b"\n")
+
+
+class World:
+    def __init__(self, api: Api, task: asyncio.Task[None], seen: list[tuple[str, bool]], token: Path) -> None:
+        self.api = api
+        self.task = task
+        self.seen = seen
+        self.token = token
+
+
+@contextlib.asynccontextmanager
+async def watching(folder: Path, api: Api, namespaces: tuple[str, ...] = ()) -> AsyncIterator[World]:
+    seen: list[tuple[str, bool]] = []
+    token = folder / "token"
+    token.write_text("t")
+
+    def on_object(raw: Mapping[str, Any], deleted: bool) -> None:
+        seen.append((raw["metadata"]["name"], deleted))
+        if raw["metadata"]["name"] == "poison":
+            raise ValueError("this object cannot be taken in")
+
+    async with ScriptedServer(api.handle) as server:
+        kubeconfig = write_kubeconfig(folder / "config", server.url, tokenFile=str(token))
+        task = asyncio.create_task(KopfWatch(on_object, kubeconfig=kubeconfig, namespaces=namespaces).run())
+        try:
+            yield World(api, task, seen, token)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            api.over.set()
+
+
+@pytest.fixture(autouse=True)
+def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module.Backoffs, "_STEPS", (0.01,) * 1000)
+    monkeypatch.setattr(watch_module.Login, "next_pause", lambda self: 0.0)
+
+
+def event(kind: str, name: str) -> dict[str, Any]:
+    return {"type": kind, "object": raw_resource(name, uid=name, resourceVersion="101")}
+
+
+async def test_objects_that_are_there_and_every_change_are_handed_on(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a", "b")) as world:
+        await eventually(lambda: len(world.seen) == 2)
+        assert sorted(world.seen) == [("a", False), ("b", False)]
+        for kind in ("MODIFIED", "DELETED"):
+            world.api.events.put_nowait(event(kind, "a"))
+        await eventually(lambda: len(world.seen) == 4)
+    assert world.seen[2:] == [("a", False), ("a", True)]
+
+
+async def test_nothing_is_ever_written_by_the_watch(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        world.api.events.put_nowait(event("ADDED", "b"))
+        deleting = event("MODIFIED", "a")
+        deleting["object"]["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [FINALIZER]}
+        world.api.events.put_nowait(deleting)
+        world.api.events.put_nowait(event("DELETED", "c"))
+        await eventually(lambda: ("c", True) in world.seen and ("b", False) in world.seen)
+    assert world.api.writes == []
+
+
+async def test_each_namespace_is_watched_by_itself(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a"), ("one", "two")) as world:
+        await eventually(lambda: world.api.watches == 2)
+    assert world.seen == [("a", False), ("a", False)]
+
+
+async def test_an_object_that_cannot_be_taken_in_does_not_stop_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watching(tmp_path, Api("poison")) as world:
+        world.api.events.put_nowait(event("ADDED", "good"))
+        await eventually(lambda: ("good", False) in world.seen)
+    assert "An event of poison could not be taken in" in caplog.text
+
+
+async def test_a_connection_that_ends_is_opened_again(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        world.api.events.put_nowait({"type": "END"})
+        await eventually(lambda: world.api.watches == 2)
+        world.api.events.put_nowait(event("ADDED", "b"))
+        await eventually(lambda: ("b", False) in world.seen)
+
+
+async def test_an_outage_of_the_api_server_is_waited_out(tmp_path: Path) -> None:
+    api = Api("a")
+    api.failures = [status_object(code, "no") for code in (500, 503, 429, 403) for _ in range(5)]
+    async with watching(tmp_path, api) as world:
+        await eventually(lambda: ("a", False) in world.seen)
+        assert not world.task.done()
+
+
+async def test_a_replaced_token_is_picked_up(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        await eventually(lambda: world.api.watches == 1)
+        world.api.token = "rotated"
+        world.token.write_text("rotated")
+        world.api.events.put_nowait({"type": "END"})
+        await eventually(lambda: world.api.watches == 2)
+        assert not world.task.done()
+
+
+async def test_a_deleted_crd_ends_the_watch_and_says_so(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        await eventually(lambda: world.api.watches == 1)
+        world.api.failures = [status_object(404, "page not found")] * 2
+        world.api.events.put_nowait({"type": "END"})
+        with pytest.raises(CrdMissingError, match="kubectl apply"):
+            await asyncio.wait_for(asyncio.shield(world.task), 8)
+
+
+async def test_an_error_that_kopf_cannot_handle_ends_the_watch_and_no_task_of_the_operator(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        await eventually(lambda: world.seen)
+        other = asyncio.create_task(asyncio.Event().wait())
+        broken = {"kind": "Status", "code": 500, "message": "etcd has lost its data"}
+        world.api.events.put_nowait({"type": "ERROR", "object": broken})
+        with pytest.raises(WatchEndedError, match="etcd has lost its data"):
+            await asyncio.wait_for(asyncio.shield(world.task), 8)
+        await asyncio.sleep(0)
+        assert not other.done()
+        other.cancel()
+
+
+async def test_stopping_is_quick_and_leaves_no_thread(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        await eventually(lambda: world.api.watches == 1)
+        began = time.monotonic()
+        world.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await world.task
+        assert time.monotonic() - began < 2
+        await eventually(lambda: "kopf" not in {thread.name for thread in threading.enumerate()})
+
+
+async def test_it_can_be_stopped_before_it_has_begun(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        await asyncio.sleep(0)
+        world.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(world.task, 5)
+
+
+async def test_the_log_stays_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="fireworks_operator")
+    async with watching(tmp_path, Api("a", "b")) as world:
+        world.api.events.put_nowait(event("MODIFIED", "a"))
+        await eventually(lambda: len(world.seen) == 3)
+    assert [record.message for record in caplog.records if record.name.startswith("kopf")] == []
+
+
+def test_the_pauses_between_tries_grow_to_half_a_minute_and_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    pauses = list(itertools.islice(iter(Backoffs()), 1000))
+    assert pauses[0] <= 1.25
+    assert all(22.5 <= pause <= 37.5 for pause in pauses[8:])
+    assert len({*pauses}) > 900
+    assert sum(itertools.islice(iter(Backoffs()), 8)) > 40
+
+
+def test_refused_credentials_are_tried_more_and_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    now = 0.0
+    login = Login(None, lambda: now)
+    pauses = []
+    for _ in range(7):
+        pause = login.next_pause()
+        pauses.append(pause)
+        now += pause + 0.1
+    assert pauses == [0, 1, 2, 4, 8, 16, 30]
+    now += 600
+    assert login.next_pause() == 0
+
+
+async def test_credentials_that_cannot_be_read_now_are_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(kopf.TemporaryError, match="absent"):
+        await Login(tmp_path / "absent")()
