@@ -44,6 +44,7 @@ from .observed import Absent, Observed, Present, Unknown
 from .replicas import CAPACITY_PATIENCE, only_pending, running_cost
 from .retry import (
     CONVERGENCE_TRIES,
+    CREATIONS,
     FAILED,
     RECREATE,
     RECREATION_WINDOW,
