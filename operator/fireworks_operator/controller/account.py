@@ -74,6 +74,7 @@ class Account:
         self._rate = rate_per_minute
         self._clock = clock
         self._credentials: dict[str, Credential] = {}
+        self._terminations: dict[str, tuple[tuple[str, datetime | None], str]] = {}
         self._changed_at = clock()
         self._touched = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -143,6 +144,19 @@ class Account:
         known = self.observer.observe(name, with_addons=self.observer.addons_wanted)
         addons = known.addons if isinstance(known, Present) else None
         return Present(deployment, addons, fresh=True)
+
+    async def termination_message(self, credential: Credential, deployment: Deployment, tenant: str) -> str:
+        """Return why a replica died, asked for once per failure; empty if Fireworks does not tell."""
+        failure = (deployment.name, deployment.update_time)
+        if self._terminations.get(deployment.name, (None, ""))[0] != failure:
+            await self.budget.acquire(lane=Lane.OTHER, tenant=tenant)
+            try:
+                message = await self.client.termination_message(credential.key, deployment.name)
+            except FireworksError as error:
+                self.refused(credential, error)
+                message = ""
+            self._terminations[deployment.name] = (failure, message)
+        return self._terminations[deployment.name][1]
 
     async def _verify(self, credential: Credential, tenant: str) -> None:
         if credential.listed_at is not None and self._clock() - credential.listed_at < STALE_AFTER:

@@ -131,7 +131,7 @@ class Reconciler:
             action = decide(resource, observed, context)
             if isinstance(action, DESTRUCTIVE):
                 context = replace(context, crd_deleting=await self._crd_deleting())
-                observed = await session.look() if session is not None else observed
+                observed = await session.explain_failure(await session.look()) if session is not None else observed
                 action = decide(resource, observed, context)
         except FireworksError as error:
             return await self._observing_failed(resource, session, context, error)
@@ -149,7 +149,9 @@ class Reconciler:
         if session is None:
             return Unknown()
         observed = session.observe(with_addons=uses_addons(resource))
-        return await session.look() if needs_closer_look(resource, observed) else observed
+        if needs_closer_look(resource, observed):
+            observed = await session.look()
+        return await session.explain_failure(observed)
 
     async def _observing_failed(
         self, resource: FireworksDeployment, session: Session | None, context: Context, error: FireworksError

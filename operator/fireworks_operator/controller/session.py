@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fireworks_operator.core.actions import (
     Adopt,
@@ -43,6 +43,13 @@ class Session:
     async def look(self) -> Observed:
         """Ask for the deployment now; a failure is raised as a FireworksError."""
         return await self.account.look(self.using, self.name, self.tenant)
+
+    async def explain_failure(self, observed: Observed) -> Observed:
+        """Add why a FAILED deployment's replica died, which its own status often hides."""
+        if not isinstance(observed, Present) or observed.deployment.state != "FAILED":
+            return observed
+        message = await self.account.termination_message(self.using, observed.deployment, self.tenant)
+        return replace(observed, termination=message)
 
     async def reserve(self, action: Mutation) -> None:
         """Wait for this change's turn in the account's budget."""

@@ -267,7 +267,7 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if deployment.state == "DELETED":
         return _decide_deleted(resource, drift, context)
     if deployment.state == "FAILED":
-        return _decide_failed(resource, deployment, context)
+        return _decide_failed(resource, observed, context)
     if drift.replacements:
         return _replace_required(drift)
     if drift.changes:
@@ -321,9 +321,11 @@ def _decide_deleted(resource: FireworksDeployment, drift: Drift, context: Contex
     return Delete(hard=True, ignore_checks=True) if drift.replacements else Undelete()
 
 
-def _decide_failed(resource: FireworksDeployment, deployment: Deployment, context: Context) -> Action:
+def _decide_failed(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
     """Replace a deployment that failed before it ever served, after pauses that grow."""
-    message = f"Fireworks reports that the deployment failed: {deployment.status_message or 'no reason given'}"
+    deployment = observed.deployment
+    why = "; ".join(text.rstrip(".") for text in (deployment.status_message, observed.termination) if text)
+    message = f"Fireworks reports that the deployment failed: {why or 'no reason given'}."
     if deployment.replica_stats.ready > 0 or not _created_here(resource):
         return Refuse(
             Reason.DEPLOYMENT_FAILED,

@@ -1,17 +1,20 @@
 """Sentences about settings that are accepted but have no effect, or are known to go wrong."""
 
+from itertools import islice
+
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentSpec
 from fireworks_operator.fireworks.models import Deployment
 
 from .desired import desired
 from .drift import find_drift
 from .identity import account_of
+from .misspelt import misspelt_fields
 
 
 def notices(resource: FireworksDeployment, deployment: Deployment) -> list[str]:
     """Return the notices for a resource and its deployment, in a fixed order."""
     spec = resource.spec
-    found = [*_scaling(spec, deployment), *_speculation(spec)]
+    found = [*islice(misspelt_fields(resource), 10), *_scaling(spec, deployment), *_speculation(spec)]
     drift = find_drift(desired(spec, account_of(deployment.name)), deployment.raw, resource.status.applied_fields)
     found += [
         f"spec.{path} was removed; Fireworks has no default for it, so the deployment keeps its value."

@@ -1,6 +1,6 @@
 """What Fireworks last said about one deployment."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
@@ -24,11 +24,15 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The deployment exists, perhaps as DELETED; `fresh` means read by a GET in this very pass."""
+    """The deployment exists, perhaps as DELETED.
+
+    `fresh` means read by a GET in this very pass; `termination` is why a replica of a FAILED one died, if known.
+    """
 
     deployment: Deployment
     addons: tuple[DeployedModel, ...] | None = None
-    fresh: bool = field(default=False)
+    fresh: bool = False
+    termination: str = ""
 
 
 Observed = Unknown | Absent | Present

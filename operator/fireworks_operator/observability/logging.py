@@ -86,7 +86,10 @@ class RedactingFilter(logging.Filter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time (RFC 3339, UTC), level, logger, message, then the extras."""
+    """One JSON object per line: time (RFC 3339, UTC), level, logger, message, then the extras.
+
+    Tracebacks are those that `RedactingFilter` has written into the record.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line; line breaks in texts are escaped by JSON itself."""
@@ -98,8 +101,8 @@ class JsonFormatter(logging.Formatter):
         }
         for key, value in _extras(record).items():
             entry[f"extra_{key}" if key in _BASE_KEYS else key] = _plain(value)
-        if record.exc_text or record.exc_info:
-            entry["exception"] = record.exc_text or self.formatException(record.exc_info or (None, None, None))
+        if record.exc_text:
+            entry["exception"] = record.exc_text
         if record.stack_info:
             entry["stack"] = record.stack_info
         return json.dumps(entry)
@@ -112,8 +115,8 @@ class TextFormatter(logging.Formatter):
         """Return the record as one line, with an indented traceback below it if there is one."""
         extras = "".join(f" {key}={json.dumps(_plain(value))}" for key, value in _extras(record).items())
         head = f"{_rfc3339(record.created)} {record.levelname:<7} {record.name}: {record.getMessage()}"
-        below = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
-        lines = [f"    {_escaped(line)}" for text in (below, record.stack_info or "") for line in text.splitlines()]
+        below = (record.exc_text or "", record.stack_info or "")
+        lines = [f"    {_escaped(line)}" for text in below for line in text.splitlines()]
         return "\n".join([_escaped(head) + extras, *lines])
 
 
