@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections import Counter
+import time
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from logging import getLogger
@@ -13,6 +13,7 @@ from typing import TypeVar
 from fireworks_operator.controller.account import Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
 from fireworks_operator.controller.controller import Controller
+from fireworks_operator.controller.inventory import Inventory
 from fireworks_operator.controller.ports import KubernetesUnavailableError, MutationFence
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.reconciler import Identity, Reconciler
@@ -57,6 +58,12 @@ class _PassMetrics:
     def passed(self, action: str, result: str, seconds: float) -> None:
         self._metrics.reconciles.labels(action, result).inc()
         self._metrics.reconcile_duration.observe(seconds)
+
+    def corrected(self) -> None:
+        self._metrics.drift_corrections.inc()
+
+    def left_running(self, cause: str) -> None:
+        self._metrics.left_running.labels(cause).inc()
 
 
 async def run(settings: Settings) -> None:
@@ -204,6 +211,8 @@ async def _operate_as_leader(
     guard = CrdGuard(client)
     reconciler = Reconciler(store, accounts, writer, events, fence, identity, crd_deleting=guard.is_deleting)
     controller = Controller(store, queue, reconciler, _PassMetrics(metrics, queue))
+    clusters = (identity.cluster_id, *identity.previous_cluster_ids)
+    inventory = Inventory(store, accounts, clusters, lambda namespace: not namespaces or namespace in namespaces)
     sweep = _Sweep(client, namespaces, controller, settings.sweep_interval)
     await _patiently(sweep.once)
     health.satisfy("kubernetes")
@@ -214,19 +223,32 @@ async def _operate_as_leader(
         group.create_task(watch.run(), name="watch")
         group.create_task(controller.run(), name="controller")
         group.create_task(sweep.run(), name="sweep")
-        group.create_task(_measure(metrics, store, accounts), name="measure")
+        group.create_task(_measure(metrics, inventory, accounts), name="measure")
 
 
-async def _measure(metrics: Metrics, store: Store, accounts: Accounts) -> None:
+async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -> None:
     """Keep the gauges that describe what there is up to date; runs until cancelled."""
+    measured = time.monotonic()
+    orphans: frozenset[str] = frozenset()
     while True:
-        metrics.set_resources(Counter(each.status.state or "" for each in store))
+        before, measured = measured, time.monotonic()
+        metrics.set_resources(inventory.states())
+        held = inventory.holdings()
         for account in accounts:
             metrics.observation_age.labels(account.name).set(account.observed_for())
             metrics.budget_tokens.labels(account.name).set(account.budget.available())
             metrics.budget_waiting.labels(account.name).set(account.budget.waiting())
+            metrics.ready_replicas.labels(account.name).set(held[account.name].ready_replicas)
+            metrics.orphaned_deployments.labels(account.name).set(len(held[account.name].orphans))
+            for kind, gpus in held[account.name].gpus.items():
+                metrics.gpu_seconds.labels(account.name, kind).inc(gpus * (measured - before))
             for each in account.credentials():
                 metrics.circuit_open.labels(each.key.fingerprint).set(each.circuit.retry_at is not None)
+        known, orphans = orphans, frozenset(name for each in held.values() for name in each.orphans)
+        for name in sorted(orphans - known):
+            log.warning(
+                "%s carries this cluster's owner marker, but its resource does not exist; it goes on running", name
+            )
         await asyncio.sleep(_MEASURE_INTERVAL)
 
 

@@ -15,6 +15,7 @@ from fireworks_simulator.settings import Settings
 from fireworks_simulator.testing import SimulatorClient
 from fireworks_simulator.world import World
 
+_LOOPBACK = "127.0.0.1"
 _START_SECONDS = 10.0
 
 
@@ -43,19 +44,18 @@ class Simulator:
 
 
 @contextlib.contextmanager
-def running(settings: Settings | None = None, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[SimulatorClient]:
+def running(settings: Settings | None = None, *, port: int = 0) -> Iterator[SimulatorClient]:
     """Run a simulator in a background thread; gives an admin client whose `url` is the base URL.
 
     Args:
         settings: what to start with.
-        host: address to listen on.
         port: TCP port, 0 for a free one.
 
     Raises:
         TimeoutError: the server did not start within 10 s.
     """
     simulator = Simulator(settings)
-    listener = listen(host, port)
+    listener = listen(_LOOPBACK, port)
     ready = threading.Event()
     server = make_server(simulator.app, on_ready=ready.set)
     thread = threading.Thread(
@@ -65,7 +65,7 @@ def running(settings: Settings | None = None, *, host: str = "127.0.0.1", port: 
     try:
         if not ready.wait(_START_SECONDS):
             raise TimeoutError("the simulator did not start")
-        yield SimulatorClient(f"http://{host}:{listener.getsockname()[1]}")
+        yield SimulatorClient(f"http://{_LOOPBACK}:{listener.getsockname()[1]}")
     finally:
         server.should_exit = True
         server.force_exit = True

@@ -64,8 +64,20 @@ def _accounts(accounts: Sequence[str], api_keys: Sequence[str]) -> tuple[Account
 @click.command(context_settings={"auto_envvar_prefix": "FIREWORKS_SIMULATOR", "show_default": True})
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", default=8090, type=click.IntRange(0, 65535), help="TCP port; 0 picks a free one.")
-@click.option("--account", "accounts", multiple=True, help="Account id; repeatable, each with its --api-key. [acme]")
-@click.option("--api-key", "api_keys", multiple=True, help="API key of the account. [fw_simulator]")
+@click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    envvar="FIREWORKS_SIMULATOR_ACCOUNT",
+    help="Account id; repeatable, each with its --api-key. [acme]",
+)
+@click.option(
+    "--api-key",
+    "api_keys",
+    multiple=True,
+    envvar="FIREWORKS_SIMULATOR_API_KEY",
+    help="API key of the account. [fw_simulator]",
+)
 @click.option("--speed", default=1.0, type=click.FloatRange(min=0, min_open=True), help="Virtual seconds per second.")
 @click.option("--stepped", is_flag=True, help="The clock moves only when the admin API says so.")
 @click.option("--seed", default=0, type=int, help="Seed of generated ids and of probabilities.")

@@ -9,6 +9,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep idle connections, so that none of them sends into a closing one."""
 
 
 class _DroppableProtocol(H11Protocol):
@@ -66,6 +68,7 @@ def make_server(app: ASGIApp, on_ready: Callable[[], None]) -> Server:
             log_level="warning",
             timeout_graceful_shutdown=1,
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             backlog=_BACKLOG,
         ),
         on_ready,

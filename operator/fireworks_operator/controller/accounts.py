@@ -80,7 +80,7 @@ class Accounts:
         self._in_use = in_use
         self._clock = clock
         self._accounts: dict[str, Account] = {}
-        self._circuits: dict[str, Circuit] = {}
+        self._circuits: dict[tuple[str, str | None], Circuit] = {}
         self._discovered: dict[str, str] = {}
         self._discovering: dict[str, asyncio.Lock] = {}
         self._reread_at: dict[tuple[str, str], float] = {}
@@ -169,7 +169,8 @@ class Accounts:
     async def _use(self, found: _Found | core.Unusable) -> Resolved:
         if isinstance(found, core.Unusable):
             return Resolved(found)
-        circuit = self._circuits.setdefault(found.key.fingerprint, Circuit(self._clock))
+        # Per account, too: a wrong accountId beside a key must not harm those who use the key rightly.
+        circuit = self._circuits.setdefault((found.key.fingerprint, found.account), Circuit(self._clock))
         name = found.account or self._discovered.get(found.key.fingerprint)
         if name is None:
             async with self._discovering.setdefault(found.key.fingerprint, asyncio.Lock()):

@@ -6,7 +6,7 @@ from logging import getLogger
 from time import perf_counter
 from typing import Any, Protocol
 
-from fireworks_operator.core.actions import Refuse, Wait
+from fireworks_operator.core.actions import Refuse, RemoveFinalizer, Wait
 
 from .account import Account
 from .ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
@@ -28,6 +28,12 @@ class PassObserver(Protocol):
 
     def passed(self, action: str, result: str, seconds: float) -> None:
         """A pass ended."""
+
+    def corrected(self) -> None:
+        """A deployment that somebody else had changed was put back."""
+
+    def left_running(self, cause: str) -> None:
+        """A deployment was let go without being deleted."""
 
 
 class Controller:
@@ -114,6 +120,7 @@ class Controller:
             result = await self._reconciler.reconcile(key, forced=forced)
             if result is not None:
                 action, outcome = result.action.name, _outcome(result)
+                self._tell(result)
                 self._plan(key, result)
         except ResourceChangedError:
             outcome = "changed"
@@ -131,6 +138,12 @@ class Controller:
             self._queue.done(key)
             self._free.release()
             self._watcher.passed(action, outcome, perf_counter() - started)
+
+    def _tell(self, result: Result) -> None:
+        if result.drift:
+            self._watcher.corrected()
+        if isinstance(result.action, RemoveFinalizer) and result.action.left is not None:
+            self._watcher.left_running(result.action.cause)
 
     def _again(self, key: str, *, forced: bool) -> float:
         if forced:

@@ -98,14 +98,18 @@ class Observer:
         self._answers.pop(name, None)
 
     def forget(self, name: str) -> None:
-        """Drop what is remembered of a deployment beside the LIST."""
+        """Drop what is remembered of a deployment beside the LIST.
+
+        When it was last written stays known until the next LIST: a new resource of that name must not take the
+        one from before for the truth.
+        """
         self._answers.pop(name, None)
-        self._written.pop(name, None)
 
     def listed(self, listing: Listing) -> None:
         """Take in a complete LIST, and tell which deployments look different than in the one before."""
         before, self.listing = self.listing, listing
         healed, self.trouble = self.trouble, None
+        self._written = {name: at for name, at in self._written.items() if at >= listing.started}
         if before is None or healed is not None:
             self.on_change(None)
             return

@@ -51,13 +51,14 @@ class Result:
     """What a pass ended in.
 
     `again` None: nothing to do until something changes; else seconds until the next pass. `failed` asks for the
-    queue's growing pause instead.
+    queue's growing pause instead. `drift`: it put back what somebody else had changed.
     """
 
     action: Action
     again: float | None = None
     failed: bool = False
     error: FireworksError | None = None
+    drift: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +258,8 @@ class Reconciler:
         if answer is None and not isinstance(action, Delete):
             answer = await session.look()
         await self._write(resource, answer or observed, Outcome(action), context)
-        return Result(action, again=0.0)
+        known = resource.status.observed_generation == resource.metadata.generation
+        return Result(action, again=0.0, drift=isinstance(action, Update) and known)
 
     async def _release(self, resource: FireworksDeployment, session: Session | None, action: RemoveFinalizer) -> Result:
         if action.left is not None:
@@ -295,7 +297,7 @@ class Reconciler:
 
 def _next_look(action: Wait | Refuse, observed: Observed, context: Context) -> tuple[float | None, bool]:
     """Return when a pass that changed nothing is repeated, and whether by the queue's growing pauses."""
-    if isinstance(context.credential, Unusable):
+    if isinstance(context.credential, Unusable) or action.reason is Reason.ACCOUNT_MISMATCH:
         return CREDENTIAL_RETRY, False
     due = action.until if isinstance(action, Wait) else action.retry
     if due is not None:

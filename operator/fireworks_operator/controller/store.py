@@ -52,6 +52,10 @@ class Store:
         """Return a resource, None if it is gone or unreadable."""
         return self._resources.get(key)
 
+    def has(self, key: str) -> bool:
+        """Tell whether there is such a resource, readable or not."""
+        return key in self._resources or key in self._unreadable
+
     def unreadable(self, key: str) -> Unreadable | None:
         """Return why a resource cannot be read, None if it can or is gone."""
         return self._unreadable.get(key)

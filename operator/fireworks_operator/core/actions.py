@@ -115,10 +115,14 @@ class UnloadAddon:
 
 @dataclass(frozen=True, slots=True)
 class RemoveFinalizer:
-    """Let the resource go. `left` is the deployment that goes on existing; `message` is the event's text."""
+    """Let the resource go.
+
+    `left` is the deployment that goes on existing, `cause` why in one word; `message` is the event's text.
+    """
 
     message: str
     left: str | None = None
+    cause: str = ""
     name: ClassVar[str] = "RemoveFinalizer"
 
 

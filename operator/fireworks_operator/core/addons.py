@@ -1,5 +1,7 @@
 """Which LoRA addon is to be loaded, changed or unloaded next."""
 
+from collections.abc import Iterator
+
 from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
@@ -12,8 +14,8 @@ from .identity import account_of, full_model_name
 from .observed import Present
 from .retry import REFUSED, attempt_of, pause_until
 
-LOAD_ADDON = "LoadAddon"
-"""Name of the attempt in `status.lastAttempt`."""
+ADDON_ACTIONS = (LoadAddon.name, UpdateAddon.name, UnloadAddon.name)
+"""Attempts in `status.lastAttempt` that share one pause: only the last one is remembered."""
 
 
 def uses_addons(resource: FireworksDeployment) -> bool:
@@ -32,29 +34,34 @@ def decide_addons(resource: FireworksDeployment, observed: Present, context: Con
         return None
     if observed.addons is None:
         return Wait()
-    account = account_of(observed.deployment.name)
-    wanted = wanted_addons(resource, account)
-    loaded = {addon.model: addon for addon in observed.addons}
+    steps = list(_steps(resource, observed, observed.addons))
+    attempt = attempt_of(resource, *ADDON_ACTIONS)
+    if not steps or attempt is None or context.forced:
+        return steps[0] if steps else None
+    until = pause_until(attempt, REFUSED)
+    if until > context.now:
+        return Wait(until)
+    # What was refused last goes last, so that it cannot keep the rest from being done.
+    return min(steps, key=lambda step: step.name == attempt.action)
+
+
+def _steps(
+    resource: FireworksDeployment, observed: Present, addons: tuple[DeployedModel, ...]
+) -> Iterator[LoadAddon | UpdateAddon | UnloadAddon]:
+    wanted = wanted_addons(resource, account_of(observed.deployment.name))
+    loaded = {addon.model: addon for addon in addons}
     for model in _recorded(resource):
         if model not in wanted and model in loaded and loaded[model].state != "UNDEPLOYING":
-            return UnloadAddon(model, loaded[model].name)
+            yield UnloadAddon(model, loaded[model].name)
     for model, addon in wanted.items():
-        if model in loaded:
-            update = _update(addon, loaded[model])
-            if update is not None:
-                return update
-    missing = [model for model in wanted if model not in loaded]
-    if not missing or observed.deployment.state != "READY":
-        return None
-    attempt = attempt_of(resource, LOAD_ADDON)
-    if attempt is not None and not context.forced:
-        until = pause_until(attempt, REFUSED)
-        if until > context.now:
-            return Wait(until)
-    # One that failed before waits behind the others, so that it cannot keep them from loading.
+        update = _update(addon, loaded[model]) if model in loaded else None
+        if update is not None:
+            yield update
+    if observed.deployment.state != "READY":
+        return
     failed = {each.model for each in resource.status.addons or () if each.message}
-    model = min(missing, key=lambda name: name in failed)
-    return LoadAddon(model, _load_body(model, wanted[model], observed.deployment.name))
+    for model in sorted((each for each in wanted if each not in loaded), key=lambda name: name in failed):
+        yield LoadAddon(model, _load_body(model, wanted[model], observed.deployment.name))
 
 
 def decide_unload(resource: FireworksDeployment, observed: Present) -> Action | None:

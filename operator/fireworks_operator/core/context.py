@@ -7,7 +7,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.fireworks.models import Deployment
 
-from .identity import Owner, Ownership, ownership
+from .identity import Owner, Ownership, account_of, ownership
 
 REST_PATIENCE = timedelta(minutes=10)
 """How long a resource at rest keeps its conditions while observing fails."""
@@ -31,6 +31,12 @@ class Unusable:
 
 
 Credential = Usable | Unusable
+
+
+def pinned_account(resource: FireworksDeployment) -> str | None:
+    """Return the account that the resource's deployment belongs to, also where only its name tells."""
+    name = resource.status.deployment_name
+    return resource.status.account or (account_of(name) if name is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +78,12 @@ class Context:
     def ownership(self, resource: FireworksDeployment, deployment: Deployment) -> Ownership:
         """Tell whose an observed deployment is; one created when the status says is ours even without its marker."""
         created, seen = resource.status.create_time, deployment.create_time
+        # What was only observed so far has a create time in status too, but no applied fields.
+        managed = resource.status.applied_fields is not None
         return ownership(
             deployment.annotations,
             deployment.deployment_id,
             self.owner(resource),
             previous_clusters=self.previous_cluster_ids,
-            known=created is not None and seen is not None and abs(created - seen) < timedelta(seconds=1),
+            known=managed and created is not None and seen is not None and abs(created - seen) < timedelta(seconds=1),
         )

@@ -27,7 +27,7 @@ from .actions import (
     Wait,
 )
 from .addons import decide_addons
-from .context import REST_PATIENCE, Context, Unusable, Usable
+from .context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
 from .deletion import decide_deletion
 from .desired import desired
 from .drift import Drift, find_drift
@@ -50,6 +50,7 @@ from .retry import (
     RECREATION_WINDOW,
     REFUSED,
     REPLACE,
+    UNFINISHED,
     UPDATE,
     UPDATE_SPACING,
     attempt_of,
@@ -72,11 +73,12 @@ def decide(resource: FireworksDeployment, observed: Observed, context: Context) 
     if resource.spec.management_policy is ManagementPolicy.OBSERVE:
         return _decide_observing(resource, observed, context)
     action = _decide_managed(resource, observed, context)
-    if resource.spec.paused and isinstance(action, (*MUTATIONS, AddFinalizer, Claim)):
+    withheld = Update.name if isinstance(action, Wait) and action.reason is Reason.UPDATING else action.name
+    if resource.spec.paused and (isinstance(action, (*MUTATIONS, AddFinalizer, Claim)) or withheld != action.name):
         cost = running_cost(observed)
         return Refuse(
             Reason.PAUSED,
-            f"Paused with a change withheld ({action.name}); {cost}. Remove spec.paused to let it through.",
+            f"Paused with a change withheld ({withheld}); {cost}. Remove spec.paused to let it through.",
         )
     return action
 
@@ -103,9 +105,13 @@ def _decide_observing(resource: FireworksDeployment, observed: Observed, context
         return RemoveFinalizer(
             "Only observed from now on: the deployment stays and is no longer managed.",
             left=resource.status.deployment_name,
+            cause="Observe",
         )
     if isinstance(context.credential, Unusable):
         return _unusable(context.credential)
+    pinned = pinned_account(resource)
+    if pinned is not None and pinned != context.credential.account:
+        return account_mismatch(pinned, context.credential.account)
     if isinstance(observed, Unknown):
         return _unreachable(context)
     if isinstance(observed, Absent):
@@ -120,7 +126,7 @@ def _decide_managed(resource: FireworksDeployment, observed: Observed, context: 
     if isinstance(context.credential, Unusable):
         return _unusable(context.credential)
     account = context.credential.account
-    pinned = resource.status.account
+    pinned = pinned_account(resource)
     if pinned is not None and pinned != account:
         return account_mismatch(pinned, account)
     problem = _contradiction(resource, account)
@@ -144,7 +150,8 @@ def _unusable(credential: Unusable) -> Action:
 def _unreachable(context: Context) -> Action:
     if context.unreachable_since is None:
         return Wait()  # the first observation is still on its way
-    return Wait(context.unreachable_since + REST_PATIENCE, context.unreachable_reason, context.unreachable)
+    until = context.unreachable_since + REST_PATIENCE
+    return Wait(until if until > context.now else None, context.unreachable_reason, context.unreachable)
 
 
 def account_mismatch(pinned: str, account: str) -> Refuse:
@@ -242,7 +249,7 @@ def _decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | No
             "Set it to Recreate to have it created again, or delete this resource.",
         )
     attempt = attempt_of(resource, RECREATE)
-    if attempt is None or attempt.count < RECREATIONS or context.forced:
+    if attempt is None or attempt.count < RECREATIONS or attempt.reason in UNFINISHED or context.forced:
         return None
     until = attempt.time + RECREATION_WINDOW
     if until <= context.now:
@@ -259,7 +266,8 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     deployment = observed.deployment
     adoption = _decide_adoption(resource, deployment, context, credential)
     if adoption is not None:
-        return adoption
+        held = _held_back(resource, context, Adopt.name) if isinstance(adoption, Adopt) else None
+        return held or adoption
     account = account_of(deployment.name)
     drift = find_drift(desired(resource.spec, account), deployment.raw, resource.status.applied_fields)
     if deployment.state == "DELETING":
@@ -386,13 +394,11 @@ def _decide_update(resource: FireworksDeployment, deployment: Deployment, drift:
 
 
 def _next_update(resource: FireworksDeployment, context: Context) -> datetime | None:
-    if (
-        context.forced
-        or context.last_update is None
-        or resource.status.observed_generation != resource.metadata.generation
-    ):
+    if context.forced or resource.status.observed_generation != resource.metadata.generation:
         return None
-    return context.last_update + UPDATE_SPACING
+    attempt = attempt_of(resource, UPDATE)
+    sent = (context.last_update, attempt.time if attempt is not None else None)
+    return max((each + UPDATE_SPACING for each in sent if each is not None), default=None)
 
 
 def _updating(drift: Drift) -> str:

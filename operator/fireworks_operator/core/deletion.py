@@ -13,9 +13,9 @@ from fireworks_operator.api.v1alpha1 import (
 )
 from fireworks_operator.fireworks.models import Deployment
 
-from .actions import Action, Delete, Refuse, RemoveFinalizer, Wait
+from .actions import Action, Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
 from .addons import decide_unload
-from .context import Context, Unusable
+from .context import Context, Unusable, pinned_account
 from .identity import Ownership
 from .observed import Absent, Observed, Present, Unknown
 from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, reason_of
@@ -35,7 +35,7 @@ def decide_deletion(resource: FireworksDeployment, observed: Observed, context: 
         return released
     if isinstance(context.credential, Unusable):
         return _without_credential(context.credential)
-    pinned = resource.status.account
+    pinned = pinned_account(resource)
     if pinned is not None and pinned != context.credential.account:
         return Refuse(
             Reason.ACCOUNT_MISMATCH,
@@ -57,17 +57,18 @@ def _decide_release(resource: FireworksDeployment, context: Context) -> RemoveFi
     if left is None:
         return RemoveFinalizer("Nothing was created at Fireworks.")
     if resource.spec.management_policy is ManagementPolicy.OBSERVE:
-        return RemoveFinalizer(f"Only observed: {left} stays.", left)
+        return RemoveFinalizer(f"Only observed: {left} stays.", left, "Observe")
     if resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true":
         return RemoveFinalizer(
-            f"Abandoned by annotation: {left} is left at Fireworks and may go on costing money.", left
+            f"Abandoned by annotation: {left} is left at Fireworks and may go on costing money.", left, "Abandon"
         )
     if context.crd_deleting:
         return RemoveFinalizer(
-            f"The CRD is being deleted: {left} is left at Fireworks and goes on costing money.", left
+            f"The CRD is being deleted: {left} is left at Fireworks and goes on costing money.", left, "CrdDeleted"
         )
     if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
-        return RemoveFinalizer(f"deletionPolicy is Retain: {left} stays at Fireworks and goes on costing money.", left)
+        message = f"deletionPolicy is Retain: {left} stays at Fireworks and goes on costing money."
+        return RemoveFinalizer(message, left, "Retain")
     return None
 
 
@@ -96,15 +97,13 @@ def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Con
 def _decide_present(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
     deployment = observed.deployment
     if context.ownership(resource, deployment) not in (Ownership.OURS, Ownership.OURS_UNMARKED):
-        return RemoveFinalizer(
-            f"{deployment.name} is not this resource's deployment and is left untouched.", deployment.name
-        )
+        return RemoveFinalizer(f"{deployment.name} is not this resource's deployment and is left untouched.")
     if deployment.state == "DELETED":
         return RemoveFinalizer(f"{deployment.name} is deleted; Fireworks keeps it recoverable for 7 days.")
     if deployment.state == "DELETING":
         return _decide_deleting(resource, deployment, context)
     ignore_checks = resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
-    unload = decide_unload(resource, observed)
+    unload = _decide_unload(resource, observed, context, ignore_checks=ignore_checks)
     if unload is not None:
         return unload
     action = Delete(ignore_checks=ignore_checks)
@@ -115,6 +114,26 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if until > context.now and attempt.reason == Reason.DELETING:
         return Wait(until, Reason.DELETING, "Fireworks is deleting the deployment.")
     return action if until <= context.now else Refuse(reason_of(attempt), "", until)
+
+
+def _decide_unload(
+    resource: FireworksDeployment, observed: Present, context: Context, *, ignore_checks: bool
+) -> Action | None:
+    unload = decide_unload(resource, observed)
+    attempt = attempt_of(resource, UnloadAddon.name)
+    if not isinstance(unload, UnloadAddon) or attempt is None:
+        return unload
+    if ignore_checks:
+        return None  # the addons go with the deployment
+    until = pause_until(attempt, BLOCKED)
+    if context.forced or until <= context.now:
+        return unload
+    return Refuse(
+        Reason.DELETION_BLOCKED,
+        f"Fireworks refuses to unload the addon {unload.model}, which comes before the deletion. It is tried again by "
+        f'itself; to delete the deployment along with it, set the annotation {ANNOTATION_IGNORE_CHECKS}: "true".',
+        until,
+    )
 
 
 def delete_attempt_name(action: Delete) -> str:

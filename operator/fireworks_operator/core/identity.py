@@ -96,6 +96,11 @@ def parse_marker(annotations: Mapping[str, str]) -> Owner | None:
     return Owner(cluster, namespace, name)
 
 
+def is_released(annotations: Mapping[str, str]) -> bool:
+    """Tell whether some operator has let go of the deployment on purpose."""
+    return annotations.get(TAG_RELEASED) == "true"
+
+
 def ownership(
     annotations: Mapping[str, str],
     identifier: str,
@@ -115,7 +120,7 @@ def ownership(
     """
     former = [Owner(cluster, owner.namespace, owner.name) for cluster in previous_clusters]
     marker = parse_marker(annotations)
-    released = annotations.get(TAG_RELEASED) == "true"
+    released = is_released(annotations)
     if marker == owner:
         return Ownership.OURS_UNMARKED if released else Ownership.OURS
     if marker in former:

@@ -26,6 +26,7 @@ from .actions import (
     Wait,
 )
 from .addon_report import addon_condition, report_addons
+from .addons import ADDON_ACTIONS
 from .context import REST_PATIENCE, Context
 from .deletion import delete_attempt_name
 from .desired import desired
@@ -35,7 +36,17 @@ from .notices import notices
 from .observed import Absent, Observed, Present, Unknown
 from .outcome import Outcome
 from .replicas import Serving, serving
-from .retry import CREATE, CREATIONS, RECREATE, REPLACE, UPDATE, create_attempt, may_take_effect, next_attempt
+from .retry import (
+    CREATE,
+    CREATIONS,
+    RECREATE,
+    RECREATION_WINDOW,
+    REPLACE,
+    UPDATE,
+    create_attempt,
+    may_take_effect,
+    next_attempt,
+)
 from .summary import effective, replicas
 
 
@@ -211,11 +222,11 @@ def _settled(before: LastAttempt | None, observed: Observed, action: Action, now
     """Forget an attempt once the deployment is as desired, but remember recreations for their whole day."""
     if before is None or not isinstance(action, Wait) or action.reason is not None or not isinstance(observed, Present):
         return before
-    if before.action == RECREATE and now - before.time < timedelta(hours=24):
-        return before
+    if before.action == RECREATE and now - before.time < RECREATION_WINDOW:
+        return before.model_copy(update={"reason": Reason.AS_DESIRED})
     if before.action == REPLACE and observed.deployment.replica_stats.ready == 0:
         return before
-    return before if before.action == "LoadAddon" and action.until is not None else None
+    return before if before.action in ADDON_ACTIONS and action.until is not None else None
 
 
 def _failed_attempt(
@@ -235,7 +246,7 @@ def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome
     available = _available(resource, observed, context)
     if outcome.error is not None:
         explanation = explain(outcome.error, outcome.action)
-        if explanation.reason is Reason.ADDON_FAILED:
+        if explanation.reason is Reason.ADDON_FAILED and resource.metadata.deletion_timestamp is None:
             return _resting(resource, available, observed)
         return _troubled(explanation, available)
     action = outcome.action

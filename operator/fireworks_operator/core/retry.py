@@ -19,6 +19,8 @@ CREATE, RECREATE, REPLACE, UPDATE = "Create", "Recreate", "Replace", "Update"
 """Names of attempts in `status.lastAttempt`."""
 CREATIONS = (CREATE, RECREATE, REPLACE)
 """Attempts that are create requests."""
+UNFINISHED = frozenset({Reason.CREATING, Reason.API_UNAVAILABLE, Reason.RATE_LIMITED})
+"""Reasons of a create attempt that has neither succeeded nor been refused: sending it again is no further attempt."""
 RECREATION_WINDOW = timedelta(hours=24)
 POST_SETTLES = timedelta(seconds=68)
 """A create request without an answer may take effect this long after it was begun: 8 s deadline and 60 s."""
@@ -67,9 +69,12 @@ def create_attempt(resource: FireworksDeployment, now: datetime) -> LastAttempt:
     replaced = attempt_of(resource, REPLACE)
     if replaced is not None:
         return replaced.model_copy(update={"time": now, "reason": reason})
-    if resource.status.create_time is None:
+    name = CREATE if resource.status.create_time is None else RECREATE
+    before = attempt_of(resource, name)
+    if before is not None and before.reason in UNFINISHED:
+        return before.model_copy(update={"time": now, "reason": reason})
+    if name == CREATE:
         return next_attempt(resource, CREATE, reason, now)
-    before = attempt_of(resource, RECREATE)
     recent = before is not None and now - before.time < RECREATION_WINDOW
     attempt = next_attempt(resource, RECREATE, reason, now)
     return attempt if recent else attempt.model_copy(update={"count": 1})

@@ -10,7 +10,6 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self, TypeVar
@@ -35,6 +34,7 @@ from .models import (
     parse_accounts,
 )
 from .names import account_path, resource_path
+from .request import Call, RequestRecord
 from .wire import JsonObject, decode_json
 
 __all__ = ["MAX_RESPONSE_BYTES", "ApiKey", "FireworksClient", "RequestRecord"]
@@ -53,40 +53,6 @@ _MASK_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 
 # What httpx raises, plus what slips through it: socket errors and host names that IDNA cannot encode.
 _TRANSPORT_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One finished request, for metrics and logs.
-
-    Attributes:
-        operation: name of the client method, a closed set.
-        account: account id in the path; empty where there is none.
-        code: HTTP status as text; without one the error kind; `Cancelled` if the caller gave up.
-        seconds: from before a connection was sought until the body was read.
-        kind: why it failed; None for a success.
-        fingerprint: of the API key.
-    """
-
-    operation: str
-    account: str
-    code: str
-    seconds: float
-    kind: ErrorKind | None
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    operation: str
-    method: str
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: Mapping[str, JsonValue] | None = None
-
-    @property
-    def account(self) -> str:
-        return self.path.split("/")[1] if "/" in self.path else ""
 
 
 class FireworksClient:
@@ -162,12 +128,12 @@ class FireworksClient:
 
     async def list_accounts(self, key: ApiKey) -> tuple[Account, ...]:
         """Return the accounts that the key can see (the first 200)."""
-        call = _Call("list_accounts", "GET", "accounts", {"pageSize": "200"})
+        call = Call("list_accounts", "GET", "accounts", {"pageSize": "200"})
         return parse_accounts(await self._send(key, call))
 
     async def get_model(self, key: ApiKey, name: str) -> Model:
         """Return a model by its full name, `accounts/A/models/M`."""
-        return Model.parse(await self._send(key, _Call("get_model", "GET", resource_path(name, "models"))))
+        return Model.parse(await self._send(key, Call("get_model", "GET", resource_path(name, "models"))))
 
     # Deployments
 
@@ -185,11 +151,11 @@ class FireworksClient:
         if show_deleted:
             query["showDeleted"] = "true"
         path = f"{account_path(account)}/deployments"
-        return DeploymentPage.parse(await self._send(key, _Call("list_deployments", "GET", path, query)))
+        return DeploymentPage.parse(await self._send(key, Call("list_deployments", "GET", path, query)))
 
     async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
         """Return a deployment by its full name, also one that is soft-deleted (state `DELETED`)."""
-        call = _Call("get_deployment", "GET", resource_path(name, "deployments"))
+        call = Call("get_deployment", "GET", resource_path(name, "deployments"))
         return _same(name, Deployment.parse(await self._send(key, call)))
 
     async def create_deployment(
@@ -209,7 +175,7 @@ class FireworksClient:
         resource_path(name, "deployments")
         path = f"{account_path(account)}/deployments"
         parameters = {**(query or {}), "deploymentId": deployment_id}
-        call = _Call("create_deployment", "POST", path, parameters, body)
+        call = Call("create_deployment", "POST", path, parameters, body)
         return _same(name, Deployment.parse(await self._send(key, call)))
 
     async def update_deployment(
@@ -221,7 +187,7 @@ class FireworksClient:
             ValueError: an empty mask, which might mean "replace everything", or one with other paths.
         """
         path = resource_path(name, "deployments")
-        call = _Call("update_deployment", "PATCH", path, {"updateMask": _update_mask(mask)}, body)
+        call = Call("update_deployment", "PATCH", path, {"updateMask": _update_mask(mask)}, body)
         return _same(name, Deployment.parse(await self._send(key, call)))
 
     async def delete_deployment(
@@ -232,28 +198,28 @@ class FireworksClient:
         `ignore_checks` deletes it even if it was used within the last hour.
         """
         query = {name: "true" for name, wanted in (("hard", hard), ("ignoreChecks", ignore_checks)) if wanted}
-        await self._send(key, _Call("delete_deployment", "DELETE", resource_path(name, "deployments"), query))
+        await self._send(key, Call("delete_deployment", "DELETE", resource_path(name, "deployments"), query))
 
     async def undelete_deployment(self, key: ApiKey, name: str) -> Deployment:
         """Bring a soft-deleted deployment back."""
         path = resource_path(name, "deployments") + ":undelete"
-        call = _Call("undelete_deployment", "POST", path, body={})
+        call = Call("undelete_deployment", "POST", path, body={})
         return _same(name, Deployment.parse(await self._send(key, call)))
 
     async def set_tags(self, key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
         """Set annotations (keys `custom/…`) and leave all others."""
         path = resource_path(name, "deployments") + ":setTags"
-        await self._send(key, _Call("set_tags", "POST", path, body={"tags": dict(tags)}))
+        await self._send(key, Call("set_tags", "POST", path, body={"tags": dict(tags)}))
 
     async def delete_tags(self, key: ApiKey, name: str, keys: Sequence[str]) -> None:
         """Remove annotations by key and leave all others."""
         path = resource_path(name, "deployments") + ":deleteTags"
-        await self._send(key, _Call("delete_tags", "POST", path, body={"keys": list(keys)}))
+        await self._send(key, Call("delete_tags", "POST", path, body={"keys": list(keys)}))
 
     async def termination_message(self, key: ApiKey, name: str) -> str:
         """Return why a replica of the deployment died; empty if the server does not know."""
         path = resource_path(name, "deployments") + "/terminationMessage"
-        return text(await self._send(key, _Call("termination_message", "GET", path)), "message")
+        return text(await self._send(key, Call("termination_message", "GET", path)), "message")
 
     # Addons (deployed models)
 
@@ -262,18 +228,18 @@ class FireworksClient:
     ) -> DeployedModelPage:
         """Return one page (at most 200 entries) of the deployed models of an account, by name."""
         path = f"{account_path(account)}/deployedModels"
-        call = _Call("list_deployed_models", "GET", path, _page_query(page_token, page_size))
+        call = Call("list_deployed_models", "GET", path, _page_query(page_token, page_size))
         return DeployedModelPage.parse(await self._send(key, call))
 
     async def get_deployed_model(self, key: ApiKey, name: str) -> DeployedModel:
         """Return a deployed model by its full name, `accounts/A/deployedModels/ID`."""
-        call = _Call("get_deployed_model", "GET", resource_path(name, "deployedModels"))
+        call = Call("get_deployed_model", "GET", resource_path(name, "deployedModels"))
         return _same(name, DeployedModel.parse(await self._send(key, call)))
 
     async def load_addon(self, key: ApiKey, account: str, body: Mapping[str, JsonValue]) -> DeployedModel:
         """Load an addon into a deployment; the server chooses the id, so the pair of names identifies it."""
         path = f"{account_path(account)}/deployedModels"
-        return DeployedModel.parse(await self._send(key, _Call("load_addon", "POST", path, body=body)))
+        return DeployedModel.parse(await self._send(key, Call("load_addon", "POST", path, body=body)))
 
     async def update_deployed_model(
         self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
@@ -284,16 +250,16 @@ class FireworksClient:
             ValueError: an empty mask, or one with other than snake_case paths.
         """
         path = resource_path(name, "deployedModels")
-        call = _Call("update_deployed_model", "PATCH", path, {"updateMask": _update_mask(mask)}, body)
+        call = Call("update_deployed_model", "PATCH", path, {"updateMask": _update_mask(mask)}, body)
         return _same(name, DeployedModel.parse(await self._send(key, call)))
 
     async def unload_addon(self, key: ApiKey, name: str) -> None:
         """Take an addon out of its deployment."""
-        await self._send(key, _Call("unload_addon", "DELETE", resource_path(name, "deployedModels")))
+        await self._send(key, Call("unload_addon", "DELETE", resource_path(name, "deployedModels")))
 
     # Transport
 
-    async def _send(self, key: ApiKey, call: _Call) -> JsonObject:
+    async def _send(self, key: ApiKey, call: Call) -> JsonObject:
         """Send one request and return the JSON object it is answered with, or raise a FireworksError."""
         started = time.perf_counter()
         code, kind = "Cancelled", None
@@ -310,7 +276,7 @@ class FireworksClient:
                 seconds = time.perf_counter() - started
                 self._observe(RequestRecord(call.operation, call.account, code, seconds, kind, key.fingerprint))
 
-    async def _exchange(self, key: ApiKey, call: _Call) -> tuple[int, JsonObject]:
+    async def _exchange(self, key: ApiKey, call: Call) -> tuple[int, JsonObject]:
         sent = False
 
         async def trace(event: str, info: Mapping[str, object]) -> None:
@@ -339,7 +305,7 @@ class FireworksClient:
         raise classify(status, headers, body.replace(key.reveal().encode(), REDACTED.encode()))
 
     async def _read(
-        self, key: ApiKey, call: _Call, seconds: float, trace: Callable[[str, Mapping[str, object]], object]
+        self, key: ApiKey, call: Call, seconds: float, trace: Callable[[str, Mapping[str, object]], object]
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send the request and read the whole answer, up to the size limit."""
         if self._http.is_closed:

@@ -129,13 +129,15 @@ class LeaseElector:
         try:
             asyncio.run(self._elect())
         except Exception as error:
-            self._renewed_at = None
             if not self._acquired.done():
                 self._acquired.set_exception(error)
                 return
-            if not isinstance(error, LeaseLostError):
-                logger.exception("The election of a leader has failed.")
-            self._on_lost(str(error))
+            logger.exception("The election of a leader has failed.")
+            self._lose(str(error))
+
+    def _lose(self, sentence: str) -> None:
+        self._renewed_at = None
+        self._on_lost(sentence)
 
     async def _elect(self) -> None:
         async with await connect(self._kubeconfig) as client:
@@ -153,7 +155,11 @@ class LeaseElector:
             self._renewed_at = record.renewed_at
             logger.info("Became the leader as %s.", self._identity)
             self._acquired.set_result(None)
-            await self._hold(record)
+            try:
+                await self._hold(record)
+            except LeaseLostError as error:
+                self._lose(str(error))
+                return
             self._renewed_at = None
             await _in_time(record.release, self._timings.renew_deadline / 2)
 

@@ -33,6 +33,9 @@ SESSION_LIFETIME: Final = datetime.timedelta(minutes=10)
 STOP_TIMEOUT: Final = 10.0
 """Seconds that Kopf gets to wind up; its thread does not hold the process after that."""
 
+TLS_GOODBYE: Final = 0.1
+"""Seconds between the end of Kopf and that of its event loop."""
+
 _QUIET_LOGIN: Final = 60.0
 _LONGEST_LOGIN_PAUSE: Final = 30.0
 
@@ -143,14 +146,18 @@ class _KopfThread:
         self._kopf_loop = asyncio.get_running_loop()
         if self._stopping:
             return
-        await kopf.operator(
-            registry=self._registry,
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=self._stop_flag,
-        )
+        try:
+            await kopf.operator(
+                registry=self._registry,
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=self._stop_flag,
+            )
+        finally:
+            # Kopf closes its watches without waiting for TLS to say goodbye (aiohttp, graceful shutdown).
+            await asyncio.sleep(TLS_GOODBYE)
 
     def _hand_over(self, raw: Mapping[str, Any], deleted: bool) -> None:
         _call_in(self._loop, self._receive, raw, deleted)

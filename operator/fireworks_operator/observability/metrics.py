@@ -1,12 +1,11 @@
 """The metrics of the operator, each in one place with its name, unit and labels.
 
 Labels are bounded: no namespace, no resource name, no deployment. An account label has one value per
-Fireworks account in use, a credential label one per API key (its fingerprint); both are dropped with `forget_…`.
+Fireworks account in use, a credential label one per API key (its fingerprint).
 """
 
 import platform
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from prometheus_client import (
@@ -58,18 +57,11 @@ class ApiRequest(Protocol):
 class Metrics:
     """All metrics of one operator process, in a registry of their own (`registry`)."""
 
-    def __init__(self, *, version: str = "unknown", clock: Callable[[], float] = time.monotonic) -> None:
-        """Create the metrics.
-
-        Args:
-            version: of the operator, for `build_info`.
-            clock: seconds that only grow, for the age of observations.
-        """
+    def __init__(self, *, version: str = "unknown") -> None:
+        """Create the metrics; `version` is the operator's, for `build_info`."""
         # The library would add a `_created` series to each counter and histogram, which nobody asked for.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        self._clock = clock
-        self._observed_at: dict[str, float] = {}
         ProcessCollector(registry=self.registry)
         self._controller()
         self._fireworks()
@@ -90,8 +82,6 @@ class Metrics:
             "reconcile_duration_seconds", "Duration of a pass over a resource.", _SECONDS_SHORT
         )
         self.queue_depth = self._gauge("workqueue_depth", "Resources that wait for their next pass and are due.")
-        self.queue_adds = self._counter("workqueue_adds_total", "Passes that were asked for, before de-duplication.")
-        self.queue_retries = self._counter("workqueue_retries_total", "Passes that were asked for after a failure.")
         self.queue_wait = self._histogram(
             "workqueue_queue_duration_seconds",
             "How long a resource that is due waits for its pass.",
@@ -135,6 +125,24 @@ class Metrics:
             "Time since the last complete list of an account's deployments.",
             "account",
         )
+        self.drift_corrections = self._counter(
+            "drift_corrections_total",
+            "Deployments that somebody changed outside Kubernetes and that were put back.",
+        )
+        self.ready_replicas = self._gauge(
+            "ready_replicas", "Replicas that serve, of deployments that resources manage.", "account"
+        )
+        self.gpu_seconds = self._counter(
+            "gpu_seconds_total",
+            "GPUs of serving replicas, summed over time between observations: what is billed, within a poll interval.",
+            "account",
+            "accelerator",
+        )
+        self.orphaned_deployments = self._gauge(
+            "orphaned_deployments",
+            "Deployments with this cluster's owner marker whose resource does not exist. They are never deleted.",
+            "account",
+        )
         self.left_running = self._counter(
             "deployments_left_running_total",
             "Deployments that were let go without being deleted, and cost money until somebody deletes them.",
@@ -155,13 +163,6 @@ class Metrics:
         self.api_requests.labels(request.operation, request.code, request.account).inc()
         self.api_request_duration.labels(request.operation).observe(request.seconds)
 
-    def account_observed(self, account: str) -> None:
-        """Note that an account was listed completely just now; its age is computed at each scrape."""
-        first = account not in self._observed_at
-        self._observed_at[account] = self._clock()
-        if first:
-            self.observation_age.labels(account).set_function(lambda: self._clock() - self._observed_at[account])
-
     def set_resources(self, by_state: Mapping[str, int]) -> None:
         """Set how many resources there are by state; states that are not given become 0.
 
@@ -173,16 +174,6 @@ class Metrics:
         for label, count in counts.items():
             self._resources.labels(label).set(count)
 
-    def forget_account(self, account: str) -> None:
-        """Drop the gauges of an account that no resource uses any more (its counters stay)."""
-        for gauge in (self.budget_tokens, self.budget_waiting, self.observation_age):
-            _remove(gauge, account)
-        self._observed_at.pop(account, None)
-
-    def forget_credential(self, fingerprint: str) -> None:
-        """Drop the gauge of an API key that is no longer in use."""
-        _remove(self.circuit_open, fingerprint)
-
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, namespace=_NAMESPACE, registry=self.registry)
 
@@ -191,10 +182,3 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, text, labels, namespace=_NAMESPACE, registry=self.registry, buckets=buckets)
-
-
-def _remove(gauge: Gauge, label: str) -> None:
-    try:
-        gauge.remove(label)
-    except KeyError:
-        return

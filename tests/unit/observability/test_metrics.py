@@ -17,21 +17,9 @@ class Request:
     seconds: float = 0.2
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def metrics(clock: Clock) -> Metrics:
-    return Metrics(version="1.2.3", clock=clock)
+def metrics() -> Metrics:
+    return Metrics(version="1.2.3")
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -47,16 +35,18 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("build_info", "gauge", {"version", "python_version"}),
     ("credential_circuit_open", "gauge", {"credential"}),
     ("deployments_left_running_total", "counter", {"cause"}),
+    ("drift_corrections_total", "counter", set()),
+    ("gpu_seconds_total", "counter", {"account", "accelerator"}),
     ("kubernetes_writes_total", "counter", {"kind", "result"}),
     ("leader", "gauge", set()),
     ("observation_age_seconds", "gauge", {"account"}),
+    ("orphaned_deployments", "gauge", {"account"}),
+    ("ready_replicas", "gauge", {"account"}),
     ("reconcile_duration_seconds", "histogram", set()),
     ("reconcile_total", "counter", {"action", "result"}),
     ("resources", "gauge", {"state"}),
-    ("workqueue_adds_total", "counter", set()),
     ("workqueue_depth", "gauge", set()),
     ("workqueue_queue_duration_seconds", "histogram", set()),
-    ("workqueue_retries_total", "counter", set()),
 ]
 
 
@@ -65,15 +55,17 @@ def fill(metrics: Metrics) -> None:
     metrics.reconciles.labels("Create", "done").inc()
     metrics.reconcile_duration.observe(0.1)
     metrics.queue_depth.set(3)
-    metrics.queue_adds.inc()
-    metrics.queue_retries.inc()
     metrics.queue_wait.observe(0.1)
     metrics.set_resources({"READY": 1})
     metrics.observe_request(Request())
     metrics.budget_tokens.labels("acme").set(99)
     metrics.budget_waiting.labels("acme").set(1)
     metrics.circuit_open.labels("12345678").set(1)
-    metrics.account_observed("acme")
+    metrics.observation_age.labels("acme").set(3)
+    metrics.drift_corrections.inc()
+    metrics.ready_replicas.labels("acme").set(2)
+    metrics.gpu_seconds.labels("acme", "NVIDIA_H100_80GB").inc(8)
+    metrics.orphaned_deployments.labels("acme").set(0)
     metrics.left_running.labels("Retain").inc()
     metrics.kubernetes_writes.labels("status", "ok").inc()
     metrics.is_leader.set(1)
@@ -122,17 +114,6 @@ def test_requests_are_counted_by_operation_code_and_account(metrics: Metrics) ->
     assert value(metrics, "api_request_duration_seconds_sum", operation="get_deployment") == pytest.approx(8.4)
 
 
-def test_the_age_of_an_observation_grows_until_the_next_one(metrics: Metrics, clock: Clock) -> None:
-    assert value(metrics, "observation_age_seconds", account="acme") is None
-    metrics.account_observed("acme")
-    clock.now += 70
-    assert value(metrics, "observation_age_seconds", account="acme") == 70
-
-    metrics.account_observed("acme")
-
-    assert value(metrics, "observation_age_seconds", account="acme") == 0
-
-
 def test_resources_are_counted_by_a_bounded_set_of_states(metrics: Metrics) -> None:
     metrics.set_resources({"READY": 3, "": 2, "HIBERNATING": 1, "DREAMING": 4})
     assert {s: value(metrics, "resources", state=s) for s in ("READY", "NONE", "OTHER", "FAILED")} == {
@@ -146,21 +127,6 @@ def test_resources_are_counted_by_a_bounded_set_of_states(metrics: Metrics) -> N
 
     assert value(metrics, "resources", state="READY") == 0
     assert value(metrics, "resources", state="HIBERNATING") is None
-
-
-def test_series_of_accounts_and_keys_that_are_gone_disappear(metrics: Metrics) -> None:
-    fill(metrics)
-
-    for _ in range(2):
-        metrics.forget_account("acme")
-        metrics.forget_credential("12345678")
-
-    text = generate_latest(metrics.registry).decode()
-    assert value(metrics, "api_budget_tokens", account="acme") is None
-    assert 'observation_age_seconds{account="acme"}' not in text
-    assert 'credential="12345678"' not in text
-    metrics.account_observed("acme")
-    assert value(metrics, "observation_age_seconds", account="acme") == 0
 
 
 def test_the_build_is_told(metrics: Metrics) -> None:

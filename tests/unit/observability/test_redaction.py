@@ -36,10 +36,11 @@ def test_a_registered_secret_is_taken_out_in_plain_and_in_base64() -> None:
 
 def test_a_secret_that_contains_another_goes_as_a_whole() -> None:
     registry = SecretRegistry()
-    for secret in ("inner", "xx-inner-yy", "a.b*c"):
+    for secret in ("inner", "inner-most", "xx-inner-yy", "a.b*c"):
         registry.register(secret)
 
-    assert registry.remove_from("xx-inner-yy inner a.b*c aXbbc") == "[REDACTED] [REDACTED] [REDACTED] aXbbc"
+    assert registry.remove_from("xx-inner-yy inner-most inner a.b*c") == " ".join(["[REDACTED]"] * 4)
+    assert registry.remove_from("aXbbc") == "aXbbc", "a secret is no pattern"
 
 
 @pytest.mark.parametrize("short", ["", "a", "abc"])
@@ -48,6 +49,13 @@ def test_a_value_too_short_to_be_a_secret_blanks_nothing_out(short: str) -> None
     registry.register(short)
 
     assert registry.remove_from("abcabc a text") == "abcabc a text"
+
+
+def test_the_shortest_secret_has_four_characters() -> None:
+    registry = SecretRegistry()
+    registry.register("abcd")
+
+    assert registry.remove_from("abcd") == "[REDACTED]"
 
 
 def test_secrets_may_be_registered_from_many_threads() -> None:

@@ -1,0 +1,70 @@
+"""What there is, counted: resources, replicas, GPUs, and deployments that nobody knows of any more."""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from fireworks_operator.core.identity import is_released, parse_marker
+
+from .account import Account
+from .accounts import Accounts
+from .store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the resources of one account hold.
+
+    Attributes:
+        ready_replicas: replicas that serve.
+        gpus: GPUs of those replicas, by accelerator type.
+        orphans: names of deployments with this cluster's owner marker whose resource does not exist.
+    """
+
+    ready_replicas: int = 0
+    gpus: Counter[str] = field(default_factory=Counter)
+    orphans: tuple[str, ...] = ()
+
+
+class Inventory:
+    """Counts what the store and the last observations hold; nothing is asked for."""
+
+    def __init__(
+        self, store: Store, accounts: Accounts, clusters: Collection[str], watches: Callable[[str], bool]
+    ) -> None:
+        """Connect it. `clusters` are the ids of this cluster; `watches` tells whether a namespace is ours to judge."""
+        self._store = store
+        self._accounts = accounts
+        self._clusters = frozenset(clusters)
+        self._watches = watches
+
+    def states(self) -> Counter[str]:
+        """Return the number of resources by the state of their deployment, empty where there is none."""
+        return Counter(each.status.state or "" for each in self._store)
+
+    def holdings(self) -> dict[str, Holdings]:
+        """Return what is held in each account in use."""
+        held = {account.name: Holdings(orphans=self._orphans(account)) for account in self._accounts}
+        for resource in self._store:
+            status = resource.status
+            if status.account not in held or status.replicas is None or status.effective is None:
+                continue
+            holdings = held[status.account]
+            ready = status.replicas.ready
+            kind = status.effective.accelerator_type or "unknown"
+            gpus = holdings.gpus + Counter({kind: ready * (status.effective.accelerator_count or 1)})
+            held[status.account] = Holdings(holdings.ready_replicas + ready, gpus, holdings.orphans)
+        return held
+
+    def _orphans(self, account: Account) -> tuple[str, ...]:
+        listing = account.observer.listing
+        if listing is None:
+            return ()
+        found = []
+        for name, deployment in listing.deployments.items():
+            owner = parse_marker(deployment.annotations)
+            if owner is None or owner.cluster not in self._clusters or not self._watches(owner.namespace):
+                continue
+            if not self._store.has(f"{owner.namespace}/{owner.name}") and not is_released(deployment.annotations):
+                found.append(name)
+        return tuple(sorted(found))
