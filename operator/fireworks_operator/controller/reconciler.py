@@ -24,6 +24,7 @@ from fireworks_operator.core.addons import uses_addons
 from fireworks_operator.core.context import Context, Unusable
 from fireworks_operator.core.decide import decide, needs_closer_look, target_name
 from fireworks_operator.core.explain import explain
+from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed import Observed, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
@@ -219,7 +220,7 @@ class Reconciler:
                 self._store.put(await self._writer.add_finalizer(resource))
                 return Result(action, again=0.0)
             case RemoveFinalizer():
-                return await self._release(resource, session, action)
+                return await self._release(resource, session, action, context)
             case Claim():
                 await self._write(resource, observed, Outcome(action), context)
                 return Result(action, again=0.0)
@@ -261,10 +262,12 @@ class Reconciler:
         known = resource.status.observed_generation == resource.metadata.generation
         return Result(action, again=0.0, drift=isinstance(action, Update) and known)
 
-    async def _release(self, resource: FireworksDeployment, session: Session | None, action: RemoveFinalizer) -> Result:
+    async def _release(
+        self, resource: FireworksDeployment, session: Session | None, action: RemoveFinalizer, context: Context
+    ) -> Result:
         if action.left is not None:
             log.warning("%s: %s", resource.key, action.message, extra={"deployment": action.left})
-            await self._mark_released(session)
+            await self._mark_released(resource, session, context)
         self._events.record(
             resource, "Warning" if action.left is not None else "Normal", Reason.DELETING, action.message
         )
@@ -273,8 +276,11 @@ class Reconciler:
             self._store.put(stored)
         return Result(action)
 
-    async def _mark_released(self, session: Session | None) -> None:
-        if session is None or not isinstance(session.observe(with_addons=False), Present):
+    async def _mark_released(self, resource: FireworksDeployment, session: Session | None, context: Context) -> None:
+        observed = session.observe(with_addons=False) if session is not None else Unknown()
+        if session is None or not isinstance(observed, Present):
+            return
+        if context.ownership(resource, observed.deployment) is not Ownership.OURS:
             return
         try:
             await session.release()

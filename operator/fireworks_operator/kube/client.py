@@ -25,6 +25,9 @@ DEADLINE: Final = 10.0
 TOKEN_AGE: Final = 60.0
 """Seconds after which a projected token is read again (client-go does the same)."""
 
+CONNECTIONS: Final = 100
+"""Most connections of one client; calls beyond them wait, within their deadline."""
+
 JSON: Final = "application/json"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
@@ -93,7 +96,7 @@ class KubernetesClient:
         self._clock = clock
         self._read_at = clock()
         self._refreshing = asyncio.Lock()
-        self._session = new_session(credentials)
+        self._session = new_session(credentials, connections=CONNECTIONS)
 
     async def __aenter__(self) -> Self:
         return self

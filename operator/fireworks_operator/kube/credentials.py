@@ -106,10 +106,14 @@ def _proxy_of_environment(server: str) -> str | None:
     return urllib.request.getproxies().get(parts.scheme)
 
 
-def new_session(credentials: Credentials) -> aiohttp.ClientSession:
+def new_session(credentials: Credentials, *, connections: int) -> aiohttp.ClientSession:
     """Open an HTTP session with the TLS settings and the identity of these credentials.
 
     Must be called, used and closed in one event loop.
+
+    Args:
+        credentials: whom to reach and as whom.
+        connections: most that are open at once; 0 means no limit.
 
     Raises:
         CredentialsError: a certificate file cannot be read.
@@ -118,7 +122,7 @@ def new_session(credentials: Credentials) -> aiohttp.ClientSession:
     if credentials.authorization is not None:
         headers["Authorization"] = credentials.authorization
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=_tls_context(credentials)),
+        connector=aiohttp.TCPConnector(limit=connections, ssl=_tls_context(credentials)),
         headers=headers,
         proxy=credentials.proxy,
         trust_env=False,

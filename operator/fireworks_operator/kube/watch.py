@@ -208,7 +208,7 @@ class Login:
         await asyncio.sleep(self.next_pause())
         try:
             credentials = await load_credentials(self._kubeconfig)
-            session = new_session(credentials)
+            session = new_session(credentials, connections=0)  # each watched namespace holds one
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=5) from error
         return kopf.AiohttpSession(
