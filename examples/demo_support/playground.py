@@ -4,7 +4,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,6 @@ from cluster.errors import last_lines
 from cluster.files import write_private
 from cluster.parts import find_binaries
 from cluster.processes import Processes
-from fireworks_operator.settings import Settings
 from fireworks_simulator.settings import AccountSettings
 from fireworks_simulator.testing import SimulatorClient
 
@@ -111,8 +110,8 @@ class Playground:
             "FIREWORKS_API_KEY": ACCOUNT.api_key,
             "FIREWORKS_OPERATOR_HEALTH_HOST": "127.0.0.1",
             "FIREWORKS_OPERATOR_HEALTH_PORT": "0",
-            # The simulator's time runs faster, so the operator looks more often.
-            "FIREWORKS_OPERATOR_POLL_INTERVAL_CHANGING": str(_poll_interval()),
+            # The simulator's time runs faster, so the operator is to look more often than the usual 3 s.
+            "FIREWORKS_OPERATOR_POLL_INTERVAL_CHANGING": "1",
         }
         file = self.directory / "operator.env"
         write_private(file, "".join(f"{name}={value}\n" for name, value in environment.items()))
@@ -130,7 +129,7 @@ class Playground:
         """
         return self.cluster.kubectl(*words).stdout
 
-    def ask_fireworks(self, path: str, body: dict[str, object] | None = None) -> httpx.Response:
+    def ask_fireworks(self, path: str, body: Mapping[str, object] | None = None) -> httpx.Response:
         """Send a request with the API key, as a client of Fireworks: a GET, or with a body a POST.
 
         Raises:
@@ -193,12 +192,6 @@ class Playground:
                 return False
 
         eventually(look, _START_SECONDS, lambda: f"{url} does not answer 200")
-
-
-def _poll_interval() -> float:
-    """Return how often the operator is to look, in seconds: as often as it would in the simulator's time, but ..."""
-    default: float = Settings.model_fields["poll_interval_changing"].default
-    return max(default / SPEED, 1.0)
 
 
 def _program(name: str) -> str:

@@ -26,11 +26,11 @@ class Screen:
         stream: where to.
 
     Attributes:
-        failed: the text of the step that did not succeed; None: all did.
+        expected: what is to come true now, for the report of a failure.
     """
 
     def __init__(self, stream: TextIO = sys.stdout) -> None:
-        self.failed: str | None = None
+        self.expected = ""
         self._stream = stream
         self._terminal = stream.isatty()
         self._coloured = self._terminal and "NO_COLOR" not in os.environ
@@ -57,6 +57,7 @@ class Screen:
 
     def command(self, *words: str) -> None:
         """Show a command as one would type it."""
+        self.expected = f"`{shlex.join(words)}` succeeds"
         self._write(f"  {self._paint('$', _DIM)} {self._paint(shlex.join(words), _CYAN)}\n")
 
     def output(self, text: str) -> None:
@@ -66,6 +67,10 @@ class Screen:
             cut = line if room is None or len(line) <= room else line[: room - 1] + self._dots
             self._write(f"{_INDENT}{cut}\n")
 
+    def copyable(self, *lines: str) -> None:
+        """Show lines to be copied: never cut."""
+        self._write("".join(f"{_INDENT}{line}\n" for line in lines))
+
     def fact(self, name: str, value: str) -> None:
         """Show a name and its value, in columns."""
         self._write(f"{_INDENT}{self._paint(f'{name:<18}', _DIM)} {value}\n")
@@ -73,6 +78,7 @@ class Screen:
     @contextlib.contextmanager
     def step(self, text: str) -> Iterator[None]:
         """Show what is being waited for and, once it is so, how long it took; an exception shows as a failure."""
+        self.expected = text
         begin = time.monotonic()
         ended = threading.Event()
         clock = threading.Thread(target=self._tick, args=(text, begin, ended), daemon=True)
@@ -82,19 +88,16 @@ class Screen:
         try:
             yield
             mark, colour = self._good, _GREEN
-        except BaseException:
-            self.failed = text
-            raise
         finally:
             ended.set()
             if self._terminal:
                 clock.join()
             self._write(self._line(self._paint(mark, colour), len(mark), text, begin) + "\n")
 
-    def failure(self, expected: str, instead: str, log: str) -> None:
-        """Show what went wrong: what should have been, what was, and the end of the operator's log."""
+    def failure(self, instead: str, log: str) -> None:
+        """Show what went wrong: what was expected, what was instead, and the end of the operator's log."""
         self._write(f"\n{self._paint('The demo failed.', _RED)}\n")
-        self._write(f"  expected  {expected}\n")
+        self._write(f"  expected  {self.expected}\n")
         self._write(textwrap.indent(instead.strip(), " " * 12).replace(" " * 12, "  instead   ", 1) + "\n")
         if log:
             self._write(f"\nThe operator's log ends with\n{textwrap.indent(log, _INDENT)}\n")

@@ -184,8 +184,8 @@ def scale(world: World, call: Call) -> Reply:
     """PATCH :scale: set the replica count once; the autoscaler goes on from there."""
     d = find(world, call)
     count = parse(schema.SCALE, call.body).value.get("replicaCount", 0)
-    if d.gone:
-        raise precondition(f"deployment {d.name} is deleted")
+    if d.gone or d.state is State.FAILED:
+        raise precondition(f"deployment {d.name} is in state {d.state}")
     if not isinstance(count, int) or count < 0:
         raise invalid("replica_count must be greater than or equal to 0")
     within = min(max(count, d.minimum), d.maximum)

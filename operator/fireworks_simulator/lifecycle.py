@@ -74,6 +74,7 @@ class Lifecycle:
             self.load_changed(d, now)
         if d.state is State.CREATING and d.desired == 0:
             d.transition_at = now + d.plan.timing.startup
+        self._complete_start(d, now)
 
     def load_changed(self, d: Deployment, now: float) -> None:
         """The load changed: plan the next step of the autoscaler."""
@@ -189,8 +190,13 @@ class Lifecycle:
             d.ready_since = d.idle_since = moment
             for model in d.deployed_models:
                 self.load_model(model, moment)
+        self._complete_start(d, moment)
+
+    def _complete_start(self, d: Deployment, moment: float) -> None:
+        """A start ends when as many replicas serve as the bounds ask for."""
         starting = d.state is State.CREATING or (d.state is State.UPDATING and d.transition_at == NEVER)
-        if starting and d.plan.outcome != "fail" and 0 < min(max(d.minimum, 1), d.maximum) <= ready:
+        needed = min(max(d.minimum, 1), d.maximum)
+        if starting and d.plan.outcome != "fail" and 0 < needed <= d.ready(moment):
             d.state = State.READY
             d.update_time = moment
 

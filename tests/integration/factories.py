@@ -25,9 +25,7 @@ class Cluster(Protocol):
 class StartOperator(Protocol):
     """Starts an operator; see `Operator` for the arguments. `wait=False` returns before it is ready."""
 
-    def __call__(
-        self, *, api_key: str | None = OWN_KEY, base_url: str | None = None, **settings: str
-    ) -> Operator: ...
+    def __call__(self, *, api_key: str | None = OWN_KEY, base_url: str | None = None, **settings: str) -> Operator: ...
 
 
 class MakeTeam(Protocol):

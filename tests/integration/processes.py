@@ -217,5 +217,3 @@ class SimulatorProcess(_Process):
         assert self.running, f"the simulator has ended\n{self.tail()}"
         line = next((each for each in self.log(latest=True).splitlines() if "listening on" in each), None)
         return None if line is None else line.split("listening on ")[1].split()[0]
-
-

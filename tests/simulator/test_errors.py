@@ -248,6 +248,15 @@ def test_a_body_that_the_parser_refuses(api: Api, row: Unparsable) -> None:
     assert row.message in message
 
 
+@pytest.mark.parametrize("content", ["", "{}", "null"])
+def test_an_empty_create_lacks_its_model(api: Api, content: str) -> None:
+    response = api.http.post(f"{api.prefix}/deployments", content=content)
+    expected = (
+        "base_model is required" if content != "null" else "proto: syntax error (line 1:1): unexpected token null"
+    )
+    assert error(response) == (400, 3, expected)
+
+
 def test_quoted_numbers_and_snake_case_names_are_accepted(api: Api) -> None:
     body = {"base_model": LLAMA, "accelerator_type": H100, "minReplicaCount": "2", "max_replica_count": 3.0}
     created = api.value("POST", "/deployments", body, deployment_id="chat")

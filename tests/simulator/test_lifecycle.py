@@ -68,7 +68,8 @@ def test_a_drafter_is_inherited_unless_speculation_is_disabled(api: Api) -> None
     ],
 )
 def test_the_number_of_gpus_is_estimated(api: Api, fields: dict[str, object], count: int, reason: str) -> None:
-    assert api.create(**fields)["acceleratorCount"] == count, reason
+    created = api.value("POST", "/deployments", {"acceleratorType": H100, **fields})
+    assert created["acceleratorCount"] == count, reason
 
 
 def test_durations_are_normalised_to_seconds(api: Api) -> None:
@@ -170,6 +171,16 @@ def test_parking_while_creating_still_ends_in_ready(api: Api, sim: SimulatorClie
     api.patch({"minReplicaCount": 0, "maxReplicaCount": 0}, "min_replica_count,max_replica_count")
     sim.advance(60)
     assert state_of(api.get()) == ("READY", 0)
+
+
+def test_lowering_the_bounds_can_complete_a_start(api: Api, sim: SimulatorClient) -> None:
+    api.create(minReplicaCount=1)
+    sim.advance(30)
+    bounds = "min_replica_count,max_replica_count"
+    api.patch({"minReplicaCount": 3, "maxReplicaCount": 3}, bounds)
+    sim.advance(31)
+    assert state_of(api.get()) == ("CREATING", 1)
+    assert state_of(api.patch({"minReplicaCount": 1, "maxReplicaCount": 1}, bounds).json()) == ("READY", 1)
 
 
 def test_without_gpus_replicas_stay_pending_until_there_are_some(api: Api, sim: SimulatorClient) -> None:

@@ -19,7 +19,7 @@ from .ports import SecretForbiddenError, SecretReader
 
 ACCOUNT_ID_KEY = "accountId"
 REREAD_SECONDS = 15.0
-"""A Secret whose key does not work is read past the cache at most this often."""
+"""A Secret whose key does not work is read past the cache, and the key's account asked for, at most this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Accounts:
         self._accounts: dict[str, Account] = {}
         self._circuits: dict[tuple[str, str | None], Circuit] = {}
         self._discovered: dict[str, str] = {}
+        self._undiscovered: dict[str, tuple[float, core.Unusable]] = {}
         self._discovering: dict[str, asyncio.Lock] = {}
         self._reread_at: dict[tuple[str, str], float] = {}
         self._last_good: dict[tuple[str, str, str], _Found] = {}
@@ -174,19 +175,32 @@ class Accounts:
         name = found.account or self._discovered.get(found.key.fingerprint)
         if name is None:
             async with self._discovering.setdefault(found.key.fingerprint, asyncio.Lock()):
-                discovered = self._discovered.get(found.key.fingerprint) or await self._discover(found.key, circuit)
+                discovered = await self._discover_once(found.key, circuit)
             if isinstance(discovered, core.Unusable):
                 return Resolved(discovered)
             name = discovered
         account = self._account(name)
         using = account.credential(found.key, circuit)
         account.start()
-        if circuit.retry_at is not None:
-            return Resolved(core.Unusable(Reason.CREDENTIALS_INVALID, circuit.reason), account, using)
+        if using.circuit.retry_at is not None:
+            return Resolved(core.Unusable(Reason.CREDENTIALS_INVALID, using.circuit.reason), account, using)
         trouble = account.observer.trouble
         if trouble is not None and trouble.explanation.final:
             return Resolved(core.Unusable(trouble.explanation.reason, trouble.explanation.message), account, using)
         return Resolved(core.Usable(name, own=found.own), account, using)
+
+    async def _discover_once(self, key: ApiKey, circuit: Circuit) -> str | core.Unusable:
+        """Find a key's account; a failure stands for a while, or each of its resources would ask in turn."""
+        known = self._discovered.get(key.fingerprint)
+        if known is not None:
+            return known
+        at, failure = self._undiscovered.get(key.fingerprint, (float("-inf"), None))
+        if failure is not None and self._clock() - at < REREAD_SECONDS:
+            return failure
+        found = await self._discover(key, circuit)
+        if isinstance(found, core.Unusable):
+            self._undiscovered[key.fingerprint] = (self._clock(), found)
+        return found
 
     async def _discover(self, key: ApiKey, circuit: Circuit) -> str | core.Unusable:
         """Ask Fireworks which account the key is for."""

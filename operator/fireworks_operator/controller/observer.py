@@ -58,6 +58,7 @@ class Observer:
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
+    _told_stale: bool = False
 
     def observe(self, name: str, *, with_addons: bool) -> Observed:
         """Return what is known of a deployment now; who gets Unknown is told of the next LIST.
@@ -90,6 +91,8 @@ class Observer:
 
     def learn(self, name: str, observed: Present | Absent, *, asked: float) -> None:
         """Take in the answer to a GET, or to our own write, that was asked for at a time."""
+        if asked < self._written.get(name, float("-inf")):
+            return  # a GET that our own write has overtaken
         self._answers[name] = _Answer(asked, observed)
 
     def wrote(self, name: str) -> None:
@@ -108,7 +111,7 @@ class Observer:
     def listed(self, listing: Listing) -> None:
         """Take in a complete LIST, and tell which deployments look different than in the one before."""
         before, self.listing = self.listing, listing
-        healed, self.trouble = self.trouble, None
+        healed, self.trouble, self._told_stale = self.trouble, None, False
         self._written = {name: at for name, at in self._written.items() if at >= listing.started}
         if before is None or healed is not None:
             self.on_change(None)
@@ -130,13 +133,14 @@ class Observer:
             self.on_change(frozenset(changed))
 
     def failed(self, explanation: Explanation, now: datetime) -> None:
-        """Take in that a LIST failed; the picture before it stands for a while."""
-        before = self.trouble
+        """Take in that a LIST failed; the picture before it stands for a while, and its end is told like a change."""
+        before, told_stale = self.trouble, self._told_stale
+        self._told_stale = self.listing is not None and self.clock() - self.listing.started > STALE_AFTER
         if before is None:
             self.trouble = Trouble(now, explanation)
         elif before.explanation != explanation:
             self.trouble = Trouble(before.since, explanation)
-        else:
+        elif self._told_stale == told_stale:
             return
         self.on_change(None)
 

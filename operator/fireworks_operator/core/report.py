@@ -150,10 +150,15 @@ def _present_facts(
             "replicas": replicas(deployment),
             "effective": effective(deployment),
             "notices": notices(resource, deployment) or None,
-            "create_time": deployment.create_time,
-            "purge_time": deployment.purge_time,
+            "create_time": _whole_seconds(deployment.create_time),
+            "purge_time": _whole_seconds(deployment.purge_time),
         }
     )
+
+
+def _whole_seconds(time: datetime | None) -> datetime | None:
+    """Return what Kubernetes keeps of a time: a fraction would differ from the stored status for ever."""
+    return None if time is None else time.replace(microsecond=0)
 
 
 def _after_success(

@@ -56,8 +56,10 @@ class Cause:
     message: str
 
 
-class KubernetesRefusedError(Exception):
-    """Any other 4xx: the request itself is wrong, and sending it again does not help.
+class KubernetesRefusedError(KubernetesUnavailableError):
+    """Any other 4xx: the request itself is wrong, or something that changes requests stands in between.
+
+    Sending it again does not help soon; it counts as "not now", so that everybody tries again with pauses only.
 
     Attributes:
         status: HTTP status code.

@@ -21,7 +21,7 @@ from fireworks_operator.controller.ports import (
     ResourceGoneError,
 )
 
-from .client import MERGE_PATCH, Json, KubernetesClient, KubernetesForbiddenError, KubernetesRefusedError
+from .client import MERGE_PATCH, Json, KubernetesClient
 from .writer import FIELD_MANAGER, OnWrite, WriteResult, result_of
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,6 @@ _REMEMBERED: Final = 4096
 _RETRY_PAUSES: Final = (1.0, 2.0, 4.0)
 _WRITE_ERRORS: Final = (
     KubernetesUnavailableError,
-    KubernetesRefusedError,
     ResourceChangedError,
     ResourceGoneError,
 )
@@ -175,12 +174,10 @@ class KubernetesEvents:
             try:
                 await self._send(record)
             except _WRITE_ERRORS as error:
-                self._report(result_of(error))
+                result = result_of(error)
+                self._report(result)
                 # 403 is final: without permission, or in a namespace that is being deleted, none can be written.
-                passing = isinstance(error, KubernetesUnavailableError) and not isinstance(
-                    error, KubernetesForbiddenError
-                )
-                if pause is not None and passing:
+                if pause is not None and result == "unavailable":
                     await self._sleep(pause)
                     continue
                 subject = record.subject

@@ -14,12 +14,11 @@ from fireworks_operator.controller.ports import (
     ResourceGoneError,
 )
 
-from .client import Json, KubernetesClient, KubernetesRefusedError
+from .client import Json, KubernetesClient
 from .writer import FIELD_MANAGER
 
 LEASE_ERRORS: Final = (
     KubernetesUnavailableError,
-    KubernetesRefusedError,
     ResourceChangedError,
     ResourceGoneError,
 )
@@ -92,8 +91,7 @@ class LeaseRecord:
 
         Raises:
             ResourceChangedError: another candidate was faster.
-            KubernetesUnavailableError: no answer; the write may or may not have happened.
-            KubernetesRefusedError: the API server does not accept the Lease.
+            KubernetesUnavailableError: no answer, when the write may have happened, or a refusal.
         """
         if self.holder == self._identity:
             try:

@@ -47,8 +47,8 @@ class RawServer:
         return f"http://127.0.0.1:{self.port}"
 
     async def received(self, count: int) -> None:
-        """Wait until so many requests have arrived, at most two seconds."""
-        async with asyncio.timeout(2), self._arrival:
+        """Wait until so many requests have arrived, at most ten seconds."""
+        async with asyncio.timeout(10), self._arrival:
             await self._arrival.wait_for(lambda: len(self.requests) >= count)
 
     @contextlib.asynccontextmanager

@@ -4,7 +4,7 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError, classify
@@ -207,6 +207,7 @@ def test_the_text_of_an_error_names_the_status_and_the_words() -> None:
     assert str(FireworksError(ErrorKind.UNREACHABLE, "no route")) == "no route"
 
 
+@settings(deadline=None)
 @given(
     status=st.integers(200, 599),
     body=st.one_of(

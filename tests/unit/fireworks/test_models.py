@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -125,6 +125,7 @@ def test_what_is_left_out_is_zero_or_empty() -> None:
         ("minReplicaCount", "7", "min_replica_count", 7, "protojson accepts and sends integers as strings"),
         ("minReplicaCount", 7.0, "min_replica_count", 7, "a double that is whole"),
         ("minReplicaCount", "9223372036854775807", "min_replica_count", 2**63 - 1, "the largest int64"),
+        ("minReplicaCount", "-9223372036854775808", "min_replica_count", -(2**63), "the smallest int64"),
         ("state", "HIBERNATING", "state", "HIBERNATING", "a state that nobody knew yet is kept"),
         ("state", 42, "state", "42", "an enum value without a name comes as its number"),
         ("acceleratorType", "NVIDIA_X1", "accelerator_type", "NVIDIA_X1", "a new GPU needs no new operator"),
@@ -351,6 +352,7 @@ json_values = st.recursive(
 FIELDS = ["name", "state", "status", "createTime", "annotations", "minReplicaCount", "replicaStats", "enableAddons"]
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values), st.booleans())
 def test_no_json_whatever_raises_anything_but_a_protocol_error(obj: dict[str, JsonValue], named: bool) -> None:
     entry: JsonValue = {**obj, "name": NAME} if named else {**obj}

@@ -33,6 +33,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._never_waits.now
 
+    def jump(self, seconds: float) -> None:
+        """Let time pass before anybody, even a timer, can do anything."""
+        self._never_waits.now += seconds
+
 
 def run(scenario: Coroutine[object, object, Result]) -> Result:
     """Run a scenario in virtual time."""

@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""From a manifest to a chat completion, on this machine: a real Kubernetes API server and a simulated Fireworks.
+
+    make demo              run it; nothing is left behind
+    make demo KEEP=1       ... but leave everything running, and say how to talk to it
+    .venv/bin/python examples/demo.py --stop [FOLDER]     end what was left running
+
+Each step checks what it shows. The exit code is 0 if all was as expected, 1 if not, 130 after Ctrl-C. Needs the
+Python environment in .venv; no account, no GPU, no containers. Your own kubeconfig is neither read nor written.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # where the local Kubernetes lives
+
+from demo_support.playground import ACCOUNT, SPEED, DemoError, Playground, eventually  # noqa: E402
+from demo_support.screen import Screen  # noqa: E402
+
+from cluster import ClusterError  # noqa: E402
+from fireworks_simulator.testing import SimulatorError  # noqa: E402
+
+KIND = "fireworksdeployment"
+CHAT, DRAFTED, TUNED = "chat", "chat-large", "support"
+ADDONS = {"support-en": "llama-v3p2-3b-instruct", "support-de": "llama-v3p2-3b-instruct"}
+"""LoRA models that addons.yaml names, and what they were tuned on; the simulated account has to have them."""
+HOUR = 3600.0
+_FOLDER, _KEPT = "fireworks-demo-", "kept"
+
+
+class Demo:
+    """The story, chapter by chapter.
+
+    Args:
+        screen: where it is shown.
+        playground: what it runs on.
+    """
+
+    def __init__(self, screen: Screen, playground: Playground) -> None:
+        self._screen = screen
+        self._playground = playground
+
+    def start(self) -> None:
+        """Start Kubernetes, the simulator and the operator."""
+        self._screen.section("Start")
+        self._screen.expected = "the parts of Kubernetes are built, or can be built here"
+        self._playground.build()
+        with self._screen.step(
+            "Kubernetes runs (etcd, kube-apiserver, kube-controller-manager) and knows the resource"
+        ):
+            self._playground.start_kubernetes()
+        with self._screen.step(f"the simulator of Fireworks runs, {SPEED} times as fast as real time"):
+            self._playground.start_simulator()
+            for model, base in ADDONS.items():
+                self._playground.simulator.add_model(
+                    f"accounts/{ACCOUNT.id}/models/{model}",
+                    kind="HF_PEFT_ADDON",
+                    baseModel=f"accounts/fireworks/models/{base}",
+                )
+        with self._screen.step("the operator runs and is ready"):
+            self._playground.start_operator()
+
+    def apply(self) -> None:
+        """Apply the manifests and wait until everything serves."""
+        self._screen.section("Apply what you would keep in Git")
+        self._screen.command("kubectl", "apply", "-f", "examples/")
+        self._screen.output(self._playground.kubectl("apply", "-f", "examples/"))
+        with self._screen.step("all of them are READY"):
+            self._kubectl("wait", "--for=condition=Ready", KIND, "--all", "--timeout=90s")
+        with self._screen.step(f"the addons of {TUNED} are loaded"):
+            self._kubectl("wait", "--for=condition=AddonsReady", f"{KIND}/{TUNED}", "--timeout=60s", quietly=True)
+        self._screen.command("kubectl", "get", f"{KIND}s", "-o", "wide")
+        self._screen.output(self._playground.kubectl("get", f"{KIND}s", "-o", "wide"))
+
+    def ask(self) -> None:
+        """Send a chat completion with what the status says."""
+        self._screen.section("Ask")
+        model, endpoint = self.model_identifier(), self._status(CHAT, "endpoint")
+        self._screen.fact("model identifier", model)
+        self._screen.fact("endpoint", endpoint)
+        with self._screen.step("a chat completion with this model identifier is answered by this deployment"):
+            question = {"model": model, "messages": [{"role": "user", "content": "Who are you?"}]}
+            answer = self._playground.ask_fireworks(f"{endpoint}/chat/completions", question)
+            served_by, expected = answer.headers.get("fireworks-deployment"), self._status(CHAT, "deploymentName")
+            if served_by != expected:
+                raise DemoError(f"answered by {served_by}, and not by {expected}")
+        self._screen.quote(answer.json()["choices"][0]["message"]["content"])
+
+    def model_identifier(self) -> str:
+        """Return what a request for the first deployment is to name as its model."""
+        return self._status(CHAT, "modelIdentifier")
+
+    def change(self) -> None:
+        """Change the spec, and see it in force."""
+        self._screen.section("Change")
+        self._kubectl("patch", KIND, CHAT, "--type=merge", "--patch", '{"spec": {"minReplicaCount": 2}}')
+        with self._screen.step("the change is in force at Fireworks"):
+            self._kubectl("wait", "--for=condition=Ready", f"{KIND}/{CHAT}", "--timeout=60s", quietly=True)
+            minimum = self._deployment(CHAT).get("minReplicaCount")
+            if minimum != 2:
+                raise DemoError(f"minReplicaCount at Fireworks is {minimum}")
+        with self._screen.step("the second replica serves"):
+            self._kubectl(
+                "wait", "--for=jsonpath={.status.replicas.ready}=2", f"{KIND}/{CHAT}", "--timeout=60s", quietly=True
+            )
+
+    def drift(self) -> None:
+        """Change a deployment behind the operator's back, and see it put back."""
+        self._screen.section("Somebody changes a deployment in the Fireworks console")
+        simulator, deployment_id = self._playground.simulator, self._deployment_id(DRAFTED)
+        wanted, edited = self._deployment(DRAFTED).get("draftTokenCount"), 16
+        before = simulator.last_sequence()
+        simulator.edit(deployment_id, {"draftTokenCount": edited})
+        self._screen.say(f"draftTokenCount of {DRAFTED}: {edited} instead of the {wanted} in Git.")
+        with self._screen.step(f"the operator has put it back to {wanted}"):
+            # It may do so before one can look: what proves the edit is that the operator sent a PATCH afterwards.
+            eventually(
+                lambda: simulator.journal(method="PATCH", path=f"/deployments/{deployment_id}$", since=before),
+                60,
+                lambda: f"it is {self._deployment(DRAFTED).get('draftTokenCount')}",
+            )
+            found = self._deployment(DRAFTED).get("draftTokenCount")
+            if found != wanted:
+                raise DemoError(f"it is {found}")
+
+    def delete(self) -> None:
+        """Delete everything: one is still in use, which Fireworks does not allow, so it takes an hour."""
+        self._screen.section("Delete")
+        self._kubectl("delete", KIND, "--all", "--wait=false")
+        with self._screen.step(f"all are gone but {CHAT}: it answered a request within the last hour"):
+            eventually(
+                lambda: self._names() == [CHAT] and self._condition(CHAT, "Stalled", "reason") == "DeletionBlocked",
+                60,
+                lambda: f"left: {', '.join(self._names())}; {self._condition(CHAT, 'Ready', 'message')}",
+            )
+        self._screen.fact("reason", self._condition(CHAT, "Stalled", "reason"))
+        self._screen.quote(self._condition(CHAT, "Stalled", "message"))
+
+        self._playground.simulator.advance(HOUR)
+        self._screen.say("An hour goes by. The operator tries again by itself; this annotation has it look at once:")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self._kubectl("annotate", KIND, CHAT, f"fireworks.ai/reconcile-at={now}")
+        with self._screen.step(f"{CHAT} is gone, too"):
+            self._kubectl("wait", "--for=delete", f"{KIND}/{CHAT}", "--timeout=60s", quietly=True)
+        with self._screen.step("Fireworks lists no deployment: nothing costs money any more"):
+            left = self._playground.ask_fireworks(f"/v1/accounts/{ACCOUNT.id}/deployments").json().get("deployments")
+            if left:
+                raise DemoError(f"it lists {', '.join(each['name'] for each in left)}")
+
+    def _kubectl(self, *words: str, quietly: bool = False) -> None:
+        """Show a command and run it."""
+        if not quietly:
+            self._screen.command("kubectl", *words)
+        self._playground.kubectl(*words)
+
+    def _get(self, name: str, path: str) -> str:
+        return self._playground.kubectl("get", KIND, name, "-o", f"jsonpath={{{path}}}")
+
+    def _status(self, name: str, field: str) -> str:
+        return self._get(name, f".status.{field}")
+
+    def _condition(self, name: str, condition: str, field: str) -> str:
+        return self._get(name, f'.status.conditions[?(@.type=="{condition}")].{field}')
+
+    def _names(self) -> list[str]:
+        return self._playground.kubectl("get", KIND, "-o", "jsonpath={.items[*].metadata.name}").split()
+
+    def _deployment_id(self, name: str) -> str:
+        return self._status(name, "deploymentName").rpartition("/")[2]
+
+    def _deployment(self, name: str) -> dict[str, object]:
+        """Return the deployment of a resource as Fireworks has it."""
+        return dict(self._playground.simulator.deployment(self._deployment_id(name)))
+
+
+def run(screen: Screen, playground: Playground, *, keep: bool) -> int:
+    """Tell the story, then clean up; return the exit code.
+
+    Args:
+        screen: where.
+        playground: on what.
+        keep: leave out the deletion, and leave everything running.
+    """
+    demo = Demo(screen, playground)
+    chapters = [demo.start, demo.apply, demo.ask, demo.change, demo.drift, *([] if keep else [demo.delete])]
+    code = 1
+    try:
+        for chapter in chapters:
+            chapter()
+        code = 0
+        if keep:
+            (playground.directory / _KEPT).touch()
+            explain(screen, playground, demo.model_identifier())
+    except KeyboardInterrupt:
+        screen.say("interrupted")
+        code = 130
+    except (ClusterError, DemoError, SimulatorError, OSError) as error:
+        screen.failure(str(error), playground.operator_log())
+    finally:
+        if code != 0 or not keep:
+            stop(screen, playground)
+    return code
+
+
+def stop(screen: Screen, playground: Playground) -> None:
+    """End all processes and delete all state; Ctrl-C does not interrupt that."""
+    screen.section("Clean up")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    with screen.step("all processes have ended, nothing is left behind"):
+        playground.stop()
+
+
+def explain(screen: Screen, playground: Playground, model: str) -> None:
+    """Say how to go on with what was left running; `model` is an identifier to ask."""
+    screen.section("Everything is still running. Yours to try, in this terminal:")
+    kubectl = playground.cluster.kubectl_program().program
+    body = {"model": model, "messages": [{"role": "user", "content": "Who are you?"}]}
+    screen.copyable(
+        f"export KUBECONFIG={playground.cluster.kubeconfig}",
+        f"alias kubectl={kubectl}   # unless you have one",
+        "kubectl get fwd",
+        f"kubectl describe fwd {CHAT}",
+        f"kubectl edit fwd {CHAT}",
+        f"curl {playground.url}/inference/v1/chat/completions -H 'Authorization: Bearer {ACCOUNT.api_key}' "
+        f"-d '{json.dumps(body)}'",
+        f"curl {playground.url}/_simulator/state   # what Fireworks has",
+        f"tail -f {playground.log('operator')}",
+    )
+    screen.section("To end it:")
+    screen.copyable(f"{sys.executable} {Path(__file__)} --stop {playground.directory}")
+
+
+def stop_kept(screen: Screen, named: str) -> int:
+    """End demos that were left running: the one in that folder, or all of this machine if none is named."""
+    marker = Path(tempfile.gettempdir())
+    folders = [Path(named)] if named else sorted(found.parent for found in marker.glob(f"{_FOLDER}*/{_KEPT}"))
+    for folder in folders:
+        if not folder.name.startswith(_FOLDER) or not folder.is_dir():
+            screen.say(f"{folder} is not the folder of a demo.")
+            return 1
+        stop(screen, Playground(folder.absolute()))
+    if not folders:
+        screen.say("No demo is left running.")
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run the command and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--keep", action="store_true", help="leave everything running")
+    choice.add_argument("--stop", nargs="?", const="", metavar="FOLDER", help="end what was left running")
+    arguments = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    screen = Screen()
+    if arguments.stop is not None:
+        return stop_kept(screen, arguments.stop)
+    os.chdir(ROOT)
+    screen.title(
+        "fireworks-operator",
+        "A real Kubernetes API server, a simulated Fireworks, and the operator between them. No GPU, no bill.",
+    )
+    return run(screen, Playground(Path(tempfile.mkdtemp(prefix=_FOLDER))), keep=arguments.keep)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""`make demo` as its user meets it: what is on the screen, the exit code, and that nothing is left behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cluster.parts import find_binaries
+
+DEMO = Path(__file__).parents[2] / "examples/demo.py"
+SECONDS = 200
+"""A machine that runs other tests at the same time is slow; alone the demo takes 40 s."""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the demo, with the folder for temporary files under the test's own; kills it if the test fails."""
+    find_binaries()  # not part of what is timed
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, str(DEMO), *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONIOENCODING": "utf-8", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=60)
+
+
+@pytest.mark.timeout(SECONDS + 30)
+def test_the_demo_goes_from_manifest_to_answer_to_clean_deletion(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    demo = start()
+    shown, _ = demo.communicate(timeout=SECONDS)
+    assert demo.returncode == 0, shown
+    assert_in_order(
+        shown,
+        "✓ the operator runs and is ready",
+        "$ kubectl apply -f examples/",
+        "fireworksdeployment.fireworks.ai/chat created",
+        "✓ all of them are READY",
+        "✓ the addons of support are loaded",
+        "NAME         READY   STATE",
+        "llama-v3p1-8b-instruct#accounts/acme/deployments/default-chat-",
+        "✓ a chat completion with this model identifier",
+        "| This is accounts/fireworks/models/llama-v3p1-8b-instruct on accounts/acme/deployments/default-chat-",
+        "$ kubectl patch fireworksdeployment chat",
+        "✓ the change is in force at Fireworks",
+        "✓ the second replica serves",
+        "draftTokenCount of chat-large: 16 instead of the 4 in Git.",
+        "✓ the operator has put it back to 4",
+        "$ kubectl delete fireworksdeployment --all",
+        "DeletionBlocked",
+        "inference requests in the last hour",
+        "$ kubectl annotate fireworksdeployment chat fireworks.ai/reconcile-at=",
+        "✓ chat is gone, too",
+        "✓ Fireworks lists no deployment",
+        "✓ all processes have ended, nothing is left behind",
+    )
+    assert_tidy(shown)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.timeout(2 * SECONDS)
+def test_a_demo_that_is_kept_can_be_talked_to_and_stopped(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    demo = start("--keep")
+    shown, _ = demo.communicate(timeout=SECONDS)
+    assert demo.returncode == 0, shown
+    try:
+        assert len(ask_what_there_is(shown)) == 5
+    finally:
+        stop = re.search(r"--stop (\S+)", shown)
+        stopped = start("--stop", *([stop[1]] if stop else []))
+        said, _ = stopped.communicate(timeout=60)
+    assert stopped.returncode == 0, said
+    assert stop is not None
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(httpx.TransportError):
+        ask_what_there_is(shown)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: str(number.name))
+def test_an_interrupted_demo_cleans_up(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals
+) -> None:
+    demo = start()
+    log = wait_for(lambda: next(tmp_path.glob("fireworks-demo-*/kubernetes/run/kube-apiserver.log"), None))
+    pids = [json.loads(path.read_text())["pid"] for path in log.parent.glob("*.json")]
+    demo.send_signal(number)
+    shown, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 130, shown
+    assert_in_order(shown, "interrupted", "✓ all processes have ended")
+    assert list(tmp_path.iterdir()) == []
+    assert pids
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_demo_that_fails_says_what_it_expected_and_cleans_up(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    empty = tmp_path / "assets"
+    empty.mkdir()
+    demo = start(KUBEBUILDER_ASSETS=str(empty))
+    shown, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 1, shown
+    assert_in_order(
+        shown,
+        "The demo failed.",
+        "expected  the parts of Kubernetes are built",
+        f"instead   KUBEBUILDER_ASSETS={empty} holds no etcd",
+        "✓ all processes have ended",
+    )
+    assert list(tmp_path.iterdir()) == [empty]
+
+
+def test_what_is_not_a_demo_is_not_stopped(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    stop = start("--stop", str(tmp_path / "mine"))
+    shown, _ = stop.communicate(timeout=60)
+    assert stop.returncode == 1
+    assert "is not the folder of a demo" in shown
+    assert (tmp_path / "mine").exists()
+
+
+def assert_in_order(shown: str, *parts: str) -> None:
+    position = 0
+    for part in parts:
+        found = shown.find(part, position)
+        assert found >= 0, f"no {part!r} from there on:\n{shown[position:]}"
+        position = found + len(part)
+
+
+def assert_tidy(shown: str) -> None:
+    """Durations end in one column, nothing failed, and no control characters get into a file."""
+    steps = [line for line in shown.splitlines() if line.startswith("  ✓")]
+    assert {len(line) for line in steps} == {100}
+    assert all(re.search(r" \d+\.\d s$", line) for line in steps)
+    assert "✗" not in shown
+    assert "\x1b" not in shown
+    assert "\r" not in shown
+
+
+def ask_what_there_is(shown: str) -> list[object]:
+    """Asks the simulator by the address that the demo printed for its deployments."""
+    url = re.search(r"curl (http://\S+/_simulator/state)", shown)
+    assert url is not None, shown
+    state = httpx.get(url[1], trust_env=False, timeout=10).json()
+    return list(state["accounts"]["acme"]["deployments"])
+
+
+def wait_for(look: Callable[[], Path | None]) -> Path:
+    deadline = time.monotonic() + 60
+    while (found := look()) is None:
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+    return found

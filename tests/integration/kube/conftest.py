@@ -1,0 +1,45 @@
+"""A real API server with the CRD, a namespace for each test, and a client."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from fireworks_operator.kube.client import KubernetesClient, connect
+from integration.kube.api import Cluster, Line, Namespace, numbered
+
+_NAMES = numbered(f"kube-tests-{secrets.token_hex(3)}")
+
+
+@pytest.fixture(scope="session")
+def _crd(cluster: Cluster, crd_file: Path) -> None:
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, _crd: None) -> Iterator[Namespace]:
+    """A new namespace, which goes after the test with all that is in it."""
+    made = Namespace(cluster, next(_NAMES))
+    cluster.kubectl("create", "namespace", made.name)
+    yield made
+    patch = '{"metadata": {"finalizers": null}}'
+    for name in made.kubectl("get", "fireworksdeployments", "-o", "name").split():
+        if made.kubectl("get", name, "-o", "jsonpath={.metadata.finalizers}"):
+            made.kubectl("patch", name, "--type=merge", "--patch", patch)
+    cluster.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@pytest.fixture
+async def client(cluster: Cluster) -> AsyncIterator[KubernetesClient]:
+    async with await connect(cluster.kubeconfig) as client:
+        yield client
+
+
+@pytest.fixture
+async def line(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Line]:
+    """A line to the API server that a test can break."""
+    line = Line(cluster.kubeconfig, tmp_path)
+    yield line
+    await line.cut()

@@ -1,0 +1,112 @@
+"""API keys in Secrets that are missing, wrong or late: the condition says what to do, and it heals once that is done."""
+
+import base64
+
+import pytest
+
+from fireworks_simulator.testing import SimulatorClient
+from integration.kubernetes_api import condition
+from integration.team import Team, new_api_key
+
+HEALS_WITHIN = 40.0
+"""Secrets are read again within 30 s, plus a little."""
+
+
+@pytest.mark.timeout(180)
+def test_every_trouble_with_a_secret_is_named_and_heals_when_it_is_corrected(team: Team) -> None:
+    wrong, revoked = new_api_key(), new_api_key()
+    key_id = team.simulator.add_key(revoked)
+    team.simulator.revoke_key(key_id)
+    team.put_secret("other-key", token=team.api_key)
+    team.put_secret("empty", apiKey="")
+    team.put_secret("blank", apiKey=" \n")
+    team.put_secret("no-key", apiKey="two words")
+    team.put_secret("wrong", apiKey=wrong)
+    team.put_secret("revoked", apiKey=revoked)
+    team.put_secret("line-break", apiKey=f"{team.api_key}\n")
+    team.put_secret("wrong-account", apiKey=team.api_key, accountId="nobody")
+    expected = {
+        "missing": ("CredentialsMissing", f"kubectl create secret generic missing --namespace {team.namespace}"),
+        "other-key": ("CredentialsMissing", 'has no value under "apiKey" (it has: token)'),
+        "empty": ("CredentialsMissing", 'has no value under "apiKey"'),
+        "blank": ("CredentialsMissing", 'has no value under "apiKey"'),
+        "no-key": ("CredentialsInvalid", "does not hold an API key"),
+        "wrong": ("CredentialsInvalid", "does not accept the API key"),
+        "revoked": ("CredentialsInvalid", "does not accept the API key"),
+        "wrong-account": ("", ""),
+    }
+    for secret in (*expected, "line-break"):
+        team.create(secret, credentialsSecretRef={"name": secret})
+    team.until_ready("line-break")
+    for secret, (reason, says) in expected.items():
+        if reason:
+            resource = team.until(secret, "Stalled", "True", reason, says=says)
+            assert condition(resource, "Ready")["status"] == "False"
+        else:
+            team.until(secret, "Ready", "False")
+    assert len(team.deployments()) == 1
+    for secret in expected:
+        team.put_secret(secret, apiKey=team.api_key)
+    for secret in expected:
+        team.until_ready(secret, within=HEALS_WITHIN)
+    team.assert_no_secret(wrong, revoked, base64.b64encode(team.api_key.encode()).decode())
+
+
+def test_a_secret_key_of_another_name_is_read_where_the_resource_names_it(team: Team) -> None:
+    team.put_secret("keys", production=team.api_key)
+    team.create(credentialsSecretRef={"name": "keys", "key": "production"})
+    team.until_ready()
+
+
+@pytest.mark.timeout(180)
+def test_a_key_that_is_revoked_and_replaced_leaves_the_deployment_serving(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    (key_id,) = {each.key_id for each in team.posts()}
+    team.simulator.revoke_key(key_id)
+    resource = team.until("chat", "Stalled", "True", "CredentialsInvalid")
+    assert condition(resource, "Available")["status"] == "True", "Fireworks serves on"
+    team.api_key, old = new_api_key(), team.api_key
+    team.simulator.add_key(team.api_key)
+    team.put_secret(apiKey=team.api_key)
+    team.until_ready(within=HEALS_WITHIN)
+    assert len(team.posts()) == 1
+    assert [each.method for each in team.writes()] == ["POST"]
+    team.assert_no_secret(old)
+
+
+@pytest.mark.timeout(180)
+def test_a_key_of_another_account_is_refused_and_touches_nothing(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    other = SimulatorClient(team.simulator.url, f"{team.account}-other")
+    key = new_api_key()
+    other.add_account(other.account, key)
+    (key_id,) = {each.key_id for each in team.posts()}
+    team.put_secret(apiKey=key)
+    team.simulator.revoke_key(key_id)
+    team.until("chat", "Stalled", "True", "AccountMismatch", says=team.account, within=90)
+    assert other.deployments() == []
+    assert len(team.deployments()) == 1
+    team.simulator.add_key(team.api_key)
+    team.put_secret(apiKey=team.api_key)
+    team.until_ready(within=90)
+
+
+def test_a_secret_that_goes_before_its_resource_does_not_keep_the_deployment_running(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.delete_secret()
+    team.delete()
+    team.until_gone()
+    assert team.deployments() == []
+
+
+def test_a_key_without_the_right_to_create_is_told_apart_from_a_wrong_key(team: Team) -> None:
+    reader = new_api_key()
+    team.simulator.add_key(reader, role="inference-user")
+    team.put_secret("reader", apiKey=reader)
+    team.create(credentialsSecretRef={"name": "reader"})
+    team.until("chat", "Stalled", "True", "PermissionDenied", says="role user or admin")
+    assert team.simulator.deployments() == []
+    assert "deploymentName" not in team.status()

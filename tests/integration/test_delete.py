@@ -1,0 +1,178 @@
+"""`kubectl delete`: nothing is left at Fireworks, and no resource is stuck without a way out."""
+
+import pytest
+
+from integration.kubernetes_api import condition
+from integration.team import Team
+from integration.waiting import steadily
+
+HOUR = 3600
+
+
+def test_deleting_a_ready_resource_deletes_its_deployment_softly(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.delete()
+    team.until_gone()
+    assert team.deployments() == []
+    (delete,) = team.journal("DELETE")
+    assert delete.query == {}, "soft, and with Fireworks' own checks"
+    assert [each["state"] for each in team.simulator.deployments()] == ["DELETED"], "recoverable for 7 days"
+
+
+def test_the_resource_stays_until_fireworks_says_deleted(team: Team) -> None:
+    team.simulator.timing(deleting=2)
+    team.create()
+    team.until_ready()
+    team.delete()
+    resource = team.eventually(
+        lambda: team.get() if team.status()["state"] == "DELETING" else None, "status says DELETING"
+    )
+    assert condition(resource, "Ready")["status"] == "False"
+    assert condition(resource, "Reconciling")["status"] == "True"
+    team.until_gone()
+    assert [each["state"] for each in team.simulator.deployments()] == ["DELETED"]
+
+
+def test_deleting_a_resource_that_is_being_created_deletes_its_deployment(team: Team) -> None:
+    team.simulator.timing(downloading=600)
+    team.create()
+    team.eventually(lambda: team.status().get("state") == "CREATING", "it is being created")
+    team.delete()
+    team.until_gone()
+    assert team.deployments() == []
+
+
+@pytest.mark.parametrize("refused", ["no accelerator", "quota"])
+def test_deleting_a_resource_that_fireworks_never_accepted_ends_at_once(team: Team, refused: str) -> None:
+    if refused == "quota":
+        team.simulator.quota("global--h100-count", 0)
+        team.create()
+        team.until("chat", "Stalled", "True", "QuotaExceeded", says="quota: 0")
+    else:
+        team.create(acceleratorType=None)
+        team.until("chat", "Stalled", "True", "RejectedByFireworks", says="spec.acceleratorType")
+    assert "deploymentName" not in team.status(), "the claim is given back, so that the spec can be corrected"
+    team.delete()
+    team.until_gone(within=5)
+    assert team.simulator.deployments() == []
+
+
+def test_a_resource_that_nobody_has_touched_yet_is_deleted_without_a_word_to_fireworks(team: Team) -> None:
+    team.create(paused=True)
+    team.until("chat", "Stalled", "True", "Paused")
+    team.delete()
+    team.until_gone(within=5)
+    assert team.writes() == []
+
+
+def test_a_deployment_in_use_blocks_deletion_until_an_hour_has_passed(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.simulator.traffic(team.deployment_id())
+    team.delete()
+    team.until("chat", "Stalled", "True", "DeletionBlocked", says="fireworks.ai/ignore-checks=true")
+    assert len(team.deployments()) == 1, "it serves on"
+    assert condition(team.get(), "Available")["status"] == "True"
+    team.simulator.advance(HOUR + 1)
+    team.annotate("chat", "reconcile-at", "now")
+    team.until_gone()
+    assert team.deployments() == []
+    assert all("ignoreChecks" not in each.query for each in team.journal("DELETE"))
+
+
+def test_the_annotation_ignore_checks_deletes_a_deployment_in_use(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.simulator.traffic(team.deployment_id())
+    team.delete()
+    team.until("chat", "Stalled", "True", "DeletionBlocked")
+    team.annotate("chat", "ignore-checks", "true")
+    team.until_gone()
+    assert team.deployments() == []
+    assert team.journal("DELETE")[-1].query == {"ignoreChecks": "true"}
+
+
+def test_ignore_checks_set_to_anything_but_true_forces_nothing(team: Team) -> None:
+    team.create(metadata={"annotations": {"fireworks.ai/ignore-checks": "yes please"}})
+    team.until_ready()
+    team.simulator.traffic(team.deployment_id())
+    team.delete()
+    team.until("chat", "Stalled", "True", "DeletionBlocked")
+    assert len(team.deployments()) == 1
+
+
+def test_retain_leaves_the_deployment_and_marks_it_as_released(team: Team) -> None:
+    team.create(deletionPolicy="Retain")
+    name = team.until_ready()["status"]["deploymentName"]
+    team.delete()
+    team.until_gone()
+    deployment = team.deployment()
+    assert deployment["state"] == "READY"
+    assert deployment["annotations"]["custom/released"] == "true"
+    assert team.journal("DELETE") == []
+    assert team.operator is not None
+    assert name in team.operator.log(), "what keeps running is always a warning in the log"
+
+
+def test_a_retained_deployment_is_taken_up_again_by_the_resource_of_the_same_name(team: Team) -> None:
+    team.create(deletionPolicy="Retain")
+    team.until_ready()
+    team.delete()
+    team.until_gone()
+    team.create()
+    team.until_ready()
+    assert len(team.posts()) == 1, "no second deployment"
+    assert "custom/released" not in team.deployment()["annotations"], team.explain()
+
+
+def test_abandon_lets_the_resource_go_and_leaves_the_deployment(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.simulator.traffic(team.deployment_id())
+    team.delete()
+    team.until("chat", "Stalled", "True", "DeletionBlocked")
+    team.annotate("chat", "abandon", "true")
+    team.until_gone()
+    assert team.deployment()["state"] == "READY"
+
+
+def test_abandon_has_no_effect_on_a_resource_that_is_not_being_deleted(team: Team) -> None:
+    team.create(metadata={"annotations": {"fireworks.ai/abandon": "true"}})
+    team.until_ready()
+    seen = team.simulator.last_sequence()
+    steadily(lambda: team.find() is not None, "the resource is there", seconds=1.5)
+    assert team.writes(since=seen) == []
+
+
+def test_a_deployment_that_vanished_meanwhile_does_not_hold_the_resource(team: Team) -> None:
+    team.create(externalDeletionPolicy="Report")
+    team.until_ready()
+    team.simulator.vanish(team.deployment_id())
+    team.until("chat", "Stalled", "True", "DeploymentLost")
+    team.delete()
+    team.until_gone()
+
+
+def test_a_name_that_was_just_deleted_is_restored_instead_of_created_twice(team: Team) -> None:
+    team.create(displayName="first")
+    team.until_ready()
+    team.delete()
+    team.until_gone()
+    team.create(displayName="second")
+    team.until_ready()
+    assert len(team.simulator.deployments()) == 1
+    assert team.deployment()["displayName"] == "second"
+    assert [each.path.rsplit(":", 1)[-1] for each in team.journal("POST", ":undelete$")] == ["undelete"]
+
+
+def test_a_name_that_was_just_deleted_with_other_hardware_is_replaced(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.delete()
+    team.until_gone()
+    team.create(acceleratorType="NVIDIA_H200_141GB")
+    team.until_ready()
+    assert team.deployment()["acceleratorType"] == "NVIDIA_H200_141GB"
+    hard = team.journal("DELETE")[-1]
+    assert hard.query == {"hard": "true", "ignoreChecks": "true"}, "only of what is deleted already"

@@ -1,0 +1,106 @@
+"""The command: one line when it is ready, settings from options and environment, and a clean end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from fireworks_simulator.cli import main
+from fireworks_simulator.testing import SimulatorClient, SimulatorError
+
+COMMAND = [sys.executable, "-c", "from fireworks_simulator.cli import main; main()"]
+Start = Callable[..., tuple[subprocess.Popen[str], SimulatorClient]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts the command on a free port: `start("--seed", "1", FIREWORKS_SIMULATOR_SPEED="2")`."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(*options: str, **environment: str) -> tuple[subprocess.Popen[str], SimulatorClient]:
+        process = subprocess.Popen(
+            [*COMMAND, "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        match = re.fullmatch(r"fireworks-simulator listening on http://(\S+):([0-9]+) \(accounts? (.+)\)\n", line)
+        assert match, line
+        return process, SimulatorClient(f"http://127.0.0.1:{match[2]}", account=match[3].split(", ")[0])
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_announces_itself_and_ends_when_told(start: Start, number: signal.Signals) -> None:
+    process, client = start()
+    answer = httpx.get(client.url + "/v1/accounts", headers={"Authorization": "Bearer fw_simulator"})
+    assert answer.json()["accounts"][0]["name"] == "accounts/acme"
+    process.send_signal(number)
+    assert process.wait(10) == 0
+    assert process.stdout is not None
+    assert process.stdout.read() == ""
+
+
+def test_options_and_environment(start: Start) -> None:
+    options = [
+        "--account",
+        "one",
+        "--api-key",
+        "k1",
+        "--account",
+        "two",
+        "--api-key",
+        "k2",
+        "--no-accelerator-required",
+    ]
+    _, client = start(*options, FIREWORKS_SIMULATOR_SPEED="50", FIREWORKS_SIMULATOR_DOWNLOADING="7")
+    assert client.call("GET", "/clock")["speed"] == 50
+    assert client.call("GET", "/timing")["downloading"] == 7
+    assert client.call("GET", "/assumptions")["accelerator_required"] is False
+    accounts = client.state()["accounts"]
+    assert isinstance(accounts, dict)
+    assert list(accounts) == ["one", "two"]
+
+
+def test_beyond_loopback_there_is_no_admin_api_unless_asked_for(start: Start) -> None:
+    _, closed = start("--host", "0.0.0.0")
+    with pytest.raises(SimulatorError, match="fault filter abort"):
+        closed.state()
+    _, opened = start("--host", "0.0.0.0", "--admin")
+    assert opened.deployments() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--account", "a", "--account", "b", "--api-key", "k"], "give as many --api-key as --account"),
+        (["--account", "a", "--account", "b", "--api-key", "k", "--api-key", "k"], "one account only"),
+        (["--speed", "0"], "--speed"),
+        (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),
+    ],
+)
+def test_mistakes_are_explained(options: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code != 0
+    assert message in result.output
+
+
+def test_every_switch_is_explained_in_the_help() -> None:
+    text = CliRunner().invoke(main, ["--help"]).output
+    assert "--accelerator-required / --no-accelerator-required" in text
+    assert "--quota-status [429|403|400]" in text

@@ -1,0 +1,243 @@
+"""The picture of an account: what of LISTs, GETs and answers to our own writes counts."""
+
+from datetime import timedelta
+
+import pytest
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.controller.observer import LAG_PATIENCE, STALE_AFTER, Listing, Observer
+from fireworks_operator.core.explain import Explanation
+from fireworks_operator.core.observed import Absent, Present, Unknown
+from fireworks_operator.fireworks.models import DeployedModel, Deployment
+from unit.builders import BORN, NAME, NOW, a_deployment, an_addon
+
+OTHER = "accounts/acme/deployments/other"
+NO_ANSWER = Explanation(Reason.API_UNAVAILABLE, "No answer.", final=False)
+SUSPENDED = Explanation(Reason.ACCOUNT_SUSPENDED, "Suspended.", final=True)
+
+
+class Scene:
+    """An observer, its clock, and what it told."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.told: list[frozenset[str] | None] = []
+        self.observer = Observer(self.told.append, lambda: self.now)
+
+    def list(
+        self,
+        *deployments: Deployment,
+        began: float | None = None,
+        unreadable: frozenset[str] = frozenset(),
+        addons: dict[str, tuple[DeployedModel, ...]] | None = None,
+    ) -> None:
+        """Take in a LIST that began at a time, by default now."""
+        started = self.now if began is None else began
+        self.observer.listed(Listing(started, {each.name: each for each in deployments}, unreadable, addons))
+
+    def observe(self, name: str = NAME) -> object:
+        return self.observer.observe(name, with_addons=False)
+
+    def news(self) -> list[frozenset[str] | None]:
+        """Return what was told since the last call."""
+        told, self.told[:] = list(self.told), []
+        return told
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+READY = a_deployment()
+BLUE = a_deployment(displayName="blue", updateTime=(BORN + timedelta(minutes=1)).isoformat())
+
+
+def test_before_the_first_list_nothing_is_known(scene: Scene) -> None:
+    assert scene.observe() == Unknown()
+
+
+def test_a_list_tells_what_is_there_and_that_the_rest_is_not_in_it(scene: Scene) -> None:
+    scene.list(READY)
+    assert scene.observe() == Present(READY)
+    assert scene.observe(OTHER) == Absent(confirmed=False)
+
+
+def test_an_entry_that_cannot_be_read_is_unknown_not_gone(scene: Scene) -> None:
+    scene.list(READY)
+    scene.list(unreadable=frozenset({NAME}))
+    assert scene.observe() == Unknown()
+
+
+def test_a_list_begun_before_the_end_of_our_write_does_not_count(scene: Scene) -> None:
+    scene.list(READY)
+    scene.now += 10
+    scene.observer.wrote(NAME)
+    assert scene.observe() == Unknown()
+    scene.list(READY, began=scene.now - 1)
+    assert scene.observe() == Unknown()
+    assert scene.observe(OTHER) == Absent()
+    scene.now += 1
+    scene.list(BLUE)
+    assert scene.observe() == Present(BLUE)
+
+
+def test_the_answer_to_our_write_counts_until_a_later_list(scene: Scene) -> None:
+    scene.list(READY)
+    scene.now += 10
+    scene.observer.wrote(NAME)
+    scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
+    assert scene.observe() == Present(BLUE)
+    scene.list(READY, began=scene.now - 5)
+    assert scene.observe() == Present(BLUE)
+
+
+def test_an_answer_asked_for_before_our_write_does_not_count(scene: Scene) -> None:
+    scene.list(READY)
+    scene.now += 10
+    asked, scene.now = scene.now, scene.now + 2
+    scene.observer.wrote(NAME)
+    scene.observer.learn(NAME, Present(READY), asked=asked)
+    assert scene.observe() == Unknown()
+
+
+def test_a_list_that_lags_is_ignored_for_two_minutes(scene: Scene) -> None:
+    scene.list(READY)
+    scene.observer.wrote(NAME)
+    scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
+    scene.now += LAG_PATIENCE
+    scene.list(READY)
+    assert scene.observe() == Present(BLUE)
+    scene.now += 1
+    scene.list(READY)
+    assert scene.observe() == Present(READY)
+
+
+def test_a_list_that_lacks_what_we_were_told_may_be_right(scene: Scene) -> None:
+    scene.list(READY)
+    scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
+    scene.now += 1
+    scene.list()
+    assert scene.observe() == Absent(confirmed=False)
+
+
+def test_a_404_is_confirmed_only_in_the_pass_that_asked(scene: Scene) -> None:
+    scene.list(READY)
+    scene.now += 1
+    scene.observer.learn(NAME, Absent(confirmed=True), asked=scene.now)
+    assert scene.observe() == Absent(confirmed=False)
+
+
+def test_a_failed_list_keeps_the_picture_for_ten_minutes(scene: Scene) -> None:
+    scene.list(READY)
+    scene.observer.failed(NO_ANSWER, NOW)
+    scene.now += STALE_AFTER
+    assert scene.observe() == Present(READY)
+    scene.now += 1
+    assert scene.observe() == Unknown()
+
+
+def test_an_answer_is_forgotten_after_ten_minutes_without_a_list(scene: Scene) -> None:
+    scene.observer.learn(NAME, Present(READY), asked=scene.now)
+    scene.now += STALE_AFTER
+    assert scene.observe() == Present(READY)
+    scene.now += 1
+    assert scene.observe() == Unknown()
+
+
+def test_a_picture_that_has_become_too_old_is_told_once(scene: Scene) -> None:
+    scene.list(READY)
+    scene.observer.failed(NO_ANSWER, NOW)
+    scene.news()
+    for _ in range(20):
+        scene.now += 60
+        scene.observer.failed(NO_ANSWER, NOW)
+    assert scene.news() == [None]
+    scene.list(READY)
+    scene.observer.failed(NO_ANSWER, NOW)
+    assert scene.news() == [None, None]
+
+
+def test_trouble_is_told_when_it_begins_changes_and_ends(scene: Scene) -> None:
+    scene.list(READY)
+    assert scene.news() == [None]
+    scene.observer.failed(NO_ANSWER, NOW)
+    scene.observer.failed(NO_ANSWER, NOW + timedelta(minutes=1))
+    assert scene.news() == [None]
+    scene.observer.failed(SUSPENDED, NOW + timedelta(minutes=2))
+    assert scene.news() == [None]
+    trouble = scene.observer.trouble
+    assert trouble is not None
+    assert (trouble.since, trouble.explanation) == (NOW, SUSPENDED)
+    scene.list(READY)
+    assert scene.news() == [None]
+    assert scene.observer.trouble is None
+
+
+def test_only_what_looks_different_is_told(scene: Scene) -> None:
+    other = a_deployment(name=OTHER)
+    scene.list(READY, other)
+    scene.news()
+    scene.list(READY, other)
+    assert scene.news() == []
+    scene.list(BLUE, other)
+    assert scene.news() == [frozenset({NAME})]
+    scene.list(BLUE)
+    assert scene.news() == [frozenset({OTHER})]
+    scene.list(BLUE, unreadable=frozenset({OTHER}))
+    assert scene.news() == [frozenset({OTHER})]
+    scene.list(BLUE, unreadable=frozenset({OTHER}))
+    assert scene.news() == []
+
+
+def test_who_got_no_answer_is_told_of_the_next_list_also_if_it_shows_no_change(scene: Scene) -> None:
+    scene.list(READY)
+    scene.now += 1
+    scene.observer.wrote(NAME)
+    assert scene.observe() == Unknown()
+    scene.news()
+    scene.now += 1
+    scene.list(READY)
+    assert scene.news() == [frozenset({NAME})]
+    scene.list(READY)
+    assert scene.news() == []
+
+
+def test_who_was_shown_an_answer_is_told_when_the_list_does_not_follow(scene: Scene) -> None:
+    scene.list(READY)
+    scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
+    scene.news()
+    scene.now += LAG_PATIENCE + 1
+    scene.list(READY)
+    assert scene.news() == [frozenset({NAME})]
+
+
+def test_addons_are_listed_only_when_somebody_wants_them(scene: Scene) -> None:
+    scene.list(READY)
+    assert not scene.observer.addons_wanted
+    assert scene.observer.observe(NAME, with_addons=True) == Present(READY, None)
+    assert scene.observer.addons_wanted
+    scene.news()
+    scene.list(READY, addons={})
+    assert scene.news() == [frozenset({NAME})]
+    assert scene.observer.observe(NAME, with_addons=True) == Present(READY, ())
+    scene.list(READY, addons={NAME: (an_addon(),)})
+    assert scene.news() == [frozenset({NAME})]
+    assert scene.observer.observe(NAME, with_addons=True) == Present(READY, (an_addon(),))
+
+
+def test_addons_listed_before_our_write_do_not_count(scene: Scene) -> None:
+    scene.list(READY, addons={NAME: (an_addon(),)})
+    scene.now += 1
+    scene.observer.wrote(NAME)
+    scene.observer.learn(NAME, Present(READY), asked=scene.now)
+    assert scene.observer.observe(NAME, with_addons=True) == Present(READY, None)
+
+
+def test_a_new_resource_of_an_old_name_does_not_take_the_list_from_before_for_the_truth(scene: Scene) -> None:
+    scene.list(READY)
+    scene.now += 1
+    scene.observer.wrote(NAME)
+    scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
+    scene.observer.forget(NAME)
+    assert scene.observe() == Unknown()

@@ -1,0 +1,128 @@
+"""What the store makes of objects from the watch, of LISTs and of our own writes."""
+
+from typing import Any
+
+import pytest
+
+from fireworks_operator.controller.store import Seen, Store
+from unit.builders import BASE_MODEL, a_resource
+
+KEY = "team-a/chat"
+
+
+def a_raw(**metadata: Any) -> dict[str, Any]:  # noqa: ANN401 - metadata as the API server sends it
+    meta = {"name": "chat", "namespace": "team-a", "uid": "uid-1", "resourceVersion": "100", "generation": 1}
+    return {"metadata": {**meta, **metadata}, "spec": {"baseModel": BASE_MODEL}}
+
+
+def versioned(version: int, **others: Any) -> dict[str, Any]:  # noqa: ANN401
+    return a_raw(resourceVersion=str(version), **others)
+
+
+@pytest.mark.parametrize(
+    ("second", "seen", "reason"),
+    [
+        (versioned(100), Seen.NOTHING, "Our own write comes back, or an event is repeated."),
+        (versioned(99, generation=2), Seen.NOTHING, "It is older than what is stored."),
+        (versioned(101), Seen.STATUS, "A status was written."),
+        (versioned(101, labels={"a": "b"}), Seen.STATUS, "Labels mean nothing to us."),
+        (versioned(101, annotations={"kubectl.kubernetes.io/x": "y"}), Seen.STATUS, "Nor do others' annotations."),
+        (versioned(101, generation=2), Seen.WISH, "The spec was changed."),
+        (versioned(101, annotations={"fireworks.ai/reconcile-at": "now"}), Seen.WISH, "A person asks for a look."),
+        (versioned(101, deletionTimestamp="2026-03-01T12:00:00Z"), Seen.WISH, "It is being deleted."),
+        (versioned(101, uid="uid-2"), Seen.NEW, "Another object of the same name."),
+        (versioned(99, uid="uid-0"), Seen.NOTHING, "A late word of a former object of the same name."),
+    ],
+)
+def test_what_an_object_brings(second: dict[str, Any], seen: Seen, reason: str) -> None:
+    store = Store()
+    assert store.see(a_raw()) == (KEY, Seen.NEW)
+    assert store.see(second) == (KEY, seen), reason
+    stored = store.get(KEY)
+    assert stored is not None
+    newest = second if seen is not Seen.NOTHING else a_raw()
+    assert stored.metadata.resource_version == newest["metadata"]["resourceVersion"]
+    assert len(store) == 1
+
+
+def test_versions_are_numbers_not_texts() -> None:
+    store = Store()
+    store.see(versioned(99))
+    assert store.see(versioned(100))[1] is Seen.STATUS
+
+
+def test_an_unreadable_object_is_told_with_the_field_and_harms_nothing_else() -> None:
+    store = Store()
+    store.see(versioned(1, name="other"))
+    store.see(a_raw())
+    broken = versioned(101)
+    broken["spec"]["minReplicaCount"] = "many"
+    key, _ = store.see(broken)
+    assert store.get(key) is None
+    unreadable = store.unreadable(key)
+    assert unreadable is not None
+    assert "spec.minReplicaCount" in unreadable.problem
+    assert [each.key for each in store] == ["team-a/other"]
+
+
+def test_a_corrected_object_is_new_again() -> None:
+    store = Store()
+    broken = a_raw()
+    broken["spec"] = {}
+    store.see(broken)
+    assert store.see(versioned(101)) == (KEY, Seen.NEW)
+    assert store.unreadable(KEY) is None
+
+
+def test_only_the_object_that_is_gone_is_removed() -> None:
+    store = Store()
+    store.see(a_raw())
+    assert not store.remove(KEY, "uid-0")
+    assert store.get(KEY) is not None
+    assert store.remove(KEY, "uid-1")
+    assert store.get(KEY) is None
+    assert not store.remove(KEY, "uid-1")
+
+
+def test_an_unreadable_object_can_be_removed() -> None:
+    store = Store()
+    broken = a_raw()
+    broken["spec"] = {}
+    store.see(broken)
+    assert not store.remove(KEY, "uid-0")
+    assert store.remove(KEY, "uid-1")
+    assert store.unreadable(KEY) is None
+
+
+def test_a_list_removes_what_it_lacks_but_not_what_is_newer_than_it() -> None:
+    store = Store()
+    store.see(versioned(50, name="there", uid="uid-there"))
+    store.see(versioned(60, name="gone", uid="uid-gone"))
+    store.see(versioned(101, name="newer", uid="uid-newer"))
+    assert store.gone({"uid-there"}, 100) == [("team-a/gone", "uid-gone")]
+
+
+def test_the_users_of_a_secret_are_known_and_follow_the_spec() -> None:
+    store = Store()
+    reference = {"credentialsSecretRef": {"name": "key"}}
+    store.put(a_resource(reference, resourceVersion="1"))
+    store.put(a_resource(reference, name="other", uid="uid-2", resourceVersion="2"))
+    assert store.of_secret("team-a", "key") == {"team-a/chat", "team-a/other"}
+    assert store.of_secret("team-b", "key") == frozenset()
+
+    store.put(a_resource({"credentialsSecretRef": {"name": "another"}}, resourceVersion="3"))
+    assert store.of_secret("team-a", "key") == {"team-a/other"}
+    assert store.of_secret("team-a", "another") == {"team-a/chat"}
+
+    store.remove("team-a/other", "uid-2")
+    assert store.of_secret("team-a", "key") == frozenset()
+
+
+def test_what_the_writer_returns_is_not_overwritten_by_the_event_before_it() -> None:
+    store = Store()
+    store.see(a_raw())
+    store.put(a_resource(status={"deploymentName": "accounts/a/deployments/d"}, resourceVersion="105"))
+    assert store.see(versioned(103))[1] is Seen.NOTHING
+    stored = store.get(KEY)
+    assert stored is not None
+    assert stored.status.deployment_name == "accounts/a/deployments/d"

@@ -1,0 +1,157 @@
+"""Hypothesis strategies: any resource, any observation, any surroundings, also ones that should never meet."""
+
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from fireworks_operator.api.conditions import ConditionType, Reason
+from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
+from fireworks_operator.core.context import Context, Unusable, Usable
+from fireworks_operator.core.identity import TAG_RELEASED, Owner
+from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
+from unit.builders import (
+    ACCOUNT,
+    ADDON,
+    BORN,
+    NAME,
+    NOW,
+    OWNER,
+    a_context,
+    a_deployment,
+    a_resource,
+    an_addon,
+    an_attempt,
+)
+
+AGES = st.sampled_from([0, 1, 29, 31, 59, 61, 301, 901, 3601, 90_000])
+SPECS = st.fixed_dictionaries(
+    {},
+    optional={
+        "displayName": st.sampled_from(["", "blue"]),
+        "acceleratorType": st.sampled_from(["NVIDIA_H100_80GB", "NVIDIA_B200_180GB"]),
+        "minReplicaCount": st.integers(0, 2),
+        "autoscalingPolicy": st.sampled_from([{"scaleUpWindow": "1m"}, {"scaleUpWindow": "soon"}]),
+        "addons": st.sampled_from([[{"model": "lora-1"}], [{"model": ADDON, "displayName": "one"}]]),
+        "deploymentId": st.just("by-hand"),
+        "paused": st.booleans(),
+        "managementPolicy": st.sampled_from(["Manage", "Observe"]),
+        "adoptionPolicy": st.sampled_from(["Never", "Unowned"]),
+        "deletionPolicy": st.sampled_from(["Delete", "Retain"]),
+        "externalDeletionPolicy": st.sampled_from(["Recreate", "Report"]),
+    },
+)
+ATTEMPTS = st.builds(
+    an_attempt,
+    st.sampled_from(["Create", "Recreate", "Replace", "Update", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"]),
+    st.sampled_from([*(reason.value for reason in Reason), "FromAnotherVersion"]),
+    ago=AGES,
+    count=st.integers(0, 7),
+    generation=st.integers(1, 2),
+)
+CONDITIONS = st.builds(
+    lambda kind, status, reason: {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": "before",
+        "observedGeneration": 1,
+        "lastTransitionTime": BORN,
+    },
+    st.sampled_from([kind.value for kind in ConditionType]),
+    st.sampled_from(["True", "False", "Unknown"]),
+    st.sampled_from([reason.value for reason in Reason]),
+)
+STATUSES = st.fixed_dictionaries(
+    {},
+    optional={
+        "observedGeneration": st.integers(-1, 2),
+        "deploymentName": st.just(NAME),
+        "account": st.just(ACCOUNT),
+        "createTime": st.just(BORN),
+        "appliedFields": st.sampled_from([[], ["baseModel"], ["baseModel", "displayName", "precision"]]),
+        "lastAttempt": ATTEMPTS,
+        "addons": st.sampled_from([[{"model": ADDON}], [{"model": ADDON, "message": "no"}]]),
+        "conditions": st.lists(CONDITIONS, max_size=4, unique_by=lambda each: each["type"]),
+    },
+)
+METADATA = st.fixed_dictionaries(
+    {"generation": st.integers(1, 2)},
+    optional={
+        "finalizers": st.sampled_from([[], [FINALIZER], ["other/one", FINALIZER]]),
+        "deletionTimestamp": st.just(NOW - timedelta(minutes=1)),
+        "annotations": st.dictionaries(
+            st.sampled_from(["fireworks.ai/abandon", "fireworks.ai/ignore-checks"]), st.sampled_from(["true", "yes"])
+        ),
+    },
+)
+STATS = st.fixed_dictionaries(
+    {},
+    optional={
+        key: st.integers(0, 1)
+        for key in (
+            "readyReplicaCount",
+            "initializingReplicaCount",
+            "downloadingModelReplicaCount",
+            "pendingSchedulingReplicaCount",
+        )
+    },
+)
+DEPLOYMENTS = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(["", "CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED", "NEW"]),
+        "annotations": st.sampled_from(
+            [
+                {},
+                OWNER.marker(),
+                {**OWNER.marker(), TAG_RELEASED: "true"},
+                Owner("cluster-1", "team-b", "chat").marker(),
+            ]
+        ),
+        "replicaStats": STATS,
+        "desiredReplicaCount": st.integers(0, 1),
+    },
+    optional={
+        "maxReplicaCount": st.integers(0, 2),
+        "minReplicaCount": st.integers(0, 1),
+        "createTime": st.sampled_from([BORN.isoformat(), "2026-03-01T11:00:00.123456Z", NOW.isoformat(), None]),
+        "deleteTime": AGES.map(lambda ago: (NOW - timedelta(seconds=ago)).isoformat()),
+        "enableAddons": st.booleans(),
+        "status": st.just({"code": "INTERNAL", "message": "It broke."}),
+    },
+)
+LOADED = st.none() | st.sampled_from([(), (an_addon(),), (an_addon(state="UNDEPLOYING"),), (an_addon(state="NEW"),)])
+
+
+@st.composite
+def resources(draw: st.DrawFn) -> FireworksDeployment:
+    """Draw a resource in any state of its life."""
+    return a_resource(draw(SPECS), draw(STATUSES), **draw(METADATA))
+
+
+def observations() -> st.SearchStrategy[Observed]:
+    """Draw an observation."""
+    seen = st.builds(lambda wire, addons: Present(a_deployment(**wire), addons), DEPLOYMENTS, LOADED)
+    return st.one_of(seen, st.builds(Absent, st.booleans()), st.just(Unknown()))
+
+
+def contexts() -> st.SearchStrategy[Context]:
+    """Draw the surroundings of a pass."""
+    since = AGES.map(lambda ago: NOW - timedelta(seconds=ago))
+    return st.builds(
+        a_context,
+        st.sampled_from(
+            [
+                Usable(ACCOUNT),
+                Usable(ACCOUNT, own=True),
+                Usable("other"),
+                Unusable(Reason.CREDENTIALS_MISSING, "Create the Secret."),
+                Unusable(Reason.API_UNAVAILABLE, "It is tried again.", final=False),
+            ]
+        ),
+        forced=st.booleans(),
+        last_update=st.none() | since,
+        unreachable_since=st.none() | since,
+        unreachable=st.just("No answer."),
+        unreachable_reason=st.sampled_from([Reason.API_UNAVAILABLE, Reason.RATE_LIMITED]),
+        crd_deleting=st.booleans(),
+    )

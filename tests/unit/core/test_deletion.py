@@ -1,0 +1,308 @@
+"""What happens to the deployment of a resource that is being deleted: one row per rule."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
+from fireworks_operator.core.actions import Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
+from fireworks_operator.core.context import Usable
+from fireworks_operator.core.decide import decide
+from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.observed import Absent, Present, Unknown
+from unit.builders import (
+    ADDON,
+    BORN,
+    CLAIMED,
+    CREATED,
+    NAME,
+    NOW,
+    OWNER,
+    a_context,
+    a_deleted_resource,
+    a_deployment,
+    an_addon,
+    an_attempt,
+    present,
+)
+from unit.core.decide_rows import BY_HAND, GONE, HAND_MADE, NO_KEY, OTHERS, SHAKY_KEY, UNMANAGED_ID, Row, check
+
+RECORDED = {**CREATED, "addons": [{"model": ADDON}]}
+ABANDONED = {"annotations": {ANNOTATION_ABANDON: "true"}}
+FORCED_THROUGH = {"annotations": {ANNOTATION_IGNORE_CHECKS: "true"}}
+IDLE: dict[str, Any] = {"state": "DELETING", "replicaCount": 0, "replicaStats": {}}
+
+
+def minutes_ago(minutes: int) -> str:
+    return (NOW - timedelta(minutes=minutes)).isoformat()
+
+
+def tried(action: str, reason: str, *, ago: float, count: int = 1) -> dict[str, Any]:
+    return {**CREATED, "lastAttempt": an_attempt(action, reason, ago=ago, count=count)}
+
+
+LETTING_GO = [
+    Row("Another's finalizer is not our business.", a_deleted_resource(finalizers=["x/y"]), present(), Wait),
+    Row("Never claimed: nothing to delete.", a_deleted_resource(status={}), Unknown(), RemoveFinalizer, {"left": None}),
+    Row("Also without a key.", a_deleted_resource(status={}), Unknown(), RemoveFinalizer, {}, {"credential": NO_KEY}),
+    Row("Retain.", a_deleted_resource({"deletionPolicy": "Retain"}), Unknown(), RemoveFinalizer, {"left": NAME}),
+    Row("Observe.", a_deleted_resource({"managementPolicy": "Observe"}), Unknown(), RemoveFinalizer, {"left": NAME}),
+    Row("Abandoned.", a_deleted_resource(**ABANDONED), Unknown(), RemoveFinalizer, {"left": NAME}),
+    Row(
+        "Abandoned without a key: every resource can be deleted.",
+        a_deleted_resource(**ABANDONED),
+        Unknown(),
+        RemoveFinalizer,
+        {"left": NAME},
+        {"credential": NO_KEY},
+    ),
+    *(
+        Row(
+            f"abandon: {value!r} is not understood, so it does nothing.",
+            a_deleted_resource(annotations={ANNOTATION_ABANDON: value}),
+            Unknown(),
+            Wait,
+        )
+        for value in ("True", "yes", "1", "", "false", " true")
+    ),
+    Row(
+        "The CRD is being deleted: that must not tear down every deployment.",
+        a_deleted_resource(),
+        present(),
+        RemoveFinalizer,
+        {"left": NAME},
+        {"crd_deleting": True},
+    ),
+    Row("Gone.", a_deleted_resource(), GONE, RemoveFinalizer, {"left": None}),
+    Row("Deleted.", a_deleted_resource(), present(state="DELETED"), RemoveFinalizer, {"left": None}),
+    Row(
+        "Somebody else's: left untouched.",
+        a_deleted_resource(status=CLAIMED),
+        present(annotations=OTHERS),
+        RemoveFinalizer,
+        {"left": NAME},
+    ),
+    Row(
+        "Made by hand and never adopted: left untouched.",
+        a_deleted_resource(UNMANAGED_ID, {**CLAIMED, **HAND_MADE}),
+        present(name=BY_HAND, annotations={}),
+        RemoveFinalizer,
+        {"left": BY_HAND},
+    ),
+    Row(
+        "Only observed so far: left untouched.",
+        a_deleted_resource(UNMANAGED_ID, {**HAND_MADE, "createTime": BORN}),
+        present(name=BY_HAND, annotations={}),
+        RemoveFinalizer,
+        {"left": BY_HAND},
+    ),
+    Row(
+        "Released by another resource: not ours either.",
+        a_deleted_resource(status=CLAIMED),
+        present(annotations={**OTHERS, TAG_RELEASED: "true"}),
+        RemoveFinalizer,
+    ),
+    Row(
+        "DELETING for over 30 minutes without a replica.",
+        a_deleted_resource(),
+        present(**IDLE, deleteTime=minutes_ago(31)),
+        RemoveFinalizer,
+        {"left": NAME},
+    ),
+]
+
+HOLDING_ON = [
+    Row("Paused resources can be deleted.", a_deleted_resource({"paused": True}), present(), Delete),
+    Row(
+        "Softly, with Fireworks' checks.",
+        a_deleted_resource(),
+        present(),
+        Delete,
+        {"hard": False, "ignore_checks": False},
+    ),
+    Row("A failed one too.", a_deleted_resource(), present(state="FAILED"), Delete, {"hard": False}),
+    Row("Our marker was removed.", a_deleted_resource(), present(annotations={}), Delete),
+    Row("By force.", a_deleted_resource(**FORCED_THROUGH), present(), Delete, {"hard": False, "ignore_checks": True}),
+    *(
+        Row(
+            f"ignore-checks: {value!r} is not understood, so the checks stay.",
+            a_deleted_resource(annotations={ANNOTATION_IGNORE_CHECKS: value}),
+            present(),
+            Delete,
+            {"ignore_checks": False},
+        )
+        for value in ("True", "yes", "")
+    ),
+    Row("Nothing is known yet.", a_deleted_resource(), Unknown(), Wait, {"reason": None}),
+    Row("A LIST does not say that it is gone.", a_deleted_resource(), Absent(), Wait, {"reason": None}),
+    Row(
+        "A create without an answer may still take effect.",
+        a_deleted_resource(status={**CLAIMED, "lastAttempt": an_attempt("Create", "ApiUnavailable", ago=67)}),
+        GONE,
+        Wait,
+        {"reason": Reason.DELETING, "until": NOW + timedelta(seconds=1)},
+    ),
+    Row(
+        "Also one that a restart cut off.",
+        a_deleted_resource(status={**CLAIMED, "lastAttempt": an_attempt("Replace", "Creating", ago=5)}),
+        GONE,
+        Wait,
+        {"reason": Reason.DELETING},
+    ),
+    Row(
+        "A minute later it may not.",
+        a_deleted_resource(status={**CLAIMED, "lastAttempt": an_attempt("Create", "ApiUnavailable", ago=68)}),
+        GONE,
+        RemoveFinalizer,
+    ),
+    Row("Under way.", a_deleted_resource(), present(state="DELETING"), Wait, {"reason": Reason.DELETING}),
+    Row(
+        "Still with replicas, which cost money.",
+        a_deleted_resource(),
+        present(state="DELETING", deleteTime=minutes_ago(99)),
+        Wait,
+    ),
+    Row(
+        "Idle, but not for long enough.",
+        a_deleted_resource(),
+        present(**IDLE, deleteTime=minutes_ago(29)),
+        Wait,
+        {"until": NOW + timedelta(minutes=1)},
+    ),
+    Row(
+        "Another account's key.",
+        a_deleted_resource(),
+        Unknown(),
+        Refuse,
+        {"reason": Reason.ACCOUNT_MISMATCH},
+        {"credential": Usable("other")},
+    ),
+    Row(
+        "Another account's key, by the claimed name alone.",
+        a_deleted_resource(status={**CREATED, "account": None}),
+        GONE,
+        Refuse,
+        {"reason": Reason.ACCOUNT_MISMATCH},
+        {"credential": Usable("other")},
+    ),
+    Row(
+        "No key.",
+        a_deleted_resource(),
+        Unknown(),
+        Refuse,
+        {"reason": Reason.CREDENTIALS_MISSING},
+        {"credential": NO_KEY},
+    ),
+    Row(
+        "A key that may heal.",
+        a_deleted_resource(),
+        Unknown(),
+        Wait,
+        {"reason": Reason.API_UNAVAILABLE},
+        {"credential": SHAKY_KEY},
+    ),
+    Row(
+        "Refused a minute ago.",
+        a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=59)),
+        present(),
+        Refuse,
+        {"reason": Reason.DELETION_BLOCKED, "retry": NOW + timedelta(seconds=1)},
+    ),
+    Row("Tried again.", a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=60)), present(), Delete),
+    Row(
+        "At once when forced.",
+        a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=1), **FORCED_THROUGH),
+        present(),
+        Delete,
+        {"ignore_checks": True},
+    ),
+    Row(
+        "A LIST behind our DELETE is no reason to call for a person.",
+        a_deleted_resource(status=tried("Delete", "Deleting", ago=1)),
+        present(),
+        Wait,
+        {"reason": Reason.DELETING},
+    ),
+]
+
+UNLOADING = [
+    Row("Our addons first.", a_deleted_resource(status=RECORDED), present(an_addon()), UnloadAddon, {"model": ADDON}),
+    Row("Others' addons are not ours to unload.", a_deleted_resource(), present(an_addon()), Delete),
+    Row(
+        "What is loaded is not known.",
+        a_deleted_resource(status=RECORDED),
+        Present(a_deployment()),
+        Wait,
+        {"reason": None},
+    ),
+    Row(
+        "Under way.",
+        a_deleted_resource(status=RECORDED),
+        present(an_addon(state="UNDEPLOYING")),
+        Wait,
+        {"reason": Reason.DELETING},
+    ),
+    Row("Unloaded.", a_deleted_resource(status=RECORDED), present(), Delete),
+    Row(
+        "A refused unload has its pause.",
+        a_deleted_resource(status={**RECORDED, "lastAttempt": an_attempt("UnloadAddon", "AddonFailed", ago=59)}),
+        present(an_addon()),
+        Refuse,
+        {"reason": Reason.DELETION_BLOCKED, "retry": NOW + timedelta(seconds=1)},
+    ),
+    Row(
+        "And is tried again.",
+        a_deleted_resource(status={**RECORDED, "lastAttempt": an_attempt("UnloadAddon", "AddonFailed", ago=60)}),
+        present(an_addon()),
+        UnloadAddon,
+    ),
+    Row(
+        "By force, the deployment goes along with what cannot be unloaded.",
+        a_deleted_resource(
+            status={**RECORDED, "lastAttempt": an_attempt("UnloadAddon", "AddonFailed", ago=1)}, **FORCED_THROUGH
+        ),
+        present(an_addon()),
+        Delete,
+        {"ignore_checks": True},
+    ),
+]
+
+
+@pytest.mark.parametrize("row", [*LETTING_GO, *HOLDING_ON, *UNLOADING], ids=lambda row: row.reason)
+def test_the_next_step(row: Row) -> None:
+    check(row)
+
+
+@pytest.mark.parametrize("annotation", [ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS])
+def test_the_annotations_do_nothing_before_the_deletion(annotation: str) -> None:
+    resource = a_deleted_resource(deletionTimestamp=None, annotations={annotation: "true"})
+    assert decide(resource, present(), a_context()) == Wait()
+
+
+@pytest.mark.parametrize("policy", [{}, {"deletionPolicy": "Retain"}, {"managementPolicy": "Observe"}])
+def test_what_is_left_behind_is_named_in_the_event(policy: dict[str, str]) -> None:
+    metadata = {} if policy else ABANDONED
+    action = decide(a_deleted_resource(policy, **metadata), Unknown(), a_context())
+    assert isinstance(action, RemoveFinalizer)
+    assert NAME in action.message
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"credential": NO_KEY},
+        {"credential": Usable("other")},
+        {"unreachable_since": NOW, "unreachable": "No answer."},
+    ],
+)
+def test_whoever_waits_for_a_deletion_is_told_how_to_let_go(context: dict[str, Any]) -> None:
+    action = decide(a_deleted_resource(), Unknown(), a_context(**context))
+    assert isinstance(action, Refuse | Wait)
+    assert ANNOTATION_ABANDON in action.message
+
+
+def test_the_owner_of_the_examples_is_the_resource_of_the_examples() -> None:
+    resource = a_deleted_resource()
+    assert a_context().owner(resource) == OWNER

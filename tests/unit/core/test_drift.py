@@ -1,0 +1,293 @@
+"""Which differences between spec and deployment count, and the PATCH that puts them right."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import JsonValue
+
+from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
+from fireworks_operator.core.desired import FIELDS, Change, desired
+from fireworks_operator.core.drift import Drift, find_drift, same_shape
+from unit.builders import ACCOUNT, BASE_MODEL
+
+SHAPE = "accounts/fireworks/deploymentShapes/llama-3b-fast"
+POLICY = "autoscalingPolicy"
+
+
+def drift_of(
+    spec: Mapping[str, Any], raw: Mapping[str, JsonValue], applied: Collection[str] | None = ("baseModel",)
+) -> Drift:
+    wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
+    return find_drift(wanted, {"baseModel": BASE_MODEL, "maxReplicaCount": 1, **raw}, applied)
+
+
+def changed(drift: Drift) -> dict[str, JsonValue]:
+    return {change.path: change.wanted for change in drift.changes}
+
+
+@pytest.mark.parametrize(
+    ("spec", "raw", "reason"),
+    [
+        ({POLICY: {"scaleDownWindow": "10m"}}, {POLICY: {"scaleDownWindow": "600s"}}, "Two spellings of a duration."),
+        ({POLICY: {"scaleUpWindow": "0s"}}, {POLICY: {"scaleUpWindow": "0.000s"}}, "Fractions of zero."),
+        ({POLICY: {"scaleUpWindow": "30s"}}, {}, "The default may be left out of the answer."),
+        ({"deploymentShape": SHAPE}, {"deploymentShape": f"{SHAPE}/versions/v1"}, "The server pins the version."),
+        ({"deploymentShape": "fast"}, {"deploymentShape": f"{SHAPE}/versions/v1"}, "The server expands a shorthand."),
+        ({"deploymentShape": "default"}, {"deploymentShape": f"{SHAPE}/versions/v1"}, "The server's choice."),
+        ({"deploymentShape": f"{SHAPE}/versions/v1"}, {"deploymentShape": f"{SHAPE}/versions/v1"}, "That version."),
+        ({"baseModel": "mine"}, {"baseModel": "accounts/acme/models/mine"}, "A bare id means the own account."),
+        ({"draftModel": "d"}, {"draftModel": "accounts/acme/models/d"}, "So with the draft model."),
+        ({"minReplicaCount": 0}, {}, "A zero is left out of proto3 JSON."),
+        ({"maxReplicaCount": 0}, {"maxReplicaCount": None}, "Parked: the zero is left out."),
+        ({"enableSessionAffinity": False}, {}, "False is left out."),
+        ({"displayName": ""}, {}, "An empty text is left out."),
+        ({"maxContextLength": 0}, {}, "A zero without a static default is left out too."),
+        ({POLICY: {"loadTargets": {"rps": 2.0}}}, {POLICY: {"loadTargets": {"rps": 2.0, "default": 0.8}}}, "Added."),
+        ({POLICY: {"loadTargets": {"rps": 0.1}}}, {POLICY: {"loadTargets": {"rps": 0.100000001}}}, "Single precision."),
+        ({POLICY: {"loadTargets": {"default": 0.8}}}, {POLICY: {}}, "The default targets are left out."),
+        ({"placement": {"region": "A"}}, {"placement": {"region": "A", "multiRegion": ""}}, "More keys than asked."),
+        ({"placement": {"regions": ["A", "B"]}}, {"placement": {"regions": ["B", "A"]}}, "Regions are a set."),
+        ({"placement": {"region": "A"}}, {}, "Not every answer has the placement."),
+        ({}, {"description": "by hand", "minReplicaCount": 1}, "What the spec leaves open is the server's."),
+        ({"longPrompt": True}, {"autoTune": {"longPrompt": True, "more": 1}}, "Nested."),
+    ],
+)
+def test_no_drift(spec: dict[str, Any], raw: dict[str, Any], reason: str) -> None:
+    assert drift_of(spec, raw) == Drift(), reason
+
+
+@pytest.mark.parametrize(
+    ("spec", "raw", "changes", "reason"),
+    [
+        ({"minReplicaCount": 1}, {}, {"minReplicaCount": 1}, "Absent is zero, not one."),
+        ({"maxReplicaCount": 1}, {"maxReplicaCount": None}, {"maxReplicaCount": 1}, "Absent is parked, not 1."),
+        ({"maxReplicaCount": 0}, {}, {"maxReplicaCount": 0}, "Parking is a change."),
+        ({"acceleratorCount": 2}, {"acceleratorCount": 1}, {"acceleratorCount": 2}, "Fireworks changes it in place."),
+        ({"precision": "FP8"}, {}, {"precision": "FP8"}, "The server did not take it."),
+        ({"deploymentShape": "fast"}, {"deploymentShape": "x/y/z/slow"}, {"deploymentShape": "fast"}, "Another one."),
+        (
+            {"deploymentShape": f"{SHAPE}/versions/v2"},
+            {"deploymentShape": f"{SHAPE}/versions/v1"},
+            {"deploymentShape": f"{SHAPE}/versions/v2"},
+            "The version was asked for.",
+        ),
+        (
+            {POLICY: {"loadTargets": {"rps": 2.0}}},
+            {POLICY: {"loadTargets": {"other": 1.0}}},
+            {f"{POLICY}.loadTargets": {"rps": 2.0}},
+            "Other measures.",
+        ),
+        (
+            {POLICY: {"loadTargets": {"default": 0.6}}},
+            {},
+            {f"{POLICY}.loadTargets": {"default": 0.6}},
+            "Absent is the default of 0.8.",
+        ),
+        ({"longPrompt": True}, {"autoTune": {}}, {"longPrompt": True}, "Nested."),
+        ({"addons": [{"model": "l"}]}, {}, {"enableAddons": True}, "Addons imply it."),
+    ],
+)
+def test_drift_that_a_patch_puts_right(
+    spec: dict[str, Any], raw: dict[str, Any], changes: dict[str, Any], reason: str
+) -> None:
+    assert changed(drift_of(spec, raw)) == changes, reason
+
+
+@pytest.mark.parametrize(
+    ("spec", "raw", "path"),
+    [
+        ({"acceleratorType": "NVIDIA_B200_180GB"}, {"acceleratorType": "NVIDIA_H100_80GB"}, "acceleratorType"),
+        ({"baseModel": "other"}, {}, "baseModel"),
+        ({"placement": {"region": "A"}}, {"placement": {"region": "B"}}, "placement"),
+        ({"placement": {"regions": ["A"]}}, {"placement": {"regions": ["A", "B"]}}, "placement"),
+        ({"preemptible": True}, {}, "preemptible"),
+    ],
+)
+def test_what_only_another_deployment_could_have_is_no_change(
+    spec: dict[str, Any], raw: dict[str, Any], path: str
+) -> None:
+    drift = drift_of(spec, raw)
+    assert [each.path for each in drift.replacements] == [path]
+    assert drift.changes == ()
+
+
+@pytest.mark.parametrize(
+    ("applied", "raw", "changes"),
+    [
+        ("minReplicaCount", {"minReplicaCount": 1}, {"minReplicaCount": 0}),
+        ("maxReplicaCount", {"maxReplicaCount": 5}, {"maxReplicaCount": 1}),
+        ("maxReplicaCount", {"maxReplicaCount": 5, "minReplicaCount": 3}, {"maxReplicaCount": 3}),
+        (f"{POLICY}.scaleUpWindow", {POLICY: {"scaleUpWindow": "1s"}}, {f"{POLICY}.scaleUpWindow": "30s"}),
+        (f"{POLICY}.scaleDownWindow", {POLICY: {"scaleDownWindow": "1s"}}, {f"{POLICY}.scaleDownWindow": "600s"}),
+        (
+            f"{POLICY}.scaleToZeroWindow",
+            {POLICY: {"scaleToZeroWindow": "300s"}},
+            {f"{POLICY}.scaleToZeroWindow": "3600s"},
+        ),
+        (
+            f"{POLICY}.loadTargets",
+            {POLICY: {"loadTargets": {"rps": 1}}},
+            {f"{POLICY}.loadTargets": {"default": 0.8}},
+        ),
+        ("displayName", {"displayName": "x"}, {"displayName": ""}),
+        ("longPrompt", {"autoTune": {"longPrompt": True}}, {"longPrompt": False}),
+        ("enableSessionAffinity", {"enableSessionAffinity": True}, {"enableSessionAffinity": False}),
+        ("draftModel", {"draftModel": "d"}, {"draftModel": ""}),
+        ("ngramSpeculationLength", {"ngramSpeculationLength": 4}, {"ngramSpeculationLength": 0}),
+        ("displayName", {}, {}),
+    ],
+)
+def test_a_field_that_left_the_spec_is_reset(applied: str, raw: dict[str, Any], changes: dict[str, Any]) -> None:
+    assert changed(drift_of({}, raw, ["baseModel", applied])) == changes
+
+
+@pytest.mark.parametrize("path", ["acceleratorCount", "precision", "deploymentShape", "maxContextLength"])
+def test_a_field_without_a_default_stays_and_is_told(path: str) -> None:
+    drift = drift_of({}, {path: 4}, ["baseModel", path])
+    assert drift == Drift(kept=(path,))
+
+
+def test_what_we_never_set_is_not_reset_but_a_lost_status_resets_all_that_has_a_default() -> None:
+    raw: dict[str, JsonValue] = {"displayName": "by hand", "precision": "FP8", "minReplicaCount": 1}
+    assert drift_of({}, raw, []) == Drift()
+    assert changed(drift_of({}, raw, None)) == {"displayName": "", "minReplicaCount": 0}
+    assert drift_of({}, raw, None).kept == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "raw", "applied", "changes", "reason"),
+    [
+        ({"minReplicaCount": 3}, {}, [], {"minReplicaCount": 3, "maxReplicaCount": 3}, "The open maximum moves along."),
+        ({"minReplicaCount": 1}, {"maxReplicaCount": 4}, [], {"minReplicaCount": 1}, "The maximum is high enough."),
+        ({"minReplicaCount": 0}, {"maxReplicaCount": 0}, [], {}, "Parked by hand: nothing was asked of the maximum."),
+        ({"maxReplicaCount": 0}, {"minReplicaCount": 2}, [], {"minReplicaCount": 0, "maxReplicaCount": 0}, "Parked."),
+        ({"maxReplicaCount": 4}, {"minReplicaCount": 2}, [], {"maxReplicaCount": 4}, "The minimum still fits."),
+        (
+            {"draftModel": "accounts/f/models/d", "draftTokenCount": 4},
+            {"ngramSpeculationLength": 3},
+            [],
+            {"draftModel": "accounts/f/models/d", "draftTokenCount": 4, "ngramSpeculationLength": 0},
+            "A draft model excludes n-grams.",
+        ),
+        (
+            {"ngramSpeculationLength": 3, "draftTokenCount": 4},
+            {"draftModel": "accounts/f/models/d", "draftTokenCount": 4},
+            [],
+            {"draftModel": "", "ngramSpeculationLength": 3},
+            "N-grams exclude a draft model, also one that the server chose.",
+        ),
+        ({"ngramSpeculationLength": 0}, {"draftModel": "accounts/f/models/d"}, [], {}, "Off excludes nothing."),
+    ],
+)
+def test_partners_that_the_spec_leaves_open_move_along(
+    spec: dict[str, Any], raw: dict[str, Any], applied: list[str], changes: dict[str, Any], reason: str
+) -> None:
+    assert changed(drift_of(spec, raw, applied)) == changes, reason
+
+
+def test_a_patch_of_one_window_keeps_all_other_keys_of_the_policy() -> None:
+    raw: dict[str, JsonValue] = {
+        POLICY: {"scaleUpWindow": "30s", "scaleDownWindow": "600s", "scalingSchedules": [{"cron": "0 8 * * *"}]}
+    }
+    drift = drift_of({POLICY: {"scaleUpWindow": "1m"}}, raw)
+    assert drift.patch_body(raw | {"baseModel": BASE_MODEL}) == {
+        "baseModel": BASE_MODEL,
+        POLICY: {"scaleUpWindow": "60s", "scaleDownWindow": "600s", "scalingSchedules": [{"cron": "0 8 * * *"}]},
+    }
+    assert raw == {
+        POLICY: {"scaleUpWindow": "30s", "scaleDownWindow": "600s", "scalingSchedules": [{"cron": "0 8 * * *"}]}
+    }
+
+
+def test_the_mask_names_whole_objects_once_in_snake_case() -> None:
+    spec = {POLICY: {"scaleUpWindow": "1m", "scaleDownWindow": "1m"}, "longPrompt": True, "maxConcurrencyPerReplica": 3}
+    assert drift_of(spec, {}).mask() == ("autoscaling_policy", "auto_tune", "max_concurrency_per_replica")
+
+
+@pytest.mark.parametrize(
+    ("observed", "wanted", "same"),
+    [("", "fast", False), (None, "fast", False), ("", "", True), (SHAPE, "llama-3b-fast", True), (SHAPE, "ast", False)],
+)
+def test_shapes(observed: JsonValue, wanted: JsonValue, same: bool) -> None:
+    assert same_shape(observed, wanted) is same
+
+
+# Specs and deployments of any kind, also contradictory ones: the API server's rules are not this module's business.
+COUNT = st.integers(0, 4)
+WINDOW = st.sampled_from(["0s", "30s", "10m", "1h30m"])
+MODEL = st.sampled_from(["mine", "accounts/fireworks/models/d", ""])
+TARGETS = st.dictionaries(st.sampled_from(["default", "rps"]), st.sampled_from([0.5, 0.8, 3.0]), min_size=1)
+SPECS = st.fixed_dictionaries(
+    {},
+    optional={
+        "displayName": st.sampled_from(["", "x"]),
+        "acceleratorCount": COUNT,
+        "acceleratorType": st.sampled_from(["A", "B"]),
+        "minReplicaCount": COUNT,
+        "maxReplicaCount": COUNT,
+        POLICY: st.fixed_dictionaries(
+            {}, optional={"scaleUpWindow": WINDOW, "scaleToZeroWindow": WINDOW, "loadTargets": TARGETS}
+        ),
+        "draftModel": MODEL,
+        "draftTokenCount": COUNT,
+        "ngramSpeculationLength": COUNT,
+        "longPrompt": st.booleans(),
+        "enableAddons": st.booleans(),
+        "deploymentShape": st.sampled_from(["fast", "default", SHAPE]),
+        "maxContextLength": COUNT,
+        "preemptible": st.booleans(),
+    },
+)
+SERVER_WINDOW = st.sampled_from(["0s", "30s", "600s", "1.5s"])
+RAWS = st.fixed_dictionaries(
+    {"baseModel": st.just(BASE_MODEL)},
+    optional={
+        "displayName": st.sampled_from(["", "y"]),
+        "acceleratorCount": COUNT,
+        "acceleratorType": st.sampled_from(["A", "B"]),
+        "minReplicaCount": COUNT,
+        "maxReplicaCount": COUNT,
+        POLICY: st.fixed_dictionaries(
+            {},
+            optional={"scaleUpWindow": SERVER_WINDOW, "scaleToZeroWindow": SERVER_WINDOW, "loadTargets": TARGETS},
+        ),
+        "draftModel": MODEL,
+        "ngramSpeculationLength": COUNT,
+        "autoTune": st.fixed_dictionaries({}, optional={"longPrompt": st.booleans(), "other": st.just(1)}),
+        "deploymentShape": st.sampled_from(["", f"{SHAPE}/versions/v1"]),
+    },
+)
+APPLIED = st.none() | st.sets(st.sampled_from([field.path for field in FIELDS]))
+
+
+@given(SPECS, RAWS, APPLIED)
+def test_a_patch_leaves_no_drift_that_a_patch_could_put_right(
+    spec: dict[str, Any], raw: dict[str, Any], applied: set[str] | None
+) -> None:
+    wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
+    drift = find_drift(wanted, raw, applied)
+    assert bool(drift.mask()) is bool(drift.changes)
+    assert all(mask == mask.lower() for mask in drift.mask())
+    body = drift.patch_body(raw)
+    names = {name.replace("_", "").lower() for name in drift.mask()}
+    patched = raw | {name: value for name, value in body.items() if name.lower() in names}
+    again = find_drift(wanted, patched, applied)
+    assert again.changes == ()
+    assert again.replacements == drift.replacements
+    assert find_drift(wanted, raw, applied) == drift
+
+
+@given(SPECS, RAWS, APPLIED)
+def test_only_managed_fields_are_ever_named(
+    spec: dict[str, Any], raw: dict[str, Any], applied: set[str] | None
+) -> None:
+    wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
+    defaults = {field.path for field in FIELDS if field.default is not None and field.change is Change.UPDATE}
+    partners = {"minReplicaCount", "maxReplicaCount", "draftModel", "ngramSpeculationLength"}
+    managed = set(wanted.values) | (defaults if applied is None else applied) | partners
+    drift = find_drift(wanted, raw, applied)
+    assert {each.path for each in (*drift.changes, *drift.replacements)} <= managed
+    assert set(drift.kept) <= (applied or set()) - set(wanted.values)

@@ -1,0 +1,143 @@
+"""What holds for every status that `report()` derives."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fireworks_operator.api.conditions import ConditionType, Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.core.actions import (
+    MUTATIONS,
+    Action,
+    AddFinalizer,
+    Create,
+    LoadAddon,
+    Refuse,
+    RemoveFinalizer,
+    Wait,
+)
+from fireworks_operator.core.context import Context
+from fireworks_operator.core.decide import decide
+from fireworks_operator.core.observed import Observed, Unknown
+from fireworks_operator.core.outcome import Outcome
+from fireworks_operator.core.report import report
+from fireworks_operator.fireworks.errors import ErrorKind
+from unit.builders import an_error
+from unit.core.strategies import contexts, observations, resources
+
+REASONS = {reason.value for reason in Reason}
+MANY = settings(max_examples=100, deadline=None)
+UNREPORTED = (AddFinalizer, RemoveFinalizer)
+"""Actions that change the resource itself; the pass after them reports."""
+
+
+def of(status: FireworksDeploymentStatus, kind: ConditionType) -> str:
+    return next((each.status for each in status.conditions if each.type == kind), "absent")
+
+
+def stored(resource: FireworksDeployment, status: FireworksDeploymentStatus) -> FireworksDeployment:
+    """Return the resource as the API server has it after a write: times have whole seconds there."""
+    return resource.model_copy(update={"status": FireworksDeploymentStatus.model_validate(status.to_wire())})
+
+
+def outcome_of(action: Action, error: int) -> Outcome:
+    """Return a success, or one of the ways to fail, of an action that can fail."""
+    kinds = list(ErrorKind)
+    if not isinstance(action, MUTATIONS) or error == len(kinds):
+        return Outcome(action)
+    if error > len(kinds):
+        return Outcome(action, begun=isinstance(action, Create | LoadAddon))
+    return Outcome(action, an_error(kinds[error]))
+
+
+OUTCOMES = st.integers(0, len(ErrorKind) + 1)
+
+
+@MANY
+@given(resources(), observations(), contexts(), OUTCOMES)
+def test_nobody_is_called_while_work_goes_on_by_itself(
+    resource: FireworksDeployment, observed: Observed, context: Context, result: int
+) -> None:
+    action = decide(resource, observed, context)
+    if isinstance(action, UNREPORTED):
+        return
+    status = report(resource, observed, outcome_of(action, result), context)
+    if status == resource.status:
+        return
+    assert (of(status, ConditionType.RECONCILING), of(status, ConditionType.STALLED)) != ("True", "True")
+    if of(status, ConditionType.READY) == "True":
+        assert status.observed_generation == resource.metadata.generation
+        assert of(status, ConditionType.STALLED) == "False"
+        assert not isinstance(action, Refuse)
+
+
+@MANY
+@given(resources(), observations(), contexts())
+def test_an_idle_resource_is_written_at_most_until_all_is_said(
+    resource: FireworksDeployment, observed: Observed, context: Context
+) -> None:
+    context = replace(context, forced=False)
+    for _ in range(3):
+        action = decide(resource, observed, context)
+        if not isinstance(action, Wait | Refuse):
+            return
+        resource = stored(resource, report(resource, observed, Outcome(action), context))
+    later = replace(context, now=context.now + timedelta(milliseconds=700))
+    action = decide(resource, observed, later)
+    if isinstance(action, Wait | Refuse):
+        assert report(resource, observed, Outcome(action), later) == resource.status
+
+
+@MANY
+@given(resources(), contexts())
+def test_the_unknown_is_not_gone(resource: FireworksDeployment, context: Context) -> None:
+    action = decide(resource, Unknown(), context)
+    if isinstance(action, UNREPORTED):
+        return
+    before, after = resource.status, report(resource, Unknown(), Outcome(action), context)
+    for name in ("deployment_name", "account", "state", "replicas", "effective", "create_time", "applied_fields"):
+        assert getattr(after, name) == getattr(before, name), name
+    if of(before, ConditionType.AVAILABLE) == "True":
+        assert of(after, ConditionType.AVAILABLE) == "True"
+
+
+@MANY
+@given(resources(), observations(), contexts(), OUTCOMES)
+def test_messages_hold_no_times_and_say_something(
+    resource: FireworksDeployment, observed: Observed, context: Context, result: int
+) -> None:
+    action = decide(resource, observed, context)
+    if isinstance(action, UNREPORTED):
+        return
+    status = report(resource, observed, outcome_of(action, result), context)
+    for each in status.conditions:
+        assert len(each.message) <= 700
+        assert not re.search(r"\d\d:\d\d|20\d\d-\d\d", each.message), each.message
+        assert each.reason in REASONS
+        if each.status != "False" and each.message != "before":
+            assert each.message.strip().endswith((".", "true", '"')), each.message
+
+
+@MANY
+@given(resources(), observations(), contexts(), OUTCOMES)
+def test_the_same_inputs_give_the_same_status_and_one_that_the_schema_accepts(
+    resource: FireworksDeployment, observed: Observed, context: Context, result: int
+) -> None:
+    action = decide(resource, observed, context)
+    if isinstance(action, UNREPORTED):
+        return
+    status = report(resource, observed, outcome_of(action, result), context)
+    assert report(resource, observed, outcome_of(action, result), context) == status
+    assert FireworksDeploymentStatus.model_validate(status.to_wire()).to_wire() == status.to_wire()
+    assert len({each.type for each in status.conditions}) == len(status.conditions)
+    if status.last_attempt is not None:
+        assert len(status.last_attempt.action) <= 64
+
+
+def test_every_reason_is_explained() -> None:
+    for reason in Reason:
+        assert reason.doc.endswith("."), reason
+        assert reason.value[0].isupper()

@@ -1,0 +1,79 @@
+"""Which changes of status become events."""
+
+from datetime import timedelta
+
+import pytest
+
+from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
+from fireworks_operator.api.v1alpha1 import Condition, ConditionStatus, FireworksDeploymentStatus
+from fireworks_operator.core.story import tell
+from unit.builders import NOW
+
+Line = tuple[ConditionType, ConditionStatus, Reason, str]
+READY, STALLED, ADDONS = ConditionType.READY, ConditionType.STALLED, ConditionType.ADDONS_READY
+
+
+def a_status(*conditions: Line, identifier: str | None = None) -> FireworksDeploymentStatus:
+    made: list[Condition] = []
+    for kind, status, reason, message in conditions:
+        made = set_condition(made, kind, status, reason, message, generation=1, now=NOW)
+    return FireworksDeploymentStatus(conditions=made, model_identifier=identifier)
+
+
+CREATING: Line = (READY, "False", Reason.CREATING, "Being created.")
+SERVING: Line = (READY, "True", Reason.SERVING, "It serves.")
+REJECTED: Line = (STALLED, "True", Reason.REJECTED_BY_FIREWORKS, "No.")
+QUOTA: Line = (STALLED, "True", Reason.QUOTA_EXCEEDED, "No GPUs.")
+FINE: Line = (STALLED, "False", Reason.AS_DESIRED, "")
+FAILED_ADDON: Line = (ADDONS, "False", Reason.ADDON_FAILED, "No such model.")
+LOADED: Line = (ADDONS, "True", Reason.ADDONS_LOADED, "1 loaded.")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told", "reason"),
+    [
+        (a_status(), a_status(CREATING), [("Normal", Reason.CREATING, "Being created.")], "The first word."),
+        (
+            a_status(CREATING),
+            a_status(SERVING, FINE, identifier="m#d"),
+            [("Normal", Reason.SERVING, "It serves. Model identifier: m#d")],
+            "What users wait for, and what to put into their request.",
+        ),
+        (a_status(SERVING), a_status((READY, "True", Reason.SERVING, "2 serve.")), [], "Only the words changed."),
+        (a_status(SERVING), a_status(SERVING), [], "Nothing changed."),
+        (
+            a_status(SERVING),
+            a_status((READY, "False", Reason.REJECTED_BY_FIREWORKS, "No."), REJECTED),
+            [("Warning", Reason.REJECTED_BY_FIREWORKS, "No.")],
+            "One warning, not two events for the same thing.",
+        ),
+        (a_status(REJECTED), a_status(QUOTA), [("Warning", Reason.QUOTA_EXCEEDED, "No GPUs.")], "Another trouble."),
+        (a_status(REJECTED), a_status(REJECTED), [], "The same trouble is not told twice."),
+        (
+            a_status(SERVING),
+            a_status(SERVING, FAILED_ADDON),
+            [("Warning", Reason.ADDON_FAILED, "No such model.")],
+            "An addon in trouble.",
+        ),
+        (
+            a_status(SERVING, FAILED_ADDON),
+            a_status(SERVING, LOADED),
+            [("Normal", Reason.ADDONS_LOADED, "1 loaded.")],
+            "And out of it.",
+        ),
+        (a_status(SERVING), a_status(), [], "A condition that is gone is no news."),
+    ],
+)
+def test_events(
+    before: FireworksDeploymentStatus,
+    after: FireworksDeploymentStatus,
+    told: list[tuple[str, Reason, str]],
+    reason: str,
+) -> None:
+    assert list(tell(before, after)) == told, reason
+
+
+def test_the_time_of_a_transition_is_no_news() -> None:
+    before = a_status(SERVING)
+    moved = before.conditions[0].model_copy(update={"last_transition_time": NOW + timedelta(hours=1)})
+    assert list(tell(before, before.model_copy(update={"conditions": [moved]}))) == []
