@@ -117,7 +117,9 @@ class Screen:
         return "\r" if self._terminal else ""
 
     def _wrapped(self, text: str, indent: str) -> str:
-        return textwrap.fill(text, self._width, initial_indent=indent, subsequent_indent=indent) + "\n"
+        # Names are not broken, so that they can be copied and searched for.
+        wrapper = textwrap.TextWrapper(self._width, indent, indent, break_on_hyphens=False, break_long_words=False)
+        return wrapper.fill(text) + "\n"
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._coloured else text

@@ -100,6 +100,14 @@ def team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClie
 
 
 @pytest.fixture
+def second_team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Team]:
+    """Another team of the shared operator."""
+    teams = _teams(kubernetes, simulator)
+    yield next(teams)(operator)
+    next(teams, None)
+
+
+@pytest.fixture
 def own_team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Team]:
     """A team that uses the shared operator's own account."""
     teams = _teams(kubernetes, simulator)

@@ -4,9 +4,9 @@ import base64
 import contextlib
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FINALIZER, GROUP, KIND, VERSION
 from fireworks_simulator.testing import JournalEntry, SimulatorClient
@@ -25,6 +25,7 @@ from integration.waiting import eventually
 MODEL = "accounts/fireworks/models/llama-v3p1-8b-instruct"
 SPEC: Mapping[str, Any] = {"baseModel": MODEL, "acceleratorType": "NVIDIA_H100_80GB", "minReplicaCount": 1}
 SECRET = "fireworks"
+T = TypeVar("T")
 _STATES_GONE = frozenset({"DELETING", "DELETED"})
 
 
@@ -51,19 +52,27 @@ class Team:
 
     # --- resources -------------------------------------------------------------------------------------------------
 
-    def manifest(self, name: str = "chat", /, *, metadata: Mapping[str, Any] | None = None, **spec: Any) -> Json:
+    def manifest(self, name: str, metadata: Mapping[str, object], spec: Mapping[str, object]) -> Json:
         """Return a resource: the least that Fireworks accepts and `spec`, where None removes a field."""
         fields = {**SPEC, **({} if self.own else {"credentialsSecretRef": {"name": SECRET}}), **spec}
         return {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": KIND,
-            "metadata": {"name": name, "namespace": self.namespace, **(metadata or {})},
+            "metadata": {"name": name, "namespace": self.namespace, **metadata},
             "spec": {key: value for key, value in fields.items() if value is not None},
         }
 
-    def create(self, name: str = "chat", /, *, metadata: Mapping[str, Any] | None = None, **spec: Any) -> Json:
+    def create(
+        self,
+        name: str = "chat",
+        /,
+        *,
+        metadata: Mapping[str, object] | None = None,
+        spec: Mapping[str, object] | None = None,
+        **fields: object,
+    ) -> Json:
         """Create a resource; see `manifest`."""
-        body = self.manifest(name, metadata=metadata, **spec)
+        body = self.manifest(name, metadata or {}, {**(spec or {}), **fields})
         return self.api.request("POST", resources_path(self.namespace), body)
 
     def find(self, name: str = "chat") -> Json | None:
@@ -81,7 +90,7 @@ class Team:
         status: Json = self.get(name).get("status", {})
         return status
 
-    def change(self, name: str = "chat", /, **spec: Any) -> Json:
+    def change(self, name: str = "chat", /, **spec: object) -> Json:
         """Merge fields into a spec; None removes one."""
         return self._merge(name, {"spec": spec})
 
@@ -158,13 +167,16 @@ class Team:
             return resource if current and met and says in found["message"] else None
 
         what = f"{name}: {kind}={value}" + (f" {reason}" if reason else "") + (f" saying “{says}”" if says else "")
-        return self.eventually(look, what, name=name, within=within)
+        found: Json = self.eventually(look, what, name=name, within=within)
+        return found
 
     def until_gone(self, name: str = "chat", *, within: float = 20.0) -> None:
         """Wait until a resource no longer exists."""
         self.eventually(lambda: self.find(name) is None, f"{name} is gone", name=name, within=within)
 
-    def eventually(self, look: Any, what: str, *, name: str | None = None, within: float = 20.0) -> Any:
+    def eventually(
+        self, look: Callable[[], T | None], what: str, *, name: str | None = None, within: float = 20.0
+    ) -> T:
         """Wait as `waiting.eventually` does, and tell status, requests and log if it does not happen."""
         return eventually(look, what, within=within, explain=lambda: self.explain(name))
 
@@ -205,10 +217,21 @@ class Team:
         """Return the id of a resource's deployment."""
         return str(self.status(name)["deploymentName"]).rsplit("/", 1)[-1]
 
-    def fault(self, kind: str, *, method: str | None = None, path: str | None = None, **action: Any) -> str:
-        """Make requests for this account go wrong; see SimulatorClient.fault."""
+    def fault(
+        self,
+        kind: str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        times: int | None = None,
+        action: Mapping[str, object] | None = None,
+        **more: object,
+    ) -> str:
+        """Make requests for this account go wrong; see SimulatorClient.fault. `more` adds to `action`."""
         match = {"account": self.account, "method": method, "path": path}
-        return self.simulator.fault(kind, match={k: v for k, v in match.items() if v is not None}, **action)
+        given = {name: value for name, value in match.items() if value is not None}
+        body = {"match": given, "action": {"kind": kind, **(action or {}), **more}, "times": times}
+        return str(self.simulator.call("POST", "/faults", body)["id"])
 
     # --- the end ---------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""API keys in Secrets that are missing, wrong or late: the condition says what to do, and it heals once that is done."""
+"""API keys in Secrets that are missing or wrong: the condition says what to do, and it heals once that is done."""
 
 import base64
 
@@ -85,12 +85,14 @@ def test_a_key_of_another_account_is_refused_and_touches_nothing(team: Team) -> 
     (key_id,) = {each.key_id for each in team.posts()}
     team.put_secret(apiKey=key)
     team.simulator.revoke_key(key_id)
-    team.until("chat", "Stalled", "True", "AccountMismatch", says=team.account, within=90)
+    team.until("chat", "Stalled", "True", "AccountMismatch", says=team.account, within=HEALS_WITHIN)
     assert other.deployments() == []
     assert len(team.deployments()) == 1
+    team.api_key, old = new_api_key(), team.api_key
     team.simulator.add_key(team.api_key)
     team.put_secret(apiKey=team.api_key)
-    team.until_ready(within=90)
+    team.until_ready(within=HEALS_WITHIN)
+    team.assert_no_secret(old, key)
 
 
 def test_a_secret_that_goes_before_its_resource_does_not_keep_the_deployment_running(team: Team) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -56,6 +57,10 @@ def _has_posted(team: Team) -> bool:
 
 def _has_committed(team: Team) -> bool:
     return any(each.committed for each in team.posts())
+
+
+def _has_created(team: Team, count: int) -> bool:
+    return sum(each.committed for each in team.posts()) >= count
 
 
 def _is_creating(team: Team) -> bool:
@@ -120,12 +125,10 @@ def test_killed_again_and_again_there_is_one_deployment_per_resource(
     operator = start_operator()
     team = make_team(operator)
     names = [f"chat-{number}" for number in range(8)]
-    for committed in range(0, 8, 2):
-        team.create(names[committed])
-        team.create(names[committed + 1])
-        team.eventually(
-            lambda expected=committed: sum(each.committed for each in team.posts()) > expected, "one was created"
-        )
+    for first in range(0, 8, 2):
+        team.create(names[first])
+        team.create(names[first + 1])
+        team.eventually(partial(_has_created, team, first + 1), "one more was created")
         operator.kill()
         operator.start()
     for name in names:

@@ -123,6 +123,8 @@ def check_deployment(d: Deployment, now: float) -> None:
         assert d.replicas == []
     else:
         assert min(d.minimum, d.maximum) <= d.desired <= d.maximum
+    if d.gone:
+        assert d.deployed_models == []
     if d.state is State.CREATING:
         assert d.ready(now) < max(d.minimum, 1), "what serves is no longer being created"
 

@@ -205,13 +205,15 @@ class Account:
         return max(seconds, self._pages * 60.0 / (0.2 * self._rate))
 
     def _choose(self, after: Credential | None = None) -> Credential | None:
-        """Return the key to list with: a new one, one that works, or else one that is due for a probe."""
+        """Return the key to list with: a refused one that is due for a probe, a new one, or else one that works."""
         newest_first = [each for each in reversed(self._credentials.values()) if each is not after]
+        refused = [each for each in newest_first if each.circuit.retry_at is not None]
+        probe = next((each for each in refused if each.circuit.allow()), None) if after is None else None
+        if probe is not None:
+            return probe
         closed = [each for each in newest_first if each.circuit.retry_at is None]
         closed.sort(key=lambda each: each.listed_at is not None)
-        if closed or after is not None:
-            return closed[0] if closed else None
-        return next((each for each in newest_first if each.circuit.allow()), None)
+        return closed[0] if closed else None
 
     async def _poll(self, credential: Credential) -> bool:
         """List once; False if only this key is to blame, so that another one may try."""

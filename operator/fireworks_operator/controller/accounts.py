@@ -105,12 +105,14 @@ class Accounts:
         found = await self._find(resource, fresh=False)
         resolved = await self._use(found)
         reference = resource.spec.credentials_secret_ref
-        if isinstance(resolved.credential, core.Usable):
-            self._remember(resource, found)
-            return resolved
-        if reference is not None and self._may_reread(resource.metadata.namespace, reference.name):
+        works = _works(resource, resolved.credential)
+        if not works and reference is not None and self._may_reread(resource.metadata.namespace, reference.name):
             found = await self._find(resource, fresh=True)
             resolved = await self._use(found)
+            works = _works(resource, resolved.credential)
+        if works:
+            self._remember(resource, found)
+            return resolved
         if isinstance(found, core.Unusable) and resource.metadata.deletion_timestamp is not None:
             return await self._use_last_good(resource, resolved)
         return resolved
@@ -240,6 +242,11 @@ class Accounts:
                 in_use=lambda: self._in_use(self._accounts[name]),
             )
         return account
+
+
+def _works(resource: FireworksDeployment, credential: core.Credential) -> bool:
+    """Tell whether a credential is usable, and of the account that the resource's deployment lives in."""
+    return isinstance(credential, core.Usable) and resource.status.account in (None, credential.account)
 
 
 def _read_secret(

@@ -135,6 +135,10 @@ class Reconciler:
                 context = replace(context, crd_deleting=await self._crd_deleting())
                 observed = await session.explain_failure(await session.look()) if session is not None else observed
                 action = decide(resource, observed, context)
+            elif isinstance(action, Update) and session is not None:
+                # A PATCH is merged into what is there: as of now, or it undoes what others did since the last LIST.
+                observed = await session.look()
+                action = decide(resource, observed, context)
         except FireworksError as error:
             return await self._observing_failed(resource, session, context, error)
         return await self._act(resource, session, observed, action, context)

@@ -1,12 +1,10 @@
 """`decide()`: which one step comes next for a resource."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import (
     FINALIZER,
-    AdoptionPolicy,
-    ExternalDeletionPolicy,
     FireworksDeployment,
     ManagementPolicy,
 )
@@ -19,47 +17,37 @@ from .actions import (
     Adopt,
     Claim,
     Create,
-    Delete,
     Refuse,
     RemoveFinalizer,
-    Undelete,
     Update,
     Wait,
 )
 from .addons import decide_addons
+from .adoption import account_mismatch, decide_adoption
 from .context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
 from .deletion import decide_deletion
 from .desired import desired
 from .drift import Drift, find_drift
 from .durations import parse_duration
 from .identity import (
-    TAG_RELEASED,
-    Ownership,
     account_of,
     deployment_id,
     deployment_name,
     full_model_name,
 )
 from .observed import Absent, Observed, Present, Unknown
+from .recovery import decide_deleted, decide_failed, decide_lost
 from .replicas import CAPACITY_PATIENCE, only_pending, running_cost
 from .retry import (
     CONVERGENCE_TRIES,
     CREATIONS,
-    FAILED,
-    RECREATE,
-    RECREATION_WINDOW,
     REFUSED,
-    REPLACE,
-    UNFINISHED,
     UPDATE,
     UPDATE_SPACING,
     attempt_of,
+    held_back,
     pause_until,
-    reason_of,
 )
-
-RECREATIONS = 3
-"""How often, in 24 hours, a deployment that was deleted elsewhere is created again."""
 
 
 def decide(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
@@ -154,15 +142,6 @@ def _unreachable(context: Context) -> Action:
     return Wait(until if until > context.now else None, context.unreachable_reason, context.unreachable)
 
 
-def account_mismatch(pinned: str, account: str) -> Refuse:
-    """Refuse to act on one account's deployment with another account's key."""
-    return Refuse(
-        Reason.ACCOUNT_MISMATCH,
-        f'The deployment lives in account "{pinned}", but the API key belongs to account "{account}". '
-        f'Restore a key of "{pinned}"; to move, delete this resource and create it anew.',
-    )
-
-
 def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
     """Return what the API server cannot check: names that are equal only once the account is known."""
     base = full_model_name(account, resource.spec.base_model)
@@ -191,37 +170,14 @@ def _decide_claim(resource: FireworksDeployment, observed: Observed, context: Co
         return _unreachable(context)
     if isinstance(observed, Present):
         # Somebody else's deployment must not be claimed: the claim makes the id immutable, and it may be the mistake.
-        refused = _decide_adoption(resource, observed.deployment, context, credential)
+        refused = decide_adoption(resource, observed.deployment, context, credential)
         if isinstance(refused, Refuse):
             return refused
-    held = _held_back(resource, context, *CREATIONS)
+    held = held_back(resource, context, *CREATIONS)
     if held is not None:
         return held
     identifier = resource.spec.deployment_id or deployment_id(context.owner(resource))
     return Claim(deployment_name(credential.account, identifier), credential.account)
-
-
-def _held_back(resource: FireworksDeployment, context: Context, *actions: str) -> Refuse | None:
-    """Return the refusal that is still in force after Fireworks said no, None when the next try is due."""
-    attempt = attempt_of(resource, *actions)
-    if attempt is None or context.forced or attempt.reason in _NOT_REFUSALS:
-        return None
-    until = pause_until(attempt, REFUSED)
-    if until <= context.now:
-        return None
-    return Refuse(reason_of(attempt), "", until)
-
-
-_NOT_REFUSALS = frozenset(
-    {
-        Reason.CREATING,
-        Reason.UPDATING,
-        Reason.API_UNAVAILABLE,
-        Reason.RATE_LIMITED,
-        Reason.DEPLOYMENT_FAILED,
-        Reason.AS_DESIRED,
-    }
-)
 
 
 def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Context, account: str) -> Action:
@@ -229,10 +185,10 @@ def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Con
     if existed:
         if not observed.confirmed:
             return Wait()
-        lost = _decide_lost(resource, context)
+        lost = decide_lost(resource, context)
         if lost is not None:
             return lost
-    held = _held_back(resource, context, *CREATIONS)
+    held = held_back(resource, context, *CREATIONS)
     if held is not None:
         return held
     wanted = desired(resource.spec, account)
@@ -240,42 +196,20 @@ def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Con
     return Create(body, wanted.create_query(), tuple(wanted.values))
 
 
-def _decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | None:
-    """Refuse to create again what was deleted elsewhere, by policy or since it happens too often."""
-    if resource.spec.external_deletion_policy is ExternalDeletionPolicy.REPORT:
-        return Refuse(
-            Reason.DEPLOYMENT_LOST,
-            "The deployment was deleted outside Kubernetes and spec.externalDeletionPolicy is Report. "
-            "Set it to Recreate to have it created again, or delete this resource.",
-        )
-    attempt = attempt_of(resource, RECREATE)
-    if attempt is None or attempt.count < RECREATIONS or attempt.reason in UNFINISHED or context.forced:
-        return None
-    until = attempt.time + RECREATION_WINDOW
-    if until <= context.now:
-        return None
-    return Refuse(
-        Reason.DEPLOYMENT_LOST,
-        f"The deployment was deleted outside Kubernetes {RECREATIONS} times within a day: find out who deletes it "
-        "(the account's audit log tells), then change the spec or the annotation fireworks.ai/reconcile-at.",
-        until,
-    )
-
-
 def _decide_present(resource: FireworksDeployment, observed: Present, context: Context, credential: Usable) -> Action:
     deployment = observed.deployment
-    adoption = _decide_adoption(resource, deployment, context, credential)
+    adoption = decide_adoption(resource, deployment, context, credential)
     if adoption is not None:
-        held = _held_back(resource, context, Adopt.name) if isinstance(adoption, Adopt) else None
+        held = held_back(resource, context, Adopt.name) if isinstance(adoption, Adopt) else None
         return held or adoption
     account = account_of(deployment.name)
     drift = find_drift(desired(resource.spec, account), deployment.raw, resource.status.applied_fields)
     if deployment.state == "DELETING":
         return Wait(None, Reason.CREATING, "Waiting until Fireworks has finished deleting the former deployment.")
     if deployment.state == "DELETED":
-        return _decide_deleted(resource, drift, context)
+        return decide_deleted(resource, drift, context)
     if deployment.state == "FAILED":
-        return _decide_failed(resource, observed, context)
+        return decide_failed(resource, observed, context)
     if drift.replacements:
         return _replace_required(drift)
     if drift.changes:
@@ -284,80 +218,6 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if addons is not None:
         return addons
     return _decide_rest(deployment, context)
-
-
-def _decide_adoption(
-    resource: FireworksDeployment, deployment: Deployment, context: Context, credential: Usable
-) -> Adopt | Refuse | None:
-    """Say how a deployment becomes ours, or why not; None if it is."""
-    whose = context.ownership(resource, deployment)
-    if whose is Ownership.OURS:
-        return None
-    remove = (TAG_RELEASED,) if TAG_RELEASED in deployment.annotations else ()
-    if whose is Ownership.OURS_UNMARKED:
-        gone = deployment.state in ("DELETING", "DELETED")
-        return None if gone else Adopt(context.owner(resource).marker(), remove)
-    if whose is Ownership.FOREIGN:
-        return Refuse(
-            Reason.CONFLICT,
-            f"{deployment.name} belongs to another resource (see its custom/namespace and custom/name "
-            "annotations). Choose another spec.deploymentId, or delete the other resource first.",
-        )
-    if resource.spec.adoption_policy is not AdoptionPolicy.UNOWNED:
-        return Refuse(
-            Reason.ADOPTION_NOT_ALLOWED,
-            f"{deployment.name} exists and was not created for this resource. Set spec.adoptionPolicy to Unowned "
-            "to take it over, or choose another spec.deploymentId.",
-        )
-    if credential.own and resource.metadata.namespace not in context.adoption_namespaces:
-        return Refuse(
-            Reason.ADOPTION_NOT_ALLOWED,
-            f"Taking over {deployment.name} needs an API key of this namespace (spec.credentialsSecretRef), or "
-            f'the namespace "{resource.metadata.namespace}" in the operator\'s setting adoptionNamespaces.',
-        )
-    return Adopt(context.owner(resource).marker(), remove, by_request=True)
-
-
-def _decide_deleted(resource: FireworksDeployment, drift: Drift, context: Context) -> Action:
-    if resource.status.create_time is not None:
-        lost = _decide_lost(resource, context)
-        if lost is not None:
-            return lost
-    held = _held_back(resource, context, "Undelete", "Delete")
-    if held is not None:
-        return held
-    return Delete(hard=True, ignore_checks=True) if drift.replacements else Undelete()
-
-
-def _decide_failed(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
-    """Replace a deployment that failed before it ever served, after pauses that grow."""
-    deployment = observed.deployment
-    why = "; ".join(text.rstrip(".") for text in (deployment.status_message, observed.termination) if text)
-    message = f"Fireworks reports that the deployment failed: {why or 'no reason given'}."
-    if deployment.replica_stats.ready > 0 or not _created_here(resource):
-        return Refuse(
-            Reason.DEPLOYMENT_FAILED,
-            f"{message} Look at it in the Fireworks console, then change the spec or delete the resource.",
-        )
-    before = resource.status.last_attempt
-    if before is not None and before.action == REPLACE and before.generation != resource.metadata.generation:
-        return Delete(hard=True)  # a new spec deserves a new try at once
-    attempt = attempt_of(resource, REPLACE)
-    if attempt is None or attempt.reason != Reason.DEPLOYMENT_FAILED:
-        return Refuse(Reason.DEPLOYMENT_FAILED, message, context.now + timedelta(seconds=FAILED[0]))
-    until = pause_until(attempt, FAILED)
-    if until > context.now and not context.forced:
-        return Refuse(
-            Reason.DEPLOYMENT_FAILED,
-            f"{message} It is replaced after a pause; a change of the spec replaces it at once.",
-            until,
-        )
-    return Delete(hard=True)
-
-
-def _created_here(resource: FireworksDeployment) -> bool:
-    """Only a create request sets the base model, so it stands in appliedFields of what we created."""
-    return "baseModel" in (resource.status.applied_fields or ())
 
 
 def _replace_required(drift: Drift) -> Refuse:
@@ -373,7 +233,7 @@ def _replace_required(drift: Drift) -> Refuse:
 
 
 def _decide_update(resource: FireworksDeployment, deployment: Deployment, drift: Drift, context: Context) -> Action:
-    held = _held_back(resource, context, UPDATE)
+    held = held_back(resource, context, UPDATE)
     if held is not None:
         return held
     attempt = attempt_of(resource, UPDATE)

@@ -209,7 +209,8 @@ def _last_attempt(
         return before if action.hard else next_attempt(resource, delete_attempt_name(action), Reason.DELETING, now)
     if isinstance(action, Update):
         return next_attempt(resource, UPDATE, Reason.UPDATING, now)
-    if isinstance(action, Refuse) and action.reason in _NOT_OURS and resource.status.deployment_name is not None:
+    claimed = resource.status.deployment_name is not None and resource.status.create_time is None
+    if isinstance(action, Refuse) and action.reason in _NOT_OURS and claimed:
         return next_attempt(resource, CREATE, action.reason, now)  # claimed, and the id turned out to be taken
     if isinstance(action, Refuse) and action.reason is Reason.DEPLOYMENT_FAILED:
         if before is None or before.action != REPLACE or before.reason != Reason.DEPLOYMENT_FAILED:

@@ -5,6 +5,9 @@ from datetime import datetime, timedelta
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, LastAttempt
 
+from .actions import Refuse
+from .context import Context
+
 REFUSED = (60, 300, 900, 3600)
 """Seconds between tries that Fireworks answered with a definite no."""
 BLOCKED = (60, 120, 300, 600)
@@ -78,3 +81,26 @@ def create_attempt(resource: FireworksDeployment, now: datetime) -> LastAttempt:
     recent = before is not None and now - before.time < RECREATION_WINDOW
     attempt = next_attempt(resource, RECREATE, reason, now)
     return attempt if recent else attempt.model_copy(update={"count": 1})
+
+
+_NOT_REFUSALS = frozenset(
+    {
+        Reason.CREATING,
+        Reason.UPDATING,
+        Reason.API_UNAVAILABLE,
+        Reason.RATE_LIMITED,
+        Reason.DEPLOYMENT_FAILED,
+        Reason.AS_DESIRED,
+    }
+)
+
+
+def held_back(resource: FireworksDeployment, context: Context, *actions: str) -> Refuse | None:
+    """Return the refusal that is still in force after Fireworks said no, None when the next try is due."""
+    attempt = attempt_of(resource, *actions)
+    if attempt is None or context.forced or attempt.reason in _NOT_REFUSALS:
+        return None
+    until = pause_until(attempt, REFUSED)
+    if until <= context.now:
+        return None
+    return Refuse(reason_of(attempt), "", until)

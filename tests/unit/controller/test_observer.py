@@ -24,7 +24,7 @@ class Scene:
         self.told: list[frozenset[str] | None] = []
         self.observer = Observer(self.told.append, lambda: self.now)
 
-    def list(
+    def listed(
         self,
         *deployments: Deployment,
         began: float | None = None,
@@ -58,42 +58,42 @@ def test_before_the_first_list_nothing_is_known(scene: Scene) -> None:
 
 
 def test_a_list_tells_what_is_there_and_that_the_rest_is_not_in_it(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     assert scene.observe() == Present(READY)
     assert scene.observe(OTHER) == Absent(confirmed=False)
 
 
 def test_an_entry_that_cannot_be_read_is_unknown_not_gone(scene: Scene) -> None:
-    scene.list(READY)
-    scene.list(unreadable=frozenset({NAME}))
+    scene.listed(READY)
+    scene.listed(unreadable=frozenset({NAME}))
     assert scene.observe() == Unknown()
 
 
 def test_a_list_begun_before_the_end_of_our_write_does_not_count(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.now += 10
     scene.observer.wrote(NAME)
     assert scene.observe() == Unknown()
-    scene.list(READY, began=scene.now - 1)
+    scene.listed(READY, began=scene.now - 1)
     assert scene.observe() == Unknown()
     assert scene.observe(OTHER) == Absent()
     scene.now += 1
-    scene.list(BLUE)
+    scene.listed(BLUE)
     assert scene.observe() == Present(BLUE)
 
 
 def test_the_answer_to_our_write_counts_until_a_later_list(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.now += 10
     scene.observer.wrote(NAME)
     scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
     assert scene.observe() == Present(BLUE)
-    scene.list(READY, began=scene.now - 5)
+    scene.listed(READY, began=scene.now - 5)
     assert scene.observe() == Present(BLUE)
 
 
 def test_an_answer_asked_for_before_our_write_does_not_count(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.now += 10
     asked, scene.now = scene.now, scene.now + 2
     scene.observer.wrote(NAME)
@@ -102,34 +102,34 @@ def test_an_answer_asked_for_before_our_write_does_not_count(scene: Scene) -> No
 
 
 def test_a_list_that_lags_is_ignored_for_two_minutes(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.observer.wrote(NAME)
     scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
     scene.now += LAG_PATIENCE
-    scene.list(READY)
+    scene.listed(READY)
     assert scene.observe() == Present(BLUE)
     scene.now += 1
-    scene.list(READY)
+    scene.listed(READY)
     assert scene.observe() == Present(READY)
 
 
 def test_a_list_that_lacks_what_we_were_told_may_be_right(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
     scene.now += 1
-    scene.list()
+    scene.listed()
     assert scene.observe() == Absent(confirmed=False)
 
 
 def test_a_404_is_confirmed_only_in_the_pass_that_asked(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.now += 1
     scene.observer.learn(NAME, Absent(confirmed=True), asked=scene.now)
     assert scene.observe() == Absent(confirmed=False)
 
 
 def test_a_failed_list_keeps_the_picture_for_ten_minutes(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.observer.failed(NO_ANSWER, NOW)
     scene.now += STALE_AFTER
     assert scene.observe() == Present(READY)
@@ -146,20 +146,20 @@ def test_an_answer_is_forgotten_after_ten_minutes_without_a_list(scene: Scene) -
 
 
 def test_a_picture_that_has_become_too_old_is_told_once(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.observer.failed(NO_ANSWER, NOW)
     scene.news()
     for _ in range(20):
         scene.now += 60
         scene.observer.failed(NO_ANSWER, NOW)
     assert scene.news() == [None]
-    scene.list(READY)
+    scene.listed(READY)
     scene.observer.failed(NO_ANSWER, NOW)
     assert scene.news() == [None, None]
 
 
 def test_trouble_is_told_when_it_begins_changes_and_ends(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     assert scene.news() == [None]
     scene.observer.failed(NO_ANSWER, NOW)
     scene.observer.failed(NO_ANSWER, NOW + timedelta(minutes=1))
@@ -169,65 +169,65 @@ def test_trouble_is_told_when_it_begins_changes_and_ends(scene: Scene) -> None:
     trouble = scene.observer.trouble
     assert trouble is not None
     assert (trouble.since, trouble.explanation) == (NOW, SUSPENDED)
-    scene.list(READY)
+    scene.listed(READY)
     assert scene.news() == [None]
     assert scene.observer.trouble is None
 
 
 def test_only_what_looks_different_is_told(scene: Scene) -> None:
     other = a_deployment(name=OTHER)
-    scene.list(READY, other)
+    scene.listed(READY, other)
     scene.news()
-    scene.list(READY, other)
+    scene.listed(READY, other)
     assert scene.news() == []
-    scene.list(BLUE, other)
+    scene.listed(BLUE, other)
     assert scene.news() == [frozenset({NAME})]
-    scene.list(BLUE)
+    scene.listed(BLUE)
     assert scene.news() == [frozenset({OTHER})]
-    scene.list(BLUE, unreadable=frozenset({OTHER}))
+    scene.listed(BLUE, unreadable=frozenset({OTHER}))
     assert scene.news() == [frozenset({OTHER})]
-    scene.list(BLUE, unreadable=frozenset({OTHER}))
+    scene.listed(BLUE, unreadable=frozenset({OTHER}))
     assert scene.news() == []
 
 
 def test_who_got_no_answer_is_told_of_the_next_list_also_if_it_shows_no_change(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.now += 1
     scene.observer.wrote(NAME)
     assert scene.observe() == Unknown()
     scene.news()
     scene.now += 1
-    scene.list(READY)
+    scene.listed(READY)
     assert scene.news() == [frozenset({NAME})]
-    scene.list(READY)
+    scene.listed(READY)
     assert scene.news() == []
 
 
 def test_who_was_shown_an_answer_is_told_when_the_list_does_not_follow(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
     scene.news()
     scene.now += LAG_PATIENCE + 1
-    scene.list(READY)
+    scene.listed(READY)
     assert scene.news() == [frozenset({NAME})]
 
 
 def test_addons_are_listed_only_when_somebody_wants_them(scene: Scene) -> None:
-    scene.list(READY)
-    assert not scene.observer.addons_wanted
+    scene.listed(READY)
+    wanted = [scene.observer.addons_wanted]
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, None)
-    assert scene.observer.addons_wanted
+    assert [*wanted, scene.observer.addons_wanted] == [False, True]
     scene.news()
-    scene.list(READY, addons={})
+    scene.listed(READY, addons={})
     assert scene.news() == [frozenset({NAME})]
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, ())
-    scene.list(READY, addons={NAME: (an_addon(),)})
+    scene.listed(READY, addons={NAME: (an_addon(),)})
     assert scene.news() == [frozenset({NAME})]
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, (an_addon(),))
 
 
 def test_addons_listed_before_our_write_do_not_count(scene: Scene) -> None:
-    scene.list(READY, addons={NAME: (an_addon(),)})
+    scene.listed(READY, addons={NAME: (an_addon(),)})
     scene.now += 1
     scene.observer.wrote(NAME)
     scene.observer.learn(NAME, Present(READY), asked=scene.now)
@@ -235,7 +235,7 @@ def test_addons_listed_before_our_write_do_not_count(scene: Scene) -> None:
 
 
 def test_a_new_resource_of_an_old_name_does_not_take_the_list_from_before_for_the_truth(scene: Scene) -> None:
-    scene.list(READY)
+    scene.listed(READY)
     scene.now += 1
     scene.observer.wrote(NAME)
     scene.observer.learn(NAME, Present(BLUE), asked=scene.now)

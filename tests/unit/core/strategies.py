@@ -13,6 +13,8 @@ from unit.builders import (
     ACCOUNT,
     ADDON,
     BORN,
+    CLAIMED,
+    CREATED,
     NAME,
     NOW,
     OWNER,
@@ -125,7 +127,8 @@ LOADED = st.none() | st.sampled_from([(), (an_addon(),), (an_addon(state="UNDEPL
 @st.composite
 def resources(draw: st.DrawFn) -> FireworksDeployment:
     """Draw a resource in any state of its life."""
-    return a_resource(draw(SPECS), draw(STATUSES), **draw(METADATA))
+    known = draw(st.sampled_from([{}, CLAIMED, CREATED]))
+    return a_resource(draw(SPECS), {**known, **draw(STATUSES)}, **draw(METADATA))
 
 
 def observations() -> st.SearchStrategy[Observed]:
@@ -141,7 +144,7 @@ def contexts() -> st.SearchStrategy[Context]:
         a_context,
         st.sampled_from(
             [
-                Usable(ACCOUNT),
+                *[Usable(ACCOUNT)] * 4,  # what most passes have
                 Usable(ACCOUNT, own=True),
                 Usable("other"),
                 Unusable(Reason.CREDENTIALS_MISSING, "Create the Secret."),

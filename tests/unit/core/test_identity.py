@@ -62,6 +62,10 @@ def test_an_id_says_whose_it_is_and_never_changes_between_versions() -> None:
     assert deployment_id(Owner("cluster-1", "team-a", "chat")) == "team-a-chat-tqeq2suz"
 
 
+def test_a_slug_cut_at_a_hyphen_does_not_end_in_one() -> None:
+    assert "--" not in deployment_id(Owner("c", "a" * 53, "b"))
+
+
 def test_names_are_put_together_as_the_rest_api_has_them() -> None:
     name = deployment_name("acme", "chat")
     assert name == "accounts/acme/deployments/chat"

@@ -1,22 +1,19 @@
 """What users read: the conditions along every path of a deployment's life."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import Condition, FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.core.actions import Action, Claim, Create, Delete, LoadAddon, Undelete, Update, Wait
-from fireworks_operator.core.context import Context, Unusable, Usable
-from fireworks_operator.core.decide import decide
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.core.actions import Wait
+from fireworks_operator.core.context import Unusable, Usable
 from fireworks_operator.core.observed import Absent, Observed, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from unit.builders import (
     ACCOUNT,
-    ADDON,
     BORN,
     CLAIMED,
     CREATED,
@@ -25,71 +22,10 @@ from unit.builders import (
     a_context,
     a_deleted_resource,
     a_resource,
-    an_addon,
-    an_attempt,
     an_error,
     present,
 )
-
-GONE = Absent(confirmed=True)
-LOADING: dict[str, Any] = {
-    "state": "CREATING",
-    "replicaStats": {"initializingReplicaCount": 1},
-    "createTime": NOW.isoformat(),
-}
-ASLEEP: dict[str, Any] = {"replicaStats": {}, "desiredReplicaCount": 0, "replicaCount": 0}
-CREATE = Create({}, {}, ("baseModel",))
-UPDATE = Update({}, ("display_name",), ("displayName",))
-BLUE = {"displayName": "blue"}
-
-
-def find(status: FireworksDeploymentStatus, kind: ConditionType) -> Condition:
-    return next(each for each in status.conditions if each.type == kind)
-
-
-def summary(status: FireworksDeploymentStatus) -> tuple[str, str, str, str, int]:
-    """Return Ready, Available, Reconciling, Stalled and Ready's reason as one row, and the observed generation."""
-    kinds = (ConditionType.READY, ConditionType.AVAILABLE, ConditionType.RECONCILING, ConditionType.STALLED)
-    ready, available, reconciling, stalled = (find(status, kind).status[0] for kind in kinds)
-    return (
-        f"{ready}{available}",
-        f"{reconciling}{stalled}",
-        find(status, ConditionType.READY).reason,
-        find(status, ConditionType.AVAILABLE).reason,
-        status.observed_generation,
-    )
-
-
-def after(
-    resource: FireworksDeployment,
-    observed: Observed,
-    action: Action | None = None,
-    *,
-    error: FireworksError | None = None,
-    begun: bool = False,
-    context: Context | None = None,
-) -> FireworksDeployment:
-    """Make one pass and return the resource as the API server then has it; `action` None: what `decide()` names."""
-    context = context or a_context()
-    action = action or decide(resource, observed, context)
-    status = report(resource, observed, Outcome(action, error, begun), context)
-    stored = FireworksDeploymentStatus.model_validate(status.to_wire())
-    return resource.model_copy(update={"status": stored})
-
-
-def serving(spec: dict[str, Any] | None = None, **metadata: object) -> FireworksDeployment:
-    """Build a resource that was Ready for generation 1, and has since got the metadata and spec given."""
-    before = after(a_resource(spec, CREATED), present(**(spec or {})), Wait())
-    assert summary(before.status)[0] == "TT"
-    return before.model_copy(
-        update={"metadata": before.metadata.model_copy(update=metadata)} if metadata else {},
-    )
-
-
-def with_spec(resource: FireworksDeployment, **spec: Any) -> FireworksDeployment:  # noqa: ANN401 - any field of a spec
-    """Change the spec as a user does: the generation grows."""
-    changed = a_resource(spec, generation=resource.metadata.generation + 1)
-    return resource.model_copy(update={"spec": changed.spec, "metadata": changed.metadata})
+from unit.core.report_steps import ASLEEP, BLUE, GONE, LOADING, after, find, serving, summary, with_spec
 
 
 @pytest.mark.parametrize(
@@ -294,160 +230,3 @@ def test_somebody_elses_deployment_is_neither_claimed_nor_described() -> None:
         assert (status.deployment_name, status.create_time, status.model_identifier) == (None, None, None)
         assert find(status, ConditionType.STALLED).reason == Reason.ADOPTION_NOT_ALLOWED
         assert find(status, ConditionType.AVAILABLE).status != "True"
-
-
-# The claim, and what stands in appliedFields and lastAttempt.
-
-
-def test_the_claim_is_written_with_a_record_of_the_try() -> None:
-    status = after(a_resource(), Absent()).status
-    assert (status.deployment_name, status.account) == (NAME, ACCOUNT)
-    assert status.last_attempt is not None
-    assert (status.last_attempt.action, status.last_attempt.reason) == ("Create", "Creating")
-
-
-@pytest.mark.parametrize(
-    ("error", "claimed", "reason"),
-    [
-        (an_error(ErrorKind.INVALID), False, "A definite refusal: the spec, or the id, may be corrected."),
-        (an_error(ErrorKind.QUOTA_EXCEEDED), False, "A definite refusal."),
-        (an_error(ErrorKind.INVALID, definite=False), True, "A refusal by somebody in between is not definite."),
-        (an_error(ErrorKind.NO_ANSWER), True, "It may have been carried out."),
-        (an_error(ErrorKind.WRONG_ENDPOINT), True, "It may have been carried out."),
-        (an_error(ErrorKind.PROTOCOL), True, "It was probably carried out."),
-        (an_error(ErrorKind.RATE_LIMITED), True, "It is tried again at once."),
-        (an_error(ErrorKind.UNREACHABLE), True, "It is tried again at once."),
-    ],
-)
-def test_the_claim_goes_only_when_the_create_was_definitely_refused(
-    error: FireworksError, claimed: bool, reason: str
-) -> None:
-    begun = after(after(a_resource(), Absent()), Absent(), CREATE, begun=True)
-    status = after(begun, Absent(), CREATE, error=error).status
-    assert (status.deployment_name is not None) is claimed, reason
-    assert status.last_attempt is not None
-
-
-def test_a_refusal_does_not_drop_a_claim_that_an_earlier_try_may_yet_fill() -> None:
-    lost = after(after(a_resource(), Absent()), Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER))
-    later = a_context(now=NOW + timedelta(seconds=20))
-    again = after(lost, Absent(), CREATE, begun=True, context=later)
-    refused = after(again, Absent(), CREATE, error=an_error(ErrorKind.QUOTA_EXCEEDED), context=later)
-    assert refused.status.deployment_name == NAME
-
-
-def test_tries_without_an_answer_do_not_lengthen_the_pause_after_a_refusal() -> None:
-    resource = after(a_resource(), Absent())
-    for minutes in range(1, 6):
-        context = a_context(now=NOW + timedelta(minutes=2 * minutes))
-        resource = after(resource, Absent(), CREATE, begun=True, context=context)
-        resource = after(resource, Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER), context=context)
-    assert resource.status.last_attempt is not None
-    assert resource.status.last_attempt.count == 1
-
-
-def test_a_lost_deployment_is_not_given_up_since_the_api_does_not_answer() -> None:
-    resource = serving()
-    for minutes in range(1, 9):
-        context = a_context(now=NOW + timedelta(minutes=2 * minutes))
-        action = decide(resource, GONE, context)
-        assert isinstance(action, Create)
-        resource = after(resource, GONE, action, begun=True, context=context)
-        resource = after(resource, GONE, action, error=an_error(ErrorKind.NO_ANSWER), context=context)
-
-
-def test_three_recreations_a_day_are_counted_also_when_their_answers_are_lost() -> None:
-    resource = serving()
-    for hour in range(3):
-        context = a_context(now=NOW + timedelta(hours=hour))
-        action = decide(resource, GONE, context)
-        assert isinstance(action, Create), hour
-        resource = after(resource, GONE, action, begun=True, context=context)
-        resource = after(resource, GONE, action, error=an_error(ErrorKind.NO_ANSWER), context=context)
-        resource = after(resource, present(), Wait(), context=context)
-    resource = after(resource, GONE, context=a_context(now=NOW + timedelta(hours=4)))
-    assert find(resource.status, ConditionType.STALLED).reason == Reason.DEPLOYMENT_LOST
-
-
-@pytest.mark.parametrize(
-    ("resource", "observed", "action", "expected", "reason"),
-    [
-        (a_resource(status=CLAIMED), present(), CREATE, ["baseModel"], "What the create request set."),
-        (serving(generation=2), present(**BLUE), UPDATE, ["baseModel"], "A reset field leaves the list."),
-        (a_resource(status=CLAIMED), present(), Wait(), ["baseModel"], "The status was lost: the spec as it stands."),
-        (serving(), present(), Undelete(), ["baseModel"], "Brought back as it was."),
-        (serving(), present(state="DELETED"), Delete(hard=True), None, "Nothing is left of it."),
-        (a_resource({"managementPolicy": "Observe"}), present(), Wait(), None, "Nothing was ever set."),
-    ],
-)
-def test_applied_fields(
-    resource: FireworksDeployment, observed: Observed, action: Action, expected: list[str] | None, reason: str
-) -> None:
-    assert after(resource, observed, action).status.applied_fields == expected, reason
-
-
-def test_failures_are_counted_and_paused_across_restarts() -> None:
-    failed = present(state="FAILED", replicaStats={})
-    resource = a_resource(status=CREATED)
-    pauses = []
-    now = NOW
-    for _ in range(4):
-        context = a_context(now=now)
-        resource = after(resource, failed, context=context)
-        assert (
-            after(resource, failed, context=context).status
-            == after(after(resource, failed, context=context), failed, context=context).status
-        )
-        begin = now
-        while not isinstance(decide(resource, failed, a_context(now=now)), Delete):
-            now += timedelta(minutes=1)
-        pauses.append((now - begin).total_seconds() / 60)
-        resource = after(resource, failed, context=a_context(now=now))
-        action = decide(resource, GONE, a_context(now=now))
-        assert isinstance(action, Create)
-        resource = after(resource, GONE, action, begun=True, context=a_context(now=now))
-        resource = after(resource, present(**LOADING), action, context=a_context(now=now))
-    assert pauses == [5, 15, 60, 180]
-
-
-def test_the_record_of_a_finished_change_goes() -> None:
-    status = {**CREATED, "lastAttempt": an_attempt("Update", "Updating")}
-    assert after(a_resource(status=status), present(), Wait()).status.last_attempt is None
-
-
-# Addons.
-
-
-def test_an_addon_is_recorded_before_it_is_loaded_and_never_hides_that_the_deployment_serves() -> None:
-    resource = a_resource(
-        {"addons": [{"model": "lora-1"}]}, {**CREATED, "appliedFields": ["baseModel", "enableAddons"]}
-    )
-    capable = present(enableAddons=True)
-    action = decide(resource, capable, a_context())
-    assert isinstance(action, LoadAddon)
-    begun = after(resource, capable, action, begun=True)
-    assert [each.model for each in begun.status.addons or ()] == [ADDON]
-
-    refused = after(begun, capable, action, error=an_error(ErrorKind.NOT_FOUND, "model not found"))
-    assert summary(refused.status)[:2] == ("TT", "FF")
-    condition = find(refused.status, ConditionType.ADDONS_READY)
-    assert (condition.status, condition.reason) == ("False", Reason.ADDON_FAILED)
-    assert "model not found" in condition.message
-
-    loaded = after(refused, present(an_addon(), enableAddons=True))
-    assert find(loaded.status, ConditionType.ADDONS_READY).status == "True"
-    assert [each.model_identifier for each in loaded.status.addons or ()] == [f"{ADDON}#{NAME}"]
-
-
-def test_a_refused_unload_is_told_while_the_resource_is_being_deleted() -> None:
-    resource = a_deleted_resource(status={**CREATED, "addons": [{"model": ADDON}]})
-    observed = present(an_addon())
-    refused = after(resource, observed, error=an_error(ErrorKind.INVALID, "in use"))
-    assert find(refused.status, ConditionType.READY).status == "False"
-    assert "in use" in find(refused.status, ConditionType.STALLED).message
-    told = after(refused, observed)
-    assert find(told.status, ConditionType.STALLED).reason == Reason.DELETION_BLOCKED
-
-
-def test_the_claim_names_what_decide_named() -> None:
-    assert decide(a_resource(), Absent(), a_context()) == Claim(NAME, ACCOUNT)

@@ -175,7 +175,9 @@ async def test_no_connection_is_unavailable() -> None:
             await client.request("GET", STATUS_PATH)
 
 
-async def test_a_token_that_was_replaced_is_read_again_once_for_all_calls(tmp_path: Path) -> None:
+async def test_a_token_that_was_replaced_is_read_again_once_for_all_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = tmp_path / "token"
     token.write_text("old\n")
 
@@ -188,10 +190,18 @@ async def test_a_token_that_was_replaced_is_read_again_once_for_all_calls(tmp_pa
         kubeconfig = write_kubeconfig(tmp_path / "config", server.url, tokenFile=str(token))
         async with await connect(kubeconfig) as client:
             token.write_text("new\n")
+            reads: list[Path | None] = []
+
+            async def read(path: Path | None) -> Credentials:
+                reads.append(path)
+                return await load_credentials(path)
+
+            monkeypatch.setattr(client_module, "load_credentials", read)
             await asyncio.gather(*(client.request("GET", STATUS_PATH) for _ in range(5)))
             refused = sum(request.headers["Authorization"] == "Bearer old" for request in server.requests)
             await client.request("GET", STATUS_PATH)
-    assert refused <= 5
+    assert reads == [kubeconfig]
+    assert 1 <= refused <= 5
     assert len(server.requests) == refused + 5 + 1
 
 

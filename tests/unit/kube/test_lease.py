@@ -278,14 +278,19 @@ class Lost:
 
 
 class Api:
-    """A Lease behind HTTP; `reachable` off means that requests are never answered."""
+    """A Lease behind HTTP; `reachable` off means that no request is answered, `swallow` that so many are not."""
 
     def __init__(self) -> None:
         self.store = Store()
         self.reachable = asyncio.Event()
         self.reachable.set()
+        self.swallow = 0
+        self.over = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        if self.swallow:
+            self.swallow -= 1
+            await self.over.wait()
         await self.reachable.wait()
         body = await request.json() if request.can_read_body else None
         try:
@@ -328,6 +333,7 @@ async def election(folder: Path) -> AsyncIterator[Election]:
     async with ScriptedServer(api.handle) as server:
         yield Election(api, write_kubeconfig(folder / "config", server.url, token="t"))
         api.reachable.set()
+        api.over.set()
 
 
 async def test_of_two_electors_one_leads_and_the_other_follows_when_it_stops(tmp_path: Path) -> None:
@@ -405,6 +411,19 @@ async def test_a_short_outage_does_not_cost_the_lease(tmp_path: Path) -> None:
         await eventually(lambda: elector.held_for() < QUICK.duration - QUICK.renew_deadline / 2)
         world.api.reachable.set()
         await eventually(lambda: elector.held_for() > QUICK.duration - 0.2)
+        await elector.stop()
+    assert lost.sentences == []
+
+
+async def test_a_connection_that_went_dead_does_not_cost_the_lease(tmp_path: Path) -> None:
+    async with election(tmp_path) as world:
+        lost = Lost()
+        elector = world.elector("a", lost)
+        elector.start()
+        await elector.acquired()
+        world.api.swallow = 1
+        await eventually(lambda: elector.held_for() < QUICK.duration - QUICK.renew_deadline / 2)
+        await eventually(lambda: lost.sentences or elector.held_for() > QUICK.duration - 0.2)
         await elector.stop()
     assert lost.sentences == []
 

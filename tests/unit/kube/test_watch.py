@@ -173,7 +173,7 @@ async def test_a_connection_that_ends_is_opened_again(tmp_path: Path) -> None:
 
 async def test_an_outage_of_the_api_server_is_waited_out(tmp_path: Path) -> None:
     api = Api("a")
-    api.failures = [status_object(code, "no") for code in (500, 503, 429, 403) for _ in range(5)]
+    api.failures = [status_object(code, "no") for code in (429, 500, 503, 403) for _ in range(15)]
     async with watching(tmp_path, api) as world:
         await eventually(lambda: ("a", False) in world.seen)
         assert not world.task.done()

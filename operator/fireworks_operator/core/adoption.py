@@ -1,0 +1,50 @@
+"""Whose deployment it is, and how it becomes ours."""
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import AdoptionPolicy, FireworksDeployment
+from fireworks_operator.fireworks.models import Deployment
+
+from .actions import Adopt, Refuse
+from .context import Context, Usable
+from .identity import TAG_RELEASED, Ownership
+
+
+def decide_adoption(
+    resource: FireworksDeployment, deployment: Deployment, context: Context, credential: Usable
+) -> Adopt | Refuse | None:
+    """Say how a deployment becomes ours, or why not; None if it is."""
+    whose = context.ownership(resource, deployment)
+    if whose is Ownership.OURS:
+        return None
+    remove = (TAG_RELEASED,) if TAG_RELEASED in deployment.annotations else ()
+    if whose is Ownership.OURS_UNMARKED:
+        gone = deployment.state in ("DELETING", "DELETED")
+        return None if gone else Adopt(context.owner(resource).marker(), remove)
+    if whose is Ownership.FOREIGN:
+        return Refuse(
+            Reason.CONFLICT,
+            f"{deployment.name} belongs to another resource (see its custom/namespace and custom/name "
+            "annotations). Choose another spec.deploymentId, or delete the other resource first.",
+        )
+    if resource.spec.adoption_policy is not AdoptionPolicy.UNOWNED:
+        return Refuse(
+            Reason.ADOPTION_NOT_ALLOWED,
+            f"{deployment.name} exists and was not created for this resource. Set spec.adoptionPolicy to Unowned "
+            "to take it over, or choose another spec.deploymentId.",
+        )
+    if credential.own and resource.metadata.namespace not in context.adoption_namespaces:
+        return Refuse(
+            Reason.ADOPTION_NOT_ALLOWED,
+            f"Taking over {deployment.name} needs an API key of this namespace (spec.credentialsSecretRef), or "
+            f'the namespace "{resource.metadata.namespace}" in the operator\'s setting adoptionNamespaces.',
+        )
+    return Adopt(context.owner(resource).marker(), remove, by_request=True)
+
+
+def account_mismatch(pinned: str, account: str) -> Refuse:
+    """Refuse to act on one account's deployment with another account's key."""
+    return Refuse(
+        Reason.ACCOUNT_MISMATCH,
+        f'The deployment lives in account "{pinned}", but the API key belongs to account "{account}". '
+        f'Restore a key of "{pinned}"; to move, delete this resource and create it anew.',
+    )

@@ -1,0 +1,80 @@
+"""What to do about a deployment that failed, or that somebody else deleted."""
+
+from datetime import timedelta
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import ExternalDeletionPolicy, FireworksDeployment
+
+from .actions import Action, Delete, Refuse, Undelete
+from .context import Context
+from .drift import Drift
+from .observed import Present
+from .retry import FAILED, RECREATE, RECREATION_WINDOW, REPLACE, UNFINISHED, attempt_of, held_back, pause_until
+
+RECREATIONS = 3
+"""How often, in 24 hours, a deployment that was deleted elsewhere is created again."""
+
+
+def decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | None:
+    """Refuse to create again what was deleted elsewhere, by policy or since it happens too often."""
+    if resource.spec.external_deletion_policy is ExternalDeletionPolicy.REPORT:
+        return Refuse(
+            Reason.DEPLOYMENT_LOST,
+            "The deployment was deleted outside Kubernetes and spec.externalDeletionPolicy is Report. "
+            "Set it to Recreate to have it created again, or delete this resource.",
+        )
+    attempt = attempt_of(resource, RECREATE)
+    if attempt is None or attempt.count < RECREATIONS or attempt.reason in UNFINISHED or context.forced:
+        return None
+    until = attempt.time + RECREATION_WINDOW
+    if until <= context.now:
+        return None
+    return Refuse(
+        Reason.DEPLOYMENT_LOST,
+        f"The deployment was deleted outside Kubernetes {RECREATIONS} times within a day: find out who deletes it "
+        "(the account's audit log tells), then change the spec or the annotation fireworks.ai/reconcile-at.",
+        until,
+    )
+
+
+def decide_deleted(resource: FireworksDeployment, drift: Drift, context: Context) -> Action:
+    """Bring back a soft-deleted deployment, or make room for one that it cannot become."""
+    if resource.status.create_time is not None:
+        lost = decide_lost(resource, context)
+        if lost is not None:
+            return lost
+    held = held_back(resource, context, "Undelete", "Delete")
+    if held is not None:
+        return held
+    return Delete(hard=True, ignore_checks=True) if drift.replacements else Undelete()
+
+
+def decide_failed(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
+    """Replace a deployment that failed before it ever served, after pauses that grow."""
+    deployment = observed.deployment
+    why = "; ".join(text.rstrip(".") for text in (deployment.status_message, observed.termination) if text)
+    message = f"Fireworks reports that the deployment failed: {why or 'no reason given'}."
+    if deployment.replica_stats.ready > 0 or not _created_here(resource):
+        return Refuse(
+            Reason.DEPLOYMENT_FAILED,
+            f"{message} Look at it in the Fireworks console, then change the spec or delete the resource.",
+        )
+    before = resource.status.last_attempt
+    if before is not None and before.action == REPLACE and before.generation != resource.metadata.generation:
+        return Delete(hard=True)  # a new spec deserves a new try at once
+    attempt = attempt_of(resource, REPLACE)
+    if attempt is None or attempt.reason != Reason.DEPLOYMENT_FAILED:
+        return Refuse(Reason.DEPLOYMENT_FAILED, message, context.now + timedelta(seconds=FAILED[0]))
+    until = pause_until(attempt, FAILED)
+    if until > context.now and not context.forced:
+        return Refuse(
+            Reason.DEPLOYMENT_FAILED,
+            f"{message} It is replaced after a pause; a change of the spec replaces it at once.",
+            until,
+        )
+    return Delete(hard=True)
+
+
+def _created_here(resource: FireworksDeployment) -> bool:
+    """Only a create request sets the base model, so it stands in appliedFields of what we created."""
+    return "baseModel" in (resource.status.applied_fields or ())

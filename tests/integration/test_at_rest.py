@@ -1,0 +1,95 @@
+"""A thousand resources at rest: the operator lists, and writes nothing anywhere; after a restart as well."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from integration.factories import MakeTeam, StartOperator
+from integration.kubernetes_api import condition
+from integration.processes import Operator
+from integration.team import Team
+from integration.waiting import eventually
+
+RESOURCES = int(os.environ.get("FIREWORKS_TEST_RESOURCES", "1000"))
+POLLS = int(os.environ.get("FIREWORKS_TEST_POLLS", "30"))
+"""Polls to stay silent for, before and after the restart; one comes each second."""
+WRITES = "fireworks_operator_kubernetes_writes_total"
+
+
+@pytest.mark.timeout(400)
+def test_a_thousand_resources_at_rest_cost_one_list_per_poll(
+    start_operator: StartOperator, make_team: MakeTeam, record_property: Callable[[str, object], None]
+) -> None:
+    operator = start_operator(
+        FIREWORKS_OPERATOR_REQUESTS_PER_MINUTE="100000",
+        FIREWORKS_OPERATOR_REQUEST_BURST="2000",
+        FIREWORKS_OPERATOR_POLL_INTERVAL_CHANGING="1",
+        FIREWORKS_OPERATOR_POLL_INTERVAL_SETTLING="1",
+        FIREWORKS_OPERATOR_POLL_INTERVAL_IDLE="1",
+    )
+    team = make_team(operator, own=True)
+    started = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(team.create, [f"chat-{number:04}" for number in range(RESOURCES)]))
+    created = time.monotonic() - started
+    eventually(lambda: _all_ready(team), "all are Ready", within=180, explain=operator.tail)
+    ready = time.monotonic() - started
+    _settle(team, operator)
+    first = _stay_silent(team, operator)
+    operator.restart()
+    again = _stay_silent(team, operator)
+    assert len(team.deployments()) == RESOURCES
+    assert len(team.posts()) == RESOURCES
+    for name, value in {
+        "seconds to create": created,
+        "seconds to Ready": ready,
+        "MiB at rest": first,
+        "MiB after the restart": again,
+    }.items():
+        record_property(name, round(value, 1))
+        print(f"{RESOURCES} resources, {POLLS} polls: {name} {value:.1f}")
+
+
+def _all_ready(team: Team) -> bool:
+    ready = [each for each in team.resources() if condition(each, "Ready").get("status") == "True"]
+    return len(ready) == RESOURCES
+
+
+def _settle(team: Team, operator: Operator) -> None:
+    """Wait for the last events, which are written at ten a second, and the last passes."""
+
+    def silent() -> bool:
+        writes, seen = operator.metric(WRITES), team.simulator.last_sequence()
+        eventually(lambda: _lists(team, seen) >= 3, "three polls")
+        return writes == operator.metric(WRITES)
+
+    eventually(silent, "no more writes", within=150, explain=operator.tail)
+
+
+def _stay_silent(team: Team, operator: Operator) -> float:
+    """Let polls pass, assert that nothing was written, and return the operator's memory in MiB."""
+    seen = team.simulator.last_sequence()
+    versions, writes = _versions(team), operator.metric(WRITES)
+    eventually(lambda: _lists(team, seen) >= POLLS, f"{POLLS} polls", within=POLLS * 4 + 30, explain=operator.tail)
+    assert _versions(team) == versions
+    assert operator.metric(WRITES) == writes, "no Kubernetes writes, not even events"
+    others = [each for each in team.journal(since=seen) if not _is_list(each.method, each.path)]
+    assert others == [], "LIST only"
+    return operator.memory()
+
+
+def _is_list(method: str, path: str) -> bool:
+    return method == "GET" and path.endswith("/deployments")
+
+
+def _lists(team: Team, since: int) -> int:
+    """Complete LISTs: a thousand deployments are several pages of one."""
+    found = team.journal("GET", "/deployments$", since=since)
+    return sum("pageToken" not in each.query for each in found)
+
+
+def _versions(team: Team) -> dict[str, str]:
+    return {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in team.resources()}

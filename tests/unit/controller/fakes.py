@@ -1,0 +1,83 @@
+"""A Fireworks API and Secrets in memory, for tests that are not about the wire."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from fireworks_operator.controller.ports import SecretForbiddenError
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import Account, DeployedModelPage, Deployment, DeploymentPage
+
+GOOD = "fw_good_key_1234567890"
+OTHER = "fw_other_key_1234567890"
+
+
+class FakeFireworks:
+    """Answers like the client does.
+
+    `errors` maps a method, or a method and a key (`"list_deployments fw_…"`), to what it fails with; `calls`
+    counts both ways.
+    """
+
+    def __init__(self) -> None:
+        self.deployments: dict[str, Deployment] = {}
+        self.pages: list[DeploymentPage] = []
+        self.addons: list[DeployedModelPage] = []
+        self.accounts: dict[str, tuple[str, ...]] = {}
+        self.errors: dict[str, FireworksError] = {}
+        self.calls: Counter[str] = Counter()
+
+    def fail(self, what: str, kind: ErrorKind, message: str = "the server's words") -> None:
+        """Have a method fail from now on."""
+        self.errors[what] = FireworksError(kind, message, status=400)
+
+    def heal(self) -> None:
+        """Have nothing fail any more."""
+        self.errors.clear()
+
+    def _call(self, method: str, key: ApiKey) -> None:
+        for what in (method, f"{method} {key.reveal()}"):
+            self.calls[what] += 1
+            if what in self.errors:
+                raise self.errors[what]
+
+    async def list_accounts(self, key: ApiKey) -> tuple[Account, ...]:
+        self._call("list_accounts", key)
+        return tuple(Account(f"accounts/{name}") for name in self.accounts.get(key.reveal(), ("acme",)))
+
+    async def list_deployments(
+        self, key: ApiKey, account: str, *, page_token: str | None = None, page_size: int = 200
+    ) -> DeploymentPage:
+        self._call("list_deployments", key)
+        if self.pages:
+            return self.pages[min(self.calls["list_deployments"], len(self.pages)) - 1]
+        return DeploymentPage(tuple(self.deployments.values()))
+
+    async def list_deployed_models(self, key: ApiKey, account: str, page_token: str | None = None) -> DeployedModelPage:
+        self._call("list_deployed_models", key)
+        return self.addons[0] if self.addons else DeployedModelPage(())
+
+    async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
+        self._call("get_deployment", key)
+        if name not in self.deployments:
+            raise FireworksError(ErrorKind.NOT_FOUND, "not found", status=404)
+        return self.deployments[name]
+
+    async def termination_message(self, key: ApiKey, name: str) -> str:
+        self._call("termination_message", key)
+        return "out of memory"
+
+
+class FakeSecrets:
+    """Secrets by `namespace/name`; reads past the cache are counted in `fresh`."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Mapping[str, bytes]] = {}
+        self.forbidden = False
+        self.fresh = 0
+
+    async def read(self, namespace: str, name: str, *, fresh: bool = False) -> Mapping[str, bytes] | None:
+        self.fresh += fresh
+        if self.forbidden:
+            raise SecretForbiddenError
+        return self.stored.get(f"{namespace}/{name}")

@@ -1,0 +1,362 @@
+"""How an account is observed: whose key lists, how often, and what a 404 is worth; in virtual time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import pytest
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.controller.account import Account, Credential, Pace
+from fireworks_operator.core.observed import Absent, Present, Unknown
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.budget import AccountBudget, Circuit
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import DeployedModelPage, DeploymentPage
+from unit.builders import NAME, a_deployment, an_addon
+from unit.controller.fakes import GOOD, OTHER, FakeFireworks
+from unit.fireworks.virtual_time import run
+
+STEADY = Pace(jitter=0.0)
+
+
+class Scene:
+    """An account that is observed, and the API it sees."""
+
+    def __init__(self, *, rate: float = 600.0) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = loop.time
+        self.fireworks = FakeFireworks()
+        self.fireworks.deployments[NAME] = a_deployment()
+        self.told: list[frozenset[str] | None] = []
+        self.in_use = True
+        self.account = Account(
+            "acme",
+            cast("FireworksClient", self.fireworks),
+            budget=AccountBudget(rate_per_minute=rate, burst=100, clock=loop.time),
+            pace=STEADY,
+            rate_per_minute=rate,
+            clock=loop.time,
+            on_change=self.told.append,
+            in_use=lambda: self.in_use,
+        )
+
+    def key(self, text: str = GOOD) -> Credential:
+        """Register a key, as a resource that uses it does."""
+        return self.account.credential(ApiKey(text), Circuit(self.clock))
+
+    def lists(self, key: str | None = None) -> int:
+        """Return how often the deployments were listed, with any key or with one."""
+        return self.fireworks.calls["list_deployments" if key is None else f"list_deployments {key}"]
+
+    def observe(self) -> object:
+        return self.account.observer.observe(NAME, with_addons=False)
+
+
+def play(scenario: Callable[[Scene], Awaitable[None]], *, rate: float = 600.0, start: bool = True) -> None:
+    """Run a scenario with an account that is being observed."""
+
+    async def whole() -> None:
+        scene = Scene(rate=rate)
+        if start:
+            scene.account.start()
+        try:
+            await scenario(scene)
+        finally:
+            await scene.account.stop()
+
+    run(whole())
+
+
+def test_observation_is_quick_after_a_change_and_slow_at_rest() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key()
+        await asyncio.sleep(119)
+        assert scene.lists() == pytest.approx(120 / 3, abs=2)
+        before = scene.lists()
+        await asyncio.sleep(481)
+        assert scene.lists() - before == pytest.approx(480 / 15, abs=2)
+        before = scene.lists()
+        await asyncio.sleep(3600)
+        assert scene.lists() - before == pytest.approx(60, abs=2)
+        scene.account.touch()
+        before = scene.lists()
+        await asyncio.sleep(60)
+        assert scene.lists() - before == pytest.approx(20, abs=2)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("rate", "pages", "seconds", "reason"),
+    [
+        (600.0, 1, 3.0, "One page every 3 s is 3 % of the budget."),
+        (600.0, 10, 5.0, "10 pages every 5 s are a fifth of 10 requests per second."),
+        (60.0, 1, 5.0, "A small budget slows down even one page."),
+    ],
+)
+def test_polls_take_at_most_a_fifth_of_the_budget(rate: float, pages: int, seconds: float, reason: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.pages = [DeploymentPage((), next_page_token=f"t{page}") for page in range(1, pages)]
+        scene.fireworks.pages.append(DeploymentPage(()))
+        scene.key()
+        scene.account.start()
+        await asyncio.sleep(2)
+        assert scene.account.observer.listing is not None
+        assert scene.account.interval() == pytest.approx(seconds), reason
+
+    play(scenario, rate=rate, start=False)
+
+
+def test_an_account_that_nobody_uses_is_not_asked() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.in_use = False
+        scene.key()
+        await asyncio.sleep(3600)
+        assert scene.lists() == 0
+        scene.in_use = True
+        scene.account.touch()
+        await asyncio.sleep(1)
+        assert scene.lists() == 1
+
+    play(scenario)
+
+
+def test_all_pages_make_one_picture() -> None:
+    async def scenario(scene: Scene) -> None:
+        other = a_deployment(name="accounts/acme/deployments/other")
+        scene.fireworks.pages = [
+            DeploymentPage((other,), next_page_token="2"),
+            DeploymentPage((a_deployment(),), frozenset({"accounts/acme/deployments/odd"})),
+        ]
+        scene.key()
+        await asyncio.sleep(1)
+        listing = scene.account.observer.listing
+        assert listing is not None
+        assert set(listing.deployments) == {other.name, NAME}
+        assert listing.unreadable == {"accounts/acme/deployments/odd"}
+        assert listing.addons is None
+
+    play(scenario)
+
+
+def test_a_page_token_that_comes_twice_is_a_failed_list_and_nothing_is_gone() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key()
+        await asyncio.sleep(1)
+        assert scene.observe() == Present(a_deployment())
+        scene.fireworks.pages = [DeploymentPage((), next_page_token="same")]
+        await asyncio.sleep(10)
+        assert scene.observe() == Present(a_deployment())
+        trouble = scene.account.observer.trouble
+        assert trouble is not None
+        assert trouble.explanation.reason is Reason.API_UNAVAILABLE
+
+    play(scenario)
+
+
+def test_a_failed_second_page_is_a_failed_list() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key()
+        await asyncio.sleep(1)
+        scene.fireworks.pages = [DeploymentPage((), next_page_token="2")]
+        scene.fireworks.fail("list_deployments", ErrorKind.NO_ANSWER)
+        await asyncio.sleep(10)
+        assert scene.observe() == Present(a_deployment())
+        assert scene.account.observer.trouble is not None
+
+    play(scenario)
+
+
+def test_addons_are_listed_once_somebody_wants_them() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.addons = [DeployedModelPage((an_addon(),))]
+        scene.key()
+        await asyncio.sleep(1)
+        assert scene.fireworks.calls["list_deployed_models"] == 0
+        scene.account.observer.observe(NAME, with_addons=True)
+        await asyncio.sleep(4)
+        assert scene.account.observer.observe(NAME, with_addons=True) == Present(a_deployment(), (an_addon(),))
+
+    play(scenario)
+
+
+def test_a_refused_key_does_not_disturb_what_another_key_observes() -> None:
+    async def scenario(scene: Scene) -> None:
+        good = scene.key(GOOD)
+        await asyncio.sleep(1)
+        scene.fireworks.fail(f"list_deployments {OTHER}", ErrorKind.UNAUTHENTICATED)
+        bad = scene.key(OTHER)
+        await asyncio.sleep(600)
+        assert scene.account.observer.trouble is None
+        assert scene.observe() == Present(a_deployment())
+        assert (good.circuit.retry_at, good.listed_at is not None) == (None, True)
+        assert (bad.circuit.retry_at is not None, bad.listed_at) == (True, None)
+        assert scene.lists(OTHER) < 10  # at growing pauses, 30 s to 5 min
+
+    play(scenario)
+
+
+def test_a_refused_key_is_taken_back_when_it_works_again_beside_another() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key(GOOD)
+        scene.fireworks.fail(f"list_deployments {OTHER}", ErrorKind.PERMISSION_DENIED)
+        refused = scene.key(OTHER)
+        await asyncio.sleep(10)
+        before = refused.listed_at
+        scene.fireworks.heal()
+        await asyncio.sleep(600)
+        assert (before, refused.listed_at is None, refused.circuit.retry_at) == (None, False, None)
+
+    play(scenario)
+
+
+def test_the_only_key_is_probed_until_it_works_again() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        scene.fireworks.fail("list_deployments", ErrorKind.UNAUTHENTICATED)
+        await asyncio.sleep(600)
+        trouble = scene.account.observer.trouble
+        assert trouble is not None
+        assert (trouble.explanation.reason, trouble.explanation.final) == (Reason.CREDENTIALS_INVALID, True)
+        assert scene.lists() < 10
+        scene.fireworks.heal()
+        await asyncio.sleep(600)
+        assert scene.account.observer.trouble is None
+        assert key.circuit.retry_at is None
+
+    play(scenario)
+
+
+def test_a_new_key_is_tried_at_once() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.fail(f"list_deployments {GOOD}", ErrorKind.UNAUTHENTICATED)
+        scene.key(GOOD)
+        await asyncio.sleep(1)
+        assert scene.observe() == Unknown()
+        scene.key(OTHER)
+        await asyncio.sleep(0.1)
+        assert scene.observe() == Present(a_deployment())
+
+    play(scenario)
+
+
+def test_an_account_id_that_does_not_exist_is_told_as_such() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.fail("list_deployments", ErrorKind.NOT_FOUND)
+        key = scene.key()
+        await asyncio.sleep(1)
+        assert key.circuit.retry_at is not None
+        assert 'knows no account "acme"' in key.circuit.reason
+        assert scene.observe() == Unknown()
+
+    play(scenario)
+
+
+def test_too_many_requests_pause_the_whole_account_for_as_long_as_asked() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        error = FireworksError(ErrorKind.RATE_LIMITED, "slow down", status=429, retry_after=40.0)
+        scene.account.refused(key, error)
+        until = scene.account.budget.paused_until
+        assert until == pytest.approx(scene.clock() + 40)
+        scene.account.refused(key, FireworksError(ErrorKind.QUOTA_EXCEEDED, "in use: 8, quota: 8", status=429))
+        assert scene.account.budget.paused_until == until
+        assert key.circuit.retry_at is None
+
+    play(scenario, start=False)
+
+
+def test_a_forbidden_change_does_not_stop_a_key_that_may_list() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        scene.account.refused(key, FireworksError(ErrorKind.PERMISSION_DENIED, "no", status=403))
+        assert key.circuit.retry_at is None
+        scene.account.refused(key, FireworksError(ErrorKind.UNAUTHENTICATED, "no", status=401))
+        assert key.circuit.retry_at is not None
+
+    play(scenario, start=False)
+
+
+def test_an_unexpected_defect_is_told_and_observation_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.errors["list_deployments"] = cast("FireworksError", KeyError("bug"))
+        scene.key()
+        await asyncio.sleep(1)
+        assert scene.account.observer.trouble is not None
+        scene.fireworks.heal()
+        await asyncio.sleep(10)
+        assert scene.account.observer.trouble is None
+
+    play(scenario)
+    assert "observing account acme failed" in caplog.text
+
+
+# GETs.
+
+
+def test_a_get_is_an_observation() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        assert await scene.account.look(key, NAME, "team-a") == Present(a_deployment(), None, fresh=True)
+        assert scene.observe() == Present(a_deployment())
+
+    play(scenario, start=False)
+
+
+def test_a_404_is_confirmed_by_a_list_of_the_same_key() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        scene.fireworks.deployments.clear()
+        assert await scene.account.look(key, NAME, "team-a") == Absent(confirmed=True)
+        assert scene.lists() == 1
+        assert await scene.account.look(key, NAME, "team-a") == Absent(confirmed=True)
+        assert scene.lists() == 1
+        await asyncio.sleep(600)
+        assert await scene.account.look(key, NAME, "team-a") == Absent(confirmed=True)
+        assert scene.lists() == 2
+
+    play(scenario, start=False)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.PERMISSION_DENIED, ErrorKind.UNAUTHENTICATED, ErrorKind.NOT_FOUND])
+def test_a_404_to_a_key_that_may_not_list_is_no_absence(kind: ErrorKind) -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        scene.fireworks.deployments.clear()
+        scene.fireworks.fail("list_deployments", kind)
+        with pytest.raises(FireworksError):
+            await scene.account.look(key, NAME, "team-a")
+        assert scene.observe() == Unknown()
+        assert key.circuit.retry_at is not None
+
+    play(scenario, start=False)
+
+
+@pytest.mark.parametrize("kind", sorted(set(ErrorKind) - {ErrorKind.NOT_FOUND}))
+def test_no_other_error_of_a_get_is_an_absence(kind: ErrorKind) -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        key.listed_at = scene.clock()
+        scene.fireworks.fail("get_deployment", kind)
+        with pytest.raises(FireworksError) as raised:
+            await scene.account.look(key, NAME, "team-a")
+        assert raised.value.kind is kind
+        assert scene.observe() == Unknown()
+
+    play(scenario, start=False)
+
+
+def test_why_a_replica_died_is_asked_once_per_failure() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        failed = a_deployment(state="FAILED")
+        for _ in range(3):
+            assert await scene.account.termination_message(key, failed, "team-a") == "out of memory"
+        assert scene.fireworks.calls["termination_message"] == 1
+        later = a_deployment(state="FAILED", updateTime="2026-03-01T12:00:00Z")
+        await scene.account.termination_message(key, later, "team-a")
+        assert scene.fireworks.calls["termination_message"] == 2
+
+    play(scenario, start=False)
