@@ -152,7 +152,16 @@ async def _identity(settings: Settings, client: KubernetesClient) -> Identity:
         tuple(settings.previous_cluster_ids),
         frozenset(settings.adoption_namespaces),
         f"{settings.base_url.rstrip('/')}/inference/v1",
+        _create_query(settings),
     )
+
+
+def _create_query(settings: Settings) -> dict[str, str]:
+    switches = {
+        "disableAutoDeploy": settings.disable_auto_deploy,
+        "acceptShapelessRisk": settings.accept_shapeless_risk,
+    }
+    return {name: "true" for name, on in switches.items() if on}
 
 
 async def _patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     previous_cluster_ids: Names = ()
     """Ids that this cluster had before it was rebuilt from a backup; their deployments are recognised as own."""
 
+    disable_auto_deploy: bool = False
+    """Create deployments without a DeployedModel, so that the bare model name is not routed to them."""
+    accept_shapeless_risk: bool = False
+    """Send acceptShapelessRisk=true when a deployment without a shape is created, once Fireworks demands it."""
+
     requests_per_minute: float = Field(600.0, gt=0)
     """Requests per minute to one account: a tenth of what Fireworks grants a paying account for all its use."""
     request_burst: int = Field(100, ge=5)

@@ -71,7 +71,7 @@ def test_the_demo_goes_from_manifest_to_answer_to_clean_deletion(
         "✓ the operator has put it back to 4",
         "$ kubectl delete fireworksdeployment --all",
         "DeletionBlocked",
-        "inference requests in the last hour",
+        "Fireworks refuses to delete the deployment, since it has received inference requests",
         "$ kubectl annotate fireworksdeployment chat fireworks.ai/reconcile-at=",
         "✓ chat is gone, too",
         "✓ Fireworks lists no deployment",

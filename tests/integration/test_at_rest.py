@@ -35,7 +35,7 @@ def test_a_thousand_resources_at_rest_cost_one_list_per_poll(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(team.create, [f"chat-{number:04}" for number in range(RESOURCES)]))
     created = time.monotonic() - started
-    eventually(lambda: _all_ready(team), "all are Ready", within=180, explain=operator.tail)
+    eventually(lambda: _all_ready(team), "all are Ready", within=180, interval=2.0, explain=operator.tail)
     ready = time.monotonic() - started
     _settle(team, operator)
     first = _stay_silent(team, operator)
@@ -63,7 +63,7 @@ def _settle(team: Team, operator: Operator) -> None:
 
     def silent() -> bool:
         writes, seen = operator.metric(WRITES), team.simulator.last_sequence()
-        eventually(lambda: _lists(team, seen) >= 3, "three polls")
+        eventually(lambda: _lists(team, seen) >= 3, "three polls", interval=0.5)
         return writes == operator.metric(WRITES)
 
     eventually(silent, "no more writes", within=150, explain=operator.tail)
@@ -73,7 +73,13 @@ def _stay_silent(team: Team, operator: Operator) -> float:
     """Let polls pass, assert that nothing was written, and return the operator's memory in MiB."""
     seen = team.simulator.last_sequence()
     versions, writes = _versions(team), operator.metric(WRITES)
-    eventually(lambda: _lists(team, seen) >= POLLS, f"{POLLS} polls", within=POLLS * 4 + 30, explain=operator.tail)
+    eventually(
+        lambda: _lists(team, seen) >= POLLS,
+        f"{POLLS} polls",
+        within=POLLS * 4 + 30,
+        interval=0.5,
+        explain=operator.tail,
+    )
     assert _versions(team) == versions
     assert operator.metric(WRITES) == writes, "no Kubernetes writes, not even events"
     others = [each for each in team.journal(since=seen) if not _is_list(each.method, each.path)]

@@ -239,7 +239,7 @@ def test_an_outage_while_deleting_only_delays_the_deletion(team: Team) -> None:
     team.until_ready()
     rule = team.fault("status", status=503, code="UNAVAILABLE")
     team.delete()
-    team.until("chat", "Ready", "Unknown", "ApiUnavailable", says="fireworks.ai/abandon")
+    team.until("chat", "Ready", "False", "Deleting", says="fireworks.ai/abandon")
     assert team.find() is not None
     team.simulator.clear_fault(rule)
     team.until_gone(within=HEALS_WITHIN)

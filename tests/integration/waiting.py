@@ -7,11 +7,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 INTERVAL = 0.05
-"""Seconds between two looks."""
+"""Seconds between two looks, unless said otherwise."""
 
 
 def eventually(
-    look: Callable[[], T | None], what: str, *, within: float = 20.0, explain: Callable[[], str] | None = None
+    look: Callable[[], T | None],
+    what: str,
+    *,
+    within: float = 20.0,
+    interval: float = INTERVAL,
+    explain: Callable[[], str] | None = None,
 ) -> T:
     """Look until there is something true, and return it.
 
@@ -19,6 +24,7 @@ def eventually(
         look: what to ask; an AssertionError of it counts as "not yet".
         what: ends the sentence "did not happen: ".
         within: seconds to wait at most.
+        interval: seconds between two looks; more where a look is costly.
         explain: describes the situation for the failure message.
     """
     deadline = time.monotonic() + within
@@ -33,7 +39,7 @@ def eventually(
         if time.monotonic() > deadline:
             situation = explain() if explain is not None else ""
             raise AssertionError(f"did not happen within {within:g} s: {what}\n{trouble}\n{situation}".rstrip())
-        time.sleep(INTERVAL)
+        time.sleep(interval)
 
 
 def steadily(look: Callable[[], bool], what: str, *, seconds: float, explain: Callable[[], str] | None = None) -> None:

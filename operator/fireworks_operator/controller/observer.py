@@ -89,6 +89,10 @@ class Observer:
             return Absent()
         return Present(deployment, self._addons(name) if with_addons else None)
 
+    def has(self, name: str) -> bool:
+        """Tell whether the last LIST has the deployment."""
+        return self.listing is not None and name in self.listing.deployments
+
     def learn(self, name: str, observed: Present | Absent, *, asked: float) -> None:
         """Take in the answer to a GET, or to our own write, that was asked for at a time."""
         if asked < self._written.get(name, float("-inf")):

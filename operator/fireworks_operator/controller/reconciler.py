@@ -1,7 +1,7 @@
 """One pass over one resource: observe, decide, act, report."""
 
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from logging import getLogger
 
@@ -64,12 +64,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who this operator is: the cluster's id, those it had before, and where its own key may adopt."""
+    """Who this operator is: the cluster's id, those it had before, where its own key may adopt, what it always asks."""
 
     cluster_id: str
     previous_cluster_ids: tuple[str, ...] = ()
     adoption_namespaces: frozenset[str] = frozenset()
     inference_url: str = "https://api.fireworks.ai/inference/v1"
+    create_query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -187,6 +188,8 @@ class Reconciler:
             forced=forced,
             last_update=self._last_update.get(resource.key),
             inference_url=identity.inference_url,
+            exists=resolved.account.observer.has if resolved.account is not None else lambda _: False,
+            create_query=identity.create_query,
         )
         if isinstance(resolved.credential, Unusable):
             return context if resolved.credential.final else replace(context, unreachable_since=self._started)

@@ -1,6 +1,7 @@
 """What `decide()` and `report()` need to know besides the resource and the observation."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
@@ -39,6 +40,10 @@ def pinned_account(resource: FireworksDeployment) -> str | None:
     return resource.status.account or (account_of(name) if name is not None else None)
 
 
+def _unknown(_name: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One pass's surroundings.
@@ -55,6 +60,8 @@ class Context:
         unreachable_since: since when no observation of the account succeeds; None while they do.
         unreachable: why, in words; `unreachable_reason` as a reason.
         inference_url: base URL of the OpenAI-compatible API.
+        exists: deployment names that the account is known to have, for the search after a rebuilt cluster.
+        create_query: query parameters that the operator's settings add to create requests.
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
     """
 
@@ -69,6 +76,8 @@ class Context:
     unreachable: str = ""
     unreachable_reason: Reason = Reason.API_UNAVAILABLE
     inference_url: str = "https://api.fireworks.ai/inference/v1"
+    exists: Callable[[str], bool] = _unknown
+    create_query: Mapping[str, str] = field(default_factory=dict)
     crd_deleting: bool = False
 
     def owner(self, resource: FireworksDeployment) -> Owner:

@@ -1,5 +1,6 @@
 """`decide()`: which one step comes next for a resource."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from fireworks_operator.api.conditions import Reason
@@ -77,8 +78,17 @@ def target_name(resource: FireworksDeployment, context: Context) -> str | None:
         return resource.status.deployment_name
     if isinstance(context.credential, Unusable):
         return None
-    identifier = resource.spec.deployment_id or deployment_id(context.owner(resource))
-    return deployment_name(context.credential.account, identifier)
+    return _new_name(resource, context, context.credential.account)
+
+
+def _new_name(resource: FireworksDeployment, context: Context, account: str) -> str:
+    """Return the name to claim: the user's, or the derived one; one derived in a former life of the cluster goes on."""
+    if resource.spec.deployment_id is not None:
+        return deployment_name(account, resource.spec.deployment_id)
+    owner = context.owner(resource)
+    former = (replace(owner, cluster=cluster) for cluster in context.previous_cluster_ids)
+    names = (deployment_name(account, deployment_id(each)) for each in former)
+    return next(filter(context.exists, names), deployment_name(account, deployment_id(owner)))
 
 
 def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
@@ -176,8 +186,7 @@ def _decide_claim(resource: FireworksDeployment, observed: Observed, context: Co
     held = held_back(resource, context, *CREATIONS)
     if held is not None:
         return held
-    identifier = resource.spec.deployment_id or deployment_id(context.owner(resource))
-    return Claim(deployment_name(credential.account, identifier), credential.account)
+    return Claim(_new_name(resource, context, credential.account), credential.account)
 
 
 def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Context, account: str) -> Action:
@@ -193,7 +202,7 @@ def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Con
         return held
     wanted = desired(resource.spec, account)
     body = wanted.create_body(context.owner(resource))
-    return Create(body, wanted.create_query(), tuple(wanted.values))
+    return Create(body, wanted.create_query(context.create_query), tuple(wanted.values))
 
 
 def _decide_present(resource: FireworksDeployment, observed: Present, context: Context, credential: Usable) -> Action:

@@ -97,11 +97,18 @@ class Desired:
         body["annotations"] = dict(owner.marker())
         return body
 
-    def create_query(self) -> dict[str, str]:
-        """Return the create request's query parameters, the deployment id aside."""
-        if self.disable_speculative_decoding is None:
-            return {}
-        return {"disableSpeculativeDecoding": str(self.disable_speculative_decoding).lower()}
+    def create_query(self, settings: Mapping[str, str]) -> dict[str, str]:
+        """Return the create request's query parameters, the deployment id aside.
+
+        `settings` are those that the operator adds to every request. Accepting the risk of a create without a
+        shape excludes a shape (Fireworks documentation, deployment shapes).
+        """
+        query = dict(settings)
+        if "deploymentShape" in self.values:
+            query.pop("acceptShapelessRisk", None)
+        if self.disable_speculative_decoding is not None:
+            query["disableSpeculativeDecoding"] = str(self.disable_speculative_decoding).lower()
+        return query
 
 
 def put(body: dict[str, JsonValue], path: tuple[str, ...], value: JsonValue) -> None:

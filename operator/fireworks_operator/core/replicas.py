@@ -49,7 +49,8 @@ def serving(deployment: Deployment, *, served_before: bool, now: datetime) -> Se
             "Scaled to zero for lack of traffic; the next request wakes a replica, which takes minutes.",
         )
     if (
-        only_pending(deployment)
+        not served_before
+        and only_pending(deployment)
         and deployment.create_time is not None
         and now - deployment.create_time >= CAPACITY_PATIENCE
     ):

@@ -18,7 +18,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import Usable
 from fireworks_operator.core.decide import needs_closer_look, target_name
-from fireworks_operator.core.identity import TAG_RELEASED, Owner
+from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
 from fireworks_operator.core.observed import Absent, Observed, Unknown
 from unit.builders import (
     ACCOUNT,
@@ -359,3 +359,10 @@ def test_the_name_in_status_wins_over_the_computed_one() -> None:
     assert target_name(a_resource(UNMANAGED_ID, CLAIMED), a_context()) == NAME
     assert target_name(a_resource(status=CLAIMED), a_context(NO_KEY)) == NAME
     assert target_name(a_resource(), a_context(NO_KEY)) is None
+
+
+def test_a_cluster_rebuilt_from_backup_goes_on_with_its_former_deployment() -> None:
+    former = deployment_name("acme", deployment_id(Owner("cluster-0", "team-a", "chat")))
+    rebuilt = a_context(previous_cluster_ids=("cluster-0",), exists={former}.__contains__)
+    assert target_name(a_resource(), rebuilt) == former
+    assert target_name(a_resource(), a_context(previous_cluster_ids=("cluster-0",))) == NAME, "It is gone there."

@@ -85,7 +85,7 @@ def test_a_bare_base_model_means_the_own_account() -> None:
 @pytest.mark.parametrize(("value", "query"), [(None, {}), (True, "true"), (False, "false")])
 def test_speculation_is_switched_off_by_a_query_parameter(value: bool | None, query: object) -> None:
     spec = FireworksDeploymentSpec(base_model=BASE_MODEL, disable_speculative_decoding=value)
-    assert desired(spec, ACCOUNT).create_query() == ({"disableSpeculativeDecoding": query} if query else {})
+    assert desired(spec, ACCOUNT).create_query({}) == ({"disableSpeculativeDecoding": query} if query else {})
 
 
 def test_a_malformed_duration_is_passed_on_for_decide_to_refuse() -> None:
@@ -95,3 +95,23 @@ def test_a_malformed_duration_is_passed_on_for_decide_to_refuse() -> None:
 def test_a_value_cannot_be_put_inside_another_value() -> None:
     with pytest.raises(TypeError, match="autoTune is not an object"):
         put({"autoTune": 1}, ("autoTune", "longPrompt"), True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "query", "reason"),
+    [
+        ({}, {"disableAutoDeploy": "true"}, {"disableAutoDeploy": "true"}, "A switch of the operator goes along."),
+        ({}, {"acceptShapelessRisk": "true"}, {"acceptShapelessRisk": "true"}, "Without a shape the risk is accepted."),
+        (
+            {"deploymentShape": "accounts/fireworks/deploymentShapes/llama"},
+            {"acceptShapelessRisk": "true"},
+            {},
+            "With a shape there is no risk to accept, and Fireworks refuses both together.",
+        ),
+    ],
+)
+def test_the_operators_switches_are_query_parameters(
+    spec: dict[str, object], settings: dict[str, str], query: dict[str, str], reason: str
+) -> None:
+    resource = FireworksDeploymentSpec.model_validate({"baseModel": "m", **spec})
+    assert desired(resource, ACCOUNT).create_query(settings) == query, reason

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import itertools
 import json
 import logging
@@ -40,7 +41,9 @@ class Api:
         self.listed = [raw_resource(name, uid=name, finalizers=[FINALIZER]) for name in names]
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.failures: list[web.Response] = []
-        self.token = "t"
+        self.tokens = {"t"}
+        self.last_token = ""
+        self.refused = 0
         self.writes: list[str] = []
         self.watches = 0
         self.over = asyncio.Event()
@@ -49,7 +52,9 @@ class Api:
         if request.method != "GET":
             self.writes.append(f"{request.method} {request.path}")
             return status_object(500, "nothing may be written")
-        if request.headers["Authorization"] != f"Bearer {self.token}":
+        self.last_token = request.headers["Authorization"].removeprefix("Bearer ")
+        if self.last_token not in self.tokens:
+            self.refused += 1
             return status_object(401, "Unauthorized")
         match request.path:
             case "/api":
@@ -182,11 +187,29 @@ async def test_an_outage_of_the_api_server_is_waited_out(tmp_path: Path) -> None
 async def test_a_replaced_token_is_picked_up(tmp_path: Path) -> None:
     async with watching(tmp_path, Api("a")) as world:
         await eventually(lambda: world.api.watches == 1)
-        world.api.token = "rotated"
+        world.api.tokens = {"rotated"}
         world.token.write_text("rotated")
         world.api.events.put_nowait({"type": "END"})
         await eventually(lambda: world.api.watches == 2)
         assert not world.task.done()
+
+
+async def test_an_expired_session_is_replaced_before_its_token_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "SESSION_LIFETIME", datetime.timedelta(seconds=0.3))
+    began = time.monotonic()
+    async with watching(tmp_path, Api("a")) as world:
+        await eventually(lambda: world.api.watches == 1)
+        world.token.write_text("rotated")
+        await eventually(lambda: time.monotonic() - began > 0.5)
+        world.api.tokens.add("rotated")
+        world.api.events.put_nowait({"type": "END"})
+        await eventually(lambda: world.api.watches == 2)
+        world.api.events.put_nowait(event("ADDED", "b"))
+        await eventually(lambda: ("b", False) in world.seen)
+    assert world.api.refused == 0
+    assert world.api.last_token == "rotated"
 
 
 async def test_a_deleted_crd_ends_the_watch_and_says_so(tmp_path: Path) -> None:
