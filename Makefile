@@ -21,6 +21,7 @@ lint: $(STAMP) ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy examples/demo.py tests
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## put the code into form

@@ -22,10 +22,9 @@ from types import FrameType
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # where the local Kubernetes lives
 
+from cluster import ClusterError  # noqa: E402
 from demo_support.playground import ACCOUNT, SPEED, DemoError, Playground, eventually  # noqa: E402
 from demo_support.screen import Screen  # noqa: E402
-
-from cluster import ClusterError  # noqa: E402
 from fireworks_simulator.testing import SimulatorError  # noqa: E402
 
 KIND = "fireworksdeployment"

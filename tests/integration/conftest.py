@@ -18,6 +18,10 @@ from integration.processes import Operator, SimulatorProcess
 from integration.team import SECRET, Team, new_api_key
 
 
+_shared: list[Operator] = []
+"""The module's operator while it runs."""
+
+
 @pytest.fixture(scope="session")
 def kubernetes(cluster: Cluster, crd_file: Path) -> KubernetesApi:
     """The API server, with the CRD established."""
@@ -55,8 +59,9 @@ def operator(
     """An operator that the tests of a module share."""
     log = tmp_path_factory.mktemp("operator") / "operator.log"
     process = Operator(cluster.kubeconfig, simulator_process.url, log, api_key=OWN_KEY, settings={})
-    process.start()
+    _shared.append(process.start())
     yield process
+    _shared.remove(process)
     process.stop()
     process.check_log(OWN_KEY)
 
@@ -65,7 +70,8 @@ def operator(
 def start_operator(
     cluster: Cluster, kubernetes: KubernetesApi, simulator_process: SimulatorProcess, tmp_path: Path
 ) -> Iterator[StartOperator]:
-    """Start operators of this test alone, one after the other."""
+    """Start operators of this test alone, one after the other; not in a module that shares one."""
+    assert not _shared, "two operators would manage the same resources"
     started: list[Operator] = []
 
     def start(*, api_key: str | None = OWN_KEY, base_url: str | None = None, **settings: str) -> Operator:

@@ -69,11 +69,11 @@ def test_whatever_happens_to_create_requests_each_resource_has_one_deployment(te
 
 
 UPDATE_FAULTS = [
-    Fault("reset-before-commit", "drop_before_commit"),
-    Fault("reset-after-commit", "drop_after_commit"),
-    Fault("internal-error", "status", {"status": 500, "code": "INTERNAL"}),
-    Fault("edge-404", "plain_404"),
-    Fault("not-json", "wrong_json"),
+    Fault("reset-before-commit", "drop_before_commit", times=1),
+    Fault("reset-after-commit", "drop_after_commit", times=1),
+    Fault("internal-error", "status", {"status": 500, "code": "INTERNAL"}, times=1),
+    Fault("edge-404", "plain_404", times=1),
+    Fault("not-json", "wrong_json", times=1),
     Fault("time-out", "hang", times=1),
 ]
 
@@ -202,12 +202,38 @@ def test_a_used_up_quota_is_this_resources_trouble_alone(team: Team, status: str
     team.until_ready("first")
     team.create("second")
     team.until("second", "Stalled", "True", "QuotaExceeded", says="in use: 1, quota: 1")
-    team.create("third", acceleratorType="NVIDIA_H200_141GB")
+    other = "accounts/fireworks/models/qwen2p5-7b-instruct"  # or the first would become its model's default deployment
+    team.create("third", baseModel=other, acceleratorType="NVIDIA_H200_141GB")
     team.until_ready("third", within=5)
     team.delete("first")
     team.until_gone("first", within=10)
     team.annotate("second", "reconcile-at", "now")
     team.until_ready("second")
+
+
+def test_an_outage_does_not_wipe_the_words_of_a_refusal(team: Team) -> None:
+    team.create(acceleratorType=None)
+    team.until("chat", "Stalled", "True", "RejectedByFireworks", says="spec.acceleratorType")
+    rule = team.fault("status", status=503, code="UNAVAILABLE")
+    team.eventually(lambda: team.simulator.fault_hits(rule) >= 3, "the API was asked in vain")
+    team.simulator.clear_fault(rule)
+    seen = team.simulator.last_sequence()
+    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "the API answers again")
+    team.until("chat", "Stalled", "True", "RejectedByFireworks", says="spec.acceleratorType", within=5)
+
+
+def test_an_outage_does_not_wipe_the_words_of_a_blocked_deletion(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.simulator.traffic(team.deployment_id())
+    team.delete()
+    team.until("chat", "Stalled", "True", "DeletionBlocked", says="ignore-checks=true")
+    rule = team.fault("status", status=503, code="UNAVAILABLE")
+    team.eventually(lambda: team.simulator.fault_hits(rule) >= 3, "the API was asked in vain")
+    team.simulator.clear_fault(rule)
+    seen = team.simulator.last_sequence()
+    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "the API answers again")
+    team.until("chat", "Stalled", "True", "DeletionBlocked", says="ignore-checks=true", within=5)
 
 
 def test_a_suspended_account_is_named_and_work_goes_on_when_it_is_lifted(team: Team) -> None:

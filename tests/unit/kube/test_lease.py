@@ -292,7 +292,7 @@ class Api:
             self.swallow -= 1
             await self.over.wait()
         await self.reachable.wait()
-        body = await request.json() if request.can_read_body else None
+        body = await request.json() if request.can_read_body else {}
         try:
             match request.method:
                 case "GET":

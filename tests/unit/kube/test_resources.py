@@ -58,7 +58,8 @@ async def test_a_list_that_expires_between_pages_is_read_from_the_start() -> Non
 
 
 async def test_a_list_that_always_expires_is_no_list() -> None:
-    client = in_turn(*[page("a", token="t"), EXPIRED] * 4)
+    answers: list[Mapping[str, Any] | Exception] = [page("a", token="t"), EXPIRED]
+    client = in_turn(*answers * 4)
     with pytest.raises(KubernetesUnavailableError, match="expires faster"):
         await list_resources(client)
     assert len(client.calls) == 8
