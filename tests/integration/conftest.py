@@ -17,7 +17,6 @@ from integration.kubernetes_api import KubernetesApi
 from integration.processes import Operator, SimulatorProcess
 from integration.team import SECRET, Team, new_api_key
 
-
 _shared: list[Operator] = []
 """The module's operator while it runs."""
 

@@ -96,6 +96,9 @@ class LastAttempt(ApiModel):
     count: Annotated[int, Schema("How often in a row.", minimum=0)]
     time: Annotated[Time, Schema("When.")]
     reason: Annotated[str, Schema("Why it failed.", max_length=1024)]
+    message: Annotated[
+        Sentence | None, Schema("What was said to it, in the words of the condition.", max_length=SENTENCE_LENGTH)
+    ] = None
 
 
 class AddonStatus(ApiModel):

@@ -42,7 +42,7 @@ log = getLogger(__name__)
 CREDENTIAL_RETRY = 30.0
 """Seconds until a resource without a usable credential looks at its Secret again."""
 UNLISTED_RETRY = 5.0
-"""Seconds until a deployment is asked for again whose progress no LIST shows."""
+"""Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
 FENCED_RETRY = 2.0
 """Seconds until a change is tried again that the Lease was too short for."""
 
@@ -310,6 +310,8 @@ class Reconciler:
 
 def _next_look(action: Wait | Refuse, observed: Observed, context: Context) -> tuple[float | None, bool]:
     """Return when a pass that changed nothing is repeated, and whether by the queue's growing pauses."""
+    if isinstance(context.credential, Unusable) and not context.credential.final:
+        return UNLISTED_RETRY, False
     if isinstance(context.credential, Unusable) or action.reason is Reason.ACCOUNT_MISMATCH:
         return CREDENTIAL_RETRY, False
     due = action.until if isinstance(action, Wait) else action.retry

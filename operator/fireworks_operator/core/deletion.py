@@ -18,7 +18,7 @@ from .addons import decide_unload
 from .context import Context, Unusable, pinned_account
 from .identity import Ownership
 from .observed import Absent, Observed, Present, Unknown
-from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, reason_of
+from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, still_refused
 
 STUCK_DELETING = timedelta(minutes=30)
 """After so long in DELETING without a replica, the resource is let go with a warning."""
@@ -113,7 +113,7 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     until = pause_until(attempt, BLOCKED)
     if until > context.now and attempt.reason == Reason.DELETING:
         return Wait(until, Reason.DELETING, "Fireworks is deleting the deployment.")
-    return action if until <= context.now else Refuse(reason_of(attempt), "", until)
+    return action if until <= context.now else still_refused(attempt, until)
 
 
 def _decide_unload(

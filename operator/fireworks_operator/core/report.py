@@ -203,7 +203,7 @@ def _last_attempt(
     if isinstance(action, Create | Undelete):
         attempt = before if isinstance(action, Create) else create_attempt(resource, now)
         if attempt is not None and attempt.action in (RECREATE, REPLACE):
-            return attempt.model_copy(update={"reason": Reason.AS_DESIRED})
+            return attempt.model_copy(update={"reason": Reason.AS_DESIRED, "message": None})
         return None
     if isinstance(action, Delete):
         return before if action.hard else next_attempt(resource, delete_attempt_name(action), Reason.DELETING, now)
@@ -211,10 +211,12 @@ def _last_attempt(
         return next_attempt(resource, UPDATE, Reason.UPDATING, now)
     claimed = resource.status.deployment_name is not None and resource.status.create_time is None
     if isinstance(action, Refuse) and action.reason in _NOT_OURS and claimed:
-        return next_attempt(resource, CREATE, action.reason, now)  # claimed, and the id turned out to be taken
+        return next_attempt(
+            resource, CREATE, action.reason, now, action.message
+        )  # claimed, and the id turned out to be taken
     if isinstance(action, Refuse) and action.reason is Reason.DEPLOYMENT_FAILED:
         if before is None or before.action != REPLACE or before.reason != Reason.DEPLOYMENT_FAILED:
-            return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now)
+            return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now, action.message)
         return before
     return _settled(before, observed, action, now)
 
@@ -241,11 +243,12 @@ def _failed_attempt(
     before = resource.status.last_attempt
     if isinstance(action, Create):
         attempt = before if before is not None and before.action in CREATIONS else create_attempt(resource, now)
-        return attempt.model_copy(update={"time": now, "reason": explanation.reason})
+        message = explanation.message if explanation.final else None
+        return attempt.model_copy(update={"time": now, "reason": explanation.reason, "message": message})
     if not explanation.final:
         return before  # the queue's own pauses do; a restart may try at once
     name = delete_attempt_name(action) if isinstance(action, Delete) and not action.hard else action.name
-    return next_attempt(resource, name, explanation.reason, now)
+    return next_attempt(resource, name, explanation.reason, now, explanation.message)
 
 
 def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context) -> _Verdict:
@@ -257,8 +260,7 @@ def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome
         return _troubled(explanation, available)
     action = outcome.action
     if isinstance(action, Refuse):
-        message = action.message or _message(resource, action.reason)
-        return _troubled(Explanation(action.reason, message, final=True), available)
+        return _troubled(Explanation(action.reason, action.message, final=True), available)
     if resource.metadata.deletion_timestamp is not None:
         return _progressing(
             Reason.DELETING, getattr(action, "message", "") or "The deployment is being deleted.", available
@@ -272,18 +274,6 @@ def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome
     if isinstance(action, Update) or (isinstance(action, Delete) and action.hard):
         return _progressing(Reason.UPDATING, _action_message(action), available)
     return _resting(resource, available, observed)
-
-
-def _message(resource: FireworksDeployment, reason: Reason) -> str:
-    """Return the words of the refusal that still stands."""
-    return next(
-        (
-            each.message
-            for each in resource.status.conditions
-            if each.type == ConditionType.STALLED and each.reason == reason
-        ),
-        reason.doc,
-    )
 
 
 def _action_message(action: Action) -> str:

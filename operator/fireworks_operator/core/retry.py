@@ -37,6 +37,12 @@ def reason_of(attempt: LastAttempt) -> Reason:
     return _REASONS.get(attempt.reason, Reason.REJECTED_BY_FIREWORKS)
 
 
+def still_refused(attempt: LastAttempt, until: datetime) -> Refuse:
+    """Return the refusal of an attempt, in the words of then."""
+    reason = reason_of(attempt)
+    return Refuse(reason, attempt.message or reason.doc, until)
+
+
 def pause_until(attempt: LastAttempt, ladder: tuple[int, ...]) -> datetime:
     """Return when the next try is due."""
     return attempt.time + timedelta(seconds=ladder[min(max(attempt.count, 1), len(ladder)) - 1])
@@ -50,11 +56,23 @@ def attempt_of(resource: FireworksDeployment, *actions: str) -> LastAttempt | No
     return attempt
 
 
-def next_attempt(resource: FireworksDeployment, action: str, reason: Reason, now: datetime) -> LastAttempt:
-    """Return the record of one more try; the count starts again with a new generation or action."""
+def next_attempt(
+    resource: FireworksDeployment, action: str, reason: Reason, now: datetime, message: str | None = None
+) -> LastAttempt:
+    """Return the record of one more try; the count starts again with a new generation or action.
+
+    `message` is what a held-back refusal goes on saying, whatever the conditions had to say in between.
+    """
     before = attempt_of(resource, action)
     tries = before.count + 1 if before is not None else 1
-    return LastAttempt(action=action, generation=resource.metadata.generation, count=tries, time=now, reason=reason)
+    return LastAttempt(
+        action=action,
+        generation=resource.metadata.generation,
+        count=tries,
+        time=now,
+        reason=reason,
+        message=message,
+    )
 
 
 def may_take_effect(attempt: LastAttempt | None, now: datetime) -> bool:
@@ -71,11 +89,11 @@ def create_attempt(resource: FireworksDeployment, now: datetime) -> LastAttempt:
     reason = Reason.API_UNAVAILABLE if unanswered else Reason.CREATING
     replaced = attempt_of(resource, REPLACE)
     if replaced is not None:
-        return replaced.model_copy(update={"time": now, "reason": reason})
+        return replaced.model_copy(update={"time": now, "reason": reason, "message": None})
     name = CREATE if resource.status.create_time is None else RECREATE
     before = attempt_of(resource, name)
     if before is not None and before.reason in UNFINISHED:
-        return before.model_copy(update={"time": now, "reason": reason})
+        return before.model_copy(update={"time": now, "reason": reason, "message": None})
     if name == CREATE:
         return next_attempt(resource, CREATE, reason, now)
     recent = before is not None and now - before.time < RECREATION_WINDOW
@@ -103,4 +121,4 @@ def held_back(resource: FireworksDeployment, context: Context, *actions: str) ->
     until = pause_until(attempt, REFUSED)
     if until <= context.now:
         return None
-    return Refuse(reason_of(attempt), "", until)
+    return still_refused(attempt, until)

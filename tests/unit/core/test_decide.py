@@ -363,7 +363,9 @@ def test_the_message_of_a_pause_says_what_goes_on_costing_money() -> None:
     )
 
 
-def test_a_refusal_in_force_does_not_repeat_its_words() -> None:
-    # report() keeps those of the condition, so that they never change without news.
-    action = decide(created(BLUE, tried("Update", "RejectedByFireworks")), present(), a_context())
-    assert action == Refuse(Reason.REJECTED_BY_FIREWORKS, "", NOW + timedelta(seconds=60))
+def test_a_refusal_in_force_goes_on_in_the_words_of_then() -> None:
+    # An outage in between has put other words into the conditions.
+    refused = tried("Update", "RejectedByFireworks")
+    refused["lastAttempt"]["message"] = "Fireworks refuses blue."
+    action = decide(created(BLUE, refused), present(), a_context())
+    assert action == Refuse(Reason.REJECTED_BY_FIREWORKS, "Fireworks refuses blue.", NOW + timedelta(seconds=60))
