@@ -7,12 +7,13 @@ to one test (`start_operator`, `make_team`), which may then stop, kill and confi
 
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from integration.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, StartOperator
+from integration.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, NewTeam, StartOperator
 from integration.kubernetes_api import KubernetesApi
 from integration.processes import Operator, SimulatorProcess
 from integration.team import SECRET, Team, new_api_key
@@ -105,10 +106,10 @@ def team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClie
 
 
 @pytest.fixture
-def second_team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Team]:
-    """Another team of the shared operator."""
+def new_team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[NewTeam]:
+    """Make teams of the shared operator."""
     teams = _teams(kubernetes, simulator)
-    yield next(teams)(operator)
+    yield partial(next(teams), operator)
     next(teams, None)
 
 

@@ -36,3 +36,6 @@ class MakeTeam(Protocol):
 
 Kubectl = Callable[..., CompletedProcess[str]]
 """Runs kubectl with arguments; `check=False` returns failures too."""
+
+NewTeam = Callable[[], Team]
+"""Makes one more team of the module's operator."""

@@ -246,13 +246,15 @@ class Team:
         """Remove all resources: by the operator if it runs, else by force."""
         self.simulator.clear_faults()
         for resource in self.resources():
-            name = resource["metadata"]["name"]
-            with contextlib.suppress(KubernetesError):
-                self._merge(name, {"metadata": {"annotations": {ANNOTATION_ABANDON: "true"}}})
-                self.delete(name)
+            if resource["metadata"].get("annotations", {}).get(ANNOTATION_ABANDON) != "true":
+                with contextlib.suppress(KubernetesError):  # it has just gone
+                    self._merge(
+                        resource["metadata"]["name"], {"metadata": {"annotations": {ANNOTATION_ABANDON: "true"}}}
+                    )
+        self.api.request("DELETE", resources_path(self.namespace))
         try:
             if self.operator is not None and self.operator.running:
-                self.eventually(lambda: not self.resources(), "all resources are gone", within=30)
+                self.eventually(lambda: not self.resources(), "all resources are gone", within=60)
         finally:
             self._strip(self.resources())
             self.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")

@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
+from integration.factories import NewTeam
 from integration.kubernetes_api import condition
 from integration.team import Team, new_api_key
 
@@ -59,40 +60,33 @@ def test_a_secret_key_of_another_name_is_read_where_the_resource_names_it(team: 
 
 
 @pytest.mark.timeout(180)
-def test_a_key_that_is_revoked_and_replaced_leaves_the_deployment_serving(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    (key_id,) = {each.key_id for each in team.posts()}
-    team.simulator.revoke_key(key_id)
-    resource = team.until("chat", "Stalled", "True", "CredentialsInvalid")
+def test_keys_that_stop_working_or_change_account_leave_deployments_serving_and_heal_when_replaced(
+    new_team: NewTeam,
+) -> None:
+    revoked, strayed = new_team(), new_team()
+    for team in (revoked, strayed):
+        team.create()
+    for team in (revoked, strayed):
+        team.until_ready()
+    elsewhere = SimulatorClient(strayed.simulator.url, f"{strayed.account}-other")
+    elsewhere_key, old_keys = new_api_key(), {revoked.api_key, strayed.api_key}
+    elsewhere.add_account(elsewhere.account, elsewhere_key)
+    strayed.put_secret(apiKey=elsewhere_key)
+    for team in (revoked, strayed):
+        (key_id,) = {each.key_id for each in team.posts()}
+        team.simulator.revoke_key(key_id)
+    resource = revoked.until("chat", "Stalled", "True", "CredentialsInvalid", says="Put a valid key into the Secret")
     assert condition(resource, "Available")["status"] == "True", "Fireworks serves on"
-    team.api_key, old = new_api_key(), team.api_key
-    team.simulator.add_key(team.api_key)
-    team.put_secret(apiKey=team.api_key)
-    team.until_ready(within=HEALS_WITHIN)
-    assert len(team.posts()) == 1
-    assert [each.method for each in team.writes()] == ["POST"]
-    team.assert_no_secret(old)
-
-
-@pytest.mark.timeout(180)
-def test_a_key_of_another_account_is_refused_and_touches_nothing(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    other = SimulatorClient(team.simulator.url, f"{team.account}-other")
-    key = new_api_key()
-    other.add_account(other.account, key)
-    (key_id,) = {each.key_id for each in team.posts()}
-    team.put_secret(apiKey=key)
-    team.simulator.revoke_key(key_id)
-    team.until("chat", "Stalled", "True", "AccountMismatch", says=team.account, within=HEALS_WITHIN)
-    assert other.deployments() == []
-    assert len(team.deployments()) == 1
-    team.api_key, old = new_api_key(), team.api_key
-    team.simulator.add_key(team.api_key)
-    team.put_secret(apiKey=team.api_key)
-    team.until_ready(within=HEALS_WITHIN)
-    team.assert_no_secret(old, key)
+    strayed.until("chat", "Stalled", "True", "AccountMismatch", says=strayed.account, within=HEALS_WITHIN)
+    assert elsewhere.deployments() == [], "nothing is created in the other account"
+    for team in (revoked, strayed):
+        team.api_key = new_api_key()
+        team.simulator.add_key(team.api_key)
+        team.put_secret(apiKey=team.api_key)
+    for team in (revoked, strayed):
+        team.until_ready(within=HEALS_WITHIN)
+        assert [each.method for each in team.writes()] == ["POST"]
+        team.assert_no_secret(elsewhere_key, *old_keys)
 
 
 def test_a_secret_that_goes_before_its_resource_does_not_keep_the_deployment_running(team: Team) -> None:

@@ -33,7 +33,7 @@ from fireworks_operator.fireworks.errors import FireworksError
 
 from .account import Account, Credential
 from .accounts import Accounts, Resolved
-from .ports import EventRecorder, MutationFence, ResourceWriter
+from .ports import EventRecorder, EventType, MutationFence, ResourceWriter
 from .session import Mutation, Session, Sessions
 from .store import Store
 
@@ -275,9 +275,9 @@ class Reconciler:
         if action.left is not None:
             log.warning("%s: %s", resource.key, action.message, extra={"deployment": action.left})
             await self._mark_released(resource, session, context)
-        self._events.record(
-            resource, "Warning" if action.left is not None else "Normal", Reason.DELETING, action.message
-        )
+        kind: EventType = "Warning" if action.left is not None else "Normal"
+        deleted = resource.metadata.deletion_timestamp is not None
+        self._events.record(resource, kind, Reason.DELETING if deleted else Reason.OBSERVED, action.message)
         stored = await self._writer.remove_finalizer(resource)
         if stored is not None:
             self._store.put(stored)

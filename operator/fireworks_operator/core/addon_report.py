@@ -1,5 +1,7 @@
 """`status.addons` and the condition AddonsReady."""
 
+from datetime import datetime
+
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import (
     AddonStatus,
@@ -7,16 +9,19 @@ from fireworks_operator.api.v1alpha1 import (
     FireworksDeployment,
     FireworksDeploymentStatus,
 )
+from fireworks_operator.fireworks.models import DeployedModel
 
 from .actions import LoadAddon
-from .addons import wanted_addons
+from .addons import ADDON_PATIENCE, wanted_addons
 from .explain import explain
 from .identity import account_of, model_identifier
 from .observed import Observed, Present
 from .outcome import Outcome
 
 
-def report_addons(resource: FireworksDeployment, observed: Observed, outcome: Outcome) -> list[AddonStatus]:
+def report_addons(
+    resource: FireworksDeployment, observed: Observed, outcome: Outcome, now: datetime
+) -> list[AddonStatus]:
     """Return the addons that are ours to unload: recorded before they are loaded, dropped once they are gone."""
     recorded = {each.model: each for each in resource.status.addons or ()}
     action, error = outcome.action, outcome.error
@@ -31,34 +36,35 @@ def report_addons(resource: FireworksDeployment, observed: Observed, outcome: Ou
     wanted = wanted_addons(resource, account_of(name))
     entries = []
     for model, entry in recorded.items():
-        there = loaded.get(model)
-        if there is None and model not in wanted:
-            continue
-        if there is None:
+        if model in loaded:
+            entries.append(_entry(loaded[model], name, now))
+        elif model in wanted:
             entries.append(entry.model_copy(update={"deployed_model": None, "state": None}))
-            continue
-        entries.append(
-            AddonStatus(
-                model=model,
-                deployed_model=there.name,
-                state=there.state,
-                model_identifier=model_identifier(model, name),
-                message=there.status_message or None if there.status_code not in ("", "OK") else None,
-            )
-        )
-    known = {entry.model for entry in entries}
-    for model in wanted:
-        if model in loaded and model not in known:  # loaded by somebody else, ours since the spec names it
-            there = loaded[model]
-            entries.append(
-                AddonStatus(
-                    model=model,
-                    deployed_model=there.name,
-                    state=there.state,
-                    model_identifier=model_identifier(model, name),
-                )
-            )
+    # What somebody else has loaded is ours, too, once the spec names it.
+    entries += [_entry(loaded[model], name, now) for model in wanted if model in loaded and model not in recorded]
     return entries
+
+
+def _entry(loaded: DeployedModel, deployment: str, now: datetime) -> AddonStatus:
+    return AddonStatus(
+        model=loaded.model,
+        deployed_model=loaded.name,
+        state=loaded.state,
+        model_identifier=model_identifier(loaded.model, deployment),
+        message=_trouble(loaded, now),
+    )
+
+
+def _trouble(loaded: DeployedModel, now: datetime) -> str | None:
+    """Say what is wrong with a loaded addon: Fireworks has no state for failure, so status and time tell."""
+    if loaded.status_code not in ("", "OK"):
+        return loaded.status_message or loaded.status_code
+    if loaded.state == "DEPLOYING" and loaded.create_time is not None and now - loaded.create_time > ADDON_PATIENCE:
+        return (
+            "Not loaded after 15 minutes. Check that its base model is the deployment's and that its rank and target "
+            "modules are supported; to try again, remove it from spec.addons and put it back."
+        )
+    return None
 
 
 def addon_condition(

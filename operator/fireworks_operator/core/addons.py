@@ -1,6 +1,7 @@
 """Which LoRA addon is to be loaded, changed or unloaded next."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from pydantic import JsonValue
 
@@ -16,6 +17,8 @@ from .retry import REFUSED, attempt_of, pause_until
 
 ADDON_ACTIONS = (LoadAddon.name, UpdateAddon.name, UnloadAddon.name)
 """Attempts in `status.lastAttempt` that share one pause: only the last one is remembered."""
+ADDON_PATIENCE = timedelta(minutes=15)
+"""How long an addon may load: ten minutes are usual at most."""
 
 
 def uses_addons(resource: FireworksDeployment) -> bool:
@@ -36,13 +39,22 @@ def decide_addons(resource: FireworksDeployment, observed: Present, context: Con
         return Wait()
     steps = list(_steps(resource, observed, observed.addons))
     attempt = attempt_of(resource, *ADDON_ACTIONS)
-    if not steps or attempt is None or context.forced:
-        return steps[0] if steps else None
+    if not steps:
+        return _wait_for_loading(observed.addons, context)
+    if attempt is None or context.forced:
+        return steps[0]
     until = pause_until(attempt, REFUSED)
     if until > context.now:
         return Wait(until)
     # What was refused last goes last, so that it cannot keep the rest from being done.
     return min(steps, key=lambda step: step.name == attempt.action)
+
+
+def _wait_for_loading(addons: tuple[DeployedModel, ...], context: Context) -> Wait | None:
+    """Look again when the first addon has been loading for too long."""
+    begun = (each.create_time for each in addons if each.state == "DEPLOYING" and each.create_time is not None)
+    due = [time + ADDON_PATIENCE for time in begun if time + ADDON_PATIENCE >= context.now]
+    return Wait(min(due)) if due else None
 
 
 def _steps(

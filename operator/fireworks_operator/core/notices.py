@@ -2,7 +2,9 @@
 
 from itertools import islice
 
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentSpec
+from pydantic import JsonValue
+
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentSpec, ManagementPolicy
 from fireworks_operator.fireworks.models import Deployment
 
 from .desired import desired
@@ -20,7 +22,17 @@ def notices(resource: FireworksDeployment, deployment: Deployment) -> list[str]:
         f"spec.{path} was removed; Fireworks has no default for it, so the deployment keeps its value."
         for path in drift.kept
     ]
+    if spec.management_policy is ManagementPolicy.OBSERVE:
+        found += [
+            f"spec.{change.path} is {change.wanted}, the deployment has {_shown(change.observed)}: not changed while "
+            "managementPolicy is Observe."
+            for change in (*drift.replacements, *drift.changes)
+        ]
     return found
+
+
+def _shown(value: JsonValue) -> str:
+    return "no value" if value is None or value == "" else str(value)
 
 
 def _scaling(spec: FireworksDeploymentSpec, deployment: Deployment) -> list[str]:

@@ -72,7 +72,7 @@ def report(
     status = status.model_copy(
         update={
             "last_attempt": _last_attempt(resource, observed, outcome, context),
-            "addons": report_addons(resource, observed, outcome) or None,
+            "addons": report_addons(resource, observed, outcome, context.now) or None,
         }
     )
     verdict = _verdict(resource, observed, outcome, context)
