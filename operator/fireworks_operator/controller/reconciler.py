@@ -11,9 +11,9 @@ from fireworks_operator.core.actions import (
     DESTRUCTIVE,
     Action,
     AddFinalizer,
+    Adopt,
     Claim,
     Create,
-    Delete,
     LoadAddon,
     Refuse,
     RemoveFinalizer,
@@ -247,7 +247,7 @@ class Reconciler:
             return Result(Wait(), again=0.0)  # it changed while this change waited for its turn
         if not self._fence.may_mutate():
             return Result(Wait(), again=FENCED_RETRY)
-        if isinstance(action, Create | LoadAddon):
+        if isinstance(action, Create | Adopt | LoadAddon):
             # What is begun here must be found again, whatever happens before its answer is written down.
             resource = await self._write(resource, observed, Outcome(action, begun=True), context)
         if isinstance(action, Update):
@@ -261,13 +261,18 @@ class Reconciler:
             explanation = explain(error, action)
             return Result(action, again=0.0 if explanation.final else None, failed=not explanation.final, error=error)
         if isinstance(action, Create) and answer is None:
-            await session.look()  # the id is taken: whose it is decides what comes next
-            return Result(action, again=0.0)
-        if answer is None and not isinstance(action, Delete):
-            answer = await session.look()
+            return await self._look_at_taken(session, action)
         await self._write(resource, answer or observed, Outcome(action), context)
         known = resource.status.observed_generation == resource.metadata.generation
         return Result(action, again=0.0, drift=isinstance(action, Update) and known)
+
+    async def _look_at_taken(self, session: Session, action: Create) -> Result:
+        """See what is there under the id, perhaps soft-deleted and in no LIST: whose it is decides what comes next."""
+        try:
+            await session.look()
+        except FireworksError as error:
+            return Result(action, failed=True, error=error)
+        return Result(action, again=0.0)
 
     async def _release(
         self, resource: FireworksDeployment, session: Session | None, action: RemoveFinalizer, context: Context

@@ -111,6 +111,10 @@ def _facts(
     action, error = outcome.action, outcome.error
     if isinstance(action, Claim):
         status = status.model_copy(update={"deployment_name": action.deployment_name, "account": action.account})
+    if isinstance(action, Adopt) and action.by_request:
+        # Before the marker: nothing of what is set there was set by us, so nothing of it is ever reset.
+        refused = error is not None and error.definite
+        status = status.model_copy(update={"applied_fields": None if refused else []})
     if isinstance(observed, Present):
         status = _present_facts(status, observed, resource, context)
     elif isinstance(observed, Absent) and observed.confirmed:
@@ -168,8 +172,6 @@ def _after_success(
     applied = status.applied_fields
     if isinstance(action, Create):
         applied = list(action.fields)
-    elif isinstance(action, Adopt) and action.by_request:
-        applied = []
     elif isinstance(action, Delete) and action.hard:
         return status.model_copy(update={**_GONE, "create_time": None, "applied_fields": None})
     elif isinstance(action, Update) and isinstance(observed, Present):
