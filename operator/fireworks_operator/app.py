@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from logging import getLogger
 from typing import TypeVar
@@ -174,6 +175,14 @@ async def _patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:
             await asyncio.sleep(_CONNECT_RETRY)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    store: Store
+    accounts: Accounts
+    controller: Controller
+    inventory: Inventory
+
+
 async def _operate_as_leader(
     settings: Settings,
     client: KubernetesClient,
@@ -185,23 +194,44 @@ async def _operate_as_leader(
 ) -> None:
     namespaces = tuple(settings.watch_namespaces)
     await _patiently(lambda: ensure_served(client, namespaces))
-    fireworks = await stack.enter_async_context(
-        FireworksClient(
-            settings.base_url,
-            user_agent=f"fireworks-operator/{VERSION}",
-            observe=metrics.observe_request,
-            allow_http=settings.allow_http,
-        )
+    fireworks = FireworksClient(
+        settings.base_url,
+        user_agent=f"fireworks-operator/{VERSION}",
+        observe=metrics.observe_request,
+        allow_http=settings.allow_http,
     )
-
-    def count_write(kind: str, result: str) -> None:
-        metrics.kubernetes_writes.labels(kind, result).inc()
-
-    events = KubernetesEvents(client, count_write)
+    await stack.enter_async_context(fireworks)
+    events = KubernetesEvents(client, metrics.count_write)
     events.start()
     stack.push_async_callback(events.stop)
-    store, queue = Store(), WorkQueue()
+    rooms = _build(settings, client, fireworks, fence, identity, metrics, events)
+    stack.push_async_callback(rooms.accounts.stop)
+    sweep = _Sweep(client, namespaces, rooms.controller, settings.sweep_interval)
+    await _patiently(sweep.once)
+    health.satisfy("kubernetes")
+    health.satisfy("watch")
+    log.info("managing %d resources", len(rooms.store))
+    watch = KopfWatch(rooms.controller.on_object, kubeconfig=settings.kubeconfig, namespaces=namespaces)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch.run(), name="watch")
+            group.create_task(rooms.controller.run(), name="controller")
+            group.create_task(sweep.run(), name="sweep")
+            group.create_task(_measure(metrics, rooms.inventory, rooms.accounts), name="measure")
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None  # the first one ended the others
 
+
+def _build(
+    settings: Settings,
+    client: KubernetesClient,
+    fireworks: FireworksClient,
+    fence: MutationFence,
+    identity: Identity,
+    metrics: Metrics,
+    events: KubernetesEvents,
+) -> _Rooms:
+    store, queue = Store(), WorkQueue()
     accounts = Accounts(
         fireworks,
         KubernetesSecrets(client),
@@ -215,24 +245,14 @@ async def _operate_as_leader(
         on_change=lambda account, names: controller.on_change(account, names),
         in_use=lambda account: reconciler.uses(account),
     )
-    stack.push_async_callback(accounts.stop)
-    writer = KubernetesWriter(client, count_write)
-    guard = CrdGuard(client)
-    reconciler = Reconciler(store, accounts, writer, events, fence, identity, crd_deleting=guard.is_deleting)
+    writer = KubernetesWriter(client, metrics.count_write)
+    crd_deleting = CrdGuard(client).is_deleting
+    reconciler = Reconciler(store, accounts, writer, events, fence, identity, crd_deleting=crd_deleting)
     controller = Controller(store, queue, reconciler, _PassMetrics(metrics, queue))
     clusters = (identity.cluster_id, *identity.previous_cluster_ids)
-    inventory = Inventory(store, accounts, clusters, lambda namespace: not namespaces or namespace in namespaces)
-    sweep = _Sweep(client, namespaces, controller, settings.sweep_interval)
-    await _patiently(sweep.once)
-    health.satisfy("kubernetes")
-    health.satisfy("watch")
-    log.info("managing %d resources", len(store))
-    watch = KopfWatch(controller.on_object, kubeconfig=settings.kubeconfig, namespaces=namespaces)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(watch.run(), name="watch")
-        group.create_task(controller.run(), name="controller")
-        group.create_task(sweep.run(), name="sweep")
-        group.create_task(_measure(metrics, inventory, accounts), name="measure")
+    watched = settings.watch_namespaces
+    inventory = Inventory(store, accounts, clusters, lambda namespace: not watched or namespace in watched)
+    return _Rooms(store, accounts, controller, inventory)
 
 
 async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -> None:

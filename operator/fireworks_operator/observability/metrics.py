@@ -163,6 +163,10 @@ class Metrics:
         self.api_requests.labels(request.operation, request.code, request.account).inc()
         self.api_request_duration.labels(request.operation).observe(request.seconds)
 
+    def count_write(self, kind: str, result: str) -> None:
+        """Count a write to Kubernetes."""
+        self.kubernetes_writes.labels(kind, result).inc()
+
     def set_resources(self, by_state: Mapping[str, int]) -> None:
         """Set how many resources there are by state; states that are not given become 0.
 
