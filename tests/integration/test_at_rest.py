@@ -26,7 +26,7 @@ _LET_GO = {"annotations": {ANNOTATION_ABANDON: "true"}}
 """No effect before deletion, and then the quickest."""
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_thousand_resources_at_rest_cost_one_list_per_poll(
     start_operator: StartOperator, make_team: MakeTeam, record_property: Callable[[str, object], None]
 ) -> None:
@@ -42,7 +42,7 @@ def test_a_thousand_resources_at_rest_cost_one_list_per_poll(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(partial(team.create, metadata=_LET_GO), [f"chat-{number:04}" for number in range(RESOURCES)]))
     created = time.monotonic() - started
-    eventually(lambda: _all_ready(team), "all are Ready", within=180, interval=2.0, explain=operator.tail)
+    eventually(lambda: _all_ready(team), "all are Ready", within=300, interval=2.0, explain=operator.tail)
     ready = time.monotonic() - started
     _settle(team, operator)
     first = _stay_silent(team, operator)

@@ -115,6 +115,24 @@ def _decide_observing(resource: FireworksDeployment, observed: Observed, context
     if isinstance(observed, Absent):
         name = target_name(resource, context)
         return Refuse(Reason.DEPLOYMENT_LOST, f"There is no deployment {name} to observe: correct spec.deploymentId.")
+    return _decide_observed(observed.deployment)
+
+
+def _decide_observed(deployment: Deployment) -> Action:
+    """Say what will not come right by itself, as nobody here will put it right."""
+    if deployment.state == "DELETED":
+        return Refuse(
+            Reason.DEPLOYMENT_LOST,
+            f"{deployment.name} is deleted, and only observed here: delete this resource, or set "
+            "spec.managementPolicy to Manage to have it brought back.",
+        )
+    if deployment.state == "FAILED" and deployment.replica_stats.ready == 0:
+        why = deployment.status_message.rstrip(".") or "no reason given"
+        return Refuse(
+            Reason.DEPLOYMENT_FAILED,
+            f"Fireworks reports that the deployment failed: {why}. It is only observed here: see to it where it is "
+            "managed, or in the Fireworks console.",
+        )
     return Wait()
 
 
