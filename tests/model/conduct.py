@@ -1,0 +1,168 @@
+"""What the operator may do at Fireworks, judged by the requests that arrive there."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fireworks_operator.core.identity import Owner, deployment_id
+from fireworks_simulator.testing import JournalEntry
+from model.api_server import ApiServer
+from model.fireworks import Snapshot, identifier
+from model.process import CLUSTER
+
+_MANAGED = frozenset(
+    {
+        "display_name",
+        "description",
+        "accelerator_count",
+        "min_replica_count",
+        "max_replica_count",
+        "autoscaling_policy",
+        "draft_model",
+        "draft_token_count",
+        "ngram_speculation_length",
+        "precision",
+        "auto_tune",
+        "enable_addons",
+        "deployment_shape",
+        "max_context_length",
+        "max_concurrency_per_replica",
+        "enable_session_affinity",
+    }
+)
+KEYS = ("team-a/chat", "team-a/code", "team-b/chat")
+"""The resources that there can be."""
+_ADDON_FIELDS = frozenset({"display_name", "description", "default", "public"})
+Marks = dict[str, str]
+
+
+def owner_key(marks: Marks) -> str | None:
+    """Return the key of the resource that a deployment's marks name, None if it is not one of this cluster."""
+    if marks.get("custom/managed-by") != "fireworks-operator" or marks.get("custom/cluster") != CLUSTER:
+        return None
+    return f"{marks.get('custom/namespace')}/{marks.get('custom/name')}"
+
+
+def is_released(marks: Marks) -> bool:
+    """Tell whether the deployment was let go."""
+    return marks.get("custom/released") == "true"
+
+
+def derived_id(key: str) -> str:
+    """Return the deployment id of a resource that names none."""
+    namespace, name = key.split("/")
+    return deployment_id(Owner(CLUSTER, namespace, name))
+
+
+def _camel(path: str) -> str:
+    first, *rest = path.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+@dataclass(slots=True)
+class Conduct:
+    """Follows who owns each deployment, request by request, and refuses what the operator must not do.
+
+    Attributes:
+        owned: deployments that a resource has ever owned, as (key, deployment name).
+        loaded: addons that the operator has asked for, as (deployment name, model).
+    """
+
+    owned: set[tuple[str, str]] = field(default_factory=set)
+    loaded: set[tuple[str, str]] = field(default_factory=set)
+
+    def judge(self, entries: list[JournalEntry], before: Snapshot, server: ApiServer) -> None:
+        """Judge the requests since a snapshot.
+
+        Raises:
+            AssertionError: one of them breaks a promise.
+        """
+        marks = {name: dict(each.get("annotations", {})) for name, each in before.deployments.items()}
+        for name, tags in marks.items():
+            key = owner_key(tags)
+            if key is not None:
+                self.owned.add((key, name))
+        for entry in entries:
+            if entry.method != "GET" and entry.user_agent != "late":
+                self._judge_change(entry, marks, before, server)
+            if entry.committed and entry.method != "GET":
+                self._follow(entry, marks)
+
+    def _judge_change(self, entry: JournalEntry, marks: dict[str, Marks], before: Snapshot, server: ApiServer) -> None:
+        name, _, verb = entry.path.removeprefix("/v1/").partition(":")
+        what = f"{entry.method} {entry.path} {entry.body}"
+        if "/deployedModels" in name:
+            self._judge_addon(entry, name, before, what)
+        elif verb in ("setTags", "deleteTags"):
+            self._judge_tags(entry, name, marks.get(name), server, what)
+        elif not (entry.method == "POST" and verb == ""):
+            self._judge_owned(name, marks.get(name), before, what, marked=entry.method == "PATCH")
+        if entry.method == "PATCH":
+            self._judge_mask(entry, what)
+
+    def _judge_owned(self, name: str, marks: Marks | None, before: Snapshot, what: str, *, marked: bool) -> None:
+        if marks is None:
+            return  # it is gone, or was created in between: nothing of anybody's is touched
+        key = owner_key(marks)
+        if key is None and not marked and "custom/managed-by" not in marks:
+            # Somebody has removed the marks of what is ours all the same, by its id or by its past.
+            ids = {derived_id(each) for each in KEYS}
+            assert identifier(name) in ids or any(each == name for _, each in self.owned), f"I3: {what}: nobody's"
+            return
+        assert key is not None, f"I3: {what} touches what nobody of this cluster owns: {marks}"
+        gone = before.deployments[name]["state"] == "DELETED" if name in before.deployments else False
+        # A deleted one takes no marks: its own resource brings it back first.
+        assert gone or not is_released(marks), f"I3: {what} touches what was let go"
+
+    def _judge_tags(self, entry: JournalEntry, name: str, marks: Marks | None, server: ApiServer, what: str) -> None:
+        if marks is None:
+            return
+        body: Any = entry.body
+        claimant = owner_key(body.get("tags", {}))
+        owner = owner_key(marks)
+        if claimant is None or claimant == owner:
+            assert owner is not None, f"I3: {what} marks what nobody of this cluster owns"
+            return
+        foreign = "custom/managed-by" in marks and not is_released(marks)
+        assert not foreign, f"I3: {what} takes what another resource owns: {marks}"
+        raw = server.objects.get(claimant)
+        by_request = raw is not None and raw["spec"].get("adoptionPolicy") == "Unowned"
+        known = (claimant, name) in self.owned or identifier(name) == derived_id(claimant)
+        assert by_request or known, f"I3: {what} takes what it was not asked to"
+
+    def _judge_addon(self, entry: JournalEntry, name: str, before: Snapshot, what: str) -> None:
+        if entry.method == "POST":
+            return
+        addon = before.addons.get(name)
+        if addon is not None and entry.method == "DELETE":
+            pair = (addon["deployment"], addon["model"])
+            assert pair in self.loaded, f"I3: {what} unloads what the operator did not load"
+
+    def _judge_mask(self, entry: JournalEntry, what: str) -> None:
+        mask = [path for path in entry.query.get("updateMask", "").split(",") if path]
+        assert mask, f"I5: {what} without a mask"
+        allowed = _ADDON_FIELDS if "/deployedModels/" in entry.path else _MANAGED
+        assert set(mask) <= allowed, f"I5: {what} changes {set(mask) - allowed}"
+        body: Any = entry.body
+        beyond = set(body) - {_camel(path) for path in mask} - {"baseModel"}
+        assert not beyond, f"I5: {what} names {beyond} beyond its mask"
+
+    def _follow(self, entry: JournalEntry, marks: dict[str, Marks]) -> None:
+        """Note whose a deployment is after a request that was carried out."""
+        body: Any = entry.body
+        name, _, verb = entry.path.removeprefix("/v1/").partition(":")
+        if entry.status >= 400:
+            return
+        if entry.method == "POST" and "/deployedModels" in name:
+            self.loaded.add((body["deployment"], body["model"]))
+            return
+        if entry.method == "POST" and name.endswith("/deployments"):
+            name = f"{name}/{entry.query['deploymentId']}"
+            marks[name] = dict(body.get("annotations", {}))
+        elif verb == "setTags":
+            marks.setdefault(name, {}).update(body["tags"])
+        elif verb == "deleteTags":
+            for key in body["keys"]:
+                marks.get(name, {}).pop(key, None)
+        owner = owner_key(marks.get(name, {}))
+        if owner is not None:
+            self.owned.add((owner, name))

@@ -1,0 +1,46 @@
+"""The stage of the model: one loop with its own clock, one simulator, and no polling but what the model asks for."""
+
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
+
+import pytest
+
+from fireworks_operator.controller import reconciler
+from fireworks_operator.controller.account import Account
+from fireworks_simulator.app import running
+from fireworks_simulator.settings import Settings
+from fireworks_simulator.testing import SimulatorClient
+from model.virtual_loop import VirtualLoop
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def twice(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """I13: have a function of the core asked twice, which must not make a difference."""
+
+    def ask(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        first = function(*args, **kwargs)
+        assert function(*args, **kwargs) == first, f"I13: {function.__name__} has two minds"
+        return first
+
+    return ask
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualLoop]:
+    """The loop that everything runs in; accounts are polled by the model, not by their own timers."""
+    monkeypatch.setattr(Account, "start", lambda self: None)
+    monkeypatch.setattr(reconciler, "decide", twice(reconciler.decide))
+    monkeypatch.setattr(reconciler, "report", twice(reconciler.report))
+    loop = VirtualLoop()
+    yield loop
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[SimulatorClient]:
+    """A Fireworks whose clock moves only when told to."""
+    with running(Settings(stepped=True)) as client:
+        yield client

@@ -1,0 +1,87 @@
+"""What must be true once nothing is wrong any more and everything has had its time."""
+
+from fireworks_operator.api.conditions import Reason
+from model.api_server import Raw
+from model.conduct import is_released, owner_key
+from model.fireworks import OTHER_ACCOUNT, Snapshot
+from model.promises import condition, holds
+from model.specs import FOREIGN, H100, UNOWNED, mismatches
+from model.world import World
+
+
+def check_settled(world: World) -> None:
+    """Heal everything, wait, and check that each resource has what it asks for, or says why not.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    world.heal()
+    silent = world.settle()
+    for key, raw in world.server.objects.items():
+        _check_resource(key, raw, world.before, world)
+    if silent:
+        _check_silence(world)
+        world.restart()
+        world.poll()
+        _check_silence(world)
+    world.delete_all()
+    assert not world.server.objects, f"I10: {sorted(world.server.objects)} cannot be deleted"
+    for each in world.before.live():
+        left = owner_key(each.get("annotations", {})) is None or is_released(each["annotations"])
+        assert left or each["name"] in world.promises.left, f"{each['name']} runs on"
+
+
+def _check_silence(world: World) -> None:
+    """I7 and I14: nothing is written by an idle operator, nor by one that has just started."""
+    writes = world.server.writes
+    for seconds in (5, 60, 600):
+        world.advance(seconds)
+        world.poll()
+        changes = world.judge()
+        assert changes == 0, "I7: an idle operator changes something at Fireworks"
+    assert world.server.writes == writes, "I7: an idle operator writes to Kubernetes"
+
+
+def _check_resource(key: str, raw: Raw, snapshot: Snapshot, world: World) -> None:
+    status = raw["status"]
+    assert "conditions" in status, f"I15: {key} is never answered"
+    if "deletionTimestamp" in raw["metadata"]:
+        stalled = condition(status, "Stalled")
+        assert stalled is not None, key
+        blocked = stalled["reason"] == Reason.DELETION_BLOCKED or _excuse(raw, stalled["reason"])
+        assert blocked, f"{key} is not deleted: {status}"
+        return
+    if holds(status, "Ready"):
+        _check_ready(key, raw, snapshot)
+        return
+    stalled = condition(status, "Stalled")
+    assert stalled is not None, key
+    assert stalled["status"] == "True", f"I15: {key} is neither Ready nor Stalled: {status}"
+    excuse = _excuse(raw, stalled["reason"])
+    assert excuse, f"{key} is {stalled['reason']} without need: {stalled['message']}"
+
+
+def _check_ready(key: str, raw: Raw, snapshot: Snapshot) -> None:
+    deployment = snapshot.deployments.get(raw["status"]["deploymentName"])
+    assert deployment is not None, f"{key} is Ready without a deployment"
+    assert deployment["state"] == "READY", f"{key} is Ready and its deployment {deployment['state']}"
+    if raw["spec"].get("managementPolicy") != "Observe":
+        assert owner_key(deployment.get("annotations", {})) == key, f"{key} is Ready with another's deployment"
+        wrong = mismatches(raw["spec"], deployment)
+        assert not wrong, f"{key} is Ready, but {wrong}"
+
+
+def _excuse(raw: Raw, reason: str) -> bool:
+    """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
+    spec = raw["spec"]
+    explained: dict[str, bool] = {
+        Reason.ACCOUNT_MISMATCH: raw["status"].get("account") == OTHER_ACCOUNT,
+        Reason.PAUSED: "paused" in spec,
+        Reason.REPLACE_REQUIRED: True,
+        Reason.CONFLICT: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED),
+        Reason.ADOPTION_NOT_ALLOWED: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED),
+        Reason.DEPLOYMENT_LOST: True,
+        Reason.DEPLOYMENT_FAILED: True,
+        Reason.REJECTED_BY_FIREWORKS: spec.get("acceleratorType") != H100 or spec.get("precision") == "FP8",
+    }
+    return explained.get(reason, False)

@@ -1,0 +1,274 @@
+"""One run of the operator's process: the real controller, client and accounts, which can be killed at any call."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.controller.account import Account, Pace
+from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
+from fireworks_operator.controller.controller import Controller
+from fireworks_operator.controller.ports import EventType
+from fireworks_operator.controller.queue import WorkQueue
+from fireworks_operator.controller.reconciler import Identity, Reconciler
+from fireworks_operator.controller.store import Store
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.request import Call
+from fireworks_operator.fireworks.wire import JsonObject
+from model.api_server import ApiServer
+from model.fireworks import ACCOUNT, KEYS, LATEST, Fireworks, Hang, LateRequest
+from model.virtual_loop import VirtualLoop
+
+CLUSTER = "model-cluster"
+OWN_NAMESPACE = "team-b"
+"""The namespace whose resources use the operator's own key; the others bring a Secret."""
+MOST_PASSES = 80
+"""Passes without time going by, after which the operator counts as spinning."""
+
+
+class KilledError(BaseException):
+    """The process is dead: nothing of it goes on."""
+
+
+class Gate:
+    """Every call to the outside passes here twice, before it is sent and after it is answered."""
+
+    def __init__(self) -> None:
+        self.dead = False
+        self._left = 0
+        self._surprise: Callable[[], None] | None = None
+
+    def plan(self, crossings: int, surprise: Callable[[], None] | None) -> None:
+        """Have something happen at the n-th crossing from now; None: the process is killed there."""
+        self._left, self._surprise = crossings, surprise or self.kill
+
+    def disarm(self) -> None:
+        """Forget what was planned."""
+        self._left = 0
+
+    def kill(self) -> None:
+        """End the process, from here on."""
+        self.dead = True
+
+    def cross(self) -> None:
+        """Pass, or find out that the process is dead."""
+        if self._left > 0:
+            self._left -= 1
+            if self._left == 0 and self._surprise is not None:
+                self._surprise()
+        if self.dead:
+            raise KilledError
+
+
+class ModelClient(FireworksClient):
+    """The real client, with the gate and the model's clock around each request."""
+
+    def __init__(self, fireworks: Fireworks, gate: Gate, loop: VirtualLoop) -> None:
+        super().__init__(fireworks.simulator.url, timeout_read=20.0, timeout_write=8.0)
+        self._fireworks = fireworks
+        self._gate = gate
+        self._loop = loop
+        self.sent: list[tuple[str, str, bool]] = []
+        self.hold_lists: asyncio.Event | None = None
+        self.list_held = asyncio.Event()
+        self.listed: set[str] = set()
+
+    async def _send(self, key: ApiKey, call: Call) -> JsonObject:
+        self._gate.cross()
+        self._loop.advance(0.01)
+        self._fireworks.catch_up()
+        hang = self._fireworks.hanging(call)
+        answered = False
+        self._loop.expect_answer()
+        try:
+            if hang is None:
+                answer = await super()._send(key, call)
+            else:
+                answer = await self._send_in_vain(key, call, hang)
+            answered = True
+        finally:
+            self._loop.answered()
+            self._loop.advance(0.01)
+            self.sent.append((call.method, call.path, answered))
+            self._gate.cross()
+        if call.operation == "list_deployments":
+            self.listed.add(call.account)
+            await self._wait_for_release()
+        return answer
+
+    async def _wait_for_release(self) -> None:
+        if self.hold_lists is not None:
+            self.list_held.set()
+            await self.hold_lists.wait()
+
+    async def _send_in_vain(self, key: ApiKey, call: Call, hang: Hang) -> JsonObject:
+        """Send a request that is not answered: once it has arrived, the clock may jump to the deadline."""
+        sending = asyncio.ensure_future(super()._send(key, call))
+        while not sending.done() and not self._fireworks.has_arrived(hang):
+            await asyncio.wait({sending}, timeout=0)
+        if sending.done():
+            return sending.result()  # another fault was quicker
+        self._loop.answered()
+        try:
+            return await sending
+        finally:
+            self._loop.expect_answer()
+            if hang.late and call.method != "GET":
+                self._fireworks.late.append(LateRequest(call, key.reveal(), self._loop.time() + LATEST))
+
+
+class GatedKubernetes:
+    """The operator's writes, Secret reads and events, through the gate."""
+
+    def __init__(self, server: ApiServer, gate: Gate) -> None:
+        self._server = server
+        self._gate = gate
+
+    async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
+        self._gate.cross()
+        stored = self._server.add_finalizer(resource)
+        self._gate.cross()
+        return FireworksDeployment.parse(stored)
+
+    async def remove_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment | None:
+        self._gate.cross()
+        stored = self._server.remove_finalizer(resource)
+        self._gate.cross()
+        return None if stored is None else FireworksDeployment.parse(stored)
+
+    async def write_status(
+        self, resource: FireworksDeployment, status: FireworksDeploymentStatus
+    ) -> FireworksDeployment:
+        self._gate.cross()
+        stored = self._server.write_status(resource, status)
+        self._gate.cross()
+        return FireworksDeployment.parse(stored)
+
+    async def read(self, namespace: str, name: str, *, fresh: bool = False) -> Mapping[str, bytes] | None:
+        self._gate.cross()
+        return self._server.secrets.get((namespace, name))
+
+    def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
+        """Events are told to nobody here."""
+
+    def may_mutate(self) -> bool:
+        return True
+
+    async def crd_deleting(self) -> bool:
+        self._gate.cross()
+        return False
+
+
+class Passes:
+    """Remembers how many passes were made since time last went by."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def waited(self, seconds: float) -> None:
+        """Nothing is measured here."""
+
+    def passed(self, action: str, result: str, seconds: float) -> None:
+        self.count += 1
+
+    def corrected(self) -> None:
+        """Nothing is counted here."""
+
+    def left_running(self, cause: str) -> None:
+        """Nothing is counted here."""
+
+
+class Process:
+    """The operator from its start to its end; a new one knows nothing of the one before."""
+
+    def __init__(self, server: ApiServer, fireworks: Fireworks, loop: VirtualLoop) -> None:
+        self.gate = Gate()
+        self.client = ModelClient(fireworks, self.gate, loop)
+        self.store, self.queue, self.passes = Store(), WorkQueue(jitter=lambda: 0.5), Passes()
+        self._server = server
+        self._loop = loop
+        self._seen = 0
+        kubernetes = GatedKubernetes(server, self.gate)
+        self.accounts = Accounts(
+            self.client,
+            kubernetes,
+            OwnCredential(ApiKey(KEYS[ACCOUNT]), None, frozenset({OWN_NAMESPACE})),
+            limits=Limits(rate_per_minute=60_000.0, burst=10_000),
+            pace=Pace(jitter=0.0),
+            on_change=lambda account, names: self.controller.on_change(account, names),
+            in_use=lambda account: self.reconciler.uses(account),
+            clock=loop.time,
+        )
+        self.reconciler = Reconciler(
+            self.store,
+            self.accounts,
+            kubernetes,
+            kubernetes,
+            kubernetes,
+            Identity(CLUSTER, (), frozenset({OWN_NAMESPACE})),
+            crd_deleting=kubernetes.crd_deleting,
+            wall_clock=lambda: datetime.fromtimestamp(fireworks.now(), tz=UTC),
+        )
+        self.controller = Controller(self.store, self.queue, self.reconciler, self.passes)
+        self.sweep()
+        self._seen = len(server.history)
+
+    async def close(self) -> None:
+        """Free what the process held; it says nothing to anybody."""
+        self.gate.kill()
+        await self.client.aclose()
+
+    def sweep(self) -> None:
+        """List all resources, as at the start and now and then."""
+        self.controller.replace_all(*self._server.listed())
+
+    def watch(self, most: int | None = None) -> None:
+        """Hear what the watch has to say, or only the first words of it."""
+        until = len(self._server.history) if most is None else min(self._seen + most, len(self._server.history))
+        for event in self._server.history[self._seen : until]:
+            self.controller.on_object(event.raw, event.deleted)
+        self._seen = until
+
+    async def work(self) -> None:
+        """Make all passes that are due now.
+
+        Raises:
+            AssertionError: they do not come to an end.
+        """
+        self.passes.count = 0
+        while len(self.queue):
+            assert self.passes.count < MOST_PASSES, "the operator spins"
+            key, _ = await self.queue.get()
+            await self._pass(key)
+
+    async def _pass(self, key: str) -> None:
+        self.client.sent.clear()
+        await self.controller._free.acquire()
+        await self.controller._pass(key)
+        self._judge_pass()
+
+    def _judge_pass(self) -> None:
+        """I4: what is destroyed was looked at in the same pass, what is created is known not to be there."""
+        looked: set[str] = set()
+        for method, path, answered in self.client.sent:
+            if method == "GET" and answered and "/deployments/" in path:
+                looked.add(path)
+            elif method == "DELETE" and "/deployments/" in path:
+                assert path in looked, f"I4: {path} is deleted without a look"
+            elif method == "DELETE":
+                assert looked, f"I4: {path} is unloaded without a look at its deployment"
+            elif method == "POST":
+                assert path.split("/")[1] in self.client.listed, f"I4: {path} before the first LIST"
+
+    async def poll(self) -> None:
+        """Observe each account once, as its own loop does when the time has come."""
+        for account in self.used():
+            credential = account._choose()
+            while credential is not None and not await account._poll(credential):
+                credential = account._choose(after=credential)
+
+    def used(self) -> Iterator[Account]:
+        """The accounts that any resource uses."""
+        return (each for each in self.accounts if self.reconciler.uses(each))

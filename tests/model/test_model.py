@@ -1,0 +1,34 @@
+"""Random interleavings of everything that can happen to the operator: the invariants hold at every step."""
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from fireworks_simulator.testing import SimulatorClient
+from model.machine import Machine
+from model.virtual_loop import VirtualLoop
+
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
+"""Random scenes to play; what CI plays is the same every time, more than that is new each time."""
+STEPS = 40
+
+
+def test_whatever_happens_promises_are_kept_and_all_settles(loop: VirtualLoop, simulator: SimulatorClient) -> None:
+    class Staged(Machine):
+        def __init__(self) -> None:
+            super().__init__(loop, simulator)
+
+    run_state_machine_as_test(
+        Staged,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            derandomize="MODEL_EXAMPLES" not in os.environ,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink),
+        ),
+    )

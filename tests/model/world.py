@@ -1,0 +1,234 @@
+"""Everything together: the API server, Fireworks and the operator's process, on one clock."""
+
+import asyncio
+import copy
+import logging
+from collections.abc import Awaitable, Callable
+
+from fireworks_operator.api.v1alpha1 import ANNOTATION_IGNORE_CHECKS
+from fireworks_simulator.testing import SimulatorClient
+from model.api_server import ApiServer, Raw
+from model.conduct import Conduct, owner_key
+from model.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks
+from model.process import KilledError, Process
+from model.promises import Promises, is_answered
+from model.specs import FOREIGN, UNOWNED
+from model.virtual_loop import VirtualLoop
+
+_SETTLING = (1, 3, 5, 15, 30, 60, 120, 300, 900, 3600, 3 * 3600, 4 * 3600)
+"""Seconds that go by, in this order, until nothing happens any more: longer than every pause of the operator."""
+_MOST_ROUNDS = 60
+_ENOUGH_ROUNDS = 15
+"""From here on, what is refused again and again no longer counts as unrest."""
+
+
+class _Unexpected(logging.Handler):
+    """Collects failures that the controller itself calls unexpected."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self.records.append(record)
+
+
+class World:
+    """One scene: what users, Fireworks and the operator do to each other, and whether promises are kept."""
+
+    def __init__(self, loop: VirtualLoop, simulator: SimulatorClient) -> None:
+        self.loop = loop
+        self.fireworks = Fireworks(simulator, loop.time)
+        self.fireworks.reset()
+        self.server = ApiServer(self.fireworks.now)
+        self.promises = Promises(self.server, self.fireworks)
+        self.conduct = Conduct()
+        self.server.on_release, self.server.on_status = self.promises.on_release, self.promises.on_status
+        self.restore_secret()
+        marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
+        simulator.create_foreign(prefix=FOREIGN.removesuffix("-0"), annotations={**marks, "custom/name": "y"})
+        simulator.create_foreign(prefix=UNOWNED.removesuffix("-0"))
+        self._unexpected = _Unexpected()
+        logging.getLogger("fireworks_operator").addHandler(self._unexpected)
+        self.before = self.fireworks.state()
+        self.objects_before: dict[str, Raw] = {}
+        self.process = self._start()
+
+    def close(self) -> None:
+        """End the scene."""
+        logging.getLogger("fireworks_operator").removeHandler(self._unexpected)
+        self.loop.run_until_complete(self.process.close())
+
+    # The operator
+
+    def _start(self) -> Process:
+        async def start() -> Process:
+            return Process(self.server, self.fireworks, self.loop)
+
+        return self.loop.run_until_complete(start())
+
+    def restart(self) -> None:
+        """End the operator's process wherever it is, and start a new one."""
+        self.loop.run_until_complete(self.process.close())
+        self.process = self._start()
+
+    def run(self, doing: Callable[[Process], Awaitable[None]], *, armed: bool = False) -> None:
+        """Let the operator do something; if it is killed on the way, another process takes its place.
+
+        `armed`: what is planned to happen on the way stays planned if it has not happened by the end.
+        """
+
+        async def do() -> bool:
+            try:
+                await doing(self.process)
+            except KilledError:
+                return False
+            return True
+
+        alive = self.loop.run_until_complete(do())
+        if not armed:
+            self.process.gate.disarm()
+        if not alive:
+            self.restart()
+        for record in self._unexpected.records:
+            assert record.exc_info is not None
+            raise AssertionError("the pass failed unexpectedly") from record.exc_info[1]
+
+    def work(self, *, armed: bool = False) -> None:
+        """Let the operator hear the watch and do what is due."""
+
+        async def work(process: Process) -> None:
+            for _ in range(2):  # its own writes come back
+                process.watch()
+                await process.work()
+
+        self.run(work, armed=armed)
+
+    def poll(self, *, armed: bool = False) -> None:
+        """Let the operator observe its accounts, and do what comes of it."""
+        seen = frozenset(self.promises.unseen)
+
+        async def poll(process: Process) -> None:
+            await process.poll()
+            lists = self.fireworks.simulator.journal(path="/deployments$", since=self.fireworks.journal_from)
+            if any(each.method == "GET" and each.status == 200 and not each.fault for each in lists):
+                self.promises.unseen -= seen
+            await process.work()
+
+        self.run(poll, armed=armed)
+
+    def poll_overtaken(self) -> None:
+        """Let a poll's answer arrive only after the passes that are due."""
+
+        async def poll(process: Process) -> None:
+            process.watch()
+            process.client.hold_lists = held = asyncio.Event()
+            polling = asyncio.ensure_future(process.poll())
+            process.client.list_held.clear()
+            reached = asyncio.ensure_future(process.client.list_held.wait())
+            await asyncio.wait({polling, reached}, return_when=asyncio.FIRST_COMPLETED)
+            reached.cancel()
+            process.client.hold_lists = None
+            try:
+                await process.work()
+            finally:
+                held.set()
+                await polling
+            await process.work()
+
+        self.run(poll)
+
+    # Time and trouble
+
+    def advance(self, seconds: float, *, armed: bool = False) -> None:
+        """Let time pass for all of them, and the operator do what its timers ask for."""
+        self.loop.advance(seconds)
+        self.fireworks.catch_up()
+        self.work(armed=armed)
+
+    def heal(self) -> None:
+        """End every trouble."""
+        self.fireworks.heal()
+        self.server.trouble.clear()
+        self.restore_secret()
+
+    def restore_secret(self, key: str = KEYS[ACCOUNT], **others: bytes) -> None:
+        """Put an API key into the Secret of team-a."""
+        self.server.secrets["team-a", "fireworks"] = {"apiKey": key.encode(), **others}
+
+    def remove_secret(self) -> None:
+        """Delete the Secret of team-a."""
+        self.server.secrets.pop(("team-a", "fireworks"), None)
+
+    def exchange_secret(self) -> None:
+        """Put a key of another account into the Secret of team-a."""
+        self.restore_secret(KEYS[OTHER_ACCOUNT])
+
+    # Judgement
+
+    def judge_later(self, *names: str) -> None:
+        """Note that somebody has changed deployments which the operator has not looked at since."""
+        self.promises.unseen |= set(names)
+
+    def ours(self) -> list[str]:
+        """Return the names of deployments that exist and that a resource of this cluster owns or claims."""
+        claimed = {each["status"].get("deploymentName") for each in self.server.objects.values()}
+        there = self.fireworks.state().live()
+        return [
+            each["name"]
+            for each in there
+            if each["name"] in claimed or owner_key(each.get("annotations", {})) is not None
+        ]
+
+    def judge(self) -> int:
+        """Check all promises as of now; return how many requests since last time were changes.
+
+        Raises:
+            AssertionError: one is broken.
+        """
+        entries = self.fireworks.journal()
+        after = self.fireworks.state()
+        self.conduct.judge(entries, self.before, self.server)
+        self.promises.check(after)
+        self.promises.check_serving(self.objects_before, self.before, after)
+        self.objects_before = copy.deepcopy(self.server.objects)
+        self.before = after
+        return sum(each.method != "GET" for each in entries)
+
+    def settle(self) -> bool:
+        """Let time pass until nothing happens any more, or nothing but tries that are refused again and again.
+
+        Returns:
+            Whether all is silent now.
+
+        Raises:
+            AssertionError: it never ends, or a promise is broken on the way.
+        """
+        for number in range(_MOST_ROUNDS):
+            if not self._goes_on():
+                return True
+            if number >= _ENOUGH_ROUNDS and all(map(is_answered, self.server.objects.values())):
+                return False
+        raise AssertionError("it does not settle")
+
+    def _goes_on(self) -> bool:
+        writes, changes = self.server.writes, 0
+        for seconds in _SETTLING:
+            self.advance(seconds)
+            self.poll()
+            self.work()
+            changes += self.judge()
+            if changes or self.server.writes != writes:
+                return True
+        return False
+
+    def delete_all(self) -> None:
+        """Delete every resource, by force, and wait until all is gone."""
+        for key in list(self.server.objects):
+            self.server.annotate(key, ANNOTATION_IGNORE_CHECKS, "true")
+            self.server.delete(key)
+        self.settle()
+        if self.server.objects:  # created in the other account while its key was in the Secret
+            self.exchange_secret()
+            self.settle()
