@@ -31,8 +31,8 @@ def twice(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualLoop]:
     """The loop that everything runs in; accounts are polled by the model, not by their own timers."""
     monkeypatch.setattr(Account, "start", lambda self: None)
-    monkeypatch.setattr(reconciler, "decide", twice(reconciler.decide))
-    monkeypatch.setattr(reconciler, "report", twice(reconciler.report))
+    monkeypatch.setattr(reconciler, "decide", twice(reconciler.decide))  # type: ignore[attr-defined]
+    monkeypatch.setattr(reconciler, "report", twice(reconciler.report))  # type: ignore[attr-defined]
     loop = VirtualLoop()
     yield loop
     loop.run_until_complete(loop.shutdown_asyncgens())
