@@ -1,6 +1,5 @@
 """What Kubernetes last said about every resource."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -38,7 +37,6 @@ class Store:
         """Create an empty store."""
         self._resources: dict[str, FireworksDeployment] = {}
         self._unreadable: dict[str, Unreadable] = {}
-        self._by_secret: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
     def __len__(self) -> int:
         """Return the number of readable resources."""
@@ -67,7 +65,7 @@ class Store:
         except InvalidResourceError as error:
             metadata = raw.get("metadata", {})
             key = f"{metadata.get('namespace')}/{metadata.get('name')}"
-            self._forget(key)
+            self._resources.pop(key, None)
             self._unreadable[key] = Unreadable(key, str(metadata.get("uid")), str(error))
             return key, Seen.NEW
         return resource.key, self.put(resource)
@@ -77,13 +75,8 @@ class Store:
         before = self._resources.get(resource.key)
         if before is not None and _version(resource) <= _version(before):
             return Seen.NOTHING  # the same object, or a late word of a former one of the same name
-        if before is not None:
-            self._forget(resource.key)
         self._unreadable.pop(resource.key, None)
         self._resources[resource.key] = resource
-        secret = resource.spec.credentials_secret_ref
-        if secret is not None:
-            self._by_secret[resource.metadata.namespace, secret.name].add(resource.key)
         if before is None or before.metadata.uid != resource.metadata.uid:
             return Seen.NEW
         return Seen.WISH if _wish(before) != _wish(resource) else Seen.STATUS
@@ -92,16 +85,12 @@ class Store:
         """Forget a resource that is gone, unless another of the same name has taken its place."""
         resource, unreadable = self._resources.get(key), self._unreadable.get(key)
         if resource is not None and resource.metadata.uid == uid:
-            self._forget(key)
+            del self._resources[key]
             return True
         if unreadable is not None and unreadable.uid == uid:
             del self._unreadable[key]
             return True
         return False
-
-    def of_secret(self, namespace: str, name: str) -> frozenset[str]:
-        """Return the keys of the resources that use a Secret."""
-        return frozenset(self._by_secret.get((namespace, name), ()))
 
     def gone(self, present: Collection[str], version: int) -> list[tuple[str, str]]:
         """Return key and uid of what a complete LIST no longer has.
@@ -113,23 +102,6 @@ class Store:
         missing = [each for each in self if each.metadata.uid not in present and _version(each) <= version]
         unreadable = [(each.key, each.uid) for each in self._unreadable.values() if each.uid not in present]
         return [(each.key, each.metadata.uid) for each in missing] + unreadable
-
-    def _forget(self, key: str) -> None:
-        resource = self._resources.pop(key, None)
-        self._unreadable.pop(key, None)
-        if resource is None:
-            return
-        secret = resource.spec.credentials_secret_ref
-        if secret is not None:
-            _discard(self._by_secret, (resource.metadata.namespace, secret.name), key)
-
-
-def _discard(index: defaultdict[Any, set[str]], at: object, key: str) -> None:
-    keys = index.get(at)
-    if keys is not None:
-        keys.discard(key)
-        if not keys:
-            del index[at]
 
 
 def _version(resource: FireworksDeployment) -> int:

@@ -102,22 +102,6 @@ def test_a_list_removes_what_it_lacks_but_not_what_is_newer_than_it() -> None:
     assert store.gone({"uid-there"}, 100) == [("team-a/gone", "uid-gone")]
 
 
-def test_the_users_of_a_secret_are_known_and_follow_the_spec() -> None:
-    store = Store()
-    reference = {"credentialsSecretRef": {"name": "key"}}
-    store.put(a_resource(reference, resourceVersion="1"))
-    store.put(a_resource(reference, name="other", uid="uid-2", resourceVersion="2"))
-    assert store.of_secret("team-a", "key") == {"team-a/chat", "team-a/other"}
-    assert store.of_secret("team-b", "key") == frozenset()
-
-    store.put(a_resource({"credentialsSecretRef": {"name": "another"}}, resourceVersion="3"))
-    assert store.of_secret("team-a", "key") == {"team-a/other"}
-    assert store.of_secret("team-a", "another") == {"team-a/chat"}
-
-    store.remove("team-a/other", "uid-2")
-    assert store.of_secret("team-a", "key") == frozenset()
-
-
 def test_what_the_writer_returns_is_not_overwritten_by_the_event_before_it() -> None:
     store = Store()
     store.see(a_raw())
