@@ -4,6 +4,7 @@ import json
 import time
 import urllib.request
 from datetime import datetime
+from statistics import median
 
 from integration.factories import Kubectl
 from integration.kubernetes_api import Json, condition
@@ -13,9 +14,9 @@ from integration.waiting import eventually
 
 
 def test_ready_follows_within_a_poll_and_a_second_of_fireworks_saying_ready(team: Team) -> None:
-    # The best of five, since the bound is the operator's and not that of a machine that is busy with other things.
+    # The median, since one hiccup of a busy machine is not the operator's.
     delays = [_seconds_to_ready(team, f"chat-{number}") for number in range(5)]
-    assert min(delays) < POLL_SECONDS * 1.1 + 1.0, f"{delays} {team.explain()}"
+    assert median(delays) < POLL_SECONDS * 1.1 + 1.0, f"{delays} {team.explain()}"
     assert [each.status for each in team.posts()] == [200] * 5
 
 

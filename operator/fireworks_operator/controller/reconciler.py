@@ -157,6 +157,7 @@ class Reconciler:
             return Unknown()
         observed = session.observe(with_addons=uses_addons(resource))
         if needs_closer_look(resource, observed):
+            log.info("%s: no longer listed, looking closer", resource.key, extra={"deployment": session.name})
             observed = await session.look()
         return await session.explain_failure(observed)
 
