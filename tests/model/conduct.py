@@ -89,7 +89,7 @@ class Conduct:
 
     def _judge_change(self, entry: JournalEntry, marks: dict[str, Marks], before: Snapshot, server: ApiServer) -> None:
         name, _, verb = entry.path.removeprefix("/v1/").partition(":")
-        what = f"{entry.method} {entry.path} {entry.body}"
+        what = f"{entry.method} {entry.path} {dict(entry.query)} {entry.body}"
         if "/deployedModels" in name:
             self._judge_addon(entry, name, before, what)
         elif verb in ("setTags", "deleteTags"):

@@ -7,6 +7,8 @@ import pytest
 
 from fireworks_operator.controller import reconciler
 from fireworks_operator.controller.account import Account
+from fireworks_operator.core.decide import decide
+from fireworks_operator.core.report import report
 from fireworks_simulator.app import running
 from fireworks_simulator.settings import Settings
 from fireworks_simulator.testing import SimulatorClient
@@ -31,8 +33,8 @@ def twice(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualLoop]:
     """The loop that everything runs in; accounts are polled by the model, not by their own timers."""
     monkeypatch.setattr(Account, "start", lambda self: None)
-    monkeypatch.setattr(reconciler, "decide", twice(reconciler.decide))  # type: ignore[attr-defined]
-    monkeypatch.setattr(reconciler, "report", twice(reconciler.report))  # type: ignore[attr-defined]
+    monkeypatch.setattr(reconciler, "decide", twice(decide))
+    monkeypatch.setattr(reconciler, "report", twice(report))
     loop = VirtualLoop()
     yield loop
     loop.run_until_complete(loop.shutdown_asyncgens())

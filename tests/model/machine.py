@@ -136,11 +136,14 @@ class Machine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 2), new_uid=st.booleans(), then=afterwards)
     def a_backup_is_restored(self, which: int, new_uid: bool, then: str) -> None:
         key = self._resource(which)
-        raw = self.world.server.objects.get(key)
-        if raw is not None and "deletionTimestamp" not in raw["metadata"]:
+        if key in self.world.server.objects:
+            self._restore(key, new_uid=new_uid)
+            self._then(then)
+
+    def _restore(self, key: str, *, new_uid: bool) -> None:
+        if "deletionTimestamp" not in self.world.server.objects[key]["metadata"]:
             self.world.server.restore(key, new_uid=new_uid)
             self.world.promises.wiped.add(self.world.server.objects[key]["metadata"]["uid"])
-            self._then(then)
 
     @rule(what=st.sampled_from(("removed", "exchanged", "restored", "restored")), then=afterwards)
     def the_secret_changes(self, what: str, then: str) -> None:
@@ -187,6 +190,50 @@ class Machine(RuleBasedStateMachine):
         """Pick a deployment of the account that this cluster manages and that is not going."""
         names = [name for name in self.world.ours() if "/acme/" in name]
         return names[which % len(names)] if names else None
+
+    # Stories that chance alone would rarely tell
+
+    @rule(
+        answer=st.sampled_from(("late", "late", "never", "drop_after_commit", "drop_before_commit", "truncate_body")),
+        next_answer=st.sampled_from((None, None, "INVALID_ARGUMENT", "INVALID_ARGUMENT", "UNAVAILABLE")),
+        then=st.sampled_from(("deletes", "deletes", "renames", "renames", "restores", "kills", "waits")),
+        rounds=st.integers(1, 3),
+        seconds=st.sampled_from((1.0, 16.0, 50.0, 62.0)),
+    )
+    def a_create_is_not_answered(
+        self, answer: str, next_answer: str | None, then: str, rounds: int, seconds: float
+    ) -> None:
+        """What was asked for may come into being long after somebody has changed their mind."""
+        world = self.world
+        key = next((each for each in KEYS if each not in world.server.objects), None)
+        if key is None:
+            return
+        world.heal()
+        if answer in ("late", "never"):
+            world.fireworks.hang("POST", late=answer == "late")
+        else:
+            world.fireworks.fault(answer, method="POST")
+        if next_answer is not None:
+            world.fireworks.fault("status", method="POST", code=next_answer)
+        world.server.create(key, new_spec(key.split("/")[0], []))
+        for _ in range(rounds):
+            self._then("wait")
+        self._change_mind(key, then)
+        for pause in (1.0, 3.0, seconds):
+            world.advance(pause)
+            world.poll()
+
+    def _change_mind(self, key: str, then: str) -> None:
+        if key not in self.world.server.objects:
+            return
+        if then == "deletes":
+            self.world.server.delete(key)
+        elif then == "renames":
+            self._edit(key, "deploymentId", "renamed")
+        elif then == "restores":
+            self._restore(key, new_uid=False)
+        elif then == "kills":
+            self.world.restart()
 
     # Troubles of Fireworks and of the API server
 

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -14,6 +15,7 @@ EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
 STEPS = 40
 
 
+@pytest.mark.timeout(3600)
 def test_whatever_happens_promises_are_kept_and_all_settles(loop: VirtualLoop, simulator: SimulatorClient) -> None:
     class Staged(Machine):
         def __init__(self) -> None:

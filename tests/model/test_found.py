@@ -1,0 +1,62 @@
+"""What the model has found, each as the user would have seen it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_simulator.testing import SimulatorClient
+from model.fireworks import identifier
+from model.promises import condition, holds
+from model.specs import new_spec
+from model.virtual_loop import VirtualLoop
+from model.world import World
+
+KEY = "team-b/chat"
+
+
+@pytest.fixture
+def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
+    """A world with one resource, whose deployment serves."""
+    world = World(loop, simulator)
+    world.server.create(KEY, new_spec("team-b", []))
+    for seconds in (0.0, 3.0, 62.0):
+        world.advance(seconds)
+        world.poll()
+    assert holds(status(world), "Ready")
+    yield world
+    world.close()
+
+
+def status(world: World) -> dict[str, Any]:
+    """The status of the resource."""
+    found: dict[str, Any] = world.server.objects[KEY]["status"]
+    return found
+
+
+def observe(world: World) -> None:
+    """Only observe the deployment from now on."""
+    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], "managementPolicy": "Observe"})
+    world.work()
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"), [("fails", Reason.DEPLOYMENT_FAILED), ("is deleted", Reason.DEPLOYMENT_LOST)]
+)
+def test_an_observed_deployment_that_comes_to_an_end_does_not_look_like_work_in_progress(
+    world: World, ends: str, reason: Reason
+) -> None:
+    observe(world)
+    deployment = identifier(status(world)["deploymentName"])
+    if ends == "fails":
+        world.fireworks.simulator.fail(deployment, "out of memory")
+    else:
+        world.fireworks.simulator.vanish(deployment, soft=True)
+    for _ in range(3):
+        world.advance(60.0)
+        world.poll()
+    stalled = condition(status(world), "Stalled")
+    assert stalled is not None
+    assert (stalled["status"], stalled["reason"]) == ("True", reason)
+    assert not holds(status(world), "Reconciling")
