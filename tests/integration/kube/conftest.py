@@ -20,7 +20,10 @@ def _crd(cluster: Cluster, crd_file: Path) -> None:
 
 @pytest.fixture
 def namespace(cluster: Cluster, _crd: None) -> Iterator[Namespace]:
-    """A new namespace, which goes after the test with all that is in it."""
+    """A new namespace, which goes after the test with all that is in it.
+
+    The resources go first: a later test's operator would take them under its care while the namespace is emptied.
+    """
     made = Namespace(cluster, next(_NAMES))
     cluster.kubectl("create", "namespace", made.name)
     yield made
@@ -28,6 +31,7 @@ def namespace(cluster: Cluster, _crd: None) -> Iterator[Namespace]:
     for name in made.kubectl("get", "fireworksdeployments", "-o", "name").split():
         if made.kubectl("get", name, "-o", "jsonpath={.metadata.finalizers}"):
             made.kubectl("patch", name, "--type=merge", "--patch", patch)
+    made.kubectl("delete", "fireworksdeployments", "--all", "--timeout=30s")
     cluster.kubectl("delete", "namespace", made.name, "--wait=false")
 
 
