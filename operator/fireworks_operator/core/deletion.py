@@ -13,10 +13,10 @@ from fireworks_operator.api.v1alpha1 import (
 )
 from fireworks_operator.fireworks.models import Deployment
 
-from .actions import Action, Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
+from .actions import Action, Claim, Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
 from .addons import decide_unload
 from .context import Context, Unusable, pinned_account
-from .identity import Ownership
+from .identity import Ownership, is_released
 from .observed import Absent, Observed, Present, Unknown
 from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, still_refused
 
@@ -30,7 +30,9 @@ def decide_deletion(resource: FireworksDeployment, observed: Observed, context: 
     """Name the next step for a resource with a deletionTimestamp."""
     if FINALIZER not in resource.metadata.finalizers:
         return Wait()
-    released = _decide_release(resource, context)
+    if resource.status.deployment_name is None:
+        return _decide_unclaimed(resource, observed, context)
+    released = _decide_release(resource, context, resource.status.deployment_name)
     if released is not None:
         return released
     if isinstance(context.credential, Unusable):
@@ -51,11 +53,26 @@ def decide_deletion(resource: FireworksDeployment, observed: Observed, context: 
     return _decide_present(resource, observed, context)
 
 
-def _decide_release(resource: FireworksDeployment, context: Context) -> RemoveFinalizer | None:
-    """Let go at once where nothing is to be deleted: never claimed, by policy, or by the user's word."""
-    left = resource.status.deployment_name
-    if left is None:
-        return RemoveFinalizer("Nothing was created at Fireworks.")
+def _decide_unclaimed(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
+    """Let go of what has nothing at Fireworks; a restore from backup may have lost the status of one that has."""
+    nothing = RemoveFinalizer("Nothing was created at Fireworks.")
+    observing = resource.spec.management_policy is ManagementPolicy.OBSERVE
+    abandoned = resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true"
+    if isinstance(context.credential, Unusable) or observing or abandoned:
+        return nothing
+    if isinstance(observed, Unknown):
+        return Wait() if context.unreachable_since is None else nothing
+    if isinstance(observed, Absent) or observed.deployment.state == "DELETED":
+        return nothing
+    deployment = observed.deployment
+    ours = context.ownership(resource, deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
+    if not ours or is_released(deployment.annotations):
+        return nothing
+    return Claim(deployment.name, context.credential.account)
+
+
+def _decide_release(resource: FireworksDeployment, context: Context, left: str) -> RemoveFinalizer | None:
+    """Let go at once where nothing is to be deleted: by policy, or by the user's word."""
     if resource.spec.management_policy is ManagementPolicy.OBSERVE:
         return RemoveFinalizer(f"Only observed: {left} stays.", left, "Observe")
     if resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true":

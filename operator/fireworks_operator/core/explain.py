@@ -31,7 +31,8 @@ def explain(error: FireworksError, action: Action | None = None) -> Explanation:
         reason, template, final = general
         return Explanation(reason, template.format(words=_words(error)), final)
     if isinstance(action, Delete):
-        return Explanation(Reason.DELETION_BLOCKED, _deletion_message(error), final=True)
+        reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
+        return Explanation(reason, _replacement_message(error) if action.hard else _deletion_message(error), final=True)
     if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
         return Explanation(Reason.ADDON_FAILED, f"Fireworks refuses the addon: {_words(error)}", final=True)
     if error.kind is ErrorKind.NOT_FOUND or _MODEL_MISSING.search(error.message):
@@ -127,6 +128,15 @@ def _deletion_message(error: FireworksError) -> str:
         f"Fireworks refuses to delete the deployment: {_words(error)} It is tried again by itself; to leave the "
         "deployment "
         'behind, set the annotation fireworks.ai/abandon: "true".'
+    )
+
+
+def _replacement_message(error: FireworksError) -> str:
+    """Say why a deployment that another one is to replace stays; the annotations act only on a resource's deletion."""
+    way_out = "Stop the traffic to it, or delete" if _IN_USE.search(error.message) else "Delete"
+    return (
+        f"Fireworks refuses to delete the former deployment, which is to be replaced: {_words(error)} {way_out} it in "
+        "the Fireworks console; it is tried again by itself, after growing pauses."
     )
 
 

@@ -62,8 +62,9 @@ def decide_failed(resource: FireworksDeployment, observed: Present, context: Con
     before = resource.status.last_attempt
     if before is not None and before.action == REPLACE and before.generation != resource.metadata.generation:
         return Delete(hard=True)  # a new spec deserves a new try at once
-    told = f"{message} It is replaced after a pause; a change of the spec replaces it at once."
     attempt = attempt_of(resource, REPLACE)
+    refused = attempt.message if attempt is not None and attempt.reason == Reason.DEPLOYMENT_FAILED else None
+    told = f"{message} {refused or 'It is replaced after a pause; a change of the spec replaces it at once.'}"
     if attempt is None or attempt.reason != Reason.DEPLOYMENT_FAILED:
         return Refuse(Reason.DEPLOYMENT_FAILED, told, context.now + timedelta(seconds=FAILED[0]))
     until = pause_until(attempt, FAILED)

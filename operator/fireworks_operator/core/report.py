@@ -43,7 +43,9 @@ from .retry import (
     RECREATION_WINDOW,
     REPLACE,
     UPDATE,
+    attempt_of,
     create_attempt,
+    known_reason,
     may_take_effect,
     next_attempt,
 )
@@ -218,7 +220,7 @@ def _last_attempt(
         )  # claimed, and the id turned out to be taken
     if isinstance(action, Refuse) and action.reason is Reason.DEPLOYMENT_FAILED:
         if before is None or before.action != REPLACE or before.reason != Reason.DEPLOYMENT_FAILED:
-            return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now, action.message)
+            return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now)
         return before
     return _settled(before, observed, action, now)
 
@@ -249,6 +251,9 @@ def _failed_attempt(
         return attempt.model_copy(update={"time": now, "reason": explanation.reason, "message": message})
     if not explanation.final:
         return before  # the queue's own pauses do; a restart may try at once
+    if isinstance(action, Delete) and action.hard and not action.ignore_checks:
+        # The failed deployment stays: the pauses before its replacement grow, and say why.
+        return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now, explanation.message)
     name = delete_attempt_name(action) if isinstance(action, Delete) and not action.hard else action.name
     return next_attempt(resource, name, explanation.reason, now, explanation.message)
 
@@ -267,6 +272,9 @@ def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome
         return _progressing(
             Reason.DELETING, getattr(action, "message", "") or "The deployment is being deleted.", available
         )
+    refused = _refused_before(resource, outcome, context)
+    if refused is not None:
+        return _troubled(refused, available)
     if isinstance(action, Wait) and action.reason is not None:
         if action.reason in (Reason.UPDATING, Reason.CREATING):
             return _progressing(action.reason, action.message, available)
@@ -276,6 +284,16 @@ def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome
     if isinstance(action, Update) or (isinstance(action, Delete) and action.hard):
         return _progressing(Reason.UPDATING, _action_message(action), available)
     return _resting(resource, available, observed)
+
+
+def _refused_before(resource: FireworksDeployment, outcome: Outcome, context: Context) -> Explanation | None:
+    """Return why a create request was refused that is now sent again unasked: until its answer nothing is new."""
+    sending = isinstance(outcome.action, Claim) or (isinstance(outcome.action, Create) and outcome.begun)
+    if not sending or context.forced or attempt_of(resource, *CREATIONS) is None:
+        return None
+    stalled = (each for each in resource.status.conditions if each.type == ConditionType.STALLED)
+    told = next((each for each in stalled if each.status == "True"), None)
+    return None if told is None else Explanation(known_reason(told.reason), told.message, final=True)
 
 
 def _action_message(action: Action) -> str:

@@ -32,14 +32,14 @@ POST_SETTLES = timedelta(seconds=68)
 _REASONS = {each.value: each for each in Reason}
 
 
-def reason_of(attempt: LastAttempt) -> Reason:
-    """Return why the attempt failed; a reason that another version wrote counts as a plain refusal."""
-    return _REASONS.get(attempt.reason, Reason.REJECTED_BY_FIREWORKS)
+def known_reason(stored: str) -> Reason:
+    """Return a reason that status holds; one that another version wrote counts as a plain refusal."""
+    return _REASONS.get(stored, Reason.REJECTED_BY_FIREWORKS)
 
 
 def still_refused(attempt: LastAttempt, until: datetime) -> Refuse:
     """Return the refusal of an attempt, in the words of then."""
-    reason = reason_of(attempt)
+    reason = known_reason(attempt.reason)
     return Refuse(reason, attempt.message or reason.doc, until)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
-from fireworks_operator.core.actions import Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
+from fireworks_operator.core.actions import Claim, Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
 from fireworks_operator.core.context import Usable
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.identity import TAG_RELEASED
@@ -43,9 +43,24 @@ def tried(action: str, reason: str, *, ago: float, count: int = 1) -> dict[str, 
     return {**CREATED, "lastAttempt": an_attempt(action, reason, ago=ago, count=count)}
 
 
+UNCLAIMED = a_deleted_resource(status={})
+LET_GO = {**a_context().owner(UNCLAIMED).marker(), TAG_RELEASED: "true"}
+
 LETTING_GO = [
     Row("Another's finalizer is not our business.", a_deleted_resource(finalizers=["x/y"]), present(), Wait),
-    Row("Never claimed: nothing to delete.", a_deleted_resource(status={}), Unknown(), RemoveFinalizer, {"left": None}),
+    Row("Never claimed: nothing to delete.", a_deleted_resource(status={}), Absent(), RemoveFinalizer, {"left": None}),
+    Row("Unless the first LIST is on its way: a backup may have lost the claim.", UNCLAIMED, Unknown(), Wait),
+    Row("But an outage holds nothing back.", UNCLAIMED, Unknown(), RemoveFinalizer, {}, {"unreachable_since": NOW}),
+    Row("The claim was lost: it is found again.", UNCLAIMED, present(), Claim, {"deployment_name": NAME}),
+    Row("Lost, and deleted elsewhere.", UNCLAIMED, present(state="DELETED"), RemoveFinalizer),
+    Row("Let go of in a former life.", UNCLAIMED, present(annotations=LET_GO), RemoveFinalizer),
+    Row("Another's was in the way.", UNCLAIMED, present(annotations=OTHERS), RemoveFinalizer),
+    Row(
+        "The claim was lost, and it is abandoned.",
+        a_deleted_resource(status={}, **ABANDONED),
+        present(),
+        RemoveFinalizer,
+    ),
     Row("Also without a key.", a_deleted_resource(status={}), Unknown(), RemoveFinalizer, {}, {"credential": NO_KEY}),
     Row("Retain.", a_deleted_resource({"deletionPolicy": "Retain"}), Unknown(), RemoveFinalizer, {"left": NAME}),
     Row("Observe.", a_deleted_resource({"managementPolicy": "Observe"}), Unknown(), RemoveFinalizer, {"left": NAME}),

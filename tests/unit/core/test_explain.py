@@ -81,6 +81,9 @@ def test_the_servers_words_are_passed_on(kind: ErrorKind, action: Action) -> Non
         ("set ignore_checks to delete", Delete(), Reason.DELETION_BLOCKED, "fireworks.ai/ignore-checks=true"),
         ("it is the default deployment of its model", Delete(), Reason.DELETION_BLOCKED, "another deployment"),
         ("something else", Delete(), Reason.DELETION_BLOCKED, "fireworks.ai/abandon"),
+        ("something else", Delete(hard=True), Reason.DEPLOYMENT_FAILED, "Delete it in the Fireworks console"),
+        ("inference requests in the last hour", Delete(hard=True), Reason.DEPLOYMENT_FAILED, "Stop the traffic"),
+        ("no", Delete(hard=True, ignore_checks=True), Reason.DELETION_BLOCKED, "in the Fireworks console"),
     ],
 )
 def test_every_known_refusal_has_its_own_way_out(message: str, action: Action, reason: Reason, way_out: str) -> None:

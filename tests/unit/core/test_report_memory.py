@@ -154,6 +154,42 @@ def test_failures_are_counted_and_paused_across_restarts() -> None:
     assert pauses == [5, 15, 60, 180]
 
 
+def test_a_failed_deployment_that_fireworks_does_not_delete_is_explained_and_asked_for_less_and_less_often() -> None:
+    failed = present(state="FAILED", replicaStats={})
+    refusal = an_error(ErrorKind.INVALID, "It has received inference requests in the last hour.")
+    resource = after(a_resource(status=CREATED), failed)
+    now, pauses = NOW, []
+    for _ in range(4):
+        begin = now
+        while not isinstance(action := decide(resource, failed, a_context(now=now)), Delete):
+            now += timedelta(minutes=1)
+        pauses.append((now - begin).total_seconds() / 60)
+        resource = after(resource, failed, action, error=refusal, context=a_context(now=now))
+        resource = after(resource, failed, context=a_context(now=now))
+        told = find(resource.status, ConditionType.STALLED)
+        assert told.reason == Reason.DEPLOYMENT_FAILED
+        assert "Stop the traffic" in told.message
+        assert after(resource, failed, context=a_context(now=now)).status == resource.status
+    assert pauses == [5, 15, 60, 180]
+
+
+def test_a_create_request_that_is_refused_again_changes_no_condition_meanwhile() -> None:
+    refused = an_error(ErrorKind.QUOTA_EXCEEDED, "quota exceeded")
+    resource = after(after(a_resource(), Absent()), Absent(), CREATE, begun=True)
+    resource = after(resource, Absent(), CREATE, error=refused)
+    stalled = resource.status.conditions
+    assert find(resource.status, ConditionType.STALLED).status == "True"
+    later = a_context(now=NOW + timedelta(minutes=2))
+    assert isinstance(decide(resource, Absent(), later), Claim)
+    claimed = after(resource, Absent(), context=later)
+    begun = after(claimed, Absent(), CREATE, begun=True, context=later)
+    again = after(begun, Absent(), CREATE, error=refused, context=later)
+    assert claimed.status.conditions == begun.status.conditions == again.status.conditions == stalled
+    assert find(after(begun, present(**LOADING), CREATE, context=later).status, ConditionType.STALLED).status == "False"
+    asked = after(resource, Absent(), context=a_context(now=later.now, forced=True))
+    assert find(asked.status, ConditionType.RECONCILING).status == "True", "who asks sees that it is tried"
+
+
 def test_the_record_of_a_finished_change_goes() -> None:
     status = {**CREATED, "lastAttempt": an_attempt("Update", "Updating")}
     assert after(a_resource(status=status), present(), Wait()).status.last_attempt is None
