@@ -29,7 +29,7 @@ format: $(STAMP) ## put the code into form
 	$(BIN)/ruff check --fix .
 
 crd: $(STAMP) ## write crds/ from the models
-	$(BIN)/fireworks-operator crd > crds/fireworks.ai_fireworksdeployments.yaml
+	$(BIN)/fireworks-operator crd > crds/.new && mv crds/.new crds/fireworks.ai_fireworksdeployments.yaml
 
 docs: $(STAMP) crd ## write docs/reference from the models
 	$(BIN)/python -m fireworks_operator.api.reference docs/reference

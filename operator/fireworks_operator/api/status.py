@@ -179,6 +179,14 @@ class FireworksDeploymentStatus(ApiModel):
     last_attempt: Annotated[
         LastAttempt | None, Schema("The last try that failed, or that must not be repeated soon.")
     ] = None
+    recreations: Annotated[
+        list[Annotated[Time, Schema()]] | None,
+        Schema(
+            "When the deployment was last brought back after it had been deleted outside Kubernetes.",
+            max_items=3,
+            list_type="atomic",
+        ),
+    ] = None
     addons: Annotated[
         list[AddonStatus] | None,
         Schema(

@@ -9,10 +9,17 @@ from .actions import Action, Delete, Refuse, Undelete
 from .context import Context
 from .drift import Drift
 from .observed import Present
-from .retry import FAILED, RECREATE, RECREATION_WINDOW, REPLACE, UNFINISHED, attempt_of, held_back, pause_until
-
-RECREATIONS = 3
-"""How often, in 24 hours, a deployment that was deleted elsewhere is created again."""
+from .retry import (
+    FAILED,
+    RECREATE,
+    RECREATION_WINDOW,
+    RECREATIONS,
+    REPLACE,
+    attempt_of,
+    held_back,
+    pause_until,
+    recent_recreations,
+)
 
 
 def decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | None:
@@ -23,17 +30,15 @@ def decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | Non
             "The deployment was deleted outside Kubernetes and spec.externalDeletionPolicy is Report. "
             "Set it to Recreate to have it created again, or delete this resource.",
         )
-    attempt = attempt_of(resource, RECREATE)
-    if attempt is None or attempt.count < RECREATIONS or attempt.reason in UNFINISHED or context.forced:
-        return None
-    until = attempt.time + RECREATION_WINDOW
-    if until <= context.now:
+    recent = recent_recreations(resource, context.now)
+    asked = context.forced or resource.status.observed_generation != resource.metadata.generation
+    if len(recent) < RECREATIONS or asked or attempt_of(resource, RECREATE) is not None:
         return None
     return Refuse(
         Reason.DEPLOYMENT_LOST,
         f"The deployment was deleted outside Kubernetes {RECREATIONS} times within a day: find out who deletes it "
         "(the account's audit log tells), then change the spec or the annotation fireworks.ai/reconcile-at.",
-        until,
+        recent[0] + RECREATION_WINDOW,
     )
 
 

@@ -40,7 +40,7 @@ from .retry import (
     CREATE,
     CREATIONS,
     RECREATE,
-    RECREATION_WINDOW,
+    RECREATIONS,
     REPLACE,
     UPDATE,
     attempt_of,
@@ -48,6 +48,7 @@ from .retry import (
     known_reason,
     may_take_effect,
     next_attempt,
+    recent_recreations,
 )
 from .summary import effective, replicas
 
@@ -74,6 +75,7 @@ def report(
     status = status.model_copy(
         update={
             "last_attempt": _last_attempt(resource, observed, outcome, context),
+            "recreations": _recreations(resource, outcome, context.now),
             "addons": report_addons(resource, observed, outcome, context.now) or None,
         }
     )
@@ -205,10 +207,8 @@ def _last_attempt(
     if error is not None:
         return _failed_attempt(resource, action, explain(error, action), now)
     if isinstance(action, Create | Undelete):
-        attempt = before if isinstance(action, Create) else create_attempt(resource, now)
-        if attempt is not None and attempt.action in (RECREATE, REPLACE):
-            return attempt.model_copy(update={"reason": Reason.AS_DESIRED, "message": None})
-        return None
+        replaced = attempt_of(resource, REPLACE)
+        return replaced and replaced.model_copy(update={"reason": Reason.AS_DESIRED, "message": None})
     if isinstance(action, Delete):
         return before if action.hard else next_attempt(resource, delete_attempt_name(action), Reason.DELETING, now)
     if isinstance(action, Update):
@@ -222,7 +222,19 @@ def _last_attempt(
         if before is None or before.action != REPLACE or before.reason != Reason.DEPLOYMENT_FAILED:
             return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now)
         return before
-    return _settled(before, observed, action, now)
+    return _settled(before, observed, action)
+
+
+def _recreations(resource: FireworksDeployment, outcome: Outcome, now: datetime) -> list[datetime] | None:
+    """Add when a deployment that was deleted elsewhere is brought back, once however often it is tried."""
+    action, known = outcome.action, resource.status.recreations
+    brings_back = (
+        outcome.begun if isinstance(action, Create) else isinstance(action, Undelete) and outcome.error is None
+    )
+    counted = attempt_of(resource, RECREATE, REPLACE) is not None
+    if not brings_back or counted or resource.status.create_time is None:
+        return known
+    return [*recent_recreations(resource, now), now.replace(microsecond=0)][-RECREATIONS:]
 
 
 def _just_begun(attempt: LastAttempt | None, now: datetime) -> bool:
@@ -230,12 +242,10 @@ def _just_begun(attempt: LastAttempt | None, now: datetime) -> bool:
     return attempt is not None and attempt.reason == Reason.CREATING and now - attempt.time < timedelta(seconds=10)
 
 
-def _settled(before: LastAttempt | None, observed: Observed, action: Action, now: datetime) -> LastAttempt | None:
-    """Forget an attempt once the deployment is as desired, but remember recreations for their whole day."""
+def _settled(before: LastAttempt | None, observed: Observed, action: Action) -> LastAttempt | None:
+    """Forget an attempt once the deployment is as desired, a failed one's replacement once it serves."""
     if before is None or not isinstance(action, Wait) or action.reason is not None or not isinstance(observed, Present):
         return before
-    if before.action == RECREATE and now - before.time < RECREATION_WINDOW:
-        return before.model_copy(update={"reason": Reason.AS_DESIRED})
     if before.action == REPLACE and observed.deployment.replica_stats.ready == 0:
         return before
     return before if before.action in ADDON_ACTIONS and action.until is not None else None

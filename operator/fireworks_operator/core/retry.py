@@ -24,6 +24,8 @@ CREATIONS = (CREATE, RECREATE, REPLACE)
 """Attempts that are create requests."""
 UNFINISHED = frozenset({Reason.CREATING, Reason.API_UNAVAILABLE, Reason.RATE_LIMITED})
 """Reasons of a create attempt that has neither succeeded nor been refused: sending it again is no further attempt."""
+RECREATIONS = 3
+"""How often a deployment that was deleted elsewhere is brought back within `RECREATION_WINDOW`."""
 RECREATION_WINDOW = timedelta(hours=24)
 POST_SETTLES = timedelta(seconds=68)
 """A create request without an answer may take effect this long after it was begun: 8 s deadline and 60 s."""
@@ -94,11 +96,12 @@ def create_attempt(resource: FireworksDeployment, now: datetime) -> LastAttempt:
     before = attempt_of(resource, name)
     if before is not None and before.reason in UNFINISHED:
         return before.model_copy(update={"time": now, "reason": reason, "message": None})
-    if name == CREATE:
-        return next_attempt(resource, CREATE, reason, now)
-    recent = before is not None and now - before.time < RECREATION_WINDOW
-    attempt = next_attempt(resource, RECREATE, reason, now)
-    return attempt if recent else attempt.model_copy(update={"count": 1})
+    return next_attempt(resource, name, reason, now)
+
+
+def recent_recreations(resource: FireworksDeployment, now: datetime) -> list[datetime]:
+    """Return when the deployment was brought back within the last day, oldest first."""
+    return [each for each in resource.status.recreations or () if now - each < RECREATION_WINDOW]
 
 
 _NOT_REFUSALS = frozenset(

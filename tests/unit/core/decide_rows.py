@@ -1,6 +1,7 @@
 """Situations and the step that must follow: the rows of the tests of `decide()`."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from pydantic import JsonValue
@@ -18,6 +19,7 @@ from unit.builders import (
     ACCOUNT,
     CLAIMED,
     CREATED,
+    NOW,
     a_context,
     a_resource,
     an_attempt,
@@ -58,6 +60,11 @@ def created(
 
 def tried(action: str, reason: str, *, ago: float = 0.0, count: int = 1, generation: int = 1) -> dict[str, Any]:
     return {"lastAttempt": an_attempt(action, reason, ago=ago, count=count, generation=generation)}
+
+
+def brought_back(*hours: float) -> dict[str, Any]:
+    """Build a status that remembers recreations so many hours ago, the latest given first."""
+    return {"recreations": [(NOW - timedelta(hours=each)).isoformat() for each in reversed(hours)]}
 
 
 def refuses(reason: Reason, **others: object) -> dict[str, object]:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
@@ -44,7 +45,7 @@ def tried(action: str, reason: str, *, ago: float, count: int = 1) -> dict[str, 
 
 
 UNCLAIMED = a_deleted_resource(status={})
-LET_GO = {**a_context().owner(UNCLAIMED).marker(), TAG_RELEASED: "true"}
+LET_GO: dict[str, JsonValue] = {**a_context().owner(UNCLAIMED).marker(), TAG_RELEASED: "true"}
 
 LETTING_GO = [
     Row("Another's finalizer is not our business.", a_deleted_resource(finalizers=["x/y"]), present(), Wait),

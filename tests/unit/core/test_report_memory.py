@@ -106,11 +106,36 @@ def test_three_recreations_a_day_are_counted_also_when_their_answers_are_lost() 
     assert find(resource.status, ConditionType.STALLED).reason == Reason.DEPLOYMENT_LOST
 
 
-def test_recreations_more_than_a_day_apart_are_not_added_up() -> None:
-    status = {**CREATED, "lastAttempt": an_attempt("Recreate", "AsDesired", count=2, ago=25 * 3600)}
+def test_recreations_of_the_day_are_not_forgotten_over_the_changes_between_them() -> None:
+    resource = serving(BLUE)
+    for hour in range(3):
+        context = a_context(now=NOW + timedelta(hours=hour))
+        resource = after(resource, present(state="DELETED", **BLUE), context=context)
+        resource = after(resource, present(), context=context)
+        assert resource.status.last_attempt is not None
+        assert resource.status.last_attempt.action == "Update"
+        resource = after(resource, present(**BLUE), context=context)
+    assert decide(resource, present(state="DELETED"), a_context(now=NOW + timedelta(hours=3))).name == "Refuse"
+
+
+def test_only_the_recreations_of_the_last_day_are_remembered() -> None:
+    status = {**CREATED, "recreations": [(NOW - timedelta(hours=hours)).isoformat() for hours in (25, 3)]}
     again = after(a_resource(status=status), GONE, CREATE, begun=True)
-    assert again.status.last_attempt is not None
-    assert again.status.last_attempt.count == 1
+    assert again.status.recreations == [NOW - timedelta(hours=3), NOW]
+
+
+def test_a_recreation_that_is_refused_for_lack_of_quota_counts_once() -> None:
+    resource = serving()
+    for minutes in range(0, 300, 60):
+        context = a_context(now=NOW + timedelta(minutes=minutes))
+        action = decide(resource, GONE, context)
+        if isinstance(action, Claim):
+            resource = after(resource, GONE, action, context=context)
+            action = decide(resource, GONE, context)
+        assert isinstance(action, Create), minutes
+        resource = after(resource, GONE, action, begun=True, context=context)
+        resource = after(resource, GONE, action, error=an_error(ErrorKind.QUOTA_EXCEEDED), context=context)
+    assert resource.status.recreations == [NOW]
 
 
 @pytest.mark.parametrize(
