@@ -18,6 +18,7 @@ from fireworks_operator.controller.inventory import Inventory
 from fireworks_operator.controller.ports import KubernetesUnavailableError, MutationFence
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.reconciler import Identity, Reconciler
+from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
@@ -247,7 +248,10 @@ def _build(
     )
     writer = KubernetesWriter(client, metrics.count_write)
     crd_deleting = CrdGuard(client).is_deleting
-    reconciler = Reconciler(store, accounts, writer, events, fence, identity, crd_deleting=crd_deleting)
+    startups = Startups(lambda stage, seconds: metrics.startup_duration.labels(stage).observe(seconds))
+    reconciler = Reconciler(
+        store, accounts, writer, events, fence, identity, crd_deleting=crd_deleting, startups=startups
+    )
     controller = Controller(store, queue, reconciler, _PassMetrics(metrics, queue))
     clusters = (identity.cluster_id, *identity.previous_cluster_ids)
     watched = settings.watch_namespaces

@@ -12,6 +12,7 @@ from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.ports import EventType
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.reconciler import Identity, Reconciler
+from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
@@ -209,6 +210,7 @@ class Process:
             kubernetes,
             Identity(CLUSTER, (), frozenset({OWN_NAMESPACE})),
             crd_deleting=kubernetes.crd_deleting,
+            startups=Startups(lambda stage, seconds: None),
             wall_clock=lambda: datetime.fromtimestamp(fireworks.now(), tz=UTC),
         )
         self.controller = Controller(self.store, self.queue, self.reconciler, self.passes)

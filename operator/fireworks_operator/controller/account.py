@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging import getLogger
@@ -15,8 +15,9 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import DeployedModel, Deployment
+from fireworks_operator.fireworks.models import DeployedModel, Deployment, Model
 
+from .catalogue import Catalogue
 from .observer import STALE_AFTER, Listing, Observer, OnChange
 
 log = getLogger(__name__)
@@ -74,6 +75,7 @@ class Account:
         self._rate = rate_per_minute
         self._clock = clock
         self._credentials: dict[str, Credential] = {}
+        self._catalogue = Catalogue(clock)
         self._terminations: dict[str, tuple[tuple[str, datetime | None], str]] = {}
         self._changed_at = clock()
         self._touched = asyncio.Event()
@@ -157,6 +159,16 @@ class Account:
                 message = ""
             self._terminations[deployment.name] = (failure, message)
         return self._terminations[deployment.name][1]
+
+    async def models(self, credential: Credential, names: Iterable[str], tenant: str) -> dict[str, Model]:
+        """Return the records of models, without those that cannot be had."""
+
+        async def ask(name: str) -> Model:
+            await self.budget.acquire(lane=Lane.OTHER, tenant=tenant)
+            return await self.client.get_model(credential.key, name)
+
+        found = {name: await self._catalogue.find(name, ask) for name in names}
+        return {name: model for name, model in found.items() if model is not None}
 
     async def _verify(self, credential: Credential, tenant: str) -> None:
         if credential.listed_at is not None and self._clock() - credential.listed_at < STALE_AFTER:

@@ -35,6 +35,7 @@ from .account import Account, Credential
 from .accounts import Accounts, Resolved
 from .ports import EventRecorder, EventType, MutationFence, ResourceWriter
 from .session import Mutation, Session, Sessions
+from .startups import Startups
 from .store import Store
 
 log = getLogger(__name__)
@@ -86,9 +87,14 @@ class Reconciler:
         identity: Identity,
         *,
         crd_deleting: Callable[[], Awaitable[bool]],
+        startups: Startups,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Connect the parts; `crd_deleting` asks the API server whether the CRD itself is being deleted."""
+        """Connect the parts.
+
+        `crd_deleting` asks the API server whether the CRD itself is being deleted; `startups` is shown every status
+        that is written.
+        """
         self._store = store
         self._accounts = accounts
         self._writer = writer
@@ -96,6 +102,7 @@ class Reconciler:
         self._fence = fence
         self._identity = identity
         self._crd_deleting = crd_deleting
+        self._startups = startups
         self._wall_clock = wall_clock
         self._started = wall_clock()
         self._last_update: dict[str, datetime] = {}
@@ -107,6 +114,7 @@ class Reconciler:
         self._last_update.pop(key, None)
         self._using.pop(key, None)
         self._sessions.forget(key)
+        self._startups.forget(key)
 
     def concerned(self, account: Account, names: frozenset[str] | None) -> Collection[str]:
         """Return the keys of the resources that look at these deployments; None: at any of the account."""
@@ -142,6 +150,8 @@ class Reconciler:
                 action = decide(resource, observed, context)
         except FireworksError as error:
             return await self._observing_failed(resource, session, context, error)
+        if session is not None and isinstance(observed, Present):
+            context = replace(context, models=await session.models(resource))
         return await self._act(resource, session, observed, action, context)
 
     def _remember(self, key: str, resolved: Resolved) -> bool:
@@ -309,6 +319,7 @@ class Reconciler:
             return resource
         stored = await self._writer.write_status(resource, status)
         self._store.put(stored)
+        self._startups.see(resource, status, context.now)
         for kind, reason, message in tell(resource.status, status):
             self._events.record(resource, kind, reason, message)
         return self._store.get(resource.key) or stored

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.actions import (
     Adopt,
     Create,
@@ -15,10 +16,11 @@ from fireworks_operator.core.actions import (
     UpdateAddon,
 )
 from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.model_notices import models_to_ask
 from fireworks_operator.core.observed import Observed, Present, Unknown
 from fireworks_operator.fireworks.budget import Lane
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import Deployment
+from fireworks_operator.fireworks.models import Deployment, Model
 
 from .account import Account, Credential
 
@@ -50,6 +52,10 @@ class Session:
             return observed
         message = await self.account.termination_message(self.using, observed.deployment, self.tenant)
         return replace(observed, termination=message)
+
+    async def models(self, resource: FireworksDeployment) -> dict[str, Model]:
+        """Return the records of the models that may speak against the spec."""
+        return await self.account.models(self.using, models_to_ask(resource, self.account.name), self.tenant)
 
     async def reserve(self, action: Mutation) -> None:
         """Wait for this change's turn in the account's budget."""

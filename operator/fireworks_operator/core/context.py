@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.fireworks.models import Deployment
+from fireworks_operator.fireworks.models import Deployment, Model
 
 from .identity import Owner, Ownership, account_of, ownership
 
@@ -62,6 +62,7 @@ class Context:
         inference_url: base URL of the OpenAI-compatible API.
         exists: deployment names that the account is known to have, for the search after a rebuilt cluster.
         create_query: query parameters that the operator's settings add to create requests.
+        models: records of the models that the spec names, by full name, where they were asked for.
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
     """
 
@@ -78,6 +79,7 @@ class Context:
     inference_url: str = "https://api.fireworks.ai/inference/v1"
     exists: Callable[[str], bool] = _unknown
     create_query: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
     crd_deleting: bool = False
 
     def owner(self, resource: FireworksDeployment) -> Owner:

@@ -11,9 +11,10 @@ from .desired import desired
 from .drift import find_drift
 from .identity import account_of
 from .misspelt import misspelt_fields
+from .model_notices import Models, model_notices
 
 
-def notices(resource: FireworksDeployment, deployment: Deployment) -> list[str]:
+def notices(resource: FireworksDeployment, deployment: Deployment, models: Models) -> list[str]:
     """Return the notices for a resource and its deployment, in a fixed order."""
     spec = resource.spec
     found = [*islice(misspelt_fields(resource), 10), *_scaling(spec, deployment), *_speculation(spec)]
@@ -22,6 +23,7 @@ def notices(resource: FireworksDeployment, deployment: Deployment) -> list[str]:
         f"spec.{path} was removed; Fireworks has no default for it, so the deployment keeps its value."
         for path in drift.kept
     ]
+    found += model_notices(resource, deployment, models)
     if spec.management_policy is ManagementPolicy.OBSERVE:
         found += [
             f"spec.{change.path} is {change.wanted}, the deployment has {_shown(change.observed)}: not changed while "

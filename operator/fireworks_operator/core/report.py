@@ -50,7 +50,7 @@ from .retry import (
     next_attempt,
     recent_recreations,
 )
-from .summary import effective, replicas
+from .summary import effective, is_ready, replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +95,8 @@ def _keeps(resource: FireworksDeployment, observed: Observed, outcome: Outcome, 
         Reason.RATE_LIMITED,
     ):
         return False
-    rested = _ready(resource) and resource.metadata.deletion_timestamp is None
+    rested = is_ready(resource) and resource.metadata.deletion_timestamp is None
     return rested and context.now - context.unreachable_since < REST_PATIENCE
-
-
-def _ready(resource: FireworksDeployment) -> bool:
-    """Tell whether the resource was Ready for the spec as it is now."""
-    current = resource.status.observed_generation == resource.metadata.generation
-    return current and any(
-        each.type == ConditionType.READY and each.status == "True" for each in resource.status.conditions
-    )
 
 
 def _facts(
@@ -157,7 +149,7 @@ def _present_facts(
             "endpoint": context.inference_url,
             "replicas": replicas(deployment),
             "effective": effective(deployment),
-            "notices": notices(resource, deployment) or None,
+            "notices": notices(resource, deployment, context.models) or None,
             "create_time": _whole_seconds(deployment.create_time),
             "purge_time": _whole_seconds(deployment.purge_time),
         }
@@ -365,7 +357,7 @@ def _resting(resource: FireworksDeployment, available: Serving | None, observed:
             told if not available.available else (Reason.CREATING, "Fireworks is still creating the deployment.")
         )
         return _progressing(reason, message, available)
-    if state == "UPDATING" and not _ready(resource):
+    if state == "UPDATING" and not is_ready(resource):
         return _progressing(Reason.UPDATING, "Fireworks is putting the change into force.", available)
     working = available.reason is Reason.WAKING
     return _Verdict(("True", *told), (True, *told) if working else _AT_REST, _AT_REST, _available_condition(available))

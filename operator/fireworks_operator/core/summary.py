@@ -1,6 +1,7 @@
-"""The parts of status that are copied from an observed deployment."""
+"""The parts of status that are copied from an observed deployment, and what they come to."""
 
-from fireworks_operator.api.v1alpha1 import Effective, Replicas
+from fireworks_operator.api.conditions import ConditionType
+from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment, Replicas
 from fireworks_operator.fireworks.models import Deployment
 
 
@@ -32,4 +33,12 @@ def effective(deployment: Deployment) -> Effective:
         ngram_speculation_length=deployment.ngram_speculation_length or None,
         deployment_shape=deployment.deployment_shape or None,
         region=deployment.region or None,
+    )
+
+
+def is_ready(resource: FireworksDeployment) -> bool:
+    """Tell whether the resource was Ready for the spec as it is now."""
+    current = resource.status.observed_generation == resource.metadata.generation
+    return current and any(
+        each.type == ConditionType.READY and each.status == "True" for each in resource.status.conditions
     )

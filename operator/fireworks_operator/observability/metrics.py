@@ -24,6 +24,9 @@ _SECONDS_SHORT: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 # Waiting for a turn may take as long as a pause of the account.
 _SECONDS_LONG: Final = (0.005, 0.05, 0.25, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0)
 
+# From an answer of the simulator to a large model's download after a wait for GPUs.
+_SECONDS_STARTUP: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0)
+
 # Deployment states of the Fireworks REST reference, and the label of everything that it may add.
 _STATES: Final = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
 _NO_STATE: Final = "NONE"
@@ -137,6 +140,13 @@ class Metrics:
             "GPUs of serving replicas, summed over time between observations: what is billed, within a poll interval.",
             "account",
             "accelerator",
+        )
+        self.startup_duration = self._histogram(
+            "deployment_startup_duration_seconds",
+            "Time until a new deployment is READY: stage total from its creation, scheduling, downloading and "
+            "initializing as they were observed.",
+            _SECONDS_STARTUP,
+            "stage",
         )
         self.orphaned_deployments = self._gauge(
             "orphaned_deployments",

@@ -44,5 +44,5 @@ def test_an_addon_that_never_becomes_ready_says_what_to_check_and_leaves_the_dep
 def test_what_an_observed_deployment_lacks_is_a_notice() -> None:
     resource = a_resource({"managementPolicy": "Observe", "maxReplicaCount": 7}, STATUS)
     assert "spec.maxReplicaCount is 7, the deployment has 3: not changed while managementPolicy is Observe." in notices(
-        resource, a_deployment(maxReplicaCount=3)
+        resource, a_deployment(maxReplicaCount=3), {}
     )

@@ -34,6 +34,7 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("api_requests_total", "counter", {"operation", "code", "account"}),
     ("build_info", "gauge", {"version", "python_version"}),
     ("credential_circuit_open", "gauge", {"credential"}),
+    ("deployment_startup_duration_seconds", "histogram", {"stage"}),
     ("deployments_left_running_total", "counter", {"cause"}),
     ("drift_corrections_total", "counter", set()),
     ("gpu_seconds_total", "counter", {"account", "accelerator"}),
@@ -63,6 +64,7 @@ def fill(metrics: Metrics) -> None:
     metrics.circuit_open.labels("12345678").set(1)
     metrics.observation_age.labels("acme").set(3)
     metrics.drift_corrections.inc()
+    metrics.startup_duration.labels("total").observe(90)
     metrics.ready_replicas.labels("acme").set(2)
     metrics.gpu_seconds.labels("acme", "NVIDIA_H100_80GB").inc(8)
     metrics.orphaned_deployments.labels("acme").set(0)

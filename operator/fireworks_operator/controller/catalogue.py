@@ -1,0 +1,40 @@
+"""Records of the models that specs name, asked for seldom: they change seldom, and only notices depend on them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from logging import getLogger
+
+from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.fireworks.models import Model
+
+log = getLogger(__name__)
+
+KNOWN_FOR = 24 * 3600.0
+"""Seconds for which a record counts."""
+UNKNOWN_FOR = 600.0
+"""Seconds until a record is asked for again that could not be had."""
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """The records by full model name; `clock` gives monotonic seconds."""
+
+    clock: Callable[[], float]
+    _records: dict[str, tuple[float, Model | None]] = field(default_factory=dict)
+    _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    async def find(self, name: str, ask: Callable[[str], Awaitable[Model]]) -> Model | None:
+        """Return a model's record, None if it cannot be had; asked for once however many want it."""
+        async with self._asking[name]:
+            until, model = self._records.get(name, (float("-inf"), None))
+            if self.clock() < until:
+                return model
+            try:
+                model = await ask(name)
+            except FireworksError as error:
+                log.info("the record of %s cannot be had, so no notice depends on it: %s", name, error)
+                model = None
+            self._records[name] = (self.clock() + (UNKNOWN_FOR if model is None else KNOWN_FOR), model)
+            return model
