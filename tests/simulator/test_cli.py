@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from fireworks_simulator.cli import main
 from fireworks_simulator.testing import SimulatorClient, SimulatorError
 
-COMMAND = [sys.executable, "-c", "from fireworks_simulator.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "fireworks_simulator"]
 Start = Callable[..., tuple[subprocess.Popen[str], SimulatorClient]]
 
 
@@ -104,3 +104,11 @@ def test_every_switch_is_explained_in_the_help() -> None:
     text = CliRunner().invoke(main, ["--help"]).output
     assert "--accelerator-required / --no-accelerator-required" in text
     assert "--quota-status [429|403|400]" in text
+
+
+def test_without_its_extra_it_says_what_to_install() -> None:
+    blocked = "import sys; sys.modules['starlette'] = None; from fireworks_simulator.__main__ import main; main()"
+    ended = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("fireworks-simulator needs the Python package starlette")
+    assert "pip install 'fireworks-operator[simulator]'" in ended.stderr

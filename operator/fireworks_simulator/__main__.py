@@ -1,0 +1,19 @@
+"""Command `fireworks-simulator`; where its extra is missing, it says what to install."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command."""
+    try:
+        from fireworks_simulator.cli import main as run
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"fireworks-simulator needs the Python package {error.name}, which comes with its extra: "
+            "pip install 'fireworks-operator[simulator]'"
+        )
+    run()
+
+
+if __name__ == "__main__":
+    main()
