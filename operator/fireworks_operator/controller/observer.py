@@ -82,7 +82,7 @@ class Observer:
             return Unknown()
         deployment = listing.deployments.get(name)
         if name in listing.unreadable:
-            return Unknown()
+            return Unknown(unreadable=True)
         if answer is not None and self._lags(deployment, answer):
             return self._from_answer(name, answer, with_addons=with_addons)
         if deployment is None:

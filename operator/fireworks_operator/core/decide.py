@@ -23,7 +23,7 @@ from .actions import (
     Update,
     Wait,
 )
-from .addons import decide_addons
+from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption
 from .context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
 from .deletion import decide_deletion
@@ -36,7 +36,7 @@ from .identity import (
     deployment_name,
     full_model_name,
 )
-from .observed import Absent, Observed, Present, Unknown
+from .observed import UNREADABLE, Absent, Observed, Present, Unknown
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .replicas import CAPACITY_PATIENCE, only_pending, running_cost
 from .retry import (
@@ -111,10 +111,15 @@ def _decide_observing(resource: FireworksDeployment, observed: Observed, context
     if pinned is not None and pinned != context.credential.account:
         return account_mismatch(pinned, context.credential.account)
     if isinstance(observed, Unknown):
-        return _unreachable(context)
+        return _unreachable(observed, context)
     if isinstance(observed, Absent):
         name = target_name(resource, context)
-        return Refuse(Reason.DEPLOYMENT_LOST, f"There is no deployment {name} to observe: correct spec.deploymentId.")
+        way_out = (
+            "correct spec.deploymentId"
+            if resource.status.deployment_name is None
+            else "delete this resource, or set spec.managementPolicy to Manage to have it created"
+        )
+        return Refuse(Reason.DEPLOYMENT_LOST, f"There is no deployment {name} to observe: {way_out}.")
     return _decide_observed(observed.deployment)
 
 
@@ -151,7 +156,7 @@ def _decide_managed(resource: FireworksDeployment, observed: Observed, context: 
     if resource.status.deployment_name is None:
         return _decide_claim(resource, observed, context, context.credential)
     if isinstance(observed, Unknown):
-        return _unreachable(context)
+        return _unreachable(observed, context)
     if isinstance(observed, Absent):
         return _decide_absent(resource, observed, context, account)
     return _decide_present(resource, observed, context, context.credential)
@@ -163,7 +168,9 @@ def _unusable(credential: Unusable) -> Action:
     return Wait(None, credential.reason, credential.message)
 
 
-def _unreachable(context: Context) -> Action:
+def _unreachable(observed: Unknown, context: Context) -> Action:
+    if observed.unreadable:
+        return Wait(None, Reason.API_UNAVAILABLE, UNREADABLE)
     if context.unreachable_since is None:
         return Wait()  # the first observation is still on its way
     until = context.unreachable_since + REST_PATIENCE
@@ -195,7 +202,7 @@ def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
 
 def _decide_claim(resource: FireworksDeployment, observed: Observed, context: Context, credential: Usable) -> Action:
     if isinstance(observed, Unknown):
-        return _unreachable(context)
+        return _unreachable(observed, context)
     if isinstance(observed, Present):
         # Somebody else's deployment must not be claimed: the claim makes the id immutable, and it may be the mistake.
         refused = decide_adoption(resource, observed.deployment, context, credential)
@@ -240,7 +247,9 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if drift.replacements:
         return _replace_required(drift)
     if drift.changes:
-        return _decide_update(resource, deployment, drift, context)
+        switches_off = any(change.path == "enableAddons" and change.wanted is False for change in drift.changes)
+        unload = decide_switching_off(resource, observed, context) if switches_off else None
+        return unload or _decide_update(resource, deployment, drift, context)
     addons = decide_addons(resource, observed, context)
     if addons is not None:
         return addons

@@ -17,7 +17,7 @@ from .actions import Action, Claim, Delete, Refuse, RemoveFinalizer, UnloadAddon
 from .addons import decide_unload
 from .context import Context, Unusable, pinned_account
 from .identity import Ownership, is_released
-from .observed import Absent, Observed, Present, Unknown
+from .observed import UNREADABLE, Absent, Observed, Present, Unknown
 from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, still_refused
 
 STUCK_DELETING = timedelta(minutes=30)
@@ -45,9 +45,7 @@ def decide_deletion(resource: FireworksDeployment, observed: Observed, context: 
             f'"{context.credential.account}". Restore a key of "{pinned}". {_WAY_OUT}',
         )
     if isinstance(observed, Unknown):
-        if context.unreachable_since is None:
-            return Wait()
-        return Wait(None, context.unreachable_reason, f"{context.unreachable} {_WAY_OUT}")
+        return _decide_unknown(observed, context)
     if isinstance(observed, Absent):
         return _decide_absent(resource, observed, context)
     return _decide_present(resource, observed, context)
@@ -61,7 +59,7 @@ def _decide_unclaimed(resource: FireworksDeployment, observed: Observed, context
     if isinstance(context.credential, Unusable) or observing or abandoned:
         return nothing
     if isinstance(observed, Unknown):
-        return Wait() if context.unreachable_since is None else nothing
+        return _decide_unknown(observed, context) if context.unreachable_since is None else nothing
     if isinstance(observed, Absent) or observed.deployment.state == "DELETED":
         return nothing
     deployment = observed.deployment
@@ -94,6 +92,14 @@ def _without_credential(credential: Unusable) -> Action:
     if credential.final:
         return Refuse(credential.reason, message)
     return Wait(None, credential.reason, message)
+
+
+def _decide_unknown(observed: Unknown, context: Context) -> Wait:
+    if observed.unreadable:
+        return Wait(None, Reason.API_UNAVAILABLE, f"{UNREADABLE} {_WAY_OUT}")
+    if context.unreachable_since is None:
+        return Wait()  # the first observation is still on its way
+    return Wait(None, context.unreachable_reason, f"{context.unreachable} {_WAY_OUT}")
 
 
 def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Context) -> Action:

@@ -4,10 +4,20 @@ from dataclasses import dataclass
 
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
+UNREADABLE = (
+    "Fireworks lists the deployment in a form that this version of the operator does not understand, so nothing is "
+    "done to it: upgrade the operator."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nothing usable was heard: no complete LIST yet, an error, or an answer older than our own last write."""
+    """Nothing usable was heard: no complete LIST yet, an error, or an answer older than our own last write.
+
+    `unreadable` means that Fireworks lists the deployment in a form that is not understood.
+    """
+
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

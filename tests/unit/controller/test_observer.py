@@ -66,7 +66,7 @@ def test_a_list_tells_what_is_there_and_that_the_rest_is_not_in_it(scene: Scene)
 def test_an_entry_that_cannot_be_read_is_unknown_not_gone(scene: Scene) -> None:
     scene.listed(READY)
     scene.listed(unreadable=frozenset({NAME}))
-    assert scene.observe() == Unknown()
+    assert scene.observe() == Unknown(unreadable=True)
 
 
 def test_a_list_begun_before_the_end_of_our_write_does_not_count(scene: Scene) -> None:

@@ -134,7 +134,7 @@ def resources(draw: st.DrawFn) -> FireworksDeployment:
 def observations() -> st.SearchStrategy[Observed]:
     """Draw an observation."""
     seen = st.builds(lambda wire, addons: Present(a_deployment(**wire), addons), DEPLOYMENTS, LOADED)
-    return st.one_of(seen, st.builds(Absent, st.booleans()), st.just(Unknown()))
+    return st.one_of(seen, st.builds(Absent, st.booleans()), st.builds(Unknown, st.booleans()))
 
 
 def contexts() -> st.SearchStrategy[Context]:

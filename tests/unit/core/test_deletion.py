@@ -28,7 +28,7 @@ from unit.builders import (
     an_attempt,
     present,
 )
-from unit.core.decide_rows import BY_HAND, GONE, HAND_MADE, NO_KEY, OTHERS, SHAKY_KEY, UNMANAGED_ID, Row, check
+from unit.core.decide_rows import BY_HAND, GONE, HAND_MADE, NO_KEY, ODD, OTHERS, SHAKY_KEY, UNMANAGED_ID, Row, check
 
 RECORDED = {**CREATED, "addons": [{"model": ADDON}]}
 ABANDONED = {"annotations": {ANNOTATION_ABANDON: "true"}}
@@ -151,6 +151,10 @@ HOLDING_ON = [
         )
         for value in ("True", "yes", "")
     ),
+    Row(
+        "Listed in a form that is not understood.", a_deleted_resource(), ODD, Wait, {"reason": Reason.API_UNAVAILABLE}
+    ),
+    Row("The same where the claim was lost.", UNCLAIMED, ODD, Wait, {"reason": Reason.API_UNAVAILABLE}),
     Row("Nothing is known yet.", a_deleted_resource(), Unknown(), Wait, {"reason": None}),
     Row("A LIST does not say that it is gone.", a_deleted_resource(), Absent(), Wait, {"reason": None}),
     Row(
