@@ -164,6 +164,7 @@ def full_status() -> FireworksDeploymentStatus:
             )
         ],
         notices=["A notice."],
+        recreations=[NOW],
         create_time=NOW,
         purge_time=NOW,
         conditions=conditions,

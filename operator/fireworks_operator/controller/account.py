@@ -4,8 +4,8 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import datetime
 from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
@@ -75,7 +75,7 @@ class Account:
         self._rate = rate_per_minute
         self._clock = clock
         self._credentials: dict[str, Credential] = {}
-        self._catalogue = Catalogue(clock)
+        self.catalogue = Catalogue(clock)
         self._terminations: dict[str, tuple[tuple[str, datetime | None], str]] = {}
         self._changed_at = clock()
         self._touched = asyncio.Event()
@@ -101,6 +101,11 @@ class Account:
             self._touched.set()
         return known
 
+    @property
+    def in_use(self) -> bool:
+        """Whether any resource uses it; an account that none does is not observed."""
+        return self._in_use()
+
     def observed_for(self) -> float:
         """Return the seconds since the last complete LIST began; infinite before the first."""
         listing = self.observer.listing
@@ -123,7 +128,7 @@ class Account:
         elif error.kind is ErrorKind.RATE_LIMITED:
             self.budget.pause(error.retry_after or RATE_LIMIT_PAUSE)
 
-    async def look(self, credential: Credential, name: str, tenant: str) -> Observed:
+    async def look(self, credential: Credential, name: str, resource: str, *, lane: Lane = Lane.OTHER) -> Observed:
         """GET one deployment.
 
         Absent is confirmed only if the key has listed the account lately: a 404 may also mean "not for you".
@@ -131,7 +136,7 @@ class Account:
         Raises:
             FireworksError: no answer that says anything about the deployment.
         """
-        await self.budget.acquire(lane=Lane.OTHER, tenant=tenant)
+        await self.budget.acquire(lane=lane, key=resource)
         asked = self._clock()
         try:
             deployment = await self.client.get_deployment(credential.key, name)
@@ -139,7 +144,7 @@ class Account:
             if error.kind is not ErrorKind.NOT_FOUND:
                 self.refused(credential, error)
                 raise
-            await self._verify(credential, tenant)
+            await self._verify(credential, resource)
             self.observer.learn(name, Absent(), asked=asked)
             return Absent(confirmed=True)
         self.observer.learn(name, Present(deployment), asked=asked)
@@ -147,11 +152,29 @@ class Account:
         addons = known.addons if isinstance(known, Present) else None
         return Present(deployment, addons, fresh=True)
 
-    async def termination_message(self, credential: Credential, deployment: Deployment, tenant: str) -> str:
+    async def look_at_addon(self, credential: Credential, observed: Present, name: str, resource: str) -> Present:
+        """GET one addon of a deployment, and put what is said of it into the place of what the LIST said.
+
+        Raises:
+            FireworksError: no answer that says anything about the addon.
+        """
+        others = tuple(each for each in observed.addons or () if each.name != name)
+        await self.budget.acquire(lane=Lane.FINISH, key=resource)
+        try:
+            addon = await self.client.get_deployed_model(credential.key, name)
+        except FireworksError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                self.refused(credential, error)
+                raise
+            return replace(observed, addons=others)
+        ours = (addon,) if addon.deployment == observed.deployment.name else ()
+        return replace(observed, addons=(*others, *ours))
+
+    async def termination_message(self, credential: Credential, deployment: Deployment, resource: str) -> str:
         """Return why a replica died, asked for once per failure; empty if Fireworks does not tell."""
         failure = (deployment.name, deployment.update_time)
         if self._terminations.get(deployment.name, (None, ""))[0] != failure:
-            await self.budget.acquire(lane=Lane.OTHER, tenant=tenant)
+            await self.budget.acquire(lane=Lane.OTHER, key=resource)
             try:
                 message = await self.client.termination_message(credential.key, deployment.name)
             except FireworksError as error:
@@ -160,20 +183,21 @@ class Account:
             self._terminations[deployment.name] = (failure, message)
         return self._terminations[deployment.name][1]
 
-    async def models(self, credential: Credential, names: Iterable[str], tenant: str) -> dict[str, Model]:
+    async def models(self, credential: Credential, names: Iterable[str], resource: str) -> dict[str, Model]:
         """Return the records of models, without those that cannot be had."""
 
         async def ask(name: str) -> Model:
-            await self.budget.acquire(lane=Lane.OTHER, tenant=tenant)
+            # Asked for once a day, in the middle of passes that have had their turn.
+            await self.budget.acquire(lane=Lane.FINISH, key=resource)
             return await self.client.get_model(credential.key, name)
 
-        found = {name: await self._catalogue.find(name, ask) for name in names}
+        found = {name: await self.catalogue.find(name, ask) for name in names}
         return {name: model for name, model in found.items() if model is not None}
 
-    async def _verify(self, credential: Credential, tenant: str) -> None:
+    async def _verify(self, credential: Credential, resource: str) -> None:
         if credential.listed_at is not None and self._clock() - credential.listed_at < STALE_AFTER:
             return
-        await self.budget.acquire(lane=Lane.OTHER, tenant=tenant)
+        await self.budget.acquire(lane=Lane.FINISH, key=resource)
         asked = self._clock()
         try:
             await self.client.list_deployments(credential.key, self.name, page_size=1)
@@ -202,12 +226,14 @@ class Account:
             if pause <= 0:
                 return
             try:
-                await asyncio.wait_for(self._touched.wait(), pause)
-                self._touched.clear()
-                if any(each.listed_at is None and each.circuit.retry_at is None for each in self._credentials.values()):
-                    return  # a new key waits to be tried
+                # Not wait_for: before Python 3.12 it swallows a cancellation that meets the end of the wait.
+                async with asyncio.timeout(pause):
+                    await self._touched.wait()
             except TimeoutError:
                 return
+            self._touched.clear()
+            if any(each.listed_at is None and each.circuit.retry_at is None for each in self._credentials.values()):
+                return  # a new key waits to be tried
 
     def interval(self) -> float:
         """Return the seconds from one LIST to the next: by the age of the last change, within a fifth of the budget."""
@@ -243,16 +269,18 @@ class Account:
             log.exception("observing account %s failed", self.name)
             self._note_failure(explain(FireworksError(ErrorKind.PROTOCOL, f"{type(error).__name__}.")))
         else:
-            credential.listed_at = started
+            first, credential.listed_at = credential.listed_at is None, started
             credential.circuit.close()
             self.observer.listed(listing)
+            if first:
+                self.observer.on_change(None)  # whoever uses this key has waited for its own LIST
         return True
 
     def _note_failure(self, explanation: Explanation) -> None:
         trouble = self.observer.trouble
         if trouble is None or trouble.explanation != explanation:
             log.warning("account %s cannot be observed: %s", self.name, explanation.message)
-        self.observer.failed(explanation, datetime.now(UTC))
+        self.observer.failed(explanation)
 
     async def _list(self, key: ApiKey, started: float) -> Listing:
         deployments: dict[str, Deployment] = {}

@@ -96,25 +96,25 @@ class Accounts:
         for account in self:
             await account.stop()
 
-    async def resolve(self, resource: FireworksDeployment) -> Resolved:
-        """Find a resource's API key and account.
+    async def resolve(self, resource: FireworksDeployment, make_room: Callable[[], None] = lambda: None) -> Resolved:
+        """Find a resource's API key and account; `make_room` is called before Fireworks is asked for the account.
 
         Raises:
             KubernetesUnavailableError: the Secret cannot be read now.
         """
         found = await self._find(resource, fresh=False)
-        resolved = await self._use(found)
+        resolved = await self._use(found, make_room)
         reference = resource.spec.credentials_secret_ref
         works = _works(resource, resolved.credential)
         if not works and reference is not None and self._may_reread(resource.metadata.namespace, reference.name):
             found = await self._find(resource, fresh=True)
-            resolved = await self._use(found)
+            resolved = await self._use(found, make_room)
             works = _works(resource, resolved.credential)
         if works:
             self._remember(resource, found)
             return resolved
         if isinstance(found, core.Unusable) and resource.metadata.deletion_timestamp is not None:
-            return await self._use_last_good(resource, resolved)
+            return await self._use_last_good(resource, resolved, make_room)
         return resolved
 
     def _remember(self, resource: FireworksDeployment, found: _Found | core.Unusable) -> None:
@@ -122,13 +122,15 @@ class Accounts:
         if reference is not None and isinstance(found, _Found):
             self._last_good[resource.metadata.namespace, reference.name, reference.key] = found
 
-    async def _use_last_good(self, resource: FireworksDeployment, resolved: Resolved) -> Resolved:
+    async def _use_last_good(
+        self, resource: FireworksDeployment, resolved: Resolved, make_room: Callable[[], None]
+    ) -> Resolved:
         """Delete with the key that worked last: a namespace's Secret often goes before its resources."""
         reference = resource.spec.credentials_secret_ref
         if reference is None:
             return resolved
         last = self._last_good.get((resource.metadata.namespace, reference.name, reference.key))
-        return resolved if last is None else await self._use(last)
+        return resolved if last is None else await self._use(last, make_room)
 
     def _may_reread(self, namespace: str, name: str) -> bool:
         now = self._clock()
@@ -169,13 +171,14 @@ class Accounts:
             )
         return _Found(own.key, own.account, own=True)
 
-    async def _use(self, found: _Found | core.Unusable) -> Resolved:
+    async def _use(self, found: _Found | core.Unusable, make_room: Callable[[], None]) -> Resolved:
         if isinstance(found, core.Unusable):
             return Resolved(found)
         # Per account, too: a wrong accountId beside a key must not harm those who use the key rightly.
         circuit = self._circuits.setdefault((found.key.fingerprint, found.account), Circuit(self._clock))
         name = found.account or self._discovered.get(found.key.fingerprint)
         if name is None:
+            make_room()
             async with self._discovering.setdefault(found.key.fingerprint, asyncio.Lock()):
                 discovered = await self._discover_once(found.key, circuit)
             if isinstance(discovered, core.Unusable):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from logging import getLogger
 
@@ -24,6 +24,11 @@ class Catalogue:
     clock: Callable[[], float]
     _records: dict[str, tuple[float, Model | None]] = field(default_factory=dict)
     _asking: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    def knows(self, names: Iterable[str]) -> bool:
+        """Tell whether nobody has to be asked for these records."""
+        now = self.clock()
+        return all(name in self._records and now < self._records[name][0] for name in names)
 
     async def find(self, name: str, ask: Callable[[str], Awaitable[Model]]) -> Model | None:
         """Return a model's record, None if it cannot be had; asked for once however many want it."""

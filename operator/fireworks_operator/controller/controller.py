@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from fireworks_operator.core.actions import Refuse, RemoveFinalizer, Wait
+from fireworks_operator.fireworks.budget import WithdrawnError
 
 from .account import Account
 from .ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
@@ -16,8 +17,8 @@ from .store import Seen, Store
 
 log = getLogger(__name__)
 
-MAX_PASSES = 512
-"""Passes at a time. Most of them wait for their turn in an account's budget, which must hold nobody else up."""
+PLACES = 64
+"""Passes at work at a time. Few, since they share the API server in the order of their calls, not fairly."""
 
 
 class PassObserver(Protocol):
@@ -36,6 +37,20 @@ class PassObserver(Protocol):
         """A deployment was let go without being deleted."""
 
 
+class _Place:
+    """The place of one pass among those at work."""
+
+    def __init__(self, free: asyncio.Semaphore) -> None:
+        self._free = free
+        self._held = True
+
+    def leave(self) -> None:
+        """Give it back, if that has not been done yet."""
+        if self._held:
+            self._held = False
+            self._free.release()
+
+
 class Controller:
     """Connects the watch, the observers and the reconciler by the queue."""
 
@@ -46,8 +61,9 @@ class Controller:
         self._reconciler = reconciler
         self._watcher = watcher
         self._forced: set[str] = set()
+        self._told: dict[str, str] = {}
         self._passes: set[asyncio.Task[None]] = set()
-        self._free = asyncio.Semaphore(MAX_PASSES)
+        self._free = asyncio.Semaphore(PLACES)
 
     def on_object(self, raw: Mapping[str, Any], deleted: bool) -> None:
         """Take in an object from the watch or from a LIST."""
@@ -63,6 +79,10 @@ class Controller:
         elif seen is Seen.WISH:
             self._forced.add(key)
             self._queue.add(key, Priority.USER)
+            self._reconciler.interrupt(key)
+        elif seen is Seen.STATUS and self._queue.holds(key):
+            # Mostly a write of the pass itself, told before it is answered: the end of the pass knows.
+            self._told[key] = raw["metadata"]["resourceVersion"]
         elif seen is Seen.STATUS:
             self._queue.add(key)
 
@@ -113,11 +133,12 @@ class Controller:
 
     async def _pass(self, key: str) -> None:
         started = perf_counter()
+        place = _Place(self._free)
         forced = key in self._forced
         self._forced.discard(key)
         action, outcome = "None", "error"
         try:
-            result = await self._reconciler.reconcile(key, forced=forced)
+            result = await self._reconciler.reconcile(key, forced=forced, make_room=place.leave)
             if result is not None:
                 action, outcome = result.action.name, _outcome(result)
                 self._tell(result)
@@ -125,6 +146,8 @@ class Controller:
         except ResourceChangedError:
             outcome = "changed"
             self._again(key, forced=forced)
+        except WithdrawnError:
+            outcome = "changed"  # the wish that interrupted it has queued the next pass
         except ResourceGoneError:
             outcome = "gone"
         except KubernetesUnavailableError as error:
@@ -135,8 +158,11 @@ class Controller:
             pause = self._again(key, forced=forced)
             log.exception("%s: the pass failed unexpectedly; tried again in %.0f s", key, pause)
         finally:
+            told = self._told.pop(key, None)
+            if told is not None and not self._store.is_own(key, told):
+                self._queue.add(key)
             self._queue.done(key)
-            self._free.release()
+            place.leave()
             self._watcher.passed(action, outcome, perf_counter() - started)
 
     def _tell(self, result: Result) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from fireworks_operator.core.explain import Explanation
 from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
@@ -37,9 +36,9 @@ class _Answer:
 
 @dataclass(slots=True)
 class Trouble:
-    """Why the account cannot be observed, and since when."""
+    """Why the account cannot be observed, and since when; not by the time of day, which may be set."""
 
-    since: datetime
+    since: float
     explanation: Explanation
 
 
@@ -136,12 +135,12 @@ class Observer:
         if changed:
             self.on_change(frozenset(changed))
 
-    def failed(self, explanation: Explanation, now: datetime) -> None:
+    def failed(self, explanation: Explanation) -> None:
         """Take in that a LIST failed; the picture before it stands for a while, and its end is told like a change."""
         before, told_stale = self.trouble, self._told_stale
         self._told_stale = self.listing is not None and self.clock() - self.listing.started > STALE_AFTER
         if before is None:
-            self.trouble = Trouble(now, explanation)
+            self.trouble = Trouble(self.clock(), explanation)
         elif before.explanation != explanation:
             self.trouble = Trouble(before.since, explanation)
         elif self._told_stale == told_stale:

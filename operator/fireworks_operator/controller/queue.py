@@ -46,6 +46,10 @@ class WorkQueue:
         """Return how many keys wait for a worker now."""
         return len(self._waiting)
 
+    def holds(self, key: str) -> bool:
+        """Tell whether a worker has a key now."""
+        return key in self._held
+
     def add(self, key: str, priority: Priority = Priority.POLL) -> None:
         """Have a key looked at as soon as a worker is free."""
         if key in self._held:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
@@ -17,7 +17,9 @@ from fireworks_operator.core.actions import (
     LoadAddon,
     Refuse,
     RemoveFinalizer,
+    UnloadAddon,
     Update,
+    UpdateAddon,
     Wait,
 )
 from fireworks_operator.core.addons import uses_addons
@@ -34,7 +36,7 @@ from fireworks_operator.fireworks.errors import FireworksError
 from .account import Account, Credential
 from .accounts import Accounts, Resolved
 from .ports import EventRecorder, EventType, MutationFence, ResourceWriter
-from .session import Mutation, Session, Sessions
+from .session import Mutation, Session, Sessions, looked_at
 from .startups import Startups
 from .store import Store
 
@@ -44,8 +46,12 @@ CREDENTIAL_RETRY = 30.0
 """Seconds until a resource without a usable credential looks at its Secret again."""
 UNLISTED_RETRY = 5.0
 """Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far ahead another node's clock may have been."""
 FENCED_RETRY = 2.0
 """Seconds until a change is tried again that the Lease was too short for."""
+LOOK_KEEPS = timedelta(seconds=60)
+"""A change waits no longer than this for its turn, as in a pause of the account, without another look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +112,20 @@ class Reconciler:
         self._wall_clock = wall_clock
         self._started = wall_clock()
         self._last_update: dict[str, datetime] = {}
+        self._addon_updates: dict[str, dict[str, datetime]] = {}
         self._using: dict[str, Credential] = {}
         self._sessions = Sessions()
+
+    def interrupt(self, key: str) -> None:
+        """Take a resource out of the line for its budget, since what it waits to do may no longer be wanted."""
+        account = self._sessions.account_of(key)
+        if account is not None:
+            account.budget.withdraw(key)
 
     def forget(self, key: str) -> None:
         """Drop what is remembered of a resource that is gone."""
         self._last_update.pop(key, None)
+        self._addon_updates.pop(key, None)
         self._using.pop(key, None)
         self._sessions.forget(key)
         self._startups.forget(key)
@@ -124,19 +138,27 @@ class Reconciler:
         """Tell whether any resource looks at an account."""
         return self._sessions.uses(account)
 
-    async def reconcile(self, key: str, *, forced: bool) -> Result | None:
+    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result | None:
         """Make one pass; None if the resource is gone.
+
+        Args:
+            key: of the resource.
+            forced: pauses after refusals no longer count.
+            make_room: called before anything that may take long, so that others can work meanwhile.
 
         Raises:
             ResourceChangedError, ResourceGoneError, KubernetesUnavailableError: as the writer and Secrets do.
+            WithdrawnError: it was interrupted, before a request.
         """
         resource = self._store.get(key)
         if resource is None:
             return None
-        resolved = await self._accounts.resolve(resource)
+        if await self._set_clock_right(resource):
+            return Result(Wait(), again=0.0)
+        resolved = await self._accounts.resolve(resource, make_room)
         forced = self._remember(key, resolved) or forced
         context = self._context(resource, resolved, forced=forced)
-        session = self._session(resource, resolved, context)
+        session = self._session(resource, resolved, context, make_room)
         try:
             observed = await self._observe(resource, session)
             action = decide(resource, observed, context)
@@ -148,11 +170,37 @@ class Reconciler:
                 # A PATCH is merged into what is there: as of now, or it undoes what others did since the last LIST.
                 observed = await session.look()
                 action = decide(resource, observed, context)
+            if isinstance(action, UnloadAddon) and session is not None:
+                observed, action = await self._confirm_unload(resource, session, observed, action, context)
         except FireworksError as error:
             return await self._observing_failed(resource, session, context, error)
         if session is not None and isinstance(observed, Present):
             context = replace(context, models=await session.models(resource))
         return await self._act(resource, session, observed, action, context)
+
+    async def _confirm_unload(
+        self, resource: FireworksDeployment, session: Session, observed: Observed, action: Action, context: Context
+    ) -> tuple[Observed, Action]:
+        """Ask for the addon itself, too, and decide again; perhaps it is gone and it is the next one's turn."""
+        asked: set[str] = set()
+        while isinstance(action, UnloadAddon) and isinstance(observed, Present) and action.deployed_model not in asked:
+            asked.add(action.deployed_model)
+            observed = await session.look_at_addon(observed, action.deployed_model)
+            action = decide(resource, observed, context)
+        return observed, action
+
+    async def _set_clock_right(self, resource: FireworksDeployment) -> bool:
+        """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""
+        now = self._wall_clock()
+        sent = self._last_update.get(resource.key)
+        if sent is not None:
+            self._last_update[resource.key] = min(sent, now)
+        attempt = resource.status.last_attempt
+        if attempt is None or attempt.time <= now + CLOCK_TOLERANCE:
+            return False
+        status = resource.status.model_copy(update={"last_attempt": attempt.model_copy(update={"time": now})})
+        self._store.put(await self._writer.write_status(resource, status))
+        return True
 
     def _remember(self, key: str, resolved: Resolved) -> bool:
         """Note what the resource uses; True if it has another key than before, so that pauses no longer count."""
@@ -190,6 +238,8 @@ class Reconciler:
 
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, forced: bool) -> Context:
         identity = self._identity
+        if resource.status.observed_generation != resource.metadata.generation:
+            self._addon_updates.pop(resource.key, None)
         context = Context(
             now=self._wall_clock(),
             cluster_id=identity.cluster_id,
@@ -198,6 +248,7 @@ class Reconciler:
             adoption_namespaces=identity.adoption_namespaces,
             forced=forced,
             last_update=self._last_update.get(resource.key),
+            addon_updates=dict(self._addon_updates.get(resource.key, {})),
             inference_url=identity.inference_url,
             exists=resolved.account.observer.has if resolved.account is not None else lambda _: False,
             create_query=identity.create_query,
@@ -205,17 +256,20 @@ class Reconciler:
         if isinstance(resolved.credential, Unusable):
             return context if resolved.credential.final else replace(context, unreachable_since=self._started)
         trouble = resolved.account.observer.trouble if resolved.account is not None else None
-        if trouble is None:
+        if trouble is None or resolved.account is None:
             return context
         explanation = trouble.explanation
+        lasts = timedelta(seconds=resolved.account.observer.clock() - trouble.since)
         return replace(
             context,
-            unreachable_since=trouble.since,
+            unreachable_since=context.now - lasts,
             unreachable=explanation.message,
             unreachable_reason=explanation.reason,
         )
 
-    def _session(self, resource: FireworksDeployment, resolved: Resolved, context: Context) -> Session | None:
+    def _session(
+        self, resource: FireworksDeployment, resolved: Resolved, context: Context, make_room: Callable[[], None]
+    ) -> Session | None:
         name = target_name(resource, context)
         if resolved.account is not None:
             self._sessions.note(resource.key, resolved.account, name)
@@ -223,7 +277,8 @@ class Reconciler:
             return None
         if resource.status.account not in (None, resolved.account.name):
             return None
-        return Session(resolved.account, resolved.using, name, resource.metadata.namespace)
+        deleting = resource.metadata.deletion_timestamp is not None
+        return Session(resolved.account, resolved.using, name, resource.key, make_room, deleting)
 
     async def _act(
         self,
@@ -256,6 +311,9 @@ class Reconciler:
         await session.reserve(action)
         if self._store.get(resource.key) is not resource:
             return Result(Wait(), again=0.0)  # it changed while this change waited for its turn
+        asked, context = context.now, replace(context, now=self._wall_clock())
+        if looked_at(action) and context.now - asked > LOOK_KEEPS:
+            return Result(Wait(), again=0.0)
         if not self._fence.may_mutate():
             return Result(Wait(), again=FENCED_RETRY)
         if isinstance(action, Create | Adopt | LoadAddon):
@@ -273,6 +331,8 @@ class Reconciler:
             return Result(action, again=0.0 if explanation.final else None, failed=not explanation.final, error=error)
         if isinstance(action, Create) and answer is None:
             return await self._look_at_taken(session, action)
+        if isinstance(action, UpdateAddon):
+            self._addon_updates.setdefault(resource.key, {})[action.deployed_model] = context.now
         await self._write(resource, answer or observed, Outcome(action), context)
         known = resource.status.observed_generation == resource.metadata.generation
         return Result(action, again=0.0, drift=isinstance(action, Update) and known)

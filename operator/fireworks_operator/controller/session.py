@@ -1,11 +1,12 @@
 """One resource's way to Fireworks: its account, its key, its turn in the budget."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.actions import (
+    DESTRUCTIVE,
     Adopt,
     Create,
     Delete,
@@ -29,12 +30,18 @@ Mutation = Create | Adopt | Update | Undelete | Delete | LoadAddon | UpdateAddon
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Observes and changes one deployment. `tenant` is the namespace, whose turn it is in the budget."""
+    """Observes and changes one deployment.
+
+    `key` is the resource's, which stands in line for the budget; `deleting` puts it before others there. Before
+    anything that may take long, `make_room` tells that others may work meanwhile.
+    """
 
     account: Account
     using: Credential
     name: str
-    tenant: str
+    key: str
+    make_room: Callable[[], None]
+    deleting: bool = False
 
     def observe(self, *, with_addons: bool) -> Observed:
         """Return what is known without asking; nothing before this very key has listed the account."""
@@ -44,23 +51,36 @@ class Session:
 
     async def look(self) -> Observed:
         """Ask for the deployment now; a failure is raised as a FireworksError."""
-        return await self.account.look(self.using, self.name, self.tenant)
+        self.make_room()
+        return await self.account.look(self.using, self.name, self.key, lane=self._lane)
+
+    async def look_at_addon(self, observed: Present, name: str) -> Present:
+        """Ask for one loaded addon now; a failure is raised as a FireworksError."""
+        return await self.account.look_at_addon(self.using, observed, name, self.key)
 
     async def explain_failure(self, observed: Observed) -> Observed:
         """Add why a FAILED deployment's replica died, which its own status often hides."""
         if not isinstance(observed, Present) or observed.deployment.state != "FAILED":
             return observed
-        message = await self.account.termination_message(self.using, observed.deployment, self.tenant)
+        self.make_room()
+        message = await self.account.termination_message(self.using, observed.deployment, self.key)
         return replace(observed, termination=message)
 
     async def models(self, resource: FireworksDeployment) -> dict[str, Model]:
-        """Return the records of the models that may speak against the spec."""
-        return await self.account.models(self.using, models_to_ask(resource, self.account.name), self.tenant)
+        """Return the records of the models that may speak against the spec; a deletion does not wait for them."""
+        if self.deleting:
+            return {}
+        names = tuple(models_to_ask(resource, self.account.name))
+        if not self.account.catalogue.knows(names):
+            self.make_room()
+        return await self.account.models(self.using, names, self.key)
 
     async def reserve(self, action: Mutation) -> None:
         """Wait for this change's turn in the account's budget."""
-        lane = Lane.DELETE if isinstance(action, Delete | UnloadAddon) else Lane.OTHER
-        await self.account.budget.acquire(lane=lane, tenant=self.tenant)
+        self.make_room()
+        await self.account.budget.acquire(lane=Lane.FINISH if looked_at(action) else self._lane, key=self.key)
+        if isinstance(action, Adopt) and action.remove:
+            await self.account.budget.acquire(lane=Lane.FINISH, key=self.key)  # it takes two requests
 
     async def carry_out(self, action: Mutation) -> Observed | None:
         """Send one change; return what its answer says of the deployment, None if it says nothing.
@@ -94,9 +114,14 @@ class Session:
 
     async def release(self) -> None:
         """Mark the deployment as let go, so that it can be taken over; its failure costs nothing."""
-        await self.account.budget.acquire(lane=Lane.OTHER, tenant=self.tenant)
+        self.make_room()
+        await self.account.budget.acquire(lane=self._lane, key=self.key)
         await self.account.client.set_tags(self.using.key, self.name, {TAG_RELEASED: "true"})
         self.account.observer.wrote(self.name)
+
+    @property
+    def _lane(self) -> Lane:
+        return Lane.DELETE if self.deleting else Lane.OTHER
 
     async def _send(self, action: Mutation) -> Deployment | None:
         client, key = self.account.client, self.using.key
@@ -123,6 +148,11 @@ class Session:
         return None
 
 
+def looked_at(action: Mutation) -> bool:
+    """Tell whether a change is only made right after a GET."""
+    return isinstance(action, (*DESTRUCTIVE, Update))
+
+
 class Sessions:
     """Which resource looks at which deployment of which account."""
 
@@ -134,8 +164,8 @@ class Sessions:
 
     def note(self, key: str, account: Account, name: str | None) -> None:
         """Remember what a resource looks at; `name` None while it cannot be said."""
-        if key not in self._accounts:
-            account.touch()  # something new is about to happen there
+        if self._accounts.get(key) is not account:
+            account.touch()  # something new is about to happen there, perhaps after nobody used it for a while
         self._accounts[key] = account
         if self._names.get(key) == name:
             return
@@ -158,6 +188,10 @@ class Sessions:
     def of_deployments(self, names: Iterable[str]) -> set[str]:
         """Return the keys that look at any of these deployments."""
         return {key for name in names for key in self._keys.get(name, ())}
+
+    def account_of(self, key: str) -> Account | None:
+        """Return the account that a resource looks at, None if that is not known."""
+        return self._accounts.get(key)
 
     def uses(self, account: Account) -> bool:
         """Tell whether any resource looks at an account."""

@@ -7,6 +7,9 @@ from typing import Any
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, InvalidResourceError
 
+OWN_WRITES = 8
+"""How many of our own writes are remembered for each resource: more than a pass makes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -37,6 +40,7 @@ class Store:
         """Create an empty store."""
         self._resources: dict[str, FireworksDeployment] = {}
         self._unreadable: dict[str, Unreadable] = {}
+        self._own: dict[str, tuple[str, ...]] = {}
 
     def __len__(self) -> int:
         """Return the number of readable resources."""
@@ -68,10 +72,19 @@ class Store:
             self._resources.pop(key, None)
             self._unreadable[key] = Unreadable(key, str(metadata.get("uid")), str(error))
             return key, Seen.NEW
-        return resource.key, self.put(resource)
+        return resource.key, self._take(resource)
 
-    def put(self, resource: FireworksDeployment) -> Seen:
-        """Take in a resource, and tell what it brought."""
+    def put(self, resource: FireworksDeployment) -> None:
+        """Take in a resource as a write of our own has left it."""
+        versions = self._own.get(resource.key, ())
+        self._own[resource.key] = (*versions[-OWN_WRITES:], resource.metadata.resource_version)
+        self._take(resource)
+
+    def is_own(self, key: str, version: str) -> bool:
+        """Tell whether a version of a resource was left by one of our latest writes."""
+        return version in self._own.get(key, ())
+
+    def _take(self, resource: FireworksDeployment) -> Seen:
         before = self._resources.get(resource.key)
         if before is not None and _version(resource) <= _version(before):
             return Seen.NOTHING  # the same object, or a late word of a former one of the same name
@@ -86,6 +99,7 @@ class Store:
         resource, unreadable = self._resources.get(key), self._unreadable.get(key)
         if resource is not None and resource.metadata.uid == uid:
             del self._resources[key]
+            self._own.pop(key, None)
             return True
         if unreadable is not None and unreadable.uid == uid:
             del self._unreadable[key]

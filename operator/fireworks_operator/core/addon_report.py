@@ -1,9 +1,11 @@
 """`status.addons` and the condition AddonsReady."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import (
+    Addon,
     AddonStatus,
     ConditionStatus,
     FireworksDeployment,
@@ -11,74 +13,138 @@ from fireworks_operator.api.v1alpha1 import (
 )
 from fireworks_operator.fireworks.models import DeployedModel
 
-from .actions import LoadAddon
-from .addons import ADDON_PATIENCE, wanted_addons
+from .actions import Action, LoadAddon, UnloadAddon, UpdateAddon
+from .addons import addon_update, addons_by_model, overdue_at, retry_at, wanted_addons
+from .context import Context
 from .explain import explain
 from .identity import account_of, model_identifier
-from .observed import Observed, Present
+from .observed import Absent, Observed, Present
 from .outcome import Outcome
+
+NEVER_READY = (
+    "Not loaded after 15 minutes. Check that its base model is the deployment's and that its rank and target "
+    "modules are supported; to try again, remove it from spec.addons and put it back."
+)
 
 
 def report_addons(
-    resource: FireworksDeployment, observed: Observed, outcome: Outcome, now: datetime
+    resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context
 ) -> list[AddonStatus]:
     """Return the addons that are ours to unload: recorded before they are loaded, dropped once they are gone."""
-    recorded = {each.model: each for each in resource.status.addons or ()}
-    action, error = outcome.action, outcome.error
-    if isinstance(action, LoadAddon):
-        entry = recorded.get(action.model, AddonStatus(model=action.model))
-        message = explain(error, action).message if error is not None else None
-        recorded[action.model] = entry.model_copy(update={"message": message})
+    recorded = _tried(resource, outcome, context)
+    if isinstance(observed, Absent) and observed.confirmed:
+        # Nothing is loaded on what does not exist; the one that is created in its place starts without.
+        return [AddonStatus(model=model, message=entry.message) for model, entry in recorded.items()]
     if not isinstance(observed, Present) or observed.addons is None:
         return list(recorded.values())
-    name = observed.deployment.name
-    loaded = {each.model: each for each in observed.addons}
-    wanted = wanted_addons(resource, account_of(name))
+    loaded = addons_by_model(observed.addons)
+    wanted = wanted_addons(resource, account_of(observed.deployment.name))
+    # What somebody else has loaded is ours, too, once the spec names it.
+    recorded |= {model: AddonStatus(model=model) for model in wanted if model in loaded and model not in recorded}
     entries = []
     for model, entry in recorded.items():
-        if model in loaded:
-            entries.append(_entry(loaded[model], name, now))
+        if model in loaded and model in wanted:
+            entries.append(_compared(resource, observed, wanted[model], loaded[model], entry.message, context))
+        elif model in loaded:
+            entries.append(_entry(observed, loaded[model], entry.message))
         elif model in wanted:
-            entries.append(entry.model_copy(update={"deployed_model": None, "state": None}))
-    # What somebody else has loaded is ours, too, once the spec names it.
-    entries += [_entry(loaded[model], name, now) for model in wanted if model in loaded and model not in recorded]
+            entries.append(AddonStatus(model=model, message=entry.message))
     return entries
 
 
-def _entry(loaded: DeployedModel, deployment: str, now: datetime) -> AddonStatus:
+def _tried(resource: FireworksDeployment, outcome: Outcome, context: Context) -> dict[str, AddonStatus]:
+    """Return the entries so far, and what a step of this pass has come to."""
+    entries = {each.model: each for each in resource.status.addons or ()}
+    model = _concerned(entries, outcome.action)
+    if model is None:
+        return entries
+    if retry_at(resource, context) <= context.now:
+        # One is tried again, so all are: without its message, none of the others waits any longer.
+        entries = {
+            name: entry if name == model else entry.model_copy(update={"message": None})
+            for name, entry in entries.items()
+        }
+    entry = entries.get(model, AddonStatus(model=model))
+    entries[model] = entry.model_copy(update={"message": _refusal(outcome, entry.message)})
+    return entries
+
+
+def _concerned(entries: Mapping[str, AddonStatus], action: Action) -> str | None:
+    """Return the model that a step is about, None for a step about something else."""
+    if isinstance(action, LoadAddon | UnloadAddon):
+        return action.model
+    if isinstance(action, UpdateAddon):
+        return next((each.model for each in entries.values() if each.deployed_model == action.deployed_model), None)
+    return None
+
+
+def _refusal(outcome: Outcome, told: str | None) -> str | None:
+    """Return why Fireworks refuses the step; what was told before holds until it is known how a new try ends."""
+    if outcome.error is None:
+        return told if outcome.begun else None
+    explanation = explain(outcome.error, outcome.action)
+    return explanation.message if explanation.final else told
+
+
+def _compared(
+    resource: FireworksDeployment,
+    observed: Present,
+    addon: Addon,
+    loaded: DeployedModel,
+    told: str | None,
+    context: Context,
+) -> AddonStatus:
+    """Return the entry of an addon that is wanted and loaded, perhaps not as the spec says yet."""
+    update = addon_update(addon, loaded)
+    if update is None:
+        return _entry(observed, loaded, _trouble(resource, observed, loaded, context.now))
+    if told is not None:
+        return _entry(observed, loaded, told)
+    if loaded.name in context.addon_updates:
+        fields = ", ".join(update.body)
+        return _entry(
+            observed,
+            loaded,
+            f"Fireworks has accepted the change of {fields}, but it did not last: see whether somebody else sets it "
+            "differently, for another deployment with the same addon perhaps. It is tried again by itself.",
+        )
+    return _entry(observed, loaded, None).model_copy(update={"state": "UPDATING"})
+
+
+def _entry(observed: Present, loaded: DeployedModel, message: str | None) -> AddonStatus:
     return AddonStatus(
         model=loaded.model,
         deployed_model=loaded.name,
         state=loaded.state,
-        model_identifier=model_identifier(loaded.model, deployment),
-        message=_trouble(loaded, now),
+        model_identifier=model_identifier(loaded.model, observed.deployment.name),
+        message=message,
     )
 
 
-def _trouble(loaded: DeployedModel, now: datetime) -> str | None:
+def _trouble(resource: FireworksDeployment, observed: Present, loaded: DeployedModel, now: datetime) -> str | None:
     """Say what is wrong with a loaded addon: Fireworks has no state for failure, so status and time tell."""
     if loaded.status_code not in ("", "OK"):
         return loaded.status_message or loaded.status_code
-    if loaded.state == "DEPLOYING" and loaded.create_time is not None and now - loaded.create_time > ADDON_PATIENCE:
-        return (
-            "Not loaded after 15 minutes. Check that its base model is the deployment's and that its rank and target "
-            "modules are supported; to try again, remove it from spec.addons and put it back."
-        )
-    return None
+    overdue = overdue_at(resource, observed, loaded, now)
+    return NEVER_READY if overdue is not None and overdue < now else None
 
 
 def addon_condition(
     resource: FireworksDeployment, status: FireworksDeploymentStatus
 ) -> tuple[ConditionStatus, Reason, str] | None:
-    """Return the condition AddonsReady, None where the spec has no addons."""
-    if not resource.spec.addons or status.deployment_name is None:
+    """Return the condition AddonsReady, None where the spec has no addons and none refuses to go."""
+    if status.deployment_name is None:
         return None
     wanted = wanted_addons(resource, account_of(status.deployment_name))
     entries = {each.model: each for each in status.addons or ()}
-    failed = [each for each in entries.values() if each.model in wanted and each.message]
+    failed = [each for each in entries.values() if each.message]
     if failed:
         return "False", Reason.ADDON_FAILED, "; ".join(f"{each.model}: {each.message}" for each in failed)
+    if not wanted:
+        return None
     waiting = [model for model in wanted if model not in entries or entries[model].state != "DEPLOYED"]
     if waiting:
-        return "False", Reason.ADDONS_LOADING, f"Waiting for {', '.join(waiting)}."
+        idle = status.replicas is not None and status.replicas.ready == 0
+        until = ", until the deployment has a replica that can load them" if idle else ""
+        return "False", Reason.ADDONS_LOADING, f"Waiting for {', '.join(waiting)}{until}."
     return "True", Reason.ADDONS_LOADED, f"{len(wanted)} loaded."

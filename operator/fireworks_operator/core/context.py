@@ -57,6 +57,7 @@ class Context:
         forced: somebody asked for a look since the last pass (spec, annotation or Secret changed), so pauses
             after refusals do not count.
         last_update: when this process last sent a PATCH for the resource.
+        addon_updates: when it last changed which loaded addon for the spec as it is now.
         unreachable_since: since when no observation of the account succeeds; None while they do.
         unreachable: why, in words; `unreachable_reason` as a reason.
         inference_url: base URL of the OpenAI-compatible API.
@@ -73,6 +74,7 @@ class Context:
     adoption_namespaces: frozenset[str] = frozenset()
     forced: bool = False
     last_update: datetime | None = None
+    addon_updates: Mapping[str, datetime] = field(default_factory=dict)
     unreachable_since: datetime | None = None
     unreachable: str = ""
     unreachable_reason: Reason = Reason.API_UNAVAILABLE

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import (
+    ANNOTATION_ABANDON,
     FINALIZER,
     FireworksDeployment,
     ManagementPolicy,
@@ -85,17 +86,27 @@ def _new_name(resource: FireworksDeployment, context: Context, account: str) -> 
     """Return the name to claim: the user's, or the derived one; one derived in a former life of the cluster goes on."""
     if resource.spec.deployment_id is not None:
         return deployment_name(account, resource.spec.deployment_id)
+    derived = deployment_name(account, deployment_id(context.owner(resource)))
+    return next(filter(context.exists, former_names(resource, context, account)), derived)
+
+
+def former_names(resource: FireworksDeployment, context: Context, account: str) -> tuple[str, ...]:
+    """Return the names that the resource's deployment had, if any, in former lives of the cluster."""
+    if resource.spec.deployment_id is not None:
+        return ()
     owner = context.owner(resource)
     former = (replace(owner, cluster=cluster) for cluster in context.previous_cluster_ids)
-    names = (deployment_name(account, deployment_id(each)) for each in former)
-    return next(filter(context.exists, names), deployment_name(account, deployment_id(owner)))
+    return tuple(deployment_name(account, deployment_id(each)) for each in former)
 
 
 def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
     """Tell whether a GET is due before deciding: a LIST without the deployment does not say what became of it."""
     if not isinstance(observed, Absent) or observed.confirmed or resource.status.deployment_name is None:
         return False
-    return resource.metadata.deletion_timestamp is not None or resource.status.create_time is not None
+    deleted = resource.metadata.deletion_timestamp is not None
+    if deleted and resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true":
+        return False  # let go whatever became of it, also while Fireworks cannot be asked
+    return deleted or resource.status.create_time is not None
 
 
 def _decide_observing(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
@@ -237,7 +248,8 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
         held = held_back(resource, context, Adopt.name) if isinstance(adoption, Adopt) else None
         return held or adoption
     account = account_of(deployment.name)
-    drift = find_drift(desired(resource.spec, account), deployment.raw, resource.status.applied_fields)
+    wanted, applied = desired(resource.spec, account), resource.status.applied_fields
+    drift = find_drift(wanted, deployment.raw, applied, deleted=deployment.state == "DELETED")
     if deployment.state == "DELETING":
         return Wait(None, Reason.CREATING, "Waiting until Fireworks has finished deleting the former deployment.")
     if deployment.state == "DELETED":
@@ -276,7 +288,10 @@ def _decide_update(resource: FireworksDeployment, deployment: Deployment, drift:
     if attempt is not None and attempt.count >= CONVERGENCE_TRIES and not context.forced:
         until = pause_until(attempt, REFUSED[1:])
         if until > context.now:
-            fields = ", ".join(f"spec.{change.path} (stays {change.observed})" for change in drift.changes)
+            stays = {
+                change.path: "not set" if change.observed in (None, "") else change.observed for change in drift.changes
+            }
+            fields = ", ".join(f"spec.{path} (stays {value})" for path, value in stays.items())
             return Refuse(
                 Reason.NOT_CONVERGING,
                 f"Fireworks accepts the change of {fields} but does not apply it. Correct the value, or ask "

@@ -61,7 +61,13 @@ STATIC_DEFAULTS = frozenset(
 """Fields that count as applied on a deployment of our own whose status was lost."""
 
 
-def find_drift(desired: Desired, raw: Mapping[str, JsonValue], applied: Collection[str] | None) -> Drift:
+RESETS_OF_NEW = frozenset(field.path for field in FIELDS if field.default is not None)
+"""The same for one that is deleted, where a field that only a new deployment could reset counts too."""
+
+
+def find_drift(
+    desired: Desired, raw: Mapping[str, JsonValue], applied: Collection[str] | None, *, deleted: bool = False
+) -> Drift:
     """Compare what the spec asks for with a deployment.
 
     Args:
@@ -69,9 +75,11 @@ def find_drift(desired: Desired, raw: Mapping[str, JsonValue], applied: Collecti
         raw: the Deployment as Fireworks sent it.
         applied: field paths that were set at Fireworks before; those no longer in the spec are reset. None: not
             known (the status was lost), so every field with a static default counts as applied.
+        deleted: it is deleted, so that it may be brought back or replaced by a new one.
     """
-    applied = STATIC_DEFAULTS if applied is None else applied
-    wanted, kept = _wanted(desired, raw, applied)
+    if applied is None:
+        applied = RESETS_OF_NEW if deleted else STATIC_DEFAULTS
+    wanted, kept = _wanted(desired, raw, applied, replaceable=deleted)
     differences = [
         Difference(field.path, _get(raw, field.wire), wanted[field.path])
         for field in FIELDS
@@ -85,14 +93,14 @@ def find_drift(desired: Desired, raw: Mapping[str, JsonValue], applied: Collecti
 
 
 def _wanted(
-    desired: Desired, raw: Mapping[str, JsonValue], applied: Collection[str]
+    desired: Desired, raw: Mapping[str, JsonValue], applied: Collection[str], *, replaceable: bool
 ) -> tuple[dict[str, JsonValue], tuple[str, ...]]:
     wanted = dict(desired.values)
     kept: list[str] = []
     for field in FIELDS:
         if field.path not in applied or field.path in wanted:
             continue
-        if field.default is None or field.change is Change.REPLACE:
+        if field.default is None or (field.change is Change.REPLACE and not replaceable):
             kept.append(field.path)
         else:
             wanted[field.path] = field.default
@@ -151,12 +159,17 @@ def same_shape(observed: JsonValue, wanted: JsonValue) -> bool:
     return wanted == "default" or identifier == wanted or identifier.endswith(f"-{wanted}")
 
 
+_ADDED_TARGET: Mapping[str, JsonValue] = {"default": 0.8}
+"""What older servers add to load targets by themselves; any other value was set by somebody, and is not wanted."""
+
+
 def _same_targets(observed: JsonValue, wanted: JsonValue) -> bool:
     if not isinstance(observed, dict) or not isinstance(wanted, dict):
         return observed == wanted
-    if not set(wanted) <= set(observed) <= set(wanted) | {"default"}:  # older servers add "default" themselves
+    expected = {**_ADDED_TARGET, **wanted} if "default" in observed else wanted
+    if set(observed) != set(expected):
         return False
-    return all(isclose(_float(observed[key]), _float(value), rel_tol=1e-5) for key, value in wanted.items())
+    return all(isclose(_float(observed[key]), _float(value), rel_tol=1e-5) for key, value in expected.items())
 
 
 def _contains(observed: JsonValue, wanted: JsonValue) -> bool:

@@ -34,7 +34,7 @@ def explain(error: FireworksError, action: Action | None = None) -> Explanation:
         reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
         return Explanation(reason, _replacement_message(error) if action.hard else _deletion_message(error), final=True)
     if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
-        return Explanation(Reason.ADDON_FAILED, f"Fireworks refuses the addon: {_words(error)}", final=True)
+        return Explanation(Reason.ADDON_FAILED, _addon_message(error, action), final=True)
     if error.kind is ErrorKind.NOT_FOUND or _MODEL_MISSING.search(error.message):
         return Explanation(
             Reason.MODEL_NOT_FOUND,
@@ -137,6 +137,15 @@ def _replacement_message(error: FireworksError) -> str:
     return (
         f"Fireworks refuses to delete the former deployment, which is to be replaced: {_words(error)} {way_out} it in "
         "the Fireworks console; it is tried again by itself, after growing pauses."
+    )
+
+
+def _addon_message(error: FireworksError, action: LoadAddon | UpdateAddon | UnloadAddon) -> str:
+    if isinstance(action, UnloadAddon):
+        return f"Fireworks refuses to unload the addon: {_words(error)} It is tried again by itself."
+    return (
+        f"Fireworks refuses the addon: {_words(error)} Correct its entry in spec.addons, or the model itself; it is "
+        "tried again by itself."
     )
 
 

@@ -22,11 +22,12 @@ from .actions import (
     Delete,
     Refuse,
     Undelete,
+    UnloadAddon,
     Update,
     Wait,
 )
 from .addon_report import addon_condition, report_addons
-from .addons import ADDON_ACTIONS
+from .addons import ADDON_ACTIONS, uses_addons, wants_addons
 from .context import REST_PATIENCE, Context
 from .deletion import delete_attempt_name
 from .desired import desired
@@ -76,7 +77,7 @@ def report(
         update={
             "last_attempt": _last_attempt(resource, observed, outcome, context),
             "recreations": _recreations(resource, outcome, context.now),
-            "addons": report_addons(resource, observed, outcome, context.now) or None,
+            "addons": report_addons(resource, observed, outcome, context) or None,
         }
     )
     verdict = _verdict(resource, observed, outcome, context)
@@ -214,7 +215,7 @@ def _last_attempt(
         if before is None or before.action != REPLACE or before.reason != Reason.DEPLOYMENT_FAILED:
             return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now)
         return before
-    return _settled(before, observed, action)
+    return _settled(resource, observed, action)
 
 
 def _recreations(resource: FireworksDeployment, outcome: Outcome, now: datetime) -> list[datetime] | None:
@@ -234,13 +235,15 @@ def _just_begun(attempt: LastAttempt | None, now: datetime) -> bool:
     return attempt is not None and attempt.reason == Reason.CREATING and now - attempt.time < timedelta(seconds=10)
 
 
-def _settled(before: LastAttempt | None, observed: Observed, action: Action) -> LastAttempt | None:
+def _settled(resource: FireworksDeployment, observed: Observed, action: Action) -> LastAttempt | None:
     """Forget an attempt once the deployment is as desired, a failed one's replacement once it serves."""
+    before = resource.status.last_attempt
     if before is None or not isinstance(action, Wait) or action.reason is not None or not isinstance(observed, Present):
         return before
     if before.action == REPLACE and observed.deployment.replica_stats.ready == 0:
         return before
-    return before if before.action in ADDON_ACTIONS and action.until is not None else None
+    addons_settled = action.until is None and (observed.addons is not None or not uses_addons(resource))
+    return before if before.action in ADDON_ACTIONS and not addons_settled else None
 
 
 def _failed_attempt(
@@ -260,11 +263,16 @@ def _failed_attempt(
     return next_attempt(resource, name, explanation.reason, now, explanation.message)
 
 
+_ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED})
+"""What keeps an addon from being loaded, changed or unloaded, and concerns nothing else."""
+
+
 def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context) -> _Verdict:
     available = _available(resource, observed, context)
     if outcome.error is not None:
         explanation = explain(outcome.error, outcome.action)
-        if explanation.reason is Reason.ADDON_FAILED and resource.metadata.deletion_timestamp is None:
+        addons_alone = outcome.action.name in ADDON_ACTIONS and explanation.reason in _ADDON_REFUSALS
+        if addons_alone and resource.metadata.deletion_timestamp is None:
             return _resting(resource, available, observed)
         return _troubled(explanation, available)
     action = outcome.action
@@ -283,7 +291,8 @@ def _verdict(resource: FireworksDeployment, observed: Observed, outcome: Outcome
         return _troubled(Explanation(action.reason, action.message, final=False), available)
     if isinstance(action, AddFinalizer | Claim | Create | Adopt | Undelete) or not isinstance(observed, Present):
         return _progressing(Reason.CREATING, "The deployment is being created.", available)
-    if isinstance(action, Update) or (isinstance(action, Delete) and action.hard):
+    last_addons_leave = isinstance(action, UnloadAddon) and not wants_addons(resource)
+    if isinstance(action, Update) or (isinstance(action, Delete) and action.hard) or last_addons_leave:
         return _progressing(Reason.UPDATING, _action_message(action), available)
     return _resting(resource, available, observed)
 
@@ -301,6 +310,8 @@ def _refused_before(resource: FireworksDeployment, outcome: Outcome, context: Co
 def _action_message(action: Action) -> str:
     if isinstance(action, Update):
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
+    if isinstance(action, UnloadAddon):
+        return f"Unloading the addon {action.model}."
     return "The failed deployment is being replaced."
 
 
@@ -359,8 +370,8 @@ def _resting(resource: FireworksDeployment, available: Serving | None, observed:
         return _progressing(reason, message, available)
     if state == "UPDATING" and not is_ready(resource):
         return _progressing(Reason.UPDATING, "Fireworks is putting the change into force.", available)
-    working = available.reason is Reason.WAKING
-    return _Verdict(("True", *told), (True, *told) if working else _AT_REST, _AT_REST, _available_condition(available))
+    # Waking, too: traffic does that, not a change, and who waits for a change must not wait, or fail, over it.
+    return _Verdict(("True", *told), _AT_REST, _AT_REST, _available_condition(available))
 
 
 def _conditions(

@@ -13,6 +13,9 @@ Clock = Callable[[], float]
 # Polls may use this part of an account's requests; the rest is for changes.
 LIST_SHARE: Final = 0.2
 
+# So many deletes go ahead of one other request, so that a thousand of them stop nobody's work.
+DELETES_IN_A_ROW: Final = 3
+
 # Whatever a server asks for, it is asked again after this time (seconds).
 LONGEST_PAUSE: Final = 3600.0
 
@@ -25,8 +28,17 @@ class Lane(Enum):
     """What a request is for, in the order in which lanes are served."""
 
     LIST = "list"
+    """Observing the account."""
+    FINISH = "finish"
+    """The change that a look was made for, while what was seen is fresh; the look has had its fair turn."""
     DELETE = "delete"
+    """What begins a deletion."""
     OTHER = "other"
+    """Everything else."""
+
+
+class WithdrawnError(Exception):
+    """The wait for a turn was ended by `withdraw`."""
 
 
 class _Bucket:
@@ -94,8 +106,9 @@ class AccountBudget:
     """The request budget of one account, shared by all its credentials.
 
     In any window of t seconds at most `burst + rate_per_minute / 60 * t` requests are let through, and lists
-    take no more than a fifth of both. Order: lists (within their fifth, so that observation never starves),
-    then deletes (GPUs cost money until they are gone), then the rest; within a lane tenants take turns.
+    take no more than a fifth of both. Order: lists (within their fifth, so that observation never starves), then
+    what is begun, then deletes (GPUs cost money until they are gone), then the rest, which gets every fourth turn
+    even so; within a lane tenants take turns.
     """
 
     def __init__(self, *, rate_per_minute: float = 600.0, burst: int = 100, clock: Clock = time.monotonic) -> None:
@@ -116,28 +129,43 @@ class AccountBudget:
         self._all = _Bucket(per_second, float(burst), now)
         self._lists = _Bucket(per_second * LIST_SHARE, max(1.0, burst * LIST_SHARE), now)
         self._waiting = {lane: _FairQueue() for lane in Lane}
+        self._waiter_of: dict[str, asyncio.Future[None]] = {}
+        self._deletes_in_a_row = 0
         self._paused_until = now
         self._timer: asyncio.TimerHandle | None = None
 
-    async def acquire(self, *, lane: Lane = Lane.OTHER, tenant: str = "") -> None:
-        """Wait until one request may be sent. A cancelled wait costs nothing and holds nobody up.
+    async def acquire(self, *, lane: Lane = Lane.OTHER, key: str = "") -> None:
+        """Wait until one request may be sent. A wait that ends otherwise costs nothing and holds nobody up.
 
         Args:
             lane: what the request is for.
-            tenant: whose it is (the namespace); tenants of a lane take turns.
+            key: the resource that it is for, `namespace/name`; namespaces are the tenants of a lane.
+
+        Raises:
+            WithdrawnError: `withdraw` was called for the key.
         """
-        waiter = asyncio.get_running_loop().create_future()
+        waiter = self._waiter_of[key] = asyncio.get_running_loop().create_future()
+        tenant = key.partition("/")[0]
         self._waiting[lane].push(tenant, waiter)
         self._serve()
         try:
             await waiter
-        except asyncio.CancelledError:
-            if waiter.cancelled():
+        except (asyncio.CancelledError, WithdrawnError):
+            if waiter.cancelled() or waiter.exception() is not None:
                 self._waiting[lane].remove(tenant, waiter)
             else:
                 self._give_back(lane)
             self._serve()
             raise
+        finally:
+            if self._waiter_of.get(key) is waiter:
+                del self._waiter_of[key]
+
+    def withdraw(self, key: str) -> None:
+        """End the wait of a resource, if it is waiting."""
+        waiter = self._waiter_of.get(key)
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(WithdrawnError)
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long (at most an hour), and start from an empty bucket after that.
@@ -181,16 +209,27 @@ class AccountBudget:
             if waiter.done():
                 continue
             waiter.set_result(None)
-            self._all.tokens -= 1.0
-            if lane is Lane.LIST:
-                self._lists.tokens -= 1.0
+            self._spend(lane)
         self._set_timer(now)
 
+    def _spend(self, lane: Lane) -> None:
+        self._all.tokens -= 1.0
+        if lane is Lane.LIST:
+            self._lists.tokens -= 1.0
+        elif lane is Lane.DELETE:
+            self._deletes_in_a_row += 1
+        elif lane is Lane.OTHER:
+            self._deletes_in_a_row = 0
+
     def _next_lane(self) -> Lane | None:
-        for lane in Lane:
-            if self._waiting[lane] and (lane is not Lane.LIST or self._lists.full_token):
-                return lane
-        return None
+        if self._waiting[Lane.LIST] and self._lists.full_token:
+            return Lane.LIST
+        if self._waiting[Lane.FINISH]:
+            return Lane.FINISH
+        delete, other = self._waiting[Lane.DELETE], self._waiting[Lane.OTHER]
+        if delete and not (other and self._deletes_in_a_row >= DELETES_IN_A_ROW):
+            return Lane.DELETE
+        return Lane.OTHER if other else None
 
     def _set_timer(self, now: float) -> None:
         if self._timer is not None:

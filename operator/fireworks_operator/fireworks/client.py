@@ -42,7 +42,9 @@ __all__ = ["MAX_RESPONSE_BYTES", "ApiKey", "FireworksClient", "RequestRecord"]
 # A full page of 200 deployments is below 1 MiB; what is larger than this is an accident or an attack.
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 
-_MAX_CONNECTIONS = 32
+# What the budget of an account lets through may hang until its deadline: 180 requests, which must hold up no other.
+_MAX_CONNECTIONS = 1000
+_MAX_IDLE_CONNECTIONS = 32
 # For the connection and again for TLS. Below half of the deadline, so that httpx ends a dead handshake itself:
 # one that is cancelled from outside leaves its socket to the garbage collector.
 _CONNECT_SECONDS = 5.0
@@ -107,7 +109,7 @@ class FireworksClient:
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
             limits=httpx.Limits(
                 max_connections=_MAX_CONNECTIONS,
-                max_keepalive_connections=_MAX_CONNECTIONS,
+                max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
                 keepalive_expiry=_KEEPALIVE_SECONDS,
             ),
         )

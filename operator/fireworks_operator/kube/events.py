@@ -33,7 +33,10 @@ MESSAGE_BYTES: Final = 1024
 """Longest message, in bytes of UTF-8: the limit of the events API, which counts as Go does."""
 
 QUEUE_LIMIT: Final = 1000
-"""Events that may wait; more are dropped with a log line."""
+"""Events that may wait; more are dropped and counted."""
+
+DROPS_TOLD: Final = 60.0
+"""Seconds between two log lines that say how many events were dropped."""
 
 BURST: Final = 50
 RATE: Final = 10.0
@@ -110,6 +113,7 @@ class KubernetesEvents:
         self._now = now
         self._sleep = sleep
         self._bucket = _TokenBucket(clock)
+        self._drops = _Drops(clock)
         self._waiting: OrderedDict[_Subject, _Record] = OrderedDict()
         self._written: OrderedDict[_Subject, _Record] = OrderedDict()
         self._wake = asyncio.Event()
@@ -130,6 +134,7 @@ class KubernetesEvents:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        self._drops.tell()
         if self._waiting:
             logger.warning("%d events were not written before the end.", len(self._waiting))
 
@@ -145,7 +150,7 @@ class KubernetesEvents:
             self._waiting[subject] = waiting.again(now, 1)
             return
         if len(self._waiting) >= QUEUE_LIMIT:
-            logger.warning("Too many events: dropped %s %s of %s.", kind, reason.value, resource.key)
+            self._drops.add()
             return
         self._waiting[subject] = _Record(subject, metadata.resource_version, first=now, last=now)
         self._idle.clear()
@@ -162,6 +167,9 @@ class KubernetesEvents:
                     await self._write(record)
                 except Exception:
                     logger.exception("The event %s is lost.", record.subject.reason)
+                if self._drops.due:
+                    self._drops.tell()
+            self._drops.tell()
             self._idle.set()
 
     async def _sleep_for_token(self) -> None:
@@ -220,6 +228,32 @@ class KubernetesEvents:
     def _report(self, result: WriteResult) -> None:
         if self._on_write is not None:
             self._on_write("event", result)
+
+
+class _Drops:
+    """Counts the events that found the queue full, and tells their number once in a while."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._count = 0
+        self._since = 0.0
+
+    def add(self) -> None:
+        """Count one more."""
+        if self._count == 0:
+            self._since = self._clock()
+        self._count += 1
+
+    @property
+    def due(self) -> bool:
+        """Whether some were counted so long ago that it is time to tell."""
+        return self._count > 0 and self._clock() - self._since >= DROPS_TOLD
+
+    def tell(self) -> None:
+        """Log how many there were since the last time, if any."""
+        if self._count > 0:
+            logger.warning("Too many events at once: %d were dropped. The conditions say the same.", self._count)
+            self._count = 0
 
 
 class _TokenBucket:

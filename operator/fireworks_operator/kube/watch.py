@@ -236,8 +236,10 @@ def _registry(receive: OnObject, login: Login) -> kopf.OperatorRegistry:
 def _quieten() -> None:
     """Leave of Kopf's log what a person must know."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    # Its one warning, that it cannot take over signals outside of the main thread, is what is wanted here.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    # Their one warning, that signals cannot be taken over outside of the main thread, is what is wanted here; and a
+    # watch that fails for good ends the process, which says so in a sentence instead of tracebacks.
+    for name in ("running", "orchestration"):
+        logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)
 
 
 def _settings() -> kopf.OperatorSettings:

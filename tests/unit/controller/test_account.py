@@ -360,3 +360,29 @@ def test_why_a_replica_died_is_asked_once_per_failure() -> None:
         assert scene.fireworks.calls["termination_message"] == 2
 
     play(scenario, start=False)
+
+
+def test_whoever_brings_a_second_key_is_told_of_its_first_list() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key()
+        await asyncio.sleep(10)
+        scene.told.clear()
+        second = scene.key(OTHER)
+        await asyncio.sleep(10)
+        assert second.listed_at is not None
+        assert scene.told == [None], "its resources have waited for that, and no difference would tell them"
+
+    play(scenario)
+
+
+def test_stopping_ends_the_observation_also_right_after_a_change() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key()
+        await asyncio.sleep(10)
+        scene.account.touch()
+        await scene.account.stop()
+        before = scene.lists()
+        await asyncio.sleep(100)
+        assert scene.lists() == before
+
+    play(scenario)

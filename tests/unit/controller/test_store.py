@@ -110,3 +110,13 @@ def test_what_the_writer_returns_is_not_overwritten_by_the_event_before_it() -> 
     stored = store.get(KEY)
     assert stored is not None
     assert stored.status.deployment_name == "accounts/a/deployments/d"
+
+
+def test_versions_that_our_own_writes_left_are_known_until_the_resource_is_gone() -> None:
+    store = Store()
+    for version in range(101, 103):
+        store.put(a_resource(resourceVersion=str(version)))
+    store.see(versioned(103))
+    assert [store.is_own(KEY, version) for version in ("101", "102", "103")] == [True, True, False]
+    store.remove(KEY, "uid-1")
+    assert not store.is_own(KEY, "102")

@@ -196,6 +196,7 @@ UPDATES = [
 ADDONS = {"addons": [{"model": "lora-1", "displayName": "one"}]}
 LORA2 = f"accounts/{ACCOUNT}/models/lora-2"
 RECORDED = {"addons": [{"model": ADDON}]}
+ADDON_REFUSED = {"addons": [{"model": ADDON, "message": "no"}]}
 CAPABLE = {"enableAddons": True}
 
 ADDON_ROWS = [
@@ -227,30 +228,30 @@ ADDON_ROWS = [
     Row("Under way already.", created(status=RECORDED), present(an_addon(state="UNDEPLOYING")), Wait),
     Row(
         "A refused load has its pause.",
-        created(ADDONS, tried("LoadAddon", "AddonFailed", ago=10)),
+        created(ADDONS, {**ADDON_REFUSED, **tried("LoadAddon", "AddonFailed", ago=10)}),
         present(**CAPABLE),
         Wait,
         {"until": NOW + timedelta(seconds=50)},
     ),
     Row(
         "A refused change has its pause.",
-        created(ADDONS, tried("UpdateAddon", "AddonFailed", ago=10)),
+        created(ADDONS, {**ADDON_REFUSED, **tried("UpdateAddon", "AddonFailed", ago=10)}),
         present(an_addon(displayName="two"), **CAPABLE),
         Wait,
         {"until": NOW + timedelta(seconds=50)},
     ),
     Row(
         "A refused unload has its pause.",
-        created(status={**RECORDED, **tried("UnloadAddon", "AddonFailed", ago=10)}),
+        created(status={**ADDON_REFUSED, **tried("UnloadAddon", "AddonFailed", ago=10)}),
         present(an_addon()),
         Wait,
         {"until": NOW + timedelta(seconds=50)},
     ),
     Row(
-        "After the pause, what was not refused goes first.",
+        "The pause of what was refused is not the others'.",
         created(
             {"addons": [{"model": "lora-1", "displayName": "one"}, {"model": "lora-2"}]},
-            tried("UpdateAddon", "AddonFailed", ago=61),
+            {**ADDON_REFUSED, **tried("UpdateAddon", "AddonFailed", ago=10)},
         ),
         present(an_addon(displayName="two"), **CAPABLE),
         LoadAddon,
@@ -258,9 +259,7 @@ ADDON_ROWS = [
     ),
     Row(
         "One that failed before waits behind the others.",
-        created(
-            {"addons": [{"model": "lora-1"}, {"model": "lora-2"}]}, {"addons": [{"model": ADDON, "message": "no"}]}
-        ),
+        created({"addons": [{"model": "lora-1"}, {"model": "lora-2"}]}, ADDON_REFUSED),
         present(**CAPABLE),
         LoadAddon,
         {"model": LORA2},

@@ -81,6 +81,12 @@ def test_no_drift(spec: dict[str, Any], raw: dict[str, Any], reason: str) -> Non
             "Other measures.",
         ),
         (
+            {POLICY: {"loadTargets": {"rps": 2.0}}},
+            {POLICY: {"loadTargets": {"rps": 2.0, "default": 0.5}}},
+            {f"{POLICY}.loadTargets": {"rps": 2.0}},
+            "A target that left the spec; the server itself adds 0.8 only.",
+        ),
+        (
             {POLICY: {"loadTargets": {"default": 0.6}}},
             {},
             {f"{POLICY}.loadTargets": {"default": 0.6}},
@@ -155,6 +161,13 @@ def test_what_we_never_set_is_not_reset_but_a_lost_status_resets_all_that_has_a_
     assert drift_of({}, raw, []) == Drift()
     assert changed(drift_of({}, raw, None)) == {"displayName": "", "minReplicaCount": 0}
     assert drift_of({}, raw, None).kept == ()
+
+
+def test_what_only_a_new_deployment_could_reset_counts_where_a_deleted_one_may_be_replaced() -> None:
+    raw: dict[str, JsonValue] = {"baseModel": BASE_MODEL, "maxReplicaCount": 1, "preemptible": True}
+    wanted = desired(FireworksDeploymentSpec(base_model=BASE_MODEL), ACCOUNT)
+    assert [each.path for each in find_drift(wanted, raw, None, deleted=True).replacements] == ["preemptible"]
+    assert find_drift(wanted, raw, None) == Drift(), "what serves is left as it is"
 
 
 @pytest.mark.parametrize(

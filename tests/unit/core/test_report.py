@@ -62,7 +62,7 @@ from unit.core.report_steps import ASLEEP, BLUE, GONE, LOADING, after, find, ser
         (
             serving(),
             present(replicaStats={"initializingReplicaCount": 1}),
-            ("TF", "TF", "Waking", "Waking", 1),
+            ("TF", "FF", "Waking", "Waking", 1),
             "It wakes up; the spec is still in force.",
         ),
         (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Lane
+from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Lane, WithdrawnError
 from unit.fireworks.virtual_time import VirtualTimeLoop, run
 
 
@@ -27,7 +27,7 @@ async def grants(
     started = now()
 
     async def one(lane: Lane, tenant: str) -> float:
-        await account.acquire(lane=lane, tenant=tenant)
+        await account.acquire(lane=lane, key=tenant)
         order.append((lane, tenant))
         return now() - started
 
@@ -57,7 +57,7 @@ def test_lists_come_first_then_deletes_then_the_rest_by_tenant_in_turn() -> None
 
     async def scenario() -> None:
         account = budget(rate_per_minute=60, burst=1)
-        await account.acquire(tenant="warm-up")
+        await account.acquire(key="warm-up")
         await grants(
             account,
             [
@@ -85,6 +85,45 @@ def test_lists_come_first_then_deletes_then_the_rest_by_tenant_in_turn() -> None
         (Lane.OTHER, "big"),
         (Lane.OTHER, "big"),
     ]
+
+
+def test_what_is_begun_is_finished_before_anything_else_begins() -> None:
+    order: list[tuple[Lane, str]] = []
+
+    async def scenario() -> None:
+        account = budget(rate_per_minute=60, burst=1)
+        await account.acquire(key="warm-up")
+        await grants(account, [(Lane.OTHER, "a"), (Lane.DELETE, "a"), (Lane.FINISH, "b"), (Lane.FINISH, "a")], order)
+
+    run(scenario())
+
+    assert order == [(Lane.FINISH, "b"), (Lane.FINISH, "a"), (Lane.DELETE, "a"), (Lane.OTHER, "a")]
+
+
+def test_a_thousand_deletes_go_first_but_leave_every_fourth_turn_to_others() -> None:
+    order: list[tuple[Lane, str]] = []
+
+    async def scenario() -> None:
+        account = budget(rate_per_minute=600, burst=1)
+        await account.acquire(key="warm-up")
+        await grants(account, [(Lane.DELETE, "big")] * 1000 + [(Lane.OTHER, "small"), (Lane.OTHER, "tiny")], order)
+
+    run(scenario())
+
+    assert [index for index, (lane, _) in enumerate(order) if lane is Lane.OTHER] == [3, 7]
+
+
+def test_deletes_that_had_their_turns_while_nobody_waited_cost_them_one_turn_at_most() -> None:
+    order: list[tuple[Lane, str]] = []
+
+    async def scenario() -> None:
+        account = budget(rate_per_minute=600, burst=1)
+        await grants(account, [(Lane.DELETE, "a")] * 50, [])
+        await grants(account, [(Lane.OTHER, "a"), (Lane.OTHER, "a"), (Lane.DELETE, "a")], order)
+
+    run(scenario())
+
+    assert order == [(Lane.OTHER, "a"), (Lane.DELETE, "a"), (Lane.OTHER, "a")]
 
 
 def test_lists_alone_take_no_more_than_their_share() -> None:
@@ -119,7 +158,7 @@ def test_a_flood_of_lists_does_not_hold_up_a_delete() -> None:
 def test_a_flood_of_changes_does_not_hold_up_a_list() -> None:
     async def scenario() -> float:
         account = budget(rate_per_minute=60, burst=1)
-        flood = [asyncio.create_task(account.acquire(tenant=str(n % 7))) for n in range(100)]
+        flood = [asyncio.create_task(account.acquire(key=str(n % 7))) for n in range(100)]
         await asyncio.sleep(0)
         started = now()
         await account.acquire(lane=Lane.LIST)
@@ -136,7 +175,7 @@ def test_a_cancelled_waiter_costs_nothing_and_holds_nobody_up() -> None:
     async def scenario() -> list[float]:
         account = budget(rate_per_minute=60, burst=1)
         await account.acquire()
-        impatient = [asyncio.create_task(account.acquire(lane=Lane.DELETE, tenant="x")) for _ in range(5)]
+        impatient = [asyncio.create_task(account.acquire(lane=Lane.DELETE, key="x")) for _ in range(5)]
         await asyncio.sleep(0.5)
         assert account.waiting() == 5
         for task in impatient:
@@ -242,6 +281,26 @@ def test_a_very_slow_budget_is_a_budget() -> None:
     assert run(scenario()) == pytest.approx([0, 120])
 
 
+def test_a_withdrawn_waiter_costs_nothing_and_holds_nobody_up() -> None:
+    async def scenario() -> list[float]:
+        account = budget(rate_per_minute=60, burst=1)
+        await account.acquire()
+        changed = asyncio.create_task(account.acquire(lane=Lane.DELETE, key="x/changed"))
+        neighbour = asyncio.create_task(account.acquire(lane=Lane.DELETE, key="x/neighbour"))
+        await asyncio.sleep(0.5)
+        account.withdraw("x/changed")
+        account.withdraw("x/nobody")
+        with pytest.raises(WithdrawnError):
+            await changed
+        assert account.waiting() == 1
+        times = await grants(account, [(Lane.OTHER, "a")], [])
+        assert neighbour.done()
+        account.withdraw("x/neighbour")  # too late
+        return times
+
+    assert run(scenario()) == pytest.approx([1.5])
+
+
 @dataclass(frozen=True)
 class Step:
     at: float  # seconds after the start
@@ -277,7 +336,7 @@ def test_no_window_ever_sees_more_than_burst_plus_rate(
         await asyncio.sleep(step.at)
         try:
             async with asyncio.timeout(step.patience):
-                await account.acquire(lane=step.lane, tenant=step.tenant)
+                await account.acquire(lane=step.lane, key=step.tenant)
         except TimeoutError:
             gave_up.append(step)
         else:

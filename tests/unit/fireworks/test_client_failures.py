@@ -189,11 +189,14 @@ async def test_a_connection_that_is_never_made_was_definitely_not_asked() -> Non
     assert error.message == "127.0.0.1 cannot be reached: the connection was not made in time"
 
 
-async def test_waiting_for_a_free_connection_counts_as_never_sent(server: RawServer) -> None:
+async def test_waiting_for_a_free_connection_counts_as_never_sent(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fireworks_operator.fireworks.client._MAX_CONNECTIONS", 4)
     server.answer = hangs
     async with FireworksClient(server.url, timeout_read=5.0, timeout_write=0.2) as client:
-        holders = [asyncio.create_task(client.get_deployment(KEY, NAME)) for _ in range(32)]
-        await server.received(32)
+        holders = [asyncio.create_task(client.get_deployment(KEY, NAME)) for _ in range(4)]
+        await server.received(4)
 
         error = await failure(client.delete_deployment(KEY, NAME))
 
@@ -201,7 +204,7 @@ async def test_waiting_for_a_free_connection_counts_as_never_sent(server: RawSer
             holder.cancel()
         await asyncio.gather(*holders, return_exceptions=True)
     assert error.kind is ErrorKind.UNREACHABLE
-    assert len(server.requests) == 32
+    assert len(server.requests) == 4
 
 
 def certificate_context() -> ssl.SSLContext:

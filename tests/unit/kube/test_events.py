@@ -222,14 +222,41 @@ async def test_fifty_go_at_once_and_then_ten_per_second() -> None:
     assert world.seconds == pytest.approx(3.0, abs=0.1)
 
 
-async def test_a_full_queue_drops_with_a_warning_and_the_caller_does_not_wait(
-    caplog: pytest.LogCaptureFixture,
+async def test_a_full_queue_drops_and_says_how_many_in_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    async with running() as world:
+        for number in range(QUEUE_LIMIT + 361):
+            world.record(str(number))
+        assert caplog.records == [], "the caller does not wait, and says nothing either"
+        await world.written(QUEUE_LIMIT)
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "361 were dropped" in record.message
+
+
+async def test_while_the_queue_stays_full_drops_are_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    async with running() as world:
+        for number in range(QUEUE_LIMIT + 5):
+            world.record(str(number))
+        until, number = 300.0, 10_000
+        while world.seconds < until:
+            world.record(str(number := number + 1))
+            await asyncio.sleep(0)
+    told = [record for record in caplog.records if "were dropped" in record.message]
+    assert 4 <= len(told) <= 7, "five minutes, and the rest at the end"
+
+
+async def test_drops_are_told_at_the_end_at_the_latest(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr("fireworks_operator.kube.events.DRAIN", 0.05)
     world = World()
-    for number in range(QUEUE_LIMIT + 3):
+    world.gate.clear()
+    world.events.start()
+    for number in range(QUEUE_LIMIT + 7):
         world.record(str(number))
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
-    assert "dropped Normal Creating of team/llama" in caplog.records[0].message
+    await eventually(lambda: world.calls)
+    await world.events.stop()
+    assert "7 were dropped" in caplog.text
 
 
 @pytest.mark.parametrize("message", ["x" * 1025, "ü" * 600, "😀" * 300])

@@ -1,0 +1,92 @@
+"""How many passes are made at a time, and who waits for whom; in virtual time."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from fireworks_operator.controller.controller import PLACES, Controller
+from fireworks_operator.controller.queue import WorkQueue
+from fireworks_operator.controller.reconciler import Reconciler, Result
+from fireworks_operator.controller.store import Store
+from fireworks_operator.core.actions import Wait
+from unit.fireworks.virtual_time import run
+
+
+class FakeReconciler:
+    """Passes that take `seconds`, of which none needs a place where `waits` says so of the key."""
+
+    def __init__(self, seconds: float, waits: Callable[[str], bool]) -> None:
+        self.seconds = seconds
+        self.waits = waits
+        self.at_work = 0
+        self.most_at_work = 0
+        self.began: dict[str, float] = {}
+
+    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+        self.began[key] = asyncio.get_running_loop().time()
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
+        if self.waits(key):
+            self.at_work -= 1
+            make_room()
+            make_room()  # it waits twice
+            await asyncio.sleep(self.seconds)
+        else:
+            await asyncio.sleep(self.seconds)
+            self.at_work -= 1
+        return Result(Wait())
+
+
+class NoMetrics:
+    def waited(self, seconds: float) -> None: ...
+    def passed(self, action: str, result: str, seconds: float) -> None: ...
+    def corrected(self) -> None: ...
+    def left_running(self, cause: str) -> None: ...
+
+
+def _work(reconciler: FakeReconciler, keys: list[str], seconds: float) -> Coroutine[Any, Any, float]:
+    """Work on keys for a while, and return when that began."""
+
+    async def scenario() -> float:
+        queue = WorkQueue()
+        controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
+        started = asyncio.get_running_loop().time()
+        for key in keys:
+            queue.add(key)
+        working = asyncio.create_task(controller.run())
+        await asyncio.sleep(seconds)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return started
+
+    return scenario()
+
+
+def test_passes_at_work_are_no_more_than_there_are_places() -> None:
+    reconciler = FakeReconciler(1.0, waits=lambda key: False)
+    keys = [f"team/{number}" for number in range(3 * PLACES)]
+
+    run(_work(reconciler, keys, 10))
+
+    assert reconciler.most_at_work == PLACES
+    assert sorted(reconciler.began) == sorted(keys)
+
+
+def test_passes_that_wait_for_fireworks_hold_up_nobody() -> None:
+    reconciler = FakeReconciler(3600.0, waits=lambda key: True)
+    keys = [f"stuck/{number}" for number in range(10 * PLACES)]
+
+    started = run(_work(reconciler, [*keys, "healthy/1"], 10))
+
+    assert sorted(reconciler.began) == sorted([*keys, "healthy/1"])
+    assert max(reconciler.began.values()) == started
+
+
+def test_a_place_is_given_back_once() -> None:
+    waiting = {f"waits/{number}" for number in range(2 * PLACES)}
+    reconciler = FakeReconciler(1.0, waits=waiting.__contains__)
+    working = [f"works/{number}" for number in range(3 * PLACES)]
+
+    run(_work(reconciler, [*sorted(waiting), *working], 20))
+
+    assert reconciler.most_at_work == PLACES
