@@ -17,9 +17,10 @@ from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.inventory import Inventory
 from fireworks_operator.controller.ports import KubernetesUnavailableError, MutationFence
 from fireworks_operator.controller.queue import WorkQueue
-from fireworks_operator.controller.reconciler import Identity, Reconciler
+from fireworks_operator.controller.reconciler import Reconciler
 from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.kube.client import KubernetesClient, connect
@@ -245,6 +246,7 @@ def _build(
         ),
         on_change=lambda account, names: controller.on_change(account, names),
         in_use=lambda account: reconciler.uses(account),
+        uses_key=lambda credential: reconciler.uses_key(credential),
     )
     writer = KubernetesWriter(client, metrics.count_write)
     crd_deleting = CrdGuard(client).is_deleting
@@ -263,11 +265,16 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
     """Keep the gauges that describe what there is up to date; runs until cancelled."""
     measured = time.monotonic()
     orphans: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
     while True:
         before, measured = measured, time.monotonic()
         metrics.set_resources(inventory.states())
         held = inventory.holdings()
+        used = [account for account in accounts if account.in_use]
         for account in accounts:
+            if account not in used:  # what was known of it is not kept up to date
+                metrics.forget_account(account.name)
+        for account in used:
             metrics.observation_age.labels(account.name).set(account.observed_for())
             metrics.budget_tokens.labels(account.name).set(account.budget.available())
             metrics.budget_waiting.labels(account.name).set(account.budget.waiting())
@@ -275,9 +282,10 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
             metrics.orphaned_deployments.labels(account.name).set(len(held[account.name].orphans))
             for kind, gpus in held[account.name].gpus.items():
                 metrics.gpu_seconds.labels(account.name, kind).inc(gpus * (measured - before))
-            for each in account.credentials():
-                metrics.circuit_open.labels(each.key.fingerprint).set(each.circuit.retry_at is not None)
-        known, orphans = orphans, frozenset(name for each in held.values() for name in each.orphans)
+        circuits = {each.key.fingerprint: each.circuit for account in used for each in account.credentials()}
+        replaced, keys = keys - circuits.keys(), frozenset(circuits)
+        metrics.set_circuits({key: circuit.retry_at is not None for key, circuit in circuits.items()}, replaced)
+        known, orphans = orphans, frozenset(name for account in used for name in held[account.name].orphans)
         for name in sorted(orphans - known):
             log.warning(
                 "%s carries this cluster's owner marker, but its resource does not exist; it goes on running", name

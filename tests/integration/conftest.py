@@ -113,6 +113,16 @@ def new_team(operator: Operator, kubernetes: KubernetesApi, simulator: Simulator
     next(teams, None)
 
 
+@pytest.fixture(scope="module")
+def stage(operator: Operator, kubernetes: KubernetesApi, simulator_process: SimulatorProcess) -> Iterator[NewTeam]:
+    """Make teams of the shared operator for a whole module; not in one whose tests reset the simulator."""
+    simulator = SimulatorClient(simulator_process.url, OWN_ACCOUNT)
+    simulator.reset()
+    teams = _teams(kubernetes, simulator)
+    yield partial(next(teams), operator)
+    next(teams, None)
+
+
 @pytest.fixture
 def own_team(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Team]:
     """A team that uses the shared operator's own account."""

@@ -1,5 +1,8 @@
 """`kubectl delete`: nothing is left at Fireworks, and no resource is stuck without a way out."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from integration.kubernetes_api import condition
@@ -176,3 +179,108 @@ def test_a_name_that_was_just_deleted_with_other_hardware_is_replaced(team: Team
     assert team.deployment()["acceleratorType"] == "NVIDIA_H200_141GB"
     hard = team.journal("DELETE")[-1]
     assert hard.query == {"hard": "true", "ignoreChecks": "true"}, "only of what is deleted already"
+
+
+def _two_polls(team: Team) -> None:
+    seen = team.simulator.last_sequence()
+    team.create("looks", managementPolicy="Observe", deploymentId="nothing")  # or nobody would list the account
+    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "two polls")
+
+
+REQUESTS = {
+    "the create request": ("POST", "/deployments$"),
+    "a change request": ("PATCH", "/deployments/"),
+    "the request to bring it back": ("POST", ":undelete$"),
+}
+
+
+@pytest.mark.parametrize("request_name", REQUESTS)
+def test_a_deletion_asked_for_while_a_request_is_on_its_way_leaves_nothing_behind(
+    team: Team, request_name: str
+) -> None:
+    method, path = REQUESTS[request_name]
+    if request_name != "the create request":
+        team.create(displayName="before")
+        team.until_ready()
+    rule = team.fault("latency", method=method, path=path, seconds=2, times=1)
+    match request_name:
+        case "the create request":
+            team.create()
+        case "a change request":
+            team.change(displayName="after")
+        case _:
+            team.simulator.vanish(team.deployment_id(), soft=True)
+    team.eventually(lambda: team.simulator.fault_hits(rule) == 1, "the request is on its way")
+    team.delete()
+    team.until_gone()
+    assert team.deployments() == []
+    _two_polls(team)
+    assert team.deployments() == [], "and none appears later"
+
+
+@pytest.mark.timeout(180)
+def test_a_create_request_that_takes_effect_after_the_deletion_was_asked_for_leaves_nothing_behind(team: Team) -> None:
+    rule = team.fault("late_commit", method="POST", path="/deployments$", seconds=3, times=1)
+    team.create()
+    team.eventually(lambda: team.simulator.fault_hits(rule) == 1, "the create request is on its way")
+    team.delete()
+    team.eventually(lambda: any(each.committed for each in team.posts()), "it takes effect late", within=30)
+    team.until_gone(within=90)
+    assert team.deployments() == []
+
+
+def test_a_resource_that_is_deleted_before_the_operator_has_seen_it_leaves_no_request(team: Team) -> None:
+    operator = team.operator
+    assert operator is not None
+    operator.stop()
+    team.create()
+    team.delete()
+    assert team.find() is None, "nothing holds it yet"
+    operator.start()
+    assert team.journal() == []
+
+
+def test_the_default_deployment_of_a_model_goes_after_the_models_other_deployments(team: Team) -> None:
+    for name in ("first", "second"):
+        team.create(name)
+        team.until_ready(name)
+    team.delete("first")
+    resource = team.until("first", "Stalled", "True", "DeletionBlocked", says="default")
+    assert condition(resource, "Available")["status"] == "True", "it serves on"
+    assert "delete the model's other deployments first" in condition(resource, "Stalled")["message"]
+    team.delete("second")
+    team.until_gone("second")
+    team.annotate("first", "reconcile-at", "now")
+    team.until_gone("first")
+    assert team.deployments() == []
+    assert all("ignoreChecks" not in each.query for each in team.journal("DELETE"))
+
+
+def test_the_annotation_ignore_checks_deletes_the_default_deployment_of_a_model(team: Team) -> None:
+    for name in ("first", "second"):
+        team.create(name)
+        team.until_ready(name)
+    team.delete("first")
+    team.until("first", "Stalled", "True", "DeletionBlocked", says="default")
+    team.annotate("first", "ignore-checks", "true")
+    team.until_gone("first")
+    assert len(team.deployments()) == 1
+
+
+def test_a_deployment_that_hangs_in_deleting_for_half_an_hour_is_let_go_with_a_warning(team: Team) -> None:
+    team.create()
+    name = team.until_ready()["status"]["deploymentName"]
+    team.simulator.fault("freeze_state", match={"account": team.account})
+    team.delete()
+    resource = team.until("chat", "Ready", "False", "Deleting", says="is deleting the deployment")
+    assert condition(resource, "Reconciling")["status"] == "True"
+    (deployment,) = team.simulator.deployments()
+    assert deployment["state"] == "DELETING"
+    steadily(lambda: team.find() is not None, "it is waited for", seconds=1.5, explain=team.explain)
+    half_an_hour_ago = (datetime.now(UTC) - timedelta(seconds=HOUR / 2 + 60)).isoformat()
+    page = {"deployments": [{**deployment, "deleteTime": half_an_hour_ago}], "nextPageToken": "", "totalSize": 1}
+    team.fault("status", method="GET", path="/deployments$", status=200, body=json.dumps(page))
+    team.until_gone()
+    assert team.operator is not None
+    assert f"{name} has been DELETING for over 30 minutes" in team.operator.log()
+    assert len(team.journal("DELETE")) == 1

@@ -1,5 +1,7 @@
 """`kubectl wait`, Argo CD and Flux: never told "done" before it is, and always told in the end."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from integration.factories import Kubectl
 from integration.kubernetes_api import Json, condition, resources_path
 from integration.team import Team
@@ -85,3 +87,22 @@ def test_kubectl_delete_waits_until_the_deployment_is_gone(team: Team, kubectl: 
     team.until_ready()
     kubectl("delete", "fwd/chat", "-n", team.namespace, "--timeout=30s")
     assert [each["state"] for each in team.simulator.deployments()] == ["DELETED"]
+
+
+def test_kubectl_wait_goes_on_over_a_refusal_and_returns_once_the_corrected_spec_is_in_force(
+    team: Team, kubectl: Kubectl
+) -> None:
+    team.simulator.timing(updating=1)
+    team.create(acceleratorCount=1)
+    team.until_ready()
+    team.change(autoscalingPolicy={"loadTargets": {"no_such_measure": 1}})
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(
+            kubectl, "wait", "fwd/chat", "-n", team.namespace, "--for=condition=Ready", "--timeout=30s"
+        )
+        team.until("chat", "Stalled", "True", "RejectedByFireworks")
+        assert not waiting.done(), "the old generation was Ready, this one is not"
+        team.change(autoscalingPolicy=None, acceleratorCount=2)
+        waiting.result()
+        deployment = team.deployment()
+    assert (deployment["acceleratorCount"], deployment["state"]) == (2, "READY")

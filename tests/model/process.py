@@ -11,9 +11,10 @@ from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredenti
 from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.ports import EventType
 from fireworks_operator.controller.queue import WorkQueue
-from fireworks_operator.controller.reconciler import Identity, Reconciler
+from fireworks_operator.controller.reconciler import Reconciler
 from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.request import Call
@@ -200,6 +201,7 @@ class Process:
             pace=Pace(jitter=0.0),
             on_change=lambda account, names: self.controller.on_change(account, names),
             in_use=lambda account: self.reconciler.uses(account),
+            uses_key=lambda credential: self.reconciler.uses_key(credential),
             clock=loop.time,
         )
         self.reconciler = Reconciler(

@@ -1,11 +1,10 @@
 """A clock that is set wrong and set right again, while pauses and Ready's patience are running."""
 
-import datetime as clocks
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from fireworks_operator.controller import account as accounts
 from fireworks_simulator.testing import SimulatorClient
 from model.outcome import check_settled
 from model.promises import condition, holds
@@ -24,9 +23,9 @@ class Clock:
         self._world = world
         self.off = 0.0
 
-    def now(self, zone: clocks.tzinfo | None = None) -> clocks.datetime:
+    def now(self) -> datetime:
         """What the operator takes for the time of day."""
-        return clocks.datetime.fromtimestamp(self._world.fireworks.now() + self.off, tz=zone or clocks.UTC)
+        return datetime.fromtimestamp(self._world.fireworks.now() + self.off, tz=UTC)
 
     def set(self, off: float) -> None:
         """Set the clock wrong by some seconds, or right again; the operator goes on with it."""
@@ -43,11 +42,10 @@ def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
 
 
 @pytest.fixture
-def clock(world: World, monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(world: World) -> Clock:
     """The operator's clock, right so far."""
     clock = Clock(world)
     clock.set(0.0)
-    monkeypatch.setattr(accounts, "datetime", clock)  # asks it for the time alone
     return clock
 
 

@@ -61,7 +61,7 @@ class Schema:
         minimum, maximum: Bounds of a number, inclusive unless `exclusive_minimum`.
         max_items: Most items of a list. `min_items`: fewest.
         max_properties: Most entries of a map.
-        list_type, list_map_keys, map_type: How server-side apply merges it.
+        list_type, list_map_keys: How server-side apply merges it.
         required: Required in the CRD although the model has a default.
         stored_default: The API server writes the model's default into stored objects. Only for the operator's
             own policies, never for what Fireworks decides.
@@ -85,7 +85,6 @@ class Schema:
     max_properties: int | None = None
     list_type: Literal["map", "set", "atomic"] | None = None
     list_map_keys: tuple[str, ...] = ()
-    map_type: Literal["atomic"] | None = None
     required: bool = False
     stored_default: bool = False
     rules: tuple[Rule, ...] = ()

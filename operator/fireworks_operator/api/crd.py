@@ -33,7 +33,6 @@ _BOUNDS = {
     "max_items": "maxItems",
     "max_properties": "maxProperties",
     "list_type": "x-kubernetes-list-type",
-    "map_type": "x-kubernetes-map-type",
 }
 _TYPE_META = {
     "apiVersion": "The version of this schema, fireworks.ai/v1alpha1.",

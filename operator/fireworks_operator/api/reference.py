@@ -1,9 +1,7 @@
 """The reference pages of the documentation, generated from the models: fields, rules, conditions."""
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .base import ApiModel, Schema
@@ -58,10 +56,10 @@ def render_fields() -> str:
         "Beside types and bounds, the API server checks on every write, and answers with the sentence:\n",
         *_rules(spec),
         "## Status\n",
-        *_table(("Field", "Type", "Meaning"), ((_code(f.path), f.kind, f.about.text) for f in status)),
+        *table(("Field", "Type", "Meaning"), ((_code(f.path), f.kind, f.about.text) for f in status)),
         "## Columns\n",
         "`kubectl get fwd` shows those without a mark, `kubectl get fwd -o wide` all of them.\n",
-        *_table(("Column", "Source"), map(_column, columns())),
+        *table(("Column", "Source"), map(_column, columns())),
     )
 
 
@@ -70,9 +68,9 @@ def render_conditions() -> str:
     return _page(
         _CONDITIONS_INTRO,
         "## Types\n",
-        *_table(("Type", "True means"), ((_code(member), member.doc) for member in ConditionType)),
+        *table(("Type", "True means"), ((_code(member), member.doc) for member in ConditionType)),
         "## Reasons\n",
-        *_table(("Reason", "Meaning"), ((_code(member), member.doc) for member in Reason)),
+        *table(("Reason", "Meaning"), ((_code(member), member.doc) for member in Reason)),
     )
 
 
@@ -150,7 +148,8 @@ def _page(*blocks: str) -> str:
     return "\n".join(blocks).rstrip("\n") + "\n"
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a Markdown table, and an empty one after it."""
     for cells in (head, ("---",) * len(head), *rows):
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
@@ -158,12 +157,3 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[s
 
 def _code(text: str) -> str:
     return f"`{text}`"
-
-
-def _main(folder: str) -> None:
-    for name, page in pages().items():
-        (Path(folder) / name).write_text(page)
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])

@@ -362,7 +362,6 @@ class FireworksDeploymentSpec(ApiModel):
             default="the operator's own API key, where its settings permit that for this namespace.",
             change="acted upon at once. A key of another account than status.account is refused as AccountMismatch.",
             example="{name: fireworks}",
-            map_type="atomic",
         ),
     ] = None
 

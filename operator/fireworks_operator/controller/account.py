@@ -43,11 +43,12 @@ class Pace:
 
 @dataclass(slots=True)
 class Credential:
-    """An API key in use, its circuit, and when it last listed the account (monotonic seconds)."""
+    """An API key in use, its circuit, when it last listed the account (monotonic seconds), and why it was refused."""
 
     key: ApiKey
     circuit: Circuit
     listed_at: float | None = None
+    refused_as: Reason = Reason.CREDENTIALS_INVALID
 
 
 class Account:
@@ -64,6 +65,7 @@ class Account:
         clock: Callable[[], float],
         on_change: OnChange,
         in_use: Callable[[], bool],
+        uses_key: Callable[[Credential], bool],
     ) -> None:
         """Set an account up; `start()` begins to observe it, for as long as any resource uses it."""
         self.name = name
@@ -71,6 +73,7 @@ class Account:
         self.budget = budget
         self.observer = Observer(on_change, clock)
         self._in_use = in_use
+        self._uses_key = uses_key
         self._pace = pace
         self._rate = rate_per_minute
         self._clock = clock
@@ -123,8 +126,10 @@ class Account:
     def refused(self, credential: Credential, error: FireworksError, *, listing: bool = False) -> None:
         """Draw the account-wide and credential-wide consequences of an error."""
         if error.kind is ErrorKind.UNAUTHENTICATED or (listing and error.kind in _CREDENTIAL_ERRORS):
+            explanation = _explain_list(error, self.name) if listing else explain(error)
             credential.listed_at = None
-            credential.circuit.open(_explain_list(error, self.name).message if listing else explain(error).message)
+            credential.refused_as = explanation.reason
+            credential.circuit.open(explanation.message)
         elif error.kind is ErrorKind.RATE_LIMITED:
             self.budget.pause(error.retry_after or RATE_LIMIT_PAUSE)
 
@@ -213,10 +218,17 @@ class Account:
                 self._touched.clear()
             self._touched.clear()
             started = self._clock()
+            self._forget_replaced_keys()
             credential = self._choose()
             while credential is not None and not await self._poll(credential):
                 credential = self._choose(after=credential)  # that key was refused, which says nothing of the others
             await self._sleep(started)
+
+    def _forget_replaced_keys(self) -> None:
+        """Ask no more for keys that were refused and that no resource uses any more."""
+        for each in self.credentials():
+            if each.circuit.retry_at is not None and not self._uses_key(each):
+                del self._credentials[each.key.fingerprint]
 
     async def _sleep(self, started: float) -> None:
         """Sleep until the next LIST is due; a change on the way brings it nearer."""

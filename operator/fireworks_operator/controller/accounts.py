@@ -68,6 +68,7 @@ class Accounts:
         pace: Pace,
         on_change: Callable[[Account, frozenset[str] | None], None],
         in_use: Callable[[Account], bool],
+        uses_key: Callable[[Credential], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start without any account; they come with the resources that use them."""
@@ -78,6 +79,7 @@ class Accounts:
         self._pace = pace
         self._on_change = on_change
         self._in_use = in_use
+        self._uses_key = uses_key
         self._clock = clock
         self._accounts: dict[str, Account] = {}
         self._circuits: dict[tuple[str, str | None], Circuit] = {}
@@ -188,7 +190,7 @@ class Accounts:
         using = account.credential(found.key, circuit)
         account.start()
         if using.circuit.retry_at is not None:
-            return Resolved(core.Unusable(Reason.CREDENTIALS_INVALID, using.circuit.reason), account, using)
+            return Resolved(core.Unusable(using.refused_as, using.circuit.reason), account, using)
         trouble = account.observer.trouble
         if trouble is not None and trouble.explanation.final:
             return Resolved(core.Unusable(trouble.explanation.reason, trouble.explanation.message), account, using)
@@ -243,6 +245,7 @@ class Accounts:
                 clock=self._clock,
                 on_change=lambda names: self._on_change(self._accounts[name], names),
                 in_use=lambda: self._in_use(self._accounts[name]),
+                uses_key=self._uses_key,
             )
         return account
 

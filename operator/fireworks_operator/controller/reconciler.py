@@ -1,7 +1,7 @@
 """One pass over one resource: observe, decide, act, report."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from logging import getLogger
 
@@ -24,7 +24,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.addons import uses_addons
 from fireworks_operator.core.context import Context, Unusable
-from fireworks_operator.core.decide import decide, needs_closer_look, target_name
+from fireworks_operator.core.decide import decide, former_names, needs_closer_look, target_name
 from fireworks_operator.core.explain import explain
 from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed import Observed, Present, Unknown
@@ -39,6 +39,7 @@ from .ports import EventRecorder, EventType, MutationFence, ResourceWriter
 from .session import Mutation, Session, Sessions, looked_at
 from .startups import Startups
 from .store import Store
+from .surroundings import Identity, surroundings
 
 log = getLogger(__name__)
 
@@ -67,17 +68,6 @@ class Result:
     failed: bool = False
     error: FireworksError | None = None
     drift: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who this operator is: the cluster's id, those it had before, where its own key may adopt, what it always asks."""
-
-    cluster_id: str
-    previous_cluster_ids: tuple[str, ...] = ()
-    adoption_namespaces: frozenset[str] = frozenset()
-    inference_url: str = "https://api.fireworks.ai/inference/v1"
-    create_query: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -114,6 +104,7 @@ class Reconciler:
         self._last_update: dict[str, datetime] = {}
         self._addon_updates: dict[str, dict[str, datetime]] = {}
         self._using: dict[str, Credential] = {}
+        self._let_go: dict[str, str] = {}
         self._sessions = Sessions()
 
     def interrupt(self, key: str) -> None:
@@ -127,6 +118,7 @@ class Reconciler:
         self._last_update.pop(key, None)
         self._addon_updates.pop(key, None)
         self._using.pop(key, None)
+        self._let_go.pop(key, None)
         self._sessions.forget(key)
         self._startups.forget(key)
 
@@ -137,6 +129,10 @@ class Reconciler:
     def uses(self, account: Account) -> bool:
         """Tell whether any resource looks at an account."""
         return self._sessions.uses(account)
+
+    def uses_key(self, credential: Credential) -> bool:
+        """Tell whether any resource used an API key last."""
+        return any(each is credential for each in self._using.values())
 
     async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result | None:
         """Make one pass; None if the resource is gone.
@@ -151,7 +147,7 @@ class Reconciler:
             WithdrawnError: it was interrupted, before a request.
         """
         resource = self._store.get(key)
-        if resource is None:
+        if resource is None or resource.metadata.uid == self._let_go.get(key):
             return None
         if await self._set_clock_right(resource):
             return Result(Wait(), again=0.0)
@@ -170,6 +166,8 @@ class Reconciler:
                 # A PATCH is merged into what is there: as of now, or it undoes what others did since the last LIST.
                 observed = await session.look()
                 action = decide(resource, observed, context)
+            elif isinstance(action, Claim) and session is not None:
+                action = decide(resource, observed, await self._look_for_former(resource, session, context))
             if isinstance(action, UnloadAddon) and session is not None:
                 observed, action = await self._confirm_unload(resource, session, observed, action, context)
         except FireworksError as error:
@@ -177,6 +175,12 @@ class Reconciler:
         if session is not None and isinstance(observed, Present):
             context = replace(context, models=await session.models(resource))
         return await self._act(resource, session, observed, action, context)
+
+    async def _look_for_former(self, resource: FireworksDeployment, session: Session, context: Context) -> Context:
+        """Ask for the deployments of former lives of the cluster by name: one that a LIST omits would be made twice."""
+        names = former_names(resource, context, session.account.name)
+        found = {name for name in names if isinstance(await replace(session, name=name).look(), Present)}
+        return replace(context, exists=found.__contains__)
 
     async def _confirm_unload(
         self, resource: FireworksDeployment, session: Session, observed: Observed, action: Action, context: Context
@@ -237,34 +241,13 @@ class Reconciler:
         return replace(result, failed=True, error=error)
 
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, forced: bool) -> Context:
-        identity = self._identity
         if resource.status.observed_generation != resource.metadata.generation:
             self._addon_updates.pop(resource.key, None)
-        context = Context(
-            now=self._wall_clock(),
-            cluster_id=identity.cluster_id,
-            credential=resolved.credential,
-            previous_cluster_ids=identity.previous_cluster_ids,
-            adoption_namespaces=identity.adoption_namespaces,
+        return replace(
+            surroundings(self._identity, resolved, self._wall_clock(), started=self._started),
             forced=forced,
             last_update=self._last_update.get(resource.key),
             addon_updates=dict(self._addon_updates.get(resource.key, {})),
-            inference_url=identity.inference_url,
-            exists=resolved.account.observer.has if resolved.account is not None else lambda _: False,
-            create_query=identity.create_query,
-        )
-        if isinstance(resolved.credential, Unusable):
-            return context if resolved.credential.final else replace(context, unreachable_since=self._started)
-        trouble = resolved.account.observer.trouble if resolved.account is not None else None
-        if trouble is None or resolved.account is None:
-            return context
-        explanation = trouble.explanation
-        lasts = timedelta(seconds=resolved.account.observer.clock() - trouble.since)
-        return replace(
-            context,
-            unreachable_since=context.now - lasts,
-            unreachable=explanation.message,
-            unreachable_reason=explanation.reason,
         )
 
     def _session(
@@ -357,11 +340,13 @@ class Reconciler:
         stored = await self._writer.remove_finalizer(resource)
         if stored is not None:
             self._store.put(stored)
+        else:
+            self._let_go[resource.key] = resource.metadata.uid  # the watch has yet to tell that it is gone
         return Result(action)
 
     async def _mark_released(self, resource: FireworksDeployment, session: Session | None, context: Context) -> None:
         observed = session.observe(with_addons=False) if session is not None else Unknown()
-        if session is None or not isinstance(observed, Present):
+        if session is None or not isinstance(observed, Present) or not self._fence.may_mutate():
             return
         if context.ownership(resource, observed.deployment) is not Ownership.OURS:
             return

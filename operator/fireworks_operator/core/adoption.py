@@ -20,6 +20,12 @@ def decide_adoption(
     if whose is Ownership.OURS_UNMARKED:
         gone = deployment.state in ("DELETING", "DELETED")
         return None if gone else Adopt(context.owner(resource).marker(), remove)
+    if whose is Ownership.FOREIGN and deployment.state == "DELETED":
+        return Refuse(
+            Reason.CONFLICT,
+            f"{deployment.name} belonged to another resource (see its custom/namespace and custom/name annotations) "
+            "and is deleted, but Fireworks keeps its id for 7 days. Choose another spec.deploymentId, or wait.",
+        )
     if whose is Ownership.FOREIGN:
         return Refuse(
             Reason.CONFLICT,

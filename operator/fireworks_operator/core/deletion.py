@@ -179,6 +179,7 @@ def _decide_deleting(resource: FireworksDeployment, deployment: Deployment, cont
         return RemoveFinalizer(
             f"{deployment.name} has been DELETING for over 30 minutes without any replica; it is let go.",
             deployment.name,
+            "StuckDeleting",
         )
     until = since + STUCK_DELETING if since is not None and context.now - since <= STUCK_DELETING else None
     return Wait(until, Reason.DELETING, "Fireworks is deleting the deployment.")

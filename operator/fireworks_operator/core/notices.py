@@ -18,7 +18,7 @@ def notices(resource: FireworksDeployment, deployment: Deployment, models: Model
     """Return the notices for a resource and its deployment, in a fixed order."""
     spec = resource.spec
     found = [*islice(misspelt_fields(resource), 10), *_scaling(spec, deployment), *_speculation(spec)]
-    drift = find_drift(desired(spec, account_of(deployment.name)), deployment.raw, resource.status.applied_fields)
+    drift = find_drift(desired(spec, account_of(deployment.name)), deployment.raw, _applied(resource))
     found += [
         f"spec.{path} was removed; Fireworks has no default for it, so the deployment keeps its value."
         for path in drift.kept
@@ -31,6 +31,12 @@ def notices(resource: FireworksDeployment, deployment: Deployment, models: Model
             for change in (*drift.replacements, *drift.changes)
         ]
     return found
+
+
+def _applied(resource: FireworksDeployment) -> list[str] | None:
+    """Return the fields that we have set: none where the deployment was never more than observed."""
+    applied = resource.status.applied_fields
+    return [] if applied is None and resource.spec.management_policy is ManagementPolicy.OBSERVE else applied
 
 
 def _shown(value: JsonValue) -> str:

@@ -108,13 +108,13 @@ class Deployment:
         """Read a deployment.
 
         Raises:
-            FireworksError: PROTOCOL, if it has no name of a deployment or a field is not of its type.
+            FireworksError: PROTOCOL, if it has no name of a deployment or no base model, or a field is not of its type.
         """
         obj = json_object(value, "a deployment")
         status, policy = child(obj, "status"), child(obj, "autoscalingPolicy")
         return cls(
             name=_name(obj, "deployments"),
-            base_model=text(obj, "baseModel"),
+            base_model=_base_model(obj),
             display_name=text(obj, "displayName"),
             description=text(obj, "description"),
             state=enum(obj, "state"),
@@ -368,6 +368,14 @@ def _page(value: JsonValue, collection: str) -> Mapping[str, JsonValue]:
     if collection not in obj and not obj.keys() <= {"nextPageToken", "totalSize"}:
         raise protocol_error(f"a list without {collection}")
     return obj
+
+
+def _base_model(obj: Mapping[str, JsonValue]) -> str:
+    """Return what every deployment has; one without it would be compared, and named to users, as another one."""
+    name = text(obj, "baseModel")
+    if not name:
+        raise protocol_error("a deployment without baseModel")
+    return name
 
 
 def _name(obj: Mapping[str, JsonValue], collection: str) -> str:

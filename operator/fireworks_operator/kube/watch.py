@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 
@@ -151,6 +152,8 @@ class _KopfThread:
                 registry=self._registry,
                 settings=_settings(),
                 standalone=True,
+                # Of no use without peering, but Kopf would ask for the user's name, and the user of an image has none.
+                identity=Identity("fireworks-operator"),
                 clusterwide=not self._namespaces,
                 namespaces=self._namespaces,
                 stop_flag=self._stop_flag,

@@ -5,7 +5,7 @@ Fireworks account in use, a credential label one per API key (its fingerprint).
 """
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from prometheus_client import (
@@ -176,6 +176,19 @@ class Metrics:
     def count_write(self, kind: str, result: str) -> None:
         """Count a write to Kubernetes."""
         self.kubernetes_writes.labels(kind, result).inc()
+
+    def set_circuits(self, is_open: Mapping[str, bool], replaced: Iterable[str]) -> None:
+        """Set the circuits of the API keys in use, by fingerprint, and drop those of keys that were replaced."""
+        for key in replaced:
+            self.circuit_open.remove(key)
+        for key, refused in is_open.items():
+            self.circuit_open.labels(key).set(refused)
+
+    def forget_account(self, account: str) -> None:
+        """Drop the gauges of an account that nobody uses."""
+        of_accounts = (self.observation_age, self.budget_tokens, self.budget_waiting)
+        for gauge in (*of_accounts, self.ready_replicas, self.orphaned_deployments):
+            gauge.remove(account)
 
     def set_resources(self, by_state: Mapping[str, int]) -> None:
         """Set how many resources there are by state; states that are not given become 0.

@@ -47,6 +47,18 @@ async def watching(kubeconfig: Path, namespace: str) -> AsyncIterator[Seen]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_the_user_needs_no_name(
+    client: KubernetesClient, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown() -> str:
+        raise OSError("No username set in the environment")
+
+    monkeypatch.setattr("getpass.getuser", unknown)  # as in a container, where a user is a mere number
+    await client.request("POST", collection_path(namespace.name), body=namespace.manifest("seen"))
+    async with watching(namespace.cluster.kubeconfig, namespace.name) as seen:
+        await eventually(lambda: set(seen.objects) == {"seen"})
+
+
 async def test_a_thousand_resources_are_seen_within_five_seconds(
     client: KubernetesClient, namespace: Namespace
 ) -> None:

@@ -31,6 +31,7 @@ class Scene:
         self.fireworks.deployments[NAME] = a_deployment()
         self.told: list[frozenset[str] | None] = []
         self.in_use = True
+        self.replaced: set[str] = set()
         self.account = Account(
             "acme",
             cast("FireworksClient", self.fireworks),
@@ -40,6 +41,7 @@ class Scene:
             clock=loop.time,
             on_change=self.told.append,
             in_use=lambda: self.in_use,
+            uses_key=lambda credential: credential.key.reveal() not in self.replaced,
         )
 
     def key(self, text: str = GOOD) -> Credential:
@@ -194,6 +196,22 @@ def test_a_refused_key_does_not_disturb_what_another_key_observes() -> None:
         assert (good.circuit.retry_at, good.listed_at is not None) == (None, True)
         assert (bad.circuit.retry_at is not None, bad.listed_at) == (True, None)
         assert scene.lists(OTHER) < 10  # at growing pauses, 30 s to 5 min
+
+    play(scenario)
+
+
+def test_a_refused_key_that_was_replaced_is_asked_for_no_more() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.fail(f"list_deployments {OTHER}", ErrorKind.UNAUTHENTICATED)
+        good, bad = scene.key(), scene.key(OTHER)
+        await asyncio.sleep(30)
+        assert scene.account.credentials() == (good, bad)
+        scene.replaced = {GOOD, OTHER}
+        await asyncio.sleep(30)
+        asked = scene.lists(OTHER)
+        await asyncio.sleep(3600)
+        assert scene.account.credentials() == (good,), "one that works may be needed for a deletion yet"
+        assert scene.lists(OTHER) == asked
 
     play(scenario)
 

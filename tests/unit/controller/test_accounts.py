@@ -37,6 +37,7 @@ class Scene:
             pace=Pace(jitter=0.0),
             on_change=lambda *_: None,
             in_use=lambda _: True,
+            uses_key=lambda _: True,
             clock=asyncio.get_running_loop().time,
         )
 

@@ -12,9 +12,10 @@ from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploy
 from fireworks_operator.controller.account import Account, Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
 from fireworks_operator.controller.ports import EventType
-from fireworks_operator.controller.reconciler import Identity, Reconciler, Result
+from fireworks_operator.controller.reconciler import Reconciler, Result
 from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.core.actions import Create, Delete
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import WithdrawnError
@@ -50,12 +51,14 @@ class Kubernetes:
 
     def __init__(self) -> None:
         self.written: list[FireworksDeploymentStatus] = []
+        self.let_go: list[str] = []
 
     async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
         raise AssertionError
 
     async def remove_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment | None:
-        raise AssertionError
+        self.let_go.append(resource.key)
+        return None
 
     async def write_status(
         self, resource: FireworksDeployment, status: FireworksDeploymentStatus
@@ -91,6 +94,7 @@ class Scene:
             pace=Pace(hot=1000.0, jitter=0.0),
             on_change=lambda *_: None,
             in_use=lambda _: True,
+            uses_key=lambda _: True,
             clock=loop.time,
         )
         self.reconciler = Reconciler(
@@ -173,6 +177,18 @@ def test_a_deletion_is_looked_at_again_after_a_long_wait(pause: float, deleted: 
             assert result.again == 0.0
             scene.fireworks.pause = 0.0
             assert isinstance((await scene.reconcile()).action, Delete)
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_resource_is_let_go_once_however_late_the_watch_tells() -> None:
+    async def scenario() -> None:
+        scene = Scene(a_deleted_resource({"deletionPolicy": "Retain"}))
+        await scene.reconcile()
+        again = await scene.reconciler.reconcile(scene.key, forced=False, make_room=lambda: None)
+        assert again is None
+        assert scene.kubernetes.let_go == [scene.key]
         await scene.accounts.stop()
 
     run(scenario())

@@ -14,7 +14,7 @@ KEY = ApiKey(SECRET)
 NAME = "accounts/acme/deployments/chat"
 ADDON = "accounts/acme/deployedModels/lora-abc"
 
-DEPLOYMENT = replies(200, json.dumps({"name": NAME, "state": "READY"}))
+DEPLOYMENT = replies(200, json.dumps({"name": NAME, "baseModel": "accounts/fireworks/models/m", "state": "READY"}))
 DEPLOYED_MODEL = replies(200, json.dumps({"name": ADDON}))
 EMPTY = replies(200, "{}")
 

@@ -137,7 +137,15 @@ def test_every_method_is_in_the_table() -> None:
 
 
 async def test_answers_are_returned_as_models(client: FireworksClient, server: RawServer) -> None:
-    server.answer = replies(200, json.dumps({"deployments": [{"name": NAME, "state": "READY"}], "nextPageToken": "2"}))
+    server.answer = replies(
+        200,
+        json.dumps(
+            {
+                "deployments": [{"name": NAME, "baseModel": "accounts/fireworks/models/m", "state": "READY"}],
+                "nextPageToken": "2",
+            }
+        ),
+    )
     page = await client.list_deployments(KEY, "acme")
     server.answer = replies(200, json.dumps({"message": "OOM"}))
     message = await client.termination_message(KEY, NAME)
@@ -148,7 +156,9 @@ async def test_answers_are_returned_as_models(client: FireworksClient, server: R
 
 
 async def test_a_compressed_answer_is_read(client: FireworksClient, server: RawServer) -> None:
-    body = gzip.compress(json.dumps({"name": NAME, "state": "READY"}).encode())
+    body = gzip.compress(
+        json.dumps({"name": NAME, "baseModel": "accounts/fireworks/models/m", "state": "READY"}).encode()
+    )
     server.answer = replies(200, body, {"Content-Encoding": "gzip"})
 
     assert (await client.get_deployment(KEY, NAME)).state == "READY"
@@ -174,7 +184,8 @@ async def test_connections_are_kept_and_shared(client: FireworksClient, server: 
 async def test_an_answer_about_another_deployment_is_not_believed(
     call: Call, client: FireworksClient, server: RawServer
 ) -> None:
-    server.answer = replies(200, '{"name": "accounts/acme/deployments/other"}')
+    other = {"name": "accounts/acme/deployments/other", "baseModel": "accounts/fireworks/models/m"}
+    server.answer = replies(200, json.dumps(other))
 
     error = await failure(call(client))
 

@@ -24,10 +24,11 @@ from fireworks_operator.fireworks.models import (
 )
 
 NAME = "accounts/acme/deployments/chat-prod"
+MODEL = "accounts/fireworks/models/qwen3-8b"
 
 
 def deployment(**fields: JsonValue) -> Deployment:
-    return Deployment.parse({"name": NAME, **fields})
+    return Deployment.parse({"name": NAME, "baseModel": MODEL, **fields})
 
 
 def refused(value: JsonValue) -> str:
@@ -113,9 +114,9 @@ def test_a_whole_deployment_is_read() -> None:
 
 
 def test_what_is_left_out_is_zero_or_empty() -> None:
-    assert dataclasses.replace(deployment(), raw={}) == Deployment(name=NAME)
+    assert dataclasses.replace(deployment(), raw={}) == Deployment(NAME, MODEL)
     assert dataclasses.replace(deployment(minReplicaCount=None, state=None, status=None), raw={}) == Deployment(
-        name=NAME
+        NAME, MODEL
     )
 
 
@@ -171,7 +172,7 @@ def test_what_contradicts_its_type_is_refused_by_name(field: str, wire: JsonValu
     path = field.split(".")
     value = wire if len(path) == 1 else {path[1]: wire}
 
-    assert path[-1] in refused({"name": NAME, path[0]: value}), reason
+    assert path[-1] in refused({"name": NAME, "baseModel": MODEL, path[0]: value}), reason
 
 
 @pytest.mark.parametrize(
@@ -195,6 +196,12 @@ def test_a_deployment_without_a_name_is_none(value: JsonValue) -> None:
     assert refused(value)
 
 
+@pytest.mark.parametrize("base_model", [None, ""])
+def test_a_deployment_without_a_base_model_is_not_believed(base_model: str | None) -> None:
+    with pytest.raises(FireworksError, match="without baseModel"):
+        deployment(baseModel=base_model)
+
+
 def test_keys_of_enterprise_routes_are_never_kept() -> None:
     read = deployment(directRouteApiKeys=["route-secret-1"], directRouteType="INTERNET")
 
@@ -206,7 +213,10 @@ def test_keys_of_enterprise_routes_are_never_kept() -> None:
 def test_a_page_tells_what_it_holds_and_what_could_not_be_read() -> None:
     page = DeploymentPage.parse(
         {
-            "deployments": [{"name": NAME}, {"name": "accounts/acme/deployments/odd", "minReplicaCount": "x"}],
+            "deployments": [
+                {"name": NAME, "baseModel": MODEL},
+                {"name": "accounts/acme/deployments/odd", "minReplicaCount": "x"},
+            ],
             "nextPageToken": "2",
             "totalSize": 400,
         }

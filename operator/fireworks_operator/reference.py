@@ -1,0 +1,119 @@
+"""The reference that is generated: the pages of docs/reference, and the JSON schema of the resource.
+
+python -m fireworks_operator.reference FOLDER      make docs
+"""
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from prometheus_client import Counter, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic import AliasChoices, SecretStr
+from pydantic.fields import FieldInfo
+
+from fireworks_operator.api import json_schema, reference
+from fireworks_operator.observability.metrics import Metrics
+
+from .settings import Settings
+
+_METRICS_INTRO = """\
+<!-- Generated from operator/fireworks_operator/observability/metrics.py; change that instead. -->
+# Metrics
+
+`/metrics` on port 8080 (`FIREWORKS_OPERATOR_HEALTH_PORT`), for Prometheus and OpenMetrics. No label names a resource or
+a namespace, so the series do not grow with yours; `account` has one value per Fireworks account in use, `credential`
+one per API key (a fingerprint, not the key). With several replicas, only the one that holds the Lease has the series
+of accounts. Beside these there are the usual `process_*` metrics. Alerts: [alerts.md](../alerts.md).
+"""
+_SETTINGS_INTRO = """\
+<!-- Generated from operator/fireworks_operator/settings.py; change that instead. -->
+# Settings
+
+Environment variables of `fireworks-operator run`, read once at the start. A value that cannot be used ends the process
+with a sentence that names it. Lists are separated by commas or blanks. The chart has each as a value of the same name
+below `settings`, or under `credentials`, `watchNamespaces` and `leaderElection`.
+"""
+
+
+def files() -> dict[str, str]:
+    """Return the generated files by their path in the project."""
+    pages = {**reference.pages(), "metrics.md": render_metrics(), "settings.md": render_settings()}
+    return {f"docs/reference/{name}": text for name, text in pages.items()} | {
+        f"schemas/{json_schema.FILE_NAME}": json_schema.render_json_schema()
+    }
+
+
+def render_metrics() -> str:
+    """Return the page about metrics, as Markdown."""
+    metrics = Metrics()
+    found = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+    return _page(_METRICS_INTRO, reference.table(("Metric", "Type", "Unit", "Labels", "Meaning"), map(_metric, found)))
+
+
+def render_settings() -> str:
+    """Return the page about settings, as Markdown."""
+    texts = dict(_texts())
+    rows = ((*_setting(name, field), texts[name]) for name, field in Settings.model_fields.items())
+    return _page(_SETTINGS_INTRO, reference.table(("Variable", "Default", "Meaning"), rows))
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _page(intro: str, lines: Iterable[str]) -> str:
+    return "\n".join([intro, *lines])
+
+
+def _metric(metric: MetricWrapperBase) -> tuple[str, ...]:
+    (family,) = metric.describe()
+    name = f"{family.name}_total" if isinstance(metric, Counter) else family.name
+    labels = ", ".join(f"`{each}`" for each in metric._labelnames)  # noqa: SLF001 - the library has no other way
+    return f"`{name}`", family.type, _unit(metric, family.name), labels, family.documentation
+
+
+def _unit(metric: MetricWrapperBase, name: str) -> str:
+    if name.endswith("gpu_seconds"):
+        return "GPU-seconds"
+    if name.endswith("_seconds"):
+        return "seconds"
+    return "count" if isinstance(metric, Counter | Histogram) else "number"
+
+
+def _setting(name: str, field: FieldInfo) -> tuple[str, str]:
+    value = field.get_default()
+    if isinstance(value, SecretStr) or value is None:
+        return f"`{variable(name)}`", "none"
+    if isinstance(value, tuple):
+        return f"`{variable(name)}`", " ".join(value) or "empty"
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"`{variable(name)}`", f"`{shown.lower() if isinstance(value, bool) else shown}`"
+
+
+def _texts() -> Iterator[tuple[str, str]]:
+    """Yield each setting and the text that stands below it."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(Settings)).body if isinstance(node, ast.ClassDef))
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            words = " ".join(str(ast.literal_eval(text.value)).split())
+            words = words.removeprefix(f"{variable(field.target.id)}: ")
+            yield field.target.id, words[0].upper() + words[1:]
+
+
+def _main(root: str) -> None:
+    for name, text in files().items():
+        path = Path(root) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

@@ -1,0 +1,75 @@
+"""Faults of changes and deletions: what serves goes on serving, and what was asked for happens in the end."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from integration.factories import NewTeam
+from integration.faults import HEALS_WITHIN, LIMITS, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, status, watch
+from integration.kubernetes_api import condition
+from integration.stories import Stories, side_by_side
+from integration.team import Team
+
+TIME_OUT = Fault("time-out before commit", "hang", says="within 8 s")
+LATE = Fault("commit as the client gives up", "late_commit", {"seconds": 0}, reason="", times=1)
+ABORTED = Fault("409 of another kind", "status", status("ABORTED"), says="aborted")
+PATCHES = [*REFUSALS, *UNAVAILABLE, *UNREADABLE, *LIMITS, TIME_OUT, LATE, ABORTED]
+_BLOCKED = Fault("400", "status", status("INVALID_ARGUMENT"), "DeletionBlocked", "so it is", final=True)
+_NOT_THERE = Fault("404 though it is there", "status", status("NOT_FOUND"), reason="", final=True)
+_OTHERS = [fault for fault in REFUSALS if fault.name not in ("400", "404")]
+DELETES = [*_OTHERS, *UNAVAILABLE, *UNREADABLE, *LIMITS, _BLOCKED, _NOT_THERE, TIME_OUT, LATE, ABORTED]
+
+
+def _changes_in_the_end(team: Team, fault: Fault) -> None:
+    team.create()
+    team.until_ready()
+    rule = fault.begin(team, "PATCH", "/deployments/")
+    with watch(team) as seen:
+        team.change(displayName="changed")
+        fault.await_words(team, seen, rule)
+        fault.end(team, rule)
+        resource = team.until_ready(within=HEALS_WITHIN)
+        available = {condition(each, "Available").get("status") for each in seen.objects}
+    assert available == {"True"}, "it serves on, whatever happens to the change"
+    assert resource["status"]["state"] == "READY"
+    assert team.deployment()["displayName"] == "changed"
+    assert {each.method for each in team.writes()} == {"POST", "PATCH"}
+    assert len(team.posts()) == 1
+
+
+def _goes_in_the_end(team: Team, fault: Fault) -> None:
+    team.create()
+    team.until_ready()
+    rule = fault.begin(team, "DELETE", "/deployments/")
+    with watch(team) as seen:
+        team.delete()
+        fault.await_words(team, seen, rule)
+    if fault.reason and fault.times is None:
+        assert team.find() is not None, "the finalizer holds the resource"
+        assert len(team.deployments()) == 1
+        fault.end(team, rule)
+    elif fault is _NOT_THERE:
+        fault.end(team, rule)
+    team.until_gone(within=HEALS_WITHIN)
+    assert team.deployments() == [], "nothing is left behind"
+    assert len(team.posts()) == 1
+
+
+@pytest.fixture(scope="module")
+def stories(stage: NewTeam) -> Iterator[Stories]:
+    """All at once."""
+    patches = {f"PATCH {each.name}": partial(_changes_in_the_end, fault=each) for each in PATCHES}
+    deletes = {f"DELETE {each.name}": partial(_goes_in_the_end, fault=each) for each in DELETES}
+    with side_by_side(stage, {**patches, **deletes}) as stories:
+        yield stories
+
+
+@pytest.mark.parametrize("fault", [each.name for each in PATCHES])
+def test_a_change_that_meets_a_fault_is_in_force_in_the_end(stories: Stories, fault: str) -> None:
+    stories.hear(f"PATCH {fault}")
+
+
+@pytest.mark.parametrize("fault", [each.name for each in DELETES])
+def test_a_deletion_that_meets_a_fault_happens_in_the_end(stories: Stories, fault: str) -> None:
+    stories.hear(f"DELETE {fault}")

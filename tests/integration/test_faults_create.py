@@ -1,0 +1,67 @@
+"""Faults of create requests: said while they last, healed afterwards, and there is one deployment throughout."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from integration.factories import NewTeam
+from integration.faults import HEALS_WITHIN, LIMITS, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, answer, status, watch
+from integration.stories import Stories, Story, side_by_side
+from integration.team import Team
+
+FAULTS = [
+    *REFUSALS,
+    *UNAVAILABLE,
+    *UNREADABLE,
+    *LIMITS,
+    Fault("slow answer", "latency", {"seconds": 3}, reason=""),
+    Fault("time-out before commit", "hang", says="within 8 s"),
+    Fault("commit as the client gives up", "late_commit", {"seconds": 0}, reason="", times=1),
+    Fault("commit 1 s after the client gave up", "late_commit", {"seconds": 1}, reason="", times=1),
+    Fault("409 of another kind", "status", status("ABORTED"), says="aborted"),
+    Fault("409 though nothing is there", "status", status("ALREADY_EXISTS"), reason="", times=3),
+    Fault("answer about another", "status", answer('{"name": "accounts/x/deployments/y"}'), says="unknown form"),
+]
+LATE = "commit 20 s after the client gave up, the resource deleted meanwhile"
+
+
+def _creates_once(team: Team, fault: Fault) -> None:
+    rule = fault.begin(team, "POST", "/deployments$")
+    with watch(team) as seen:
+        team.create()
+        fault.await_words(team, seen, rule)
+    fault.end(team, rule)
+    team.until_ready(within=HEALS_WITHIN)
+    assert len(team.simulator.deployments()) == 1
+    assert [each.method for each in team.writes() if each.committed] == ["POST"], team.explain()
+    team.delete()
+    team.until_gone(within=HEALS_WITHIN)
+    assert team.deployments() == [], "nothing is left behind"
+
+
+def _is_deleted_though_it_comes_late(team: Team) -> None:
+    team.fault("late_commit", method="POST", path="/deployments$", seconds=20)
+    team.create()
+    team.until("chat", "Ready", "Unknown", "ApiUnavailable", says="within 8 s")
+    team.delete()
+    team.eventually(lambda: any(each.committed for each in team.posts()), "it takes effect", within=40)
+    assert team.find() is not None, "the resource waits for what may still come"
+    team.until_gone(within=90)
+    assert team.deployments() == [], "nothing is left behind"
+
+
+@pytest.fixture(scope="module")
+def stories(stage: NewTeam) -> Iterator[Stories]:
+    """All at once, the longest first."""
+    told: dict[str, Story] = {
+        LATE: _is_deleted_though_it_comes_late,
+        **{each.name: partial(_creates_once, fault=each) for each in FAULTS},
+    }
+    with side_by_side(stage, told) as stories:
+        yield stories
+
+
+@pytest.mark.parametrize("fault", [*(each.name for each in FAULTS), LATE])
+def test_a_create_request_that_meets_a_fault_leaves_one_deployment_or_none(stories: Stories, fault: str) -> None:
+    stories.hear(fault)

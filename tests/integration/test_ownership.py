@@ -1,0 +1,90 @@
+"""One deployment has one resource and one account: who comes second changes nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fireworks_simulator.testing import SimulatorClient
+from integration.factories import NewTeam
+from integration.kubernetes_api import condition
+from integration.team import Team, new_api_key
+
+HEALS_WITHIN = 60.0
+"""Secrets are read again, and a key that was refused is tried again, within 30 s each."""
+
+
+def test_a_second_resource_for_the_same_deployment_is_a_conflict_and_the_first_serves_on(team: Team) -> None:
+    team.create("first", deploymentId="chat-prod")
+    before = team.until_ready("first")
+    deployment = team.deployment()
+    seen = team.simulator.last_sequence()
+    team.create("second", deploymentId="chat-prod", displayName="mine", adoptionPolicy="Unowned")
+    team.until("second", "Stalled", "True", "Conflict", says="spec.deploymentId")
+    assert "deploymentName" not in team.status("second")
+    team.delete("second")
+    team.until_gone("second")
+    assert team.get("first") == before
+    assert team.deployment() == deployment
+    assert team.writes(since=seen) == []
+
+
+def test_of_two_resources_created_at_once_for_one_deployment_one_has_it_and_the_other_says_so(team: Team) -> None:
+    names = ("first", "second")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: team.create(name, deploymentId="chat-prod", adoptionPolicy="Unowned"), names))
+
+    def winner() -> str | None:
+        reasons = {condition(team.get(name), "Ready").get("reason"): name for name in names}
+        return reasons.get("Serving") if "Conflict" in reasons else None
+
+    owner = team.eventually(winner, "one serves, the other is a conflict")
+    (other,) = {*names} - {owner}
+    assert [each.committed for each in team.posts()].count(True) == 1
+    assert team.deployment()["annotations"]["custom/name"] == owner
+    team.delete(other)
+    team.until_gone(other)
+    assert team.deployment()["state"] == "READY"
+    assert team.journal("DELETE") == []
+
+
+def test_a_conflict_ends_when_another_deployment_id_is_chosen(team: Team) -> None:
+    team.create("first", deploymentId="chat-prod")
+    team.until_ready("first")
+    team.create("second", deploymentId="chat-prod")
+    team.until("second", "Stalled", "True", "Conflict")
+    team.change("second", deploymentId="chat-test")
+    team.until_ready("second")
+    assert len(team.deployments()) == 2
+
+
+@pytest.mark.timeout(180)
+def test_with_another_accounts_key_nothing_is_created_and_nothing_is_deleted(new_team: NewTeam) -> None:
+    starting, leaving = new_team(), new_team()
+    starting.fault("status", method="POST", path="/deployments$", status=503, code="UNAVAILABLE")
+    starting.create()
+    leaving.create()
+    leaving.until_ready()
+    starting.eventually(lambda: "account" in starting.status(), "it is claimed")
+    keys = {team.account: team.api_key for team in (starting, leaving)}
+    for team in (starting, leaving):
+        elsewhere = SimulatorClient(team.simulator.url, f"{team.account}-other")
+        other_key = new_api_key()
+        elsewhere.add_account(elsewhere.account, other_key)
+        team.put_secret(apiKey=other_key)
+        (key_id,) = {each.key_id for each in team.journal("GET", "/deployments$")}
+        team.simulator.revoke_key(key_id)
+    leaving.until("chat", "Stalled", "True", "AccountMismatch", says=leaving.account, within=HEALS_WITHIN)
+    starting.until("chat", "Stalled", "True", "AccountMismatch", says=starting.account, within=HEALS_WITHIN)
+    starting.simulator.clear_faults()
+    seen = leaving.simulator.last_sequence()
+    leaving.delete()
+    leaving.until("chat", "Stalled", "True", "AccountMismatch", says="fireworks.ai/abandon")
+    for team in (starting, leaving):
+        assert SimulatorClient(team.simulator.url, f"{team.account}-other").deployments() == []
+        assert team.writes(since=seen) == []
+        team.simulator.add_key(keys[team.account])
+        team.put_secret(apiKey=keys[team.account])
+    leaving.until_gone(within=HEALS_WITHIN)
+    assert leaving.deployments() == []
+    starting.until_ready(within=HEALS_WITHIN)
+    assert len(starting.deployments()) == 1
