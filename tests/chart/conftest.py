@@ -1,0 +1,76 @@
+"""Helm in both versions, and the chart installed in a cluster."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chart.binaries import find_helm
+from chart.helm import CHART, Helm
+from chart.installation import Installation
+from cluster import Cluster, GivenCluster, local_cluster
+from integration.processes import SimulatorProcess
+from integration.team import new_api_key
+
+VALUES_FILES = sorted(CHART.glob("ci/*-values.yaml"))
+
+
+@pytest.fixture(scope="session")
+def helm_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder for what Helm keeps."""
+    return tmp_path_factory.mktemp("helm")
+
+
+# For each test anew, like `values_file`: parameters of a longer life would reorder the tests of all modules.
+@pytest.fixture(params=[3, 4], ids=["Helm 3", "Helm 4"])
+def helm(request: pytest.FixtureRequest, helm_home: Path) -> Helm:
+    """Helm, without a cluster; tests that use it run with both versions."""
+    return Helm(find_helm(request.param), request.param, helm_home / str(request.param))
+
+
+@pytest.fixture(scope="session")
+def helm4(helm_home: Path) -> Helm:
+    """Helm 4, without a cluster, where the version does not matter."""
+    return Helm(find_helm(4), 4, helm_home / "4")
+
+
+@pytest.fixture(params=VALUES_FILES, ids=lambda path: path.name.removesuffix("-values.yaml"))
+def values_file(request: pytest.FixtureRequest) -> Path:
+    """Each of the chart's ci/*-values.yaml."""
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture(scope="module")
+def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
+    """A control plane of one module alone, for tests that delete the CRD."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
+        cluster = local_cluster()
+    cluster.up()
+    yield cluster
+    cluster.down()
+
+
+@pytest.fixture(scope="module", params=["all namespaces", "some namespaces"])
+def installed(request: pytest.FixtureRequest, helm4: Helm, cluster: Cluster | GivenCluster) -> Iterator[Installation]:
+    """The chart with leader election, for all namespaces or with Roles alone."""
+    suffix = secrets.token_hex(3)
+    own, managed, other = (f"{name}-{suffix}" for name in ("operator", "managed", "other"))
+    values = {}
+    if request.param == "some namespaces":
+        values = {"watchNamespaces": [managed], "settings": {"clusterId": f"tests-{suffix}"}}
+    installation = Installation(cluster, helm4.template("--namespace", own, values=values), own, managed, other)
+    installation.apply()
+    yield installation
+    installation.remove()
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    """The Fireworks API, with an account that no test uses."""
+    log = tmp_path_factory.mktemp("simulator") / "simulator.log"
+    process = SimulatorProcess(log, account="nobody", api_key=new_api_key()).start()
+    yield process
+    process.stop()

@@ -1,0 +1,96 @@
+"""Alerts and dashboard ask for metrics that the operator has, and each alert has a runbook."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from chart.helm import CHART, ROOT, Helm
+from fireworks_operator.observability.metrics import Metrics
+
+ALERTS: list[dict[str, Any]] = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
+DASHBOARD: dict[str, Any] = json.loads((CHART / "files/dashboard.json").read_text())
+ALERT_QUERIES = [(each["alert"], each["expr"]) for each in ALERTS]
+PANEL_QUERIES = [
+    (panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel.get("targets", [])
+]
+EXPORTER_LABELS = {"namespace", "job", "pod", "le"}
+"""Labels that Prometheus adds, and the one of histogram buckets."""
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict[str, set[str]]:
+    """Labels by the name of each series that the operator can have."""
+    registry = Metrics().registry
+    found: dict[str, set[str]] = {sample.name: set() for each in registry.collect() for sample in each.samples}
+    for collector, names in registry._collector_to_names.items():
+        found |= {name: set(getattr(collector, "_labelnames", ())) for name in names}
+    return found
+
+
+@pytest.mark.parametrize(("title", "query"), ALERT_QUERIES + PANEL_QUERIES, ids=lambda text: text[:40])
+def test_a_query_asks_for_metrics_and_labels_that_there_are(
+    metrics: dict[str, set[str]], title: str, query: str
+) -> None:
+    names = re.findall(r"\b(?:fireworks_operator|process)_[a-z_]+", query)
+    assert names, title
+    known = set().union(*(metrics[name] for name in names)) | EXPORTER_LABELS
+    grouped = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", query) for label in group.split(",")}
+    selected = set(re.findall(r"[{,]\s*([a-z_]+)\s*(?:=~|!~|!=|=)", query))
+    assert grouped | selected <= known, title
+
+
+def test_what_costs_money_without_anybody_knowing_is_alerted_and_shown() -> None:
+    for queries in (ALERT_QUERIES, PANEL_QUERIES):
+        asked = " ".join(query for _, query in queries)
+        assert "fireworks_operator_orphaned_deployments" in asked
+        assert "fireworks_operator_deployments_left_running_total" in asked
+
+
+def test_every_metric_of_the_operator_is_on_the_dashboard(metrics: dict[str, set[str]]) -> None:
+    shown = " ".join(query for _, query in PANEL_QUERIES) + json.dumps(DASHBOARD["templating"])
+    families = {name for name in metrics if name.startswith("fireworks_operator_")}
+    base = {re.sub(r"_(total|created|bucket|sum|count)$", "", name) for name in families}
+    assert [name for name in sorted(base) if name not in shown] == []
+
+
+def test_each_alert_has_a_runbook_and_each_runbook_an_alert() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs/alerts.md").read_text(), re.MULTILINE)
+    assert headings == [each["alert"] for each in ALERTS]
+
+
+def test_the_rule_links_each_alert_to_its_runbook(helm: Helm) -> None:
+    values = {"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": "https://example.com/alerts"}}}
+    (group,) = helm.template(values=values).the("PrometheusRule")["spec"]["groups"]
+    assert [each["alert"] for each in group["rules"]] == [each["alert"] for each in ALERTS]
+    for rule, source in zip(group["rules"], ALERTS, strict=True):
+        anchor = source["alert"].lower()
+        assert rule["annotations"].pop("runbook_url") == f"https://example.com/alerts#{anchor}"
+        assert rule == source
+
+
+def test_alerts_can_be_left_out_and_labelled(helm: Helm) -> None:
+    rendered = helm.template("--values", str(CHART / "ci/everything-values.yaml"))
+    rule, more = rendered.the("PrometheusRule")["spec"]["groups"]
+    assert more["name"] == "more"
+    assert "FireworksDriftReturns" not in [each["alert"] for each in rule["rules"]]
+    assert {each["labels"]["team"] for each in rule["rules"]} == {"inference"}
+
+
+def test_the_monitors_find_the_pods(helm: Helm) -> None:
+    rendered = helm.template("--values", str(CHART / "ci/everything-values.yaml"))
+    service, pod = rendered.the("ServiceMonitor")["spec"], rendered.the("PodMonitor")["spec"]
+    labels = rendered.the("Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert pod["selector"]["matchLabels"].items() <= labels.items()
+    assert service["selector"]["matchLabels"].items() <= rendered.the("Service")["metadata"]["labels"].items()
+    ports = {each["name"] for each in rendered.container["ports"]}
+    assert {service["endpoints"][0]["port"], pod["podMetricsEndpoints"][0]["port"]} == ports
+
+
+def test_the_dashboard_is_json_that_grafana_finds(helm: Helm) -> None:
+    values = {"metrics": {"dashboard": {"enabled": True}}}
+    dashboard = helm.template(values=values).the("ConfigMap")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(dashboard["data"]["fireworks-operator.json"]) == DASHBOARD

@@ -1,0 +1,36 @@
+"""The sentences that stand in the operator's code, found without running it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import fireworks_operator
+
+CODE = Path(fireworks_operator.__file__).parent
+GAP = "…"
+"""Stands for what is filled in when the sentence is said."""
+
+
+def sentences(*names: str) -> dict[str, str]:
+    """Return the texts of these files below the operator's code, each with its place; names may be patterns."""
+    return {text: path.name for name in names for path in sorted(CODE.glob(name)) for text in _texts(path)}
+
+
+def _texts(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    passed_over = {id(inner) for outer in ast.walk(tree) if isinstance(outer, ast.JoinedStr) for inner in outer.values}
+    passed_over |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+    for node in ast.walk(tree):
+        if id(node) not in passed_over and isinstance(node, ast.JoinedStr | ast.Constant):
+            text = _text(node)
+            if text is not None:
+                yield " ".join(text.split())
+
+
+def _text(node: ast.expr) -> str | None:
+    """Return the text of a constant or an f-string, with a gap for each value."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(each.value) if isinstance(each, ast.Constant) else GAP for each in node.values)
+    return (
+        node.value.replace("{words}", GAP) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+    )

@@ -1,0 +1,82 @@
+"""Names in the documentation exist: settings, metrics, annotations, and the commands of the quickstart."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.pages import DOCS, PAGES, ROOT, anchors, blocks
+from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS, ANNOTATION_RECONCILE_AT
+from fireworks_operator.observability.metrics import Metrics
+from fireworks_operator.reference import files, variable
+from fireworks_operator.settings import Settings
+
+SETTINGS = {variable(name) for name in Settings.model_fields}
+ANNOTATIONS = {ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS, ANNOTATION_RECONCILE_AT}
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+
+
+@pytest.mark.parametrize(("name", "text"), files().items(), ids=files())
+def test_generated_pages_are_up_to_date(name: str, text: str) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name} is out of date: run `make docs`"
+
+
+def test_every_setting_is_explained() -> None:
+    page = files()["docs/reference/settings.md"]
+    for name in SETTINGS:
+        assert re.search(rf"^\| `{name}` \| [^|]+ \| [A-Z][^|]{{10,}}", page, re.MULTILINE), name
+
+
+def test_every_metric_is_explained() -> None:
+    page = files()["docs/reference/metrics.md"]
+    for family in Metrics().registry.collect():
+        if family.name.startswith("fireworks_operator_") and family.name != "fireworks_operator_build_info":
+            assert f"| `{family.name}" in page
+            assert family.documentation in page
+
+
+@each_page
+def test_settings_exist(page: Path) -> None:
+    named = set(re.findall(r"\bFIREWORKS_(?!SIMULATOR|TEST|CLUSTER_DIR)[A-Z_]*[A-Z]\b", page.read_text()))
+    assert named - {"FIREWORKS_OPERATOR"} <= SETTINGS
+
+
+@each_page
+def test_metrics_exist(page: Path) -> None:
+    known = {series for family in Metrics().registry.collect() for series in (family.name, f"{family.name}_total")}
+    assert set(re.findall(r"\bfireworks_operator_[a-z_]*[a-z]\b", page.read_text())) <= known
+
+
+@each_page
+def test_annotations_exist(page: Path) -> None:
+    found = set(
+        re.findall(
+            r"(?<![\w.])fireworks\.ai/(?!v1|deployment\b|kopf|fireworksdeployment)[a-z][a-z-]+\b(?![/_.])",
+            page.read_text(),
+        )
+    )
+    assert found <= ANNOTATIONS
+
+
+@each_page
+def test_links_into_other_pages_lead_to_a_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!\w+://)([^)#\s]*\.md)#([^)\s]+)\)", page.read_text()):
+        assert anchor in anchors((page.parent / target).read_text()), f"{target}#{anchor}"
+
+
+def test_the_quickstart_needs_fewer_than_ten_commands_from_the_clone_to_an_answer() -> None:
+    local, real = (DOCS / "quickstart.md").read_text().split("## With a Fireworks account")
+    clone = ["git clone", "cd"]
+    for part, before in ((local, []), (real, clone)):
+        text = "\n".join(blocks(part, "console")).replace("\\\n", " ")
+        commands = [*before, *filter(None, text.splitlines())]
+        (asked,) = (number for number, line in enumerate(commands, start=1) if line.startswith("curl"))
+        assert asked < 10
+
+
+def test_the_quickstart_names_files_and_targets_that_exist() -> None:
+    page = (DOCS / "quickstart.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"^make ([a-z]+)", page, re.MULTILINE)) <= targets
+    for name in re.findall(r"(?:-f|python) ((?:crds|examples)/\S+)", page):
+        assert (ROOT / name).is_file()

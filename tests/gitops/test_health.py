@@ -1,0 +1,91 @@
+"""Argo CD, Flux, Helm and kubectl agree on every state of a resource, and the page that says so is fresh."""
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fireworks_operator.api.conditions import Reason
+from gitops.generate import ARGOCD, CUSTOMIZATION, HEALTH, ROOT, UPSTREAM, generated
+from gitops.lua import run_health
+from gitops.states import State, all_states
+from gitops.verdicts import ARGO_HEALTH, condition, health_message, kstatus, kubectl_wait
+
+STATES = all_states()
+LIVING = [each for each in STATES if "deletionTimestamp" not in each.live()["metadata"]]
+"""Argo CD does not ask the script about what is being deleted."""
+NEVER_IN_READY = {
+    Reason.AS_DESIRED,
+    Reason.ADDONS_LOADED,
+    Reason.ADDONS_LOADING,
+    Reason.ADDON_FAILED,
+    Reason.OBSERVED,
+    Reason.PROGRESSING,
+}
+each_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+each_living = pytest.mark.parametrize("state", LIVING, ids=lambda state: state.name)
+
+
+@pytest.mark.parametrize(("path", "text"), generated().items(), ids=lambda value: getattr(value, "name", ""))
+def test_generated_files_are_up_to_date(path: Path, text: str) -> None:
+    assert path.read_text(encoding="utf-8") == text, f"{path.relative_to(ROOT)} is out of date: run `make docs`"
+
+
+def test_every_reason_of_ready_is_among_the_states() -> None:
+    met = {condition(each.live(), "Ready").get("reason") for each in STATES}
+    assert met - {None} == set(Reason) - NEVER_IN_READY
+    assert len({each.name for each in STATES}) == len({each.story for each in STATES}) == len(STATES)
+
+
+@each_state
+def test_kubectl_wait_and_kstatus_agree(state: State) -> None:
+    assert (kubectl_wait(state.live()) == "done") == (kstatus(state.live()) == "Current")
+
+
+@each_state
+def test_kstatus_fails_exactly_while_a_person_must_act(state: State) -> None:
+    live = state.live()
+    stalled = condition(live, "Stalled").get("status") == "True"
+    assert (kstatus(live) == "Failed") == (stalled and "deletionTimestamp" not in live["metadata"])
+
+
+@each_living
+def test_argo_cd_agrees_with_kstatus_and_shows_the_deciding_sentence(state: State) -> None:
+    live = state.live()
+    assert run_health(HEALTH, live) == (ARGO_HEALTH[kstatus(live)], health_message(live))
+
+
+@pytest.mark.parametrize("statuses", list(product(("True", "False"), repeat=3)), ids=" ".join)
+def test_argo_cd_agrees_with_kstatus_whatever_the_conditions_say(statuses: tuple[str, ...]) -> None:
+    live = next(each.live() for each in STATES if each.name == "serving")
+    for kind, status in zip(("Ready", "Reconciling", "Stalled"), statuses, strict=True):
+        next(each for each in live["status"]["conditions"] if each["type"] == kind)["status"] = status
+    assert run_health(HEALTH, live)[0] == ARGO_HEALTH[kstatus(live)]
+
+
+def test_argo_cd_waits_for_a_resource_without_a_status() -> None:
+    live = {key: value for key, value in STATES[0].live().items() if key != "status"}
+    assert run_health(HEALTH, live) == ("Progressing", "Waiting for the operator")
+
+
+def test_argo_cds_own_test_covers_what_lies_beside_it() -> None:
+    tests = yaml.safe_load((CUSTOMIZATION / "health_test.yaml").read_text())["tests"]
+    files = {path.relative_to(CUSTOMIZATION).as_posix() for path in (CUSTOMIZATION / "testdata").iterdir()}
+    assert {each["inputPath"] for each in tests} == files
+    assert len(files) == len(UPSTREAM)
+    assert {each["healthStatus"]["status"] for each in tests} == {"Healthy", "Progressing", "Degraded"}
+    for each in tests:
+        live = yaml.safe_load((CUSTOMIZATION / each["inputPath"]).read_text())
+        expected = (each["healthStatus"]["status"], each["healthStatus"]["message"])
+        assert run_health(HEALTH, live) == expected
+
+
+def test_the_config_map_holds_the_same_script() -> None:
+    data = yaml.safe_load((ARGOCD / "argocd-cm.yaml").read_text())["data"]
+    assert data["resource.customizations.health.fireworks.ai_FireworksDeployment"] == HEALTH.read_text()
+
+
+def test_the_script_uses_nothing_that_argo_cd_withholds_from_it() -> None:
+    assert not re.search(r"\b(require|io|os|load\w*|debug)\b", re.sub(r"--.*", "", HEALTH.read_text()))
