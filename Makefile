@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format crd docs venv lock image clean
+.PHONY: help demo test lint format crd docs chart venv lock image e2e kind clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -31,8 +31,12 @@ format: $(STAMP) ## put the code into form
 crd: $(STAMP) ## write crds/ from the models
 	$(BIN)/fireworks-operator crd > crds/.new && mv crds/.new crds/fireworks.ai_fireworksdeployments.yaml
 
-docs: $(STAMP) crd ## write docs/reference from the models
-	$(BIN)/python -m fireworks_operator.api.reference docs/reference
+docs: $(STAMP) crd ## write what is generated: docs/reference, schemas/, the states in docs/gitops.md
+	$(BIN)/python -m fireworks_operator.reference .
+	$(BIN)/python tests/gitops/generate.py
+
+chart: $(STAMP) crd ## write what is made from the chart's values and templates, then pack it into dist/
+	$(BIN)/python tests/chart/generate.py --package dist
 
 venv: $(STAMP) ## the Python environment in .venv
 
@@ -46,14 +50,20 @@ $(STAMP): requirements/dev.txt requirements/simulator.txt requirements/operator.
 
 lock: ## pin the requirements anew (needs uv)
 	for extra in operator simulator dev; do \
-	  uv pip compile pyproject.toml $$( [ $$extra = operator ] || echo --extra simulator ) $$( [ $$extra = dev ] && echo --extra dev ) \
+	  uv pip compile pyproject.toml $$( [ $$extra = operator ] || echo --extra simulator ) $$( [ $$extra = dev ] && echo --extra dev --extra cli ) \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 	    --custom-compile-command 'make lock' --output-file requirements/$$extra.txt || exit 1; \
 	done
 
-image: ## build the container image (needs a Docker daemon)
-	docker build --target operator --tag fireworks-operator:dev .
-	docker build --target simulator --tag fireworks-simulator:dev .
+image: $(STAMP) ## build the container images, by Docker or without it (docs/images.md)
+	$(BIN)/python tests/e2e/image.py
+
+e2e: $(STAMP) ## the images in real pods of a local node, installed by Helm (Linux, root)
+	$(BIN)/python tests/cluster/cluster.py build --node
+	FIREWORKS_E2E=1 $(BIN)/python -m pytest -s -v tests/cluster/test_node.py tests/e2e $(PYTEST_ARGS)
+
+kind: image ## the same in a kind cluster (needs Docker and kind)
+	tests/e2e/kind.sh $(BIN)/python -m pytest -s -v tests/e2e $(PYTEST_ARGS)
 
 clean: ## remove what the other targets left in this folder
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -1,0 +1,49 @@
+"""What is being changed: fields of the spec that are not in force yet."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment
+from fireworks_operator.core.desired import desired
+from fireworks_operator.core.drift import same_shape
+from fireworks_operator.core.durations import parse_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field, its value at Fireworks and the one in the spec."""
+
+    path: str
+    now: JsonValue
+    wanted: JsonValue
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.now} → {self.wanted}"
+
+
+def pending_changes(resource: FireworksDeployment) -> Iterator[Change]:
+    """Compare the spec with `status.effective`, as far as that goes."""
+    account, effective = resource.status.account, resource.status.effective
+    if account is None or effective is None:
+        return
+    in_force = effective.to_wire()
+    for path, wanted in desired(resource.spec, account).values.items():
+        name = path.rsplit(".", 1)[-1]
+        if name in _COMPARED and name in in_force and not _same(name, in_force[name], wanted):
+            yield Change(path, in_force[name], wanted)
+
+
+_COMPARED = frozenset(field.alias or "" for field in Effective.model_fields.values()) - {"region"}
+
+
+def _same(name: str, now: JsonValue, wanted: JsonValue) -> bool:
+    if name == "deploymentShape":
+        return same_shape(now, wanted)
+    if name.endswith("Window"):
+        try:
+            return parse_duration(str(now)) == parse_duration(str(wanted))
+        except ValueError:
+            return now == wanted
+    return now == wanted

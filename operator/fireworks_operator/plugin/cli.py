@@ -1,0 +1,196 @@
+"""The commands of `kubectl fireworks`; no logic."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fireworks_operator.api.v1alpha1 import InvalidResourceError
+from fireworks_operator.controller.ports import KubernetesUnavailableError
+from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.kube.client import KubernetesForbiddenError
+from fireworks_operator.kube.credentials import CredentialsError
+from fireworks_operator.kube.resources import CRD, CrdMissingError
+
+from .access import User
+from .completion import complete_names, offer
+from .connection import Choice
+from .doctor import Questions, examine
+from .endpoint import show_endpoint
+from .fireworks import explain
+from .importing import print_manifests
+from .keys import SecretKey
+from .listing import show_list
+from .orphans import show_orphans
+from .output import Format
+from .status import show_status
+
+Answer = TypeVar("Answer")
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_PARAMETERS = {
+    "kubeconfig": click.option(
+        "--kubeconfig", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Instead of KUBECONFIG."
+    ),
+    "context": click.option("--context", help="Context of the kubeconfig; by default the current one."),
+}
+_NAMESPACE = click.option("-n", "--namespace", help="By default that of the context.")
+_NAMESPACE_OR_ALL = click.option("-n", "--namespace", help="By default all namespaces.")
+_OUTPUT = click.option("-o", "--output", type=click.Choice([each.value for each in Format]), help="For programs.")
+_NAME = click.argument("name", shell_complete=complete_names)
+
+
+def _cluster_options(command: Command) -> Command:
+    for option in _PARAMETERS.values():
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fireworks-operator", message="%(version)s")
+def main() -> None:
+    """See and check FireworksDeployments and what they stand for at Fireworks AI. Nothing is ever changed."""
+
+
+@main.command("list")
+@_NAMESPACE_OR_ALL
+@click.option("-A", "--all-namespaces", is_flag=True, help="The default; for those who are used to it.")
+@_OUTPUT
+@_cluster_options
+def list_command(
+    kubeconfig: Path | None, context: str | None, namespace: str | None, all_namespaces: bool, output: str | None
+) -> None:
+    """Show all FireworksDeployments.
+
+    State, replicas, GPUs, model identifier, and why one is not ready.
+    """
+    choice = Choice(kubeconfig, context, None if all_namespaces else namespace)
+    _run(show_list(choice, _format(output)))
+
+
+@main.command()
+@_NAME
+@_NAMESPACE
+@click.option("-w", "--watch", is_flag=True, help="Until it is ready (exit code 0) or a person must act (1).")
+@_OUTPUT
+@_cluster_options
+@click.pass_context
+def status(
+    ctx: click.Context,
+    kubeconfig: Path | None,
+    context: str | None,
+    namespace: str | None,
+    name: str,
+    watch: bool,
+    output: str | None,
+) -> None:
+    """Show one FireworksDeployment.
+
+    Progress, what is being changed, conditions, notices.
+    """
+    ctx.exit(_run(show_status(Choice(kubeconfig, context, namespace), name, _format(output), watch=watch)))
+
+
+@main.command()
+@_NAME
+@_NAMESPACE
+@_cluster_options
+def endpoint(kubeconfig: Path | None, context: str | None, namespace: str | None, name: str) -> None:
+    """Print what an OpenAI client needs.
+
+    To be used as eval "$(kubectl fireworks endpoint NAME)". The API key is expected in FIREWORKS_API_KEY and is
+    not shown.
+    """
+    _run(show_endpoint(Choice(kubeconfig, context, namespace), name))
+
+
+@main.command("import")
+@click.argument("deployments", nargs=-1, metavar="[DEPLOYMENT]...")
+@click.option("--all", "every", is_flag=True, help="Every deployment that no FireworksDeployment owns.")
+@click.option("-n", "--namespace", help="Namespace to write into the manifests; by default none.")
+@click.option("--secret", help="Secret with the API key to write into the manifests; by default none.")
+def import_command(deployments: tuple[str, ...], every: bool, namespace: str | None, secret: str | None) -> None:
+    """Print manifests of existing deployments.
+
+    DEPLOYMENT is an id or a full name at Fireworks. The manifests observe: applied, they change nothing. Asks
+    Fireworks with FIREWORKS_API_KEY.
+    """
+    if every == bool(deployments):
+        raise click.UsageError("Name deployments, or give --all.")
+    _run(print_manifests(deployments, every=every, namespace=namespace, secret=secret))
+
+
+@main.command()
+@_NAMESPACE_OR_ALL
+@_OUTPUT
+@_cluster_options
+def orphans(kubeconfig: Path | None, context: str | None, namespace: str | None, output: str | None) -> None:
+    """Show deployments without their resource.
+
+    Those that this cluster made and whose FireworksDeployment does not exist. Deletes nothing. Asks Fireworks
+    with FIREWORKS_API_KEY, so it sees that account.
+    """
+    _run(show_orphans(Choice(kubeconfig, context, namespace), _format(output)))
+
+
+@main.command()
+@click.option("-n", "--namespace", help="By default that of the context, and all for the Secrets.")
+@click.option("--as", "user", help="Whose rights to check; of a service account, what the operator needs.")
+@click.option("--secret", help="A Secret to look at besides those that FireworksDeployments name.")
+@click.option("--key", default="apiKey", show_default=True, help="The key of that Secret.")
+@_cluster_options
+@click.pass_context
+def doctor(
+    ctx: click.Context,
+    kubeconfig: Path | None,
+    context: str | None,
+    namespace: str | None,
+    user: str | None,
+    secret: str | None,
+    key: str,
+) -> None:
+    """Check what deployments need.
+
+    Kubernetes, the CRD, permissions, Secrets, API keys; exit code 1 if anything fails.
+    """
+    questions = Questions(
+        user=None if user is None else User(user), secret=None if secret is None else SecretKey(secret, key)
+    )
+    ctx.exit(0 if _run(examine(Choice(kubeconfig, context, namespace), questions)) else 1)
+
+
+@main.command("__complete", hidden=True, context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def complete(words: tuple[str, ...]) -> None:
+    """Offer completions in the form of kubectl; called by kubectl_complete-fireworks."""
+    for line in offer(main, list(words)):
+        click.echo(line)
+
+
+def _format(output: str | None) -> Format | None:
+    return None if output is None else Format(output)
+
+
+def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run to the end; what went wrong is said in one sentence, with the way out."""
+    try:
+        return asyncio.run(work)
+    except CrdMissingError:
+        raise click.ClickException(
+            f"This cluster does not know {CRD}: install it with "
+            "`fireworks-operator crd | kubectl apply --server-side -f -`."
+        ) from None
+    except KubernetesForbiddenError as error:
+        raise click.ClickException(f"{error} Ask for the permission; `kubectl fireworks doctor` tells which.") from None
+    except KubernetesUnavailableError as error:
+        raise click.ClickException(f"{error} Check the context: kubectl config current-context.") from None
+    except InvalidResourceError as error:
+        raise click.ClickException(
+            f"The resource cannot be understood ({error}): correct it, or use a plugin of the operator's version."
+        ) from None
+    except FireworksError as error:
+        raise click.ClickException(explain(error)) from None
+    except CredentialsError as error:
+        raise click.ClickException(str(error)) from None

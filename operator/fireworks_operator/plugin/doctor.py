@@ -1,0 +1,139 @@
+"""`kubectl fireworks doctor`: what a deployment needs to come about, and the way out where it is missing."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import click
+from rich.text import Text
+
+from fireworks_operator.api.crd import crd
+from fireworks_operator.api.v1alpha1 import VERSION
+from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceGoneError
+from fireworks_operator.kube.client import Json, KubernetesClient, KubernetesForbiddenError
+from fireworks_operator.kube.credentials import CredentialsError
+from fireworks_operator.kube.resources import CRD, CrdMissingError, collection_path, list_resources
+from fireworks_operator.kube.secrets import KubernetesSecrets
+
+from .access import User, check_rights
+from .check import Check, State
+from .connection import Choice, Connection, connected
+from .fireworks import open_client, read_settings
+from .keys import SecretKey, check_own, check_secret
+from .output import new_console
+
+_INSTALL = "run `fireworks-operator crd | kubectl apply --server-side -f -` with the operator's version"
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What doctor is to look at.
+
+    Attributes:
+        user: whose rights; None: those of the kubeconfig.
+        secret: a Secret to look at besides those that resources name; None: only those.
+    """
+
+    user: User | None = None
+    secret: SecretKey | None = None
+
+
+async def examine(choice: Choice, questions: Questions) -> bool:
+    """Print each check as it is made, and tell whether none failed."""
+    console = new_console()
+    styles = {State.OK: "green", State.FAILED: "bold red", State.SKIPPED: "dim"}
+    healthy, said = True, ""
+    async for each in _checks(choice, questions):
+        healthy = healthy and each.state is not State.FAILED
+        line = Text.assemble((f"{each.state:<8}", styles[each.state]), (f"{each.subject:<12}", "bold"), each.message)
+        console.print(line, soft_wrap=True)
+        if each.way_out and each.way_out != said:
+            console.print(f"{'':<20}→ {each.way_out}", soft_wrap=True)
+        said = each.way_out
+    return healthy
+
+
+async def _checks(choice: Choice, questions: Questions) -> AsyncIterator[Check]:
+    """Make all checks; without an API server only that of the own key is left."""
+    settings = read_settings()
+    tried = False
+    async with open_client(settings) as fireworks:
+        try:
+            async with connected(choice) as connection:
+                async for each in _cluster_checks(connection, choice, questions):
+                    yield each
+                secrets = KubernetesSecrets(connection.client)
+                for where in await _secrets(connection, choice, questions):
+                    tried = True
+                    yield await check_secret(fireworks, secrets, where)
+        except (CredentialsError, click.ClickException, KubernetesUnavailableError) as error:
+            message = error.message if isinstance(error, click.ClickException) else str(error)
+            yield Check.failed("Kubernetes", message, "check the kubeconfig and its context: kubectl cluster-info")
+        own = await check_own(fireworks, settings)
+        if own is not None:
+            yield own
+        elif not tried:
+            yield Check.skipped(
+                "API key",
+                "no resource names a Secret, and FIREWORKS_API_KEY is not set",
+                "set FIREWORKS_API_KEY, or name a Secret with --secret, to have a key tried at Fireworks",
+            )
+
+
+async def _cluster_checks(connection: Connection, choice: Choice, questions: Questions) -> AsyncIterator[Check]:
+    version = await connection.client.request("GET", "/version")
+    yield Check.ok("Kubernetes", f"API server {version.get('gitVersion', 'of an unknown version')} answers")
+    yield await check_crd(connection.client, connection.namespace)
+    if questions.user is not None and questions.user.is_service_account:
+        namespace = choice.namespace
+    else:
+        namespace = connection.namespace
+    async for each in check_rights(connection.client, namespace, questions.user):
+        yield each
+
+
+async def check_crd(client: KubernetesClient, namespace: str) -> Check:
+    """Look whether the CRD is there, and the one that belongs to this version; `namespace` is where you may list."""
+    try:
+        found = await client.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}")
+    except ResourceGoneError:
+        return Check.failed("CRD", f"{CRD} is not installed", _INSTALL)
+    except KubernetesForbiddenError:
+        return await _check_served(client, namespace)
+    conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions", [])}
+    if found["metadata"].get("deletionTimestamp"):
+        return Check.failed("CRD", f"{CRD} is being deleted", "wait until it is gone, then install it again")
+    if conditions.get("Established") != "True":
+        return Check.failed("CRD", f"{CRD} is not established", f"kubectl describe crd {CRD}")
+    if _schema(found) != _schema(crd()):
+        return Check.failed("CRD", f"{CRD} is installed, but from another version", _INSTALL)
+    return Check.ok("CRD", f"{CRD} {VERSION} is installed, of this version")
+
+
+async def _check_served(client: KubernetesClient, namespace: str) -> Check:
+    """Without the right to read CRDs: see whether the kind is known at all."""
+    try:
+        await client.request("GET", collection_path(namespace), query={"limit": "1"})
+    except ResourceGoneError:
+        return Check.failed("CRD", f"{CRD} is not installed", _INSTALL)
+    except KubernetesForbiddenError:
+        return Check.skipped("CRD", "may not be read by you, so neither is its version known")
+    return Check.ok("CRD", f"{CRD} is installed; you may not read it, so its version is not known")
+
+
+def _schema(definition: Json) -> object:
+    versions = {each["name"]: each["schema"]["openAPIV3Schema"] for each in definition["spec"]["versions"]}
+    return versions.get(VERSION)
+
+
+async def _secrets(connection: Connection, choice: Choice, questions: Questions) -> list[SecretKey]:
+    """Return the Secret that was asked about and those that resources name, as far as these may be listed."""
+    found = set() if questions.secret is None else {questions.secret.within(connection.namespace)}
+    try:
+        objects, _ = await list_resources(connection.client, choice.namespace)
+    except (CrdMissingError, KubernetesForbiddenError):
+        objects = []
+    for each in objects:
+        reference = each.get("spec", {}).get("credentialsSecretRef")
+        if reference:
+            found.add(SecretKey(reference["name"], reference.get("key", "apiKey"), each["metadata"]["namespace"]))
+    return sorted(found)

@@ -1,0 +1,76 @@
+"""API keys: found where they should lie, and accepted by Fireworks. A key itself is never shown."""
+
+from dataclasses import dataclass, replace
+
+import click
+
+from fireworks_operator.controller.ports import SecretForbiddenError
+from fireworks_operator.fireworks.client import ApiKey, FireworksClient
+from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.kube.secrets import KubernetesSecrets
+from fireworks_operator.settings import Settings
+
+from .check import Check
+from .fireworks import find_account, read_key, way_out
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SecretKey:
+    """A key of a Secret; without a namespace it is not known yet which one is meant."""
+
+    name: str
+    key: str
+    namespace: str = ""
+
+    def within(self, namespace: str) -> "SecretKey":
+        """Return it with a namespace."""
+        return replace(self, namespace=self.namespace or namespace)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+async def check_secret(fireworks: FireworksClient, secrets: KubernetesSecrets, where: SecretKey) -> Check:
+    """Check that a Secret holds a key and that Fireworks accepts it.
+
+    Raises:
+        KubernetesUnavailableError: no answer.
+    """
+    found = await _read(secrets, where)
+    return found if isinstance(found, Check) else await _ask(fireworks, f"Secret {where}", *found)
+
+
+async def check_own(fireworks: FireworksClient, settings: Settings) -> Check | None:
+    """Check the key in FIREWORKS_API_KEY; None if it is not set."""
+    own = read_key(settings)
+    return None if own is None else await _ask(fireworks, "FIREWORKS_API_KEY", own, settings.account_id)
+
+
+async def _read(secrets: KubernetesSecrets, where: SecretKey) -> tuple[ApiKey, str | None] | Check:
+    """Return the key and the account in a Secret, or what is wrong with it."""
+    try:
+        data = await secrets.read(where.namespace, where.name)
+    except SecretForbiddenError:
+        return Check.skipped("API key", f"you may not read the Secret {where}; the operator may be able to")
+    if data is None:
+        literal = f"--from-literal={where.key}=YOUR_API_KEY"
+        command = f"kubectl create secret generic {where.name} -n {where.namespace} {literal}"
+        return Check.failed("API key", f"the Secret {where} does not exist", command)
+    try:
+        key = ApiKey(data.get(where.key, b"").decode())
+        return key, data.get("accountId", b"").decode().strip() or None
+    except ValueError:
+        advice = f"put the API key under {where.key}; the Secret has: {', '.join(sorted(data)) or 'nothing'}"
+        return Check.failed("API key", f'the Secret {where} has no usable API key under "{where.key}"', advice)
+
+
+async def _ask(client: FireworksClient, where: str, key: ApiKey, account: str | None) -> Check:
+    """Try a key: which account it is for, and whether that account's deployments can be listed."""
+    try:
+        account = account or await find_account(client, key)
+        await client.list_deployments(key, account, page_size=1)
+    except FireworksError as error:
+        return Check.failed("API key", f"{where}: {error}", way_out(error))
+    except click.ClickException as error:
+        return Check.failed("API key", where, error.message)
+    return Check.ok("API key", f"{where}: Fireworks accepts it, account {account}")

@@ -1,0 +1,109 @@
+"""`kubectl fireworks status`: one resource, once or until it is ready."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceGoneError
+from fireworks_operator.kube.client import KubernetesForbiddenError, KubernetesRefusedError
+from fireworks_operator.kube.resources import resource_path
+
+from .connection import Choice, Connection, connected
+from .output import Format, new_console, print_data
+from .status_view import View, print_view
+
+INTERVAL: Final = 1.0
+"""Seconds between two looks of --watch."""
+_PATIENCE: Final = 30
+"""How many looks in a row may stay unanswered."""
+
+
+async def get_resource(connection: Connection, name: str) -> FireworksDeployment:
+    """Read one resource of the connection's namespace.
+
+    Raises:
+        click.ClickException: it does not exist.
+        InvalidResourceError: it cannot be understood.
+        KubernetesUnavailableError: no answer.
+    """
+    try:
+        raw = await connection.client.request("GET", resource_path(connection.namespace, name))
+    except ResourceGoneError:
+        raise click.ClickException(
+            f'There is no FireworksDeployment "{name}" in namespace {connection.namespace}: look with '
+            "`kubectl fireworks list`, and name its namespace with -n."
+        ) from None
+    return FireworksDeployment.parse(raw)
+
+
+async def show_status(choice: Choice, name: str, form: Format | None, *, watch: bool) -> int:
+    """Print the status and return the exit code: with `watch` 1 if the resource is stalled."""
+    console = new_console()
+    async with connected(choice) as connection:
+        if watch:
+            view = await _follow(connection, name, console, quiet=form is not None)
+        else:
+            view = View.of(await get_resource(connection, name))
+    if form is not None:
+        print_data(view.to_data(), form)
+    elif not watch:
+        print_view(view, console)
+    return 1 if watch and not view.summary.ready else 0
+
+
+async def _follow(connection: Connection, name: str, console: Console, *, quiet: bool) -> View:
+    """Look until waiting on changes nothing, and return what is there then."""
+    view = View.of(await get_resource(connection, name))
+    with _display(console, quiet=quiet) as display:
+        display.show(view)
+        while not view.summary.settled:
+            await asyncio.sleep(INTERVAL)
+            view = View.of(await _patiently(connection, name))
+            display.show(view)
+    return view
+
+
+async def _patiently(connection: Connection, name: str) -> FireworksDeployment:
+    """Read the resource, through short outages of the API server."""
+    for _ in range(_PATIENCE):
+        try:
+            return await get_resource(connection, name)
+        except (KubernetesForbiddenError, KubernetesRefusedError):
+            raise
+        except KubernetesUnavailableError:
+            await asyncio.sleep(INTERVAL)
+    return await get_resource(connection, name)
+
+
+class _Display:
+    """Shows what is new: a page that stays in place in a terminal, else a line per change."""
+
+    def __init__(self, live: Live | None, *, quiet: bool) -> None:
+        self._live = live
+        self._quiet = quiet
+        self._shown = ""
+
+    def show(self, view: View) -> None:
+        """Show the resource as it is now."""
+        if self._quiet:
+            return
+        if self._live is not None:
+            self._live.update(view.page(), refresh=True)
+        elif view.brief() != self._shown:
+            self._shown = view.brief()
+            click.echo(self._shown)
+
+
+@contextlib.contextmanager
+def _display(console: Console, *, quiet: bool) -> Iterator[_Display]:
+    if quiet or not console.is_terminal:
+        yield _Display(None, quiet=quiet)
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        yield _Display(live, quiet=False)
