@@ -180,7 +180,8 @@ class Controller:
         if result.failed:
             self._queue.add_failed(key)
             return
-        self._queue.forget(key)
+        if not result.uninformed:
+            self._queue.forget(key)
         if result.again == 0.0:
             self._queue.add(key, Priority.USER)
         elif result.again is not None:

@@ -60,7 +60,8 @@ class Result:
     """What a pass ended in.
 
     `again` None: nothing to do until something changes; else seconds until the next pass. `failed` asks for the
-    queue's growing pause instead. `drift`: it put back what somebody else had changed.
+    queue's growing pause instead. `drift`: it put back what somebody else had changed. `uninformed`: nothing was known
+    yet, so it says nothing about failures before it.
     """
 
     action: Action
@@ -68,6 +69,7 @@ class Result:
     failed: bool = False
     error: FireworksError | None = None
     drift: bool = False
+    uninformed: bool = False
 
 
 class Reconciler:
@@ -282,7 +284,8 @@ class Reconciler:
                 return Result(action, again=0.0)
             case Wait() | Refuse():
                 await self._write(resource, observed, Outcome(action), context)
-                return Result(action, *_next_look(action, observed, context))
+                uninformed = isinstance(observed, Unknown) and action == Wait()
+                return Result(action, *_next_look(action, observed, context), uninformed=uninformed)
             case _:
                 if session is None:
                     raise AssertionError(f"decided {action.name} without a session")

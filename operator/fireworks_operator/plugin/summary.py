@@ -105,11 +105,8 @@ def summary_of(resource: FireworksDeployment) -> Summary:
 
 def current(resource: FireworksDeployment, kind: ConditionType) -> Condition | None:
     """Return a condition if it is about the spec as it is now, else None."""
-    generation = resource.metadata.generation
-    if resource.status.observed_generation != generation:
-        return None
     found = next((each for each in resource.status.conditions if each.type == kind), None)
-    return found if found is not None and found.observed_generation == generation else None
+    return found if found is not None and found.observed_generation == resource.metadata.generation else None
 
 
 def _why(resource: FireworksDeployment, ready: Condition | None) -> tuple[str, str]:

@@ -90,3 +90,38 @@ def test_a_place_is_given_back_once() -> None:
     run(_work(reconciler, [*sorted(waiting), *working], 20))
 
     assert reconciler.most_at_work == PLACES
+
+
+class Refused:
+    """Passes that fail as soon as anything is known, which is so after each LIST."""
+
+    def __init__(self) -> None:
+        self.known = self.asked = False
+        self.failures = 0
+
+    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+        if not self.known:
+            self.asked = True
+            return Result(Wait(), uninformed=True)
+        self.known = False
+        self.failures += 1
+        return Result(Wait(), failed=True)
+
+
+def test_failures_grow_rarer_although_each_list_is_told() -> None:
+    async def scenario() -> int:
+        queue, reconciler = WorkQueue(), Refused()
+        controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
+        queue.add("team/chat")
+        working = asyncio.create_task(controller.run())
+        for _ in range(200):
+            await asyncio.sleep(3)
+            reconciler.known = True
+            if reconciler.asked:
+                reconciler.asked = False
+                queue.add("team/chat")
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return reconciler.failures
+
+    assert 3 < run(scenario()) < 20, "in ten minutes"
