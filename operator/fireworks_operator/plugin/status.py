@@ -54,7 +54,7 @@ async def show_status(choice: Choice, name: str, form: Format | None, *, watch: 
         print_data(view.to_data(), form)
     elif not watch:
         print_view(view, console)
-    return 0
+    return 1 if watch and not view.summary.ready else 0
 
 
 async def _follow(connection: Connection, name: str, console: Console, *, quiet: bool) -> View:

@@ -1,0 +1,104 @@
+"""What status must remember of tries over a restart: those that failed, or whose answer is not known yet."""
+
+from datetime import datetime, timedelta
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, LastAttempt
+
+from .actions import Action, Claim, Create, Delete, Refuse, Undelete, Update, Wait
+from .addons import ADDON_ACTIONS, uses_addons
+from .context import Context
+from .deletion import delete_attempt_name
+from .explain import Explanation, explain
+from .observed import Observed, Present
+from .outcome import Outcome
+from .retry import (
+    CREATE,
+    CREATIONS,
+    RECREATE,
+    RECREATIONS,
+    REPLACE,
+    UPDATE,
+    attempt_of,
+    create_attempt,
+    next_attempt,
+    recent_recreations,
+)
+
+NOT_OURS = frozenset({Reason.CONFLICT, Reason.ADOPTION_NOT_ALLOWED})
+"""Refusals that say that the deployment is somebody else's."""
+
+
+def last_attempt(
+    resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context
+) -> LastAttempt | None:
+    """Return what must be remembered over a restart: tries that failed, or whose answer is not known yet."""
+    action, error, now, before = outcome.action, outcome.error, context.now, resource.status.last_attempt
+    if isinstance(action, Claim):
+        return create_attempt(resource, now)
+    if isinstance(action, Create) and outcome.begun:
+        return before if _just_begun(before, now) else create_attempt(resource, now)
+    if error is not None:
+        return _failed_attempt(resource, action, explain(error, action), now)
+    if isinstance(action, Create | Undelete):
+        replaced = attempt_of(resource, REPLACE)
+        return replaced and replaced.model_copy(update={"reason": Reason.AS_DESIRED, "message": None})
+    if isinstance(action, Delete):
+        return before if action.hard else next_attempt(resource, delete_attempt_name(action), Reason.DELETING, now)
+    if isinstance(action, Update):
+        return next_attempt(resource, UPDATE, Reason.UPDATING, now)
+    claimed = resource.status.deployment_name is not None and resource.status.create_time is None
+    if isinstance(action, Refuse) and action.reason in NOT_OURS and claimed:
+        return next_attempt(
+            resource, CREATE, action.reason, now, action.message
+        )  # claimed, and the id turned out to be taken
+    if isinstance(action, Refuse) and action.reason is Reason.DEPLOYMENT_FAILED:
+        if before is None or before.action != REPLACE or before.reason != Reason.DEPLOYMENT_FAILED:
+            return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now)
+        return before
+    return _settled(resource, observed, action)
+
+
+def recreations(resource: FireworksDeployment, outcome: Outcome, now: datetime) -> list[datetime] | None:
+    """Add when a deployment that was deleted elsewhere is brought back, once however often it is tried."""
+    action, known = outcome.action, resource.status.recreations
+    brings_back = (
+        outcome.begun if isinstance(action, Create) else isinstance(action, Undelete) and outcome.error is None
+    )
+    counted = attempt_of(resource, RECREATE, REPLACE) is not None
+    if not brings_back or counted or resource.status.create_time is None:
+        return known
+    return [*recent_recreations(resource, now), now.replace(microsecond=0)][-RECREATIONS:]
+
+
+def _just_begun(attempt: LastAttempt | None, now: datetime) -> bool:
+    """Tell whether the record is recent enough to bound a request that starts now."""
+    return attempt is not None and attempt.reason == Reason.CREATING and now - attempt.time < timedelta(seconds=10)
+
+
+def _settled(resource: FireworksDeployment, observed: Observed, action: Action) -> LastAttempt | None:
+    """Forget an attempt once the deployment is as desired, a failed one's replacement once it serves."""
+    before = resource.status.last_attempt
+    if before is None or not isinstance(action, Wait) or action.reason is not None or not isinstance(observed, Present):
+        return before
+    if before.action == REPLACE and observed.deployment.replica_stats.ready == 0:
+        return before
+    addons_settled = action.until is None and (observed.addons is not None or not uses_addons(resource))
+    return before if before.action in ADDON_ACTIONS and not addons_settled else None
+
+
+def _failed_attempt(
+    resource: FireworksDeployment, action: Action, explanation: Explanation, now: datetime
+) -> LastAttempt | None:
+    before = resource.status.last_attempt
+    if isinstance(action, Create):
+        attempt = before if before is not None and before.action in CREATIONS else create_attempt(resource, now)
+        message = explanation.message if explanation.final else None
+        return attempt.model_copy(update={"time": now, "reason": explanation.reason, "message": message})
+    if not explanation.final:
+        return before  # the queue's own pauses do; a restart may try at once
+    if isinstance(action, Delete) and action.hard and not action.ignore_checks:
+        # The failed deployment stays: the pauses before its replacement grow, and say why.
+        return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now, explanation.message)
+    name = delete_attempt_name(action) if isinstance(action, Delete) and not action.hard else action.name
+    return next_attempt(resource, name, explanation.reason, now, explanation.message)
