@@ -3,19 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Most of the time, tests wait: each worker has a cluster, a simulator and operators of its own.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format crd docs chart venv lock image e2e kind clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(STAMP) ## local Kubernetes, simulator and operator: from a manifest to a chat completion (KEEP=1 leaves it running)
 	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
 
 test: lint ## lint, then all tests that this machine can run
 	$(BIN)/python tests/cluster/cluster.py build
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(STAMP) ## style, types, layers
 	$(BIN)/ruff check .
