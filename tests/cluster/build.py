@@ -5,9 +5,11 @@ import hashlib
 import os
 import queue
 import re
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import toolchain
@@ -19,6 +21,35 @@ from cluster.toolchain import Go
 MODULE = Path(__file__).resolve().parent
 PROGRAM = "controlplane"
 LINKS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Programs that are built together, and kept in a folder of their own.
+
+    Attributes:
+        module: Folder of the Go module.
+        program: Its package, in a folder of that name, and so the name of the program.
+        links: Further names of the program: it does what the name says that it is called by.
+        parts: What is built, in words.
+        tools: Programs of other modules that go.mod names, as Go packages.
+    """
+
+    module: Path
+    program: str
+    links: tuple[str, ...]
+    parts: str
+    tools: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> list[str]:
+        """All that the compiler is to build."""
+        return [f"./{self.program}", *self.tools]
+
+
+def control_plane(module: Path = MODULE) -> Target:
+    """Returns what every cluster needs."""
+    return Target(module, PROGRAM, LINKS, "kube-apiserver, controller-manager, etcd, kubectl")
 
 
 def binaries_root() -> Path:
@@ -38,31 +69,45 @@ def build(module: Path = MODULE) -> Path:
     Raises:
         ClusterError: No compiler, or it failed; the text ends with what it said last.
     """
+    return build_target(control_plane(module))
+
+
+def build_target(target: Target) -> Path:
+    """Returns the folder with the programs of a target, built if need be; raises as build() does."""
     root = binaries_root()
-    go = toolchain.find(module, root)
-    folder = root / cache_key(module, go)
-    if (folder / PROGRAM).exists():
+    go = toolchain.find(target.module, root)
+    folder = root / key_of(target, go)
+    if (folder / target.program).exists():
         return folder
     with locked(folder):
-        if not (folder / PROGRAM).exists():
-            _compile(go, module, folder)
+        if not (folder / target.program).exists():
+            _compile(go, target, folder)
     return folder
 
 
 def cache_key(module: Path, go: Go) -> str:
-    """Returns 16 hexadecimal digits that change whenever another binary would come out."""
+    """Returns the key of the control plane, see key_of()."""
+    return key_of(control_plane(module), go)
+
+
+def key_of(target: Target, go: Go) -> str:
+    """Returns 16 hexadecimal digits that change whenever other programs would come out."""
+    module = target.module
     digest = hashlib.sha256()
-    files = [module / "go.mod", module / "go.sum", *sorted((module / PROGRAM).glob("*.go"))]
+    files = [module / "go.mod", module / "go.sum", *sorted((module / target.program).glob("*.go"))]
     for path in files:
         content = path.read_bytes()
         digest.update(f"{path.relative_to(module)} {len(content)}\n".encode() + content)
-    digest.update("\n".join([*_flags(module), go.version, go.platform, *LINKS]).encode())
+    digest.update("\n".join([*_flags(module), go.version, go.platform, *target.links, *target.tools]).encode())
     return digest.hexdigest()[:16]
 
 
 def _flags(module: Path) -> list[str]:
     """Returns the flags of `go build`; without a version of their own, kubectl and discovery misbehave."""
-    version = re.search(r"^\s*k8s\.io/kubernetes v(\d+)\.(\d+)\.\S+$", (module / "go.mod").read_text(), re.MULTILINE)
+    go_mod = (module / "go.mod").read_text()
+    version = re.search(r"^\s*k8s\.io/kubernetes v(\d+)\.(\d+)\.\S+$", go_mod, re.MULTILINE)
+    if version is None and "k8s.io/kubernetes" not in go_mod:
+        return ["-trimpath", "-buildvcs=false", "-ldflags", "-s -w"]
     if version is None:
         raise ClusterError(f"{module / 'go.mod'} does not say which Kubernetes to build")
     values = {"gitVersion": version[0].split()[1], "gitMajor": version[1], "gitMinor": version[2]}
@@ -70,33 +115,38 @@ def _flags(module: Path) -> list[str]:
     return ["-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {settings}"]
 
 
-def _compile(go: Go, module: Path, folder: Path) -> None:
+def _compile(go: Go, target: Target, folder: Path) -> None:
     progress = Progress()
-    parts = "kube-apiserver, controller-manager, etcd, kubectl"
+    parts = target.parts
     progress.say(f"building {parts} with {go.version} (minutes the first time, then kept in {folder})")
-    missing = _packages_to_compile(go, module, progress)
+    missing = _packages_to_compile(go, target, progress)
 
-    unfinished = folder / f"{PROGRAM}.unfinished"
-    command = [str(go.program), "build", "-v", *_flags(module), "-o", str(unfinished), f"./{PROGRAM}"]
+    unfinished = folder / "unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    command = [str(go.program), "build", "-v", *_flags(target.module), "-o", f"{unfinished}/", *target.packages]
     compiled = 0
-    for line in _follow(command, module):
+    for line in _follow(command, target.module):
         compiled += line is not None and _names_package(line)
         done = compiled >= missing
         progress.show(f"{'linking' if done else 'compiling'} {parts}: {compiled} of {missing} packages")
 
-    for name in LINKS:
+    for name in target.links:
         (folder / name).unlink(missing_ok=True)
-        (folder / name).symlink_to(PROGRAM)
-    unfinished.replace(folder / PROGRAM)
-    progress.say(f"built {folder / PROGRAM}")
+        (folder / name).symlink_to(target.program)
+    # The one that says that all are there comes last.
+    for program in sorted(unfinished.iterdir(), key=lambda path: path.name == target.program):
+        program.replace(folder / program.name)
+    unfinished.rmdir()
+    progress.say(f"built {folder / target.program}")
 
 
-def _packages_to_compile(go: Go, module: Path, progress: Progress) -> int:
+def _packages_to_compile(go: Go, target: Target, progress: Progress) -> int:
     """Returns how many packages the compiler's own cache lacks; downloads all modules on the way."""
     template = "{{if .Stale}}{{.ImportPath}}{{end}}"
-    command = [str(go.program), "list", "-deps", *_flags(module), "-f", template, f"./{PROGRAM}"]
+    command = [str(go.program), "list", "-deps", *_flags(target.module), "-f", template, *target.packages]
     modules = missing = 0
-    for line in _follow(command, module):
+    for line in _follow(command, target.module):
         modules += line is not None and line.startswith("go: downloading ")
         missing += line is not None and _names_package(line)
         if modules:

@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
-"""A real Kubernetes control plane on this machine, without containers and without root.
+"""A real Kubernetes on this machine: its control plane without containers and without root, and a node if asked for.
 
-    python tests/cluster/cluster.py build               build its binary: 7 to 10 minutes on 2 cores, once
-    python tests/cluster/cluster.py up                  start etcd, kube-apiserver, kube-controller-manager
+    python tests/cluster/cluster.py build [--node]      build its binaries: 7 to 10 minutes on 2 cores, once
+    python tests/cluster/cluster.py up [--node]         start etcd, kube-apiserver, kube-controller-manager
+    python tests/cluster/cluster.py load IMAGE.tar      put an image, as `docker save` writes it, into the node
     python tests/cluster/cluster.py kubeconfig [USER]   print the path of a kubeconfig of admin or operator
     python tests/cluster/cluster.py kubectl ARGS...     run kubectl as administrator
     python tests/cluster/cluster.py down                stop everything and delete the state
+
+With --node there is a node, too, that really runs pods: kube-scheduler, containerd, kubelet, kube-proxy. That needs
+Linux, root and a few Debian packages, takes 5 minutes more to build, and works for one cluster at a time. Services
+have their addresses, but no names: there is no DNS. Network policies are not enforced.
 
 From Python, with `tests/` on the path: `from cluster import local_cluster`. Only the standard library is used,
 and nothing of yours is touched: not ~/.kube, not $KUBECONFIG, not the current context.
@@ -29,12 +34,10 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from cluster import Cluster, ClusterError, GivenCluster, local_cluster
+from cluster import Cluster, ClusterError, GivenCluster, local_cluster, node
 from cluster.access import USERS
 from cluster.build import build
 from cluster.parts import given_assets
-
-_NO_NODE = "node mode is not available yet: this cluster has no node, and so runs no pods"
 
 
 def main(arguments: list[str]) -> int:
@@ -57,11 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="cluster.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("build", help="build the binary")
+    make = commands.add_parser("build", help="build the binaries")
     up = commands.add_parser("up", help="start the cluster, print the path of its kubeconfig")
-    up.add_argument("--node", action="store_true", help="with a node that runs pods (not available yet)")
-    load = commands.add_parser("load", help="put an image into the node (not available yet)")
-    load.add_argument("image", metavar="IMAGE.tar")
+    for command in (make, up):
+        command.add_argument("--node", action="store_true", help="with a node that runs pods")
+    load = commands.add_parser("load", help="put an image into the node")
+    load.add_argument("image", metavar="IMAGE.tar", type=Path)
     kubeconfig = commands.add_parser("kubeconfig", help="print the path of a kubeconfig")
     kubeconfig.add_argument("user", nargs="?", default="admin", choices=list(USERS))
     commands.add_parser("kubectl", help="run kubectl as administrator", add_help=False)
@@ -73,27 +77,30 @@ def _command(arguments: argparse.Namespace) -> None:
     cluster = local_cluster()
     match arguments.command:
         case "build":
-            _build()
-        case "up" if not arguments.node:
-            _up(cluster)
-        case "up" | "load":
-            raise ClusterError(_NO_NODE)
+            _build(with_node=arguments.node)
+        case "up":
+            _up(cluster, with_node=arguments.node)
+        case "load":
+            cluster.load(arguments.image)
         case "kubeconfig":
             _print_kubeconfig(cluster, arguments.user)
         case "down":
             cluster.down()
 
 
-def _build() -> None:
+def _build(*, with_node: bool) -> None:
     assets = given_assets()
     if assets is None:
         print(build())
     else:
         print(f"nothing to build: KUBEBUILDER_ASSETS={assets} is used", file=sys.stderr)
+    if with_node:
+        binaries = node.find_binaries()
+        print(binaries.components, binaries.runtime, sep="\n")
 
 
-def _up(cluster: Cluster | GivenCluster) -> None:
-    started = cluster.up()
+def _up(cluster: Cluster | GivenCluster, *, with_node: bool) -> None:
+    started = cluster.up(with_node=with_node)
     if not started:
         print("the cluster is running already", file=sys.stderr)
     print(cluster.kubeconfig)

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cluster import access, parts
+from cluster import access, node, parts
 from cluster.access import Kubectl
 from cluster.errors import ClusterError
 from cluster.files import locked
+from cluster.node import Node, NodeBinaries
 from cluster.parts import Binaries, Identity
 from cluster.processes import Processes
 
 ETCD, APISERVER, CONTROLLER_MANAGER = "etcd", "kube-apiserver", "kube-controller-manager"
+_NODE_KUBECONFIG = "node.kubeconfig"
 _START_SECONDS = 90.0  # 4 are usual; a machine that is busy with other things may need many more
 _STOP_SECONDS = 30.0
 _ASK_READY = ("get", "--raw", "/readyz", "--request-timeout=10s")
@@ -35,7 +37,7 @@ def local_cluster() -> "Cluster | GivenCluster":
 
 
 class Cluster:
-    """etcd, kube-apiserver and kube-controller-manager as background processes; no nodes, so no pod runs.
+    """etcd, kube-apiserver and kube-controller-manager as background processes; pods run only with a node.
 
     All state lies in one folder; objects for the same folder are the same cluster, in other processes, too.
     Clusters of different folders do not meet.
@@ -50,6 +52,7 @@ class Cluster:
         # The first file to come and the last to go: a folder without it is not ours to delete.
         self._mark = self._run / "kubectl"
         self._processes = Processes(self._run)
+        self._node = Node(self._run, self._processes)
 
     @property
     def kubeconfig(self) -> Path:
@@ -64,20 +67,25 @@ class Cluster:
         """
         return access.kubeconfig_path(self._run, user)
 
-    def up(self) -> bool:
+    def up(self, *, with_node: bool = False) -> bool:
         """Starts the cluster and waits until it can be used; a half-dead one is removed first.
+
+        Args:
+            with_node: With a node that runs pods, see cluster.node.
 
         Returns:
             False if it ran already, and was left as it is.
 
         Raises:
-            ClusterError: It could not be built or started. Its processes are stopped, its logs are kept.
+            ClusterError: It could not be built or started, or runs without the node that is asked for. Its processes
+                are stopped, its logs are kept.
         """
-        if self.running():
+        if self._runs_already(with_node):
             return False
+        node_binaries = node.find_binaries() if with_node else None
         binaries = parts.find_binaries()
         with locked(self.directory):
-            if self.running():
+            if self._runs_already(with_node):
                 return False
             if self._run.exists():
                 _say(f"removing what is left of an earlier cluster in {self._run}")
@@ -85,11 +93,23 @@ class Cluster:
             self._run.mkdir(mode=0o700)
             self._mark.symlink_to(binaries.kubectl)
             try:
-                self._start(binaries)
+                self._start(binaries, node_binaries)
             except BaseException:
                 self._kill()
                 raise
         return True
+
+    def load(self, archive: Path) -> None:
+        """Puts an image, in the form of `docker save`, into the node.
+
+        Raises:
+            ClusterError: There is no node, or it does not take the image.
+        """
+        if not self.kubeconfig.exists():
+            raise self._missing()
+        if not archive.is_file():
+            raise ClusterError(f"there is no file {archive}")
+        self._node.load(archive)
 
     def down(self) -> None:
         """Stops all that `up` started and deletes the state; safe to repeat, and after any crash.
@@ -175,33 +195,61 @@ class Cluster:
     def _missing(self) -> ClusterError:
         return ClusterError(f"there is no cluster in {self.directory}")
 
-    def _start(self, binaries: Binaries) -> None:
+    def _runs_already(self, with_node: bool) -> bool:
+        if not self.running():
+            return False
+        if with_node and not self._node.exists:
+            raise ClusterError(f"the cluster in {self.directory} runs without a node; take it down first")
+        return True
+
+    def _start(self, binaries: Binaries, node_binaries: NodeBinaries | None) -> None:
         if binaries.controller_manager is None:
             _say(
                 "without kube-controller-manager: deleted namespaces stay, owned objects are not collected, "
                 "namespaces get no service account, and quotas do not count"
             )
-        etcd_port, peer_port, api_port, manager_port = parts.free_ports(4)
+        if node_binaries is not None:
+            self._node.make_namespaces()
+        pods_reach = node.HOST_ADDRESS if node_binaries else None
+        etcd_port, peer_port, api_port, manager_port, scheduler_port = parts.free_ports(5)
         etcd = parts.etcd_command(binaries, self._run / "etcd", etcd_port, peer_port)
         self._processes.start(ETCD, etcd)
 
-        identity = parts.make_identity(binaries, self._run / "certificates")
-        tokens = access.make_users(self._run / "tokens.csv")
-        apiserver = parts.apiserver_command(binaries, identity, self._run / "tokens.csv", etcd_port, api_port)
+        further_names = [pods_reach] if pods_reach else []
+        identity = parts.make_identity(binaries, self._run / "certificates", *further_names)
+        tokens_file = self._run / "tokens.csv"
+        tokens = access.make_users(tokens_file)
+        apiserver = parts.apiserver_command(binaries, identity, tokens_file, etcd_port, api_port, pods_reach)
         self._processes.start(APISERVER, apiserver)
         self._wait("its key", identity.account_key.exists)
         for user, token in tokens.items():
             server = f"https://{parts.ADDRESS}:{api_port}"
             access.write_kubeconfig(self.kubeconfig_of(user), server, identity.authority, user, token)
+        if pods_reach is not None:
+            server, token = f"https://{pods_reach}:{api_port}", tokens[access.ADMIN]
+            access.write_kubeconfig(self._run / _NODE_KUBECONFIG, server, identity.authority, access.ADMIN, token)
         self._wait_for("/readyz")
 
         if binaries.controller_manager is not None:
-            self._start_controller_manager(binaries.controller_manager, identity, manager_port)
+            with_node = node_binaries is not None
+            self._start_controller_manager(binaries.controller_manager, identity, manager_port, node=with_node)
+        if node_binaries is not None:
+            self._start_node(node_binaries, scheduler_port)
         (self._run / "complete").touch()
 
-    def _start_controller_manager(self, program: Path, identity: Identity, port: int) -> None:
+    def _start_node(self, binaries: NodeBinaries, scheduler_port: int) -> None:
+        certificates = self._run / "scheduler-certificates"
+        scheduler = binaries.components / node.SCHEDULER
+        command = parts.client_command(scheduler, self.kubeconfig, certificates, scheduler_port)
+        self._processes.start(node.SCHEDULER, command)
+        self._node.start(binaries, self._run / _NODE_KUBECONFIG)
+        ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+        ask = ("get", "node", node.NAME, "-o", ready)
+        self._wait("a node that is Ready", lambda: self.kubectl(*ask, check=False).stdout == "True")
+
+    def _start_controller_manager(self, program: Path, identity: Identity, port: int, *, node: bool) -> None:
         certificates = self._run / "controller-manager-certificates"
-        command = parts.controller_manager_command(program, identity, self.kubeconfig, certificates, port)
+        command = parts.controller_manager_command(program, identity, self.kubeconfig, certificates, port, node=node)
         self._processes.start(CONTROLLER_MANAGER, command)
         # Made by one of its controllers, so they work; and no pod could be created in this namespace before.
         self._wait_for("/api/v1/namespaces/default/serviceaccounts/default")
@@ -222,6 +270,7 @@ class Cluster:
 
     def _kill(self) -> None:
         """Ends all parts at once, in any order: nothing of theirs is to be kept."""
+        self._node.kill()
         for name in self._processes.names():
             self._processes.stop(name, patience=0)
 
@@ -263,8 +312,11 @@ class GivenCluster:
             raise ClusterError(f"{self.kubeconfig} is a given cluster: it has no user {user} for tests")
         return self.kubeconfig
 
-    def up(self) -> bool:
+    def up(self, *, with_node: bool = False) -> bool:
         """Checks that the cluster is there; returns False: nothing was started.
+
+        Args:
+            with_node: No matter: a given cluster has the nodes that it has.
 
         Raises:
             ClusterError: It does not answer.
@@ -281,6 +333,10 @@ class GivenCluster:
     def running(self) -> bool:
         """Whether the API server answers that it is ready."""
         return self.kubectl(*_ASK_READY, check=False).returncode == 0
+
+    def load(self, archive: Path) -> None:
+        """Refuses."""
+        raise ClusterError(f"{self.kubeconfig} is a given cluster: load {archive} by its own means")
 
     def stop_apiserver(self, *, abruptly: bool = False) -> None:
         """Refuses."""

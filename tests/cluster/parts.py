@@ -114,14 +114,20 @@ def find_kubectl(assets: Path | None) -> Path:
     raise ClusterError("there is no kubectl on PATH" + (f", and none in {assets}" if assets else ""))
 
 
-def make_identity(binaries: Binaries, directory: Path) -> Identity:
-    """Makes certificates and keys in `directory`, or has kube-apiserver make them there when it starts."""
+def make_identity(binaries: Binaries, directory: Path, *further_names: str) -> Identity:
+    """Makes certificates and keys in `directory`, or has kube-apiserver make them there when it starts.
+
+    Args:
+        binaries: Whose.
+        directory: Where; it must not exist.
+        further_names: Addresses of the server beside the usual ones.
+    """
     directory.mkdir(mode=0o700)
     if binaries.certs is None:
         # Its self-signed certificate comes with the authority behind it; its key will do for tokens, too.
         key = directory / "apiserver.key"
         return Identity(directory / "apiserver.crt", key, (f"--cert-dir={directory}",))
-    command = [str(binaries.certs), "certs", str(directory), *SERVING_NAMES]
+    command = [str(binaries.certs), "certs", str(directory), *SERVING_NAMES, *further_names]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ClusterError(f"the cluster's certificates could not be made:\n{last_lines(done.stderr)}")
@@ -165,17 +171,32 @@ def etcd_command(binaries: Binaries, data: Path, client_port: int, peer_port: in
     ]
 
 
-def apiserver_command(binaries: Binaries, identity: Identity, tokens: Path, etcd_port: int, port: int) -> list[str]:
-    """Returns the command line of kube-apiserver: users from the token file, rights by RBAC."""
+def apiserver_command(
+    binaries: Binaries, identity: Identity, tokens: Path, etcd_port: int, port: int, pods_reach: str | None = None
+) -> list[str]:
+    """Returns the command line of kube-apiserver: users from the token file, rights by RBAC.
+
+    Args:
+        binaries: Whose.
+        identity: What it proves with who it is.
+        tokens: The token file.
+        etcd_port: Port of etcd.
+        port: Its own.
+        pods_reach: The address that pods reach it at, behind the service `kubernetes`; None: there are no pods.
+    """
+    if pods_reach is None:
+        # Without the first one it looks for the address of the default route, which a sandbox may not have. A
+        # loopback address cannot be an endpoint of the service `kubernetes`, hence the second.
+        addresses = [f"--advertise-address={ADDRESS}", "--endpoint-reconciler-type=none", f"--bind-address={ADDRESS}"]
+    else:
+        # All addresses: clients of this machine use the loopback one, pods the other.
+        addresses = [f"--advertise-address={pods_reach}", "--bind-address=0.0.0.0"]
+        addresses += ["--kubelet-preferred-address-types=InternalIP"]  # there is no DNS for the name of a node
     return [
         str(binaries.apiserver),
         f"--etcd-servers=http://{ADDRESS}:{etcd_port}",
-        f"--bind-address={ADDRESS}",
+        *addresses,
         f"--secure-port={port}",
-        # Otherwise it looks for the address of the default route, which a sandbox may not have. A loopback
-        # address cannot be an endpoint of the service `kubernetes`, hence the second flag.
-        f"--advertise-address={ADDRESS}",
-        "--endpoint-reconciler-type=none",
         # Without it, a server that is told to stop waits a minute for watches to end by themselves.
         "--shutdown-watch-termination-grace-period=1s",
         *identity.flags,
@@ -189,10 +210,8 @@ def apiserver_command(binaries: Binaries, identity: Identity, tokens: Path, etcd
     ]
 
 
-def controller_manager_command(
-    program: Path, identity: Identity, kubeconfig: Path, certificates: Path, port: int
-) -> list[str]:
-    """Returns the command line of kube-controller-manager with the controllers of a cluster without nodes."""
+def client_command(program: Path, kubeconfig: Path, certificates: Path, port: int) -> list[str]:
+    """Returns the command line of a single controller manager or scheduler."""
     return [
         str(program),
         f"--kubeconfig={kubeconfig}",
@@ -200,7 +219,17 @@ def controller_manager_command(
         f"--secure-port={port}",
         f"--cert-dir={certificates}",
         "--leader-elect=false",
-        f"--controllers={','.join(CONTROLLERS)}",
+    ]
+
+
+def controller_manager_command(
+    program: Path, identity: Identity, kubeconfig: Path, certificates: Path, port: int, *, node: bool = False
+) -> list[str]:
+    """Returns the command line of kube-controller-manager: without a node, with few controllers."""
+    return [
+        *client_command(program, kubeconfig, certificates, port),
+        # With a node all of them, of which one would make a folder for plugins below /usr.
+        f"--flex-volume-plugin-dir={certificates}" if node else f"--controllers={','.join(CONTROLLERS)}",
         f"--root-ca-file={identity.authority}",
         f"--service-account-private-key-file={identity.account_key}",
     ]

@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cluster import build, progress, toolchain
+from cluster import build, node, progress, toolchain
 from cluster.errors import ClusterError
 from cluster.toolchain import Go
 
@@ -22,7 +23,7 @@ build)
     echo fmt >&2; echo example.com/b >&2
     if [ -n "$FAIL" ]; then echo "main.go:5:2: undefined: nonsense" >&2; exit 1; fi
     while [ "$1" != -o ]; do shift; done
-    echo binary > "$2" ;;
+    for package in "$@"; do case "$package" in ./* | example.com/*) echo binary > "$2${package##*/}" ;; esac; done ;;
 esac
 """
 
@@ -76,6 +77,22 @@ def test_a_change_of_any_source_gives_another_key(changed: str, module: Path) ->
 )
 def test_another_compiler_or_platform_gives_another_key(other: Go, reason: str) -> None:
     assert build.cache_key(build.MODULE, other) != build.cache_key(build.MODULE, GO), reason
+
+
+def test_what_runs_pods_is_built_apart_from_the_control_plane() -> None:
+    control_plane = build.control_plane()
+    keys = {build.key_of(target, GO) for target in (control_plane, node.COMPONENTS, node.RUNTIME)}
+    assert len(keys) == 3
+    assert build.cache_key(build.MODULE, GO) in keys
+    tools = {Path(tool).name for tool in node.RUNTIME.tools}
+    assert tools == {"containerd", "containerd-shim-runc-v2", "ctr"}
+    assert set(node.RUNTIME.tools) <= set((node.RUNTIME.module / "go.mod").read_text().split()), "of a fixed version"
+
+
+def test_programs_of_other_modules_are_built_along(builds: Path, module: Path) -> None:
+    target = replace(build.control_plane(module), tools=("example.com/tool",))
+    folder = build.build_target(target)
+    assert {path.name for path in folder.iterdir()} == {build.PROGRAM, "tool", *build.LINKS}
 
 
 def test_what_is_built_already_is_not_built_again(builds: Path, module: Path) -> None:

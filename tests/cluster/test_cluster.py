@@ -265,12 +265,7 @@ def test_an_error_of_kubectl_shows_its_message_but_not_its_arguments(running: Cl
 @pytest.mark.parametrize(
     ("arguments", "sentence", "reason"),
     [
-        (
-            ["up", "--node"],
-            "node mode is not available yet",
-            "pods cannot run, and that is said before anything starts",
-        ),
-        (["load", "image.tar"], "node mode is not available yet", "there is no node to load an image into"),
+        (["load", "image.tar"], "there is no cluster in ", "there is no node to load an image into"),
         (["kubectl", "get", "pods"], "there is no cluster in ", "kubectl must not fall back to another cluster"),
         (["kubeconfig"], "the cluster is not up", "a path to a file that is not there helps nobody"),
     ],

@@ -1,0 +1,66 @@
+"""A cluster that runs pods, both images in it, the simulator in a pod, and the operator installed by Helm."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chart.binaries import find_helm
+from chart.helm import Helm
+from cluster import Cluster, ClusterError, GivenCluster, local_cluster, node
+from cluster.progress import Progress
+from e2e import image
+from e2e.release import Release
+from e2e.world import NAMESPACES, World
+
+REQUESTED = "FIREWORKS_E2E"
+
+
+@pytest.fixture(scope="session")
+def archives() -> dict[str, Path]:
+    """Both images, as archives, by target; skipped unless asked for, then an error where they cannot be built."""
+    if not os.environ.get(REQUESTED):
+        pytest.skip("needs root, and builds images and a node: `make e2e` runs it")
+    return {target: image.build(target, Progress()) for target in image.TARGETS}
+
+
+@pytest.fixture(scope="session")
+def pods(archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
+    """A cluster with both images: one of this session, or the one that FIREWORKS_TEST_KUBECONFIG names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
+        cluster = local_cluster()
+    given = isinstance(cluster, GivenCluster)
+    trouble = None if given else node.problem()
+    if trouble is not None:
+        raise ClusterError(trouble)
+    cluster.up(with_node=True)
+    try:
+        if not given:  # `make kind` has loaded them
+            for archive in archives.values():
+                cluster.load(archive)
+        yield cluster
+    finally:
+        cluster.down()
+
+
+@pytest.fixture(scope="session")
+def world(pods: Cluster | GivenCluster, archives: dict[str, Path]) -> Iterator[World]:
+    """The simulator in a pod, and a namespace for resources."""
+    world = World(pods, archives)
+    world.build()
+    try:
+        yield world
+    finally:
+        world.close()
+        pods.kubectl("delete", "namespace", *NAMESPACES, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def release(world: World, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The operator, installed."""
+    helm = Helm(find_helm(4), 4, tmp_path_factory.mktemp("helm"), world.cluster.kubeconfig)
+    release = Release(helm, world)
+    release.install()
+    return release

@@ -1,0 +1,64 @@
+"""The operator as an administrator has it: a release of the chart."""
+
+from typing import Any
+
+from chart.helm import CHART, Helm
+from e2e.image import TAG
+from e2e.world import SECRET, SYSTEM, World
+
+RELEASE = "fireworks"
+DEPLOYMENT = "fireworks-fireworks-operator"
+PODS = "app.kubernetes.io/instance=fireworks"
+_WAIT = ("--wait", "--timeout=3m")
+
+
+class Release:
+    """The release.
+
+    Args:
+        helm: Helm, with the cluster.
+        world: What is around it.
+    """
+
+    def __init__(self, helm: Helm, world: World) -> None:
+        self._helm = helm
+        self._world = world
+
+    def install(self) -> None:
+        """Install it, and wait until its pods are ready."""
+        self._helm.run("install", RELEASE, str(CHART), "--namespace", SYSTEM, *_WAIT, values=self._values())
+
+    def upgrade(self, **settings: object) -> None:
+        """Change settings, and wait until its pods are ready."""
+        self._helm.run("upgrade", RELEASE, str(CHART), "--namespace", SYSTEM, *_WAIT, values=self._values(**settings))
+
+    def rollback(self) -> None:
+        """Go back to the revision before, and wait until its pods are ready."""
+        self._helm.run("rollback", RELEASE, "--namespace", SYSTEM, *_WAIT)
+
+    def uninstall(self) -> None:
+        """Remove it."""
+        self._helm.run("uninstall", RELEASE, "--namespace", SYSTEM, *_WAIT)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Return its pods, but those that are on their way out."""
+        found = self._world.get("pods", "-n", SYSTEM, "-l", PODS)["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def leader(self) -> str:
+        """Return the name of the pod that acts."""
+        holder: str = self._world.get("lease", DEPLOYMENT, "-n", SYSTEM)["spec"].get("holderIdentity") or ""
+        return next((pod["metadata"]["name"] for pod in self.pods() if holder.startswith(pod["metadata"]["name"])), "")
+
+    def log_level(self) -> str:
+        """Return the log level that its pods have been started with."""
+        container = self._world.get("deployment", DEPLOYMENT, "-n", SYSTEM)["spec"]["template"]["spec"]["containers"][0]
+        values = {each["name"]: each.get("value") for each in container["env"]}
+        return str(values["FIREWORKS_OPERATOR_LOG_LEVEL"])
+
+    def _values(self, **settings: object) -> dict[str, object]:
+        return {
+            "image": {"repository": "fireworks-operator", "tag": TAG, "pullPolicy": "Never"},
+            "credentials": {"existingSecret": SECRET},
+            "settings": {"baseUrl": self._world.simulator_address(), "allowHttp": True, **settings},
+        }

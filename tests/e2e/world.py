@@ -1,0 +1,125 @@
+"""What is around the operator: the cluster, Fireworks, somebody's resource and somebody who uses it."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cluster import Cluster, GivenCluster
+from e2e.image import image_config, name_of
+from fireworks_simulator.testing import SimulatorClient
+from integration.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+EXAMPLE = ROOT / "examples/plain.yaml"
+KIND, NAME = "fireworksdeployments.fireworks.ai", "chat"
+
+FIREWORKS, TEAM, SYSTEM = "fireworks", "team", "fireworks-system"
+NAMESPACES = (FIREWORKS, TEAM, SYSTEM)
+SECRET, API_KEY = "fireworks-api-key", "fw_simulator"
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+
+
+class World:
+    """Everything but the operator itself.
+
+    Args:
+        cluster: Kubernetes, with nodes.
+        archives: The images by target.
+    """
+
+    def __init__(self, cluster: Cluster | GivenCluster, archives: dict[str, Path]) -> None:
+        self.cluster = cluster
+        self._archives = archives
+        self._forward: subprocess.Popen[str] | None = None
+
+    def build(self) -> None:
+        """Make the namespaces and start the simulator."""
+        self.kubectl("apply", "-f", str(HERE / "simulator.yaml"))
+        for namespace in (TEAM, SYSTEM):
+            self.kubectl("create", "namespace", namespace)
+            self.kubectl("label", "namespace", namespace, RESTRICTED)
+            # By standard input: an argument could be read by every process of the machine.
+            secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"apiKey": API_KEY, "accountId": "acme"}}
+            secret["metadata"] = {"name": SECRET, "namespace": namespace}
+            self.kubectl("create", "-f", "-", text=json.dumps(secret))
+        self.kubectl("rollout", "status", "deployment/simulator", "-n", FIREWORKS, "--timeout=120s")
+
+    def close(self) -> None:
+        """End what runs outside the cluster."""
+        if self._forward is not None:
+            self._forward.kill()
+            self._forward.communicate()
+
+    def kubectl(self, *arguments: str, text: str | None = None) -> str:
+        """Run kubectl and return what it printed."""
+        return self.cluster.kubectl(*arguments, input=text).stdout
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Return an object, or a list of them."""
+        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
+        return found
+
+    def resource(self) -> dict[str, Any]:
+        """Return the resource of the example."""
+        return self.get(KIND, NAME, "-n", TEAM)
+
+    def wait_for_ready(self, seconds: int = 120) -> None:
+        """Wait until the resource is Ready."""
+        self.kubectl("wait", "--for=condition=Ready", f"{KIND}/{NAME}", "-n", TEAM, f"--timeout={seconds}s")
+
+    def simulator_address(self) -> str:
+        """Return the base URL of the Service; by address, since not every cluster has DNS."""
+        address = self.get("service", "simulator", "-n", FIREWORKS)["spec"]["clusterIP"]
+        return f"http://{address}:8090"
+
+    def simulator(self) -> SimulatorClient:
+        """Return the admin side of the simulator."""
+        if self._forward is None:
+            kubectl = self.cluster.kubectl_program()
+            command = kubectl.command("port-forward", "-n", FIREWORKS, "service/simulator", ":8090")
+            self._forward = subprocess.Popen(command, env=kubectl.environment(), stdout=subprocess.PIPE, text=True)
+            assert self._forward.stdout is not None
+            self._port = re.search(r"127\.0\.0\.1:(\d+)", self._forward.stdout.readline())
+        assert self._port is not None, "kubectl port-forward did not say where"
+        return SimulatorClient(f"http://127.0.0.1:{self._port[1]}")
+
+    def creations(self) -> int:
+        """Return how often a deployment was asked for."""
+        return len(self.simulator().journal(method="POST", path=r"/deployments$"))
+
+    def runs(self, target: str, status: dict[str, Any]) -> bool:
+        """Whether a container, by its status, runs the image that was built.
+
+        Images are never pulled, so a given cluster has it from nowhere else; what it calls it by depends on how it was
+        loaded. In our own it is the hash of its configuration.
+        """
+        if isinstance(self.cluster, GivenCluster):
+            return str(status["image"]).endswith(name_of(target))
+        return str(status["imageID"]) == f"sha256:{image_config(self._archives[target])[0]}"
+
+    def ask(self) -> dict[str, str]:
+        """Have a pod ask for a chat completion, with nothing but what status says and a key; return the answer."""
+        status = self.resource()["status"]
+        pod = yaml.safe_load((HERE / "client.yaml").read_text())
+        key = {"secretKeyRef": {"name": SECRET, "key": "apiKey"}}
+        pod["spec"]["containers"][0]["env"] = [
+            {"name": "ENDPOINT", "value": status["endpoint"]},
+            {"name": "MODEL", "value": status["modelIdentifier"]},
+            {"name": "API_KEY", "valueFrom": key},
+        ]
+        name = self.kubectl("create", "-n", TEAM, "-o", "name", "-f", "-", text=json.dumps(pod)).strip()
+
+        def ended() -> str | None:
+            phase: str = self.get(name, "-n", TEAM)["status"]["phase"]
+            return phase if phase in ("Succeeded", "Failed") else None
+
+        phase = eventually(ended, f"{name} ends", within=60, interval=0.5)
+        log = self.kubectl("logs", name, "-n", TEAM)
+        assert phase == "Succeeded", log
+        answer: dict[str, str] = json.loads(log)
+        return answer
