@@ -37,7 +37,7 @@ def test_every_metric_is_explained() -> None:
 
 @each_page
 def test_settings_exist(page: Path) -> None:
-    named = set(re.findall(r"\bFIREWORKS_(?!SIMULATOR|TEST|CLUSTER_DIR)[A-Z_]*[A-Z]\b", page.read_text()))
+    named = set(re.findall(r"\bFIREWORKS_(?!SIMULATOR|TEST|E2E|IMAGES|CLUSTER_DIR)[A-Z_]*[A-Z]\b", page.read_text()))
     assert named - {"FIREWORKS_OPERATOR"} <= SETTINGS
 
 

@@ -8,6 +8,7 @@ import click
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 
 from .connection import Choice, connected
+from .output import clean
 from .status import get_resource
 from .summary import summary_of
 
@@ -24,11 +25,12 @@ async def show_endpoint(choice: Choice, name: str) -> None:
     if not endpoint or not identifier:
         watch = f"wait for it with `kubectl fireworks status {name} -n {connection.namespace} --watch`"
         advice = "that comes first" if summary.stalled else watch
-        raise click.ClickException(f"{name} has no endpoint yet: {advice}. {summary.reason}: {summary.message}")
+        raise click.ClickException(f"{name} has no endpoint yet: {advice}. {summary.reason}: {clean(summary.message)}")
+    endpoint, identifier = clean(endpoint), clean(identifier)
     for line in export_lines(resource, endpoint, identifier):
         click.echo(line)
     if resource.status.replicas is None or resource.status.replicas.ready == 0:
-        click.echo(f"# No replica answers now, {summary.reason}: {summary.message}", err=True)
+        click.echo(f"# No replica answers now, {summary.reason}: {clean(summary.message)}", err=True)
     click.echo(f"# Try it:\n{curl(endpoint, identifier)}", err=True)
 
 
@@ -39,7 +41,7 @@ def export_lines(resource: FireworksDeployment, endpoint: str, identifier: str) 
         f"export OPENAI_BASE_URL={shlex.quote(endpoint)}",
         'export OPENAI_API_KEY="$FIREWORKS_API_KEY"',
         f"export OPENAI_MODEL={shlex.quote(identifier)}",
-        *(f"# addon: export OPENAI_MODEL={shlex.quote(' '.join(each.split()))}" for each in addons),
+        *(f"# addon: export OPENAI_MODEL={shlex.quote(clean(each))}" for each in addons),
     ]
 
 

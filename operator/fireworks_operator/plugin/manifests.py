@@ -11,6 +11,7 @@ from fireworks_operator.api.crd import schema_of
 from fireworks_operator.api.formats import (
     CONSTANT_PATTERN,
     DEPLOYMENT_ID_PATTERN,
+    DURATION_PATTERN,
     LOAD_TARGET_PATTERN,
     MODEL_PATTERN,
     QUANTIZED_PATTERN,
@@ -22,7 +23,7 @@ from fireworks_operator.core.desired import FIELDS, put
 from fireworks_operator.core.durations import parse_duration
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
-from .output import to_yaml
+from .output import clean, to_yaml
 
 _PATTERNS: Final = {
     "baseModel": MODEL_PATTERN,
@@ -88,7 +89,7 @@ def manifest_of(
         "spec": {**policies, **reference, **manifest.spec},
     }
     comments = [f"{deployment.name}, {deployment.state}", *(f"left out: {each}" for each in manifest.left_out)]
-    return "".join(f"# {' '.join(each.split())}\n" for each in comments) + to_yaml(body)
+    return "".join(f"# {clean(each)}\n" for each in comments) + to_yaml(body)
 
 
 def spec_of(deployment: Deployment) -> Manifest:
@@ -173,6 +174,8 @@ def _window_refusal(name: str, value: JsonValue) -> str | None:
         seconds = parse_duration(str(value))
     except ValueError:
         return "no duration"
+    if len(str(value)) > 16 or not re.fullmatch(DURATION_PATTERN, str(value)):
+        return "not of a form that a resource may have"
     if seconds < least or (most is not None and seconds > most):
         return f"a resource may have {least}s" + (" or more" if most is None else f" to {most}s")
     return None

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fireworks_operator.api.base import MESSAGE_LENGTH
+from fireworks_operator.observability.redaction import one_line
+
 
 class Format(StrEnum):
     """Formats for programs."""
@@ -24,6 +27,11 @@ class Format(StrEnum):
 def new_console() -> Console:
     """Return a console for standard output; colours and boxes only in a terminal."""
     return Console(highlight=False, emoji=False, markup=False)
+
+
+def clean(text: str) -> str:
+    """Return text of others as one line that cannot steer a terminal."""
+    return one_line(text, MESSAGE_LENGTH)
 
 
 def print_data(value: JsonValue, form: Format) -> None:
@@ -62,13 +70,14 @@ def print_table(console: Console, head: Sequence[str], rows: Sequence[Row]) -> N
     for row, line in zip(rows, lines, strict=True):
         console.print(Text(line, style=row.style), soft_wrap=True)
         if row.below:
-            console.print(Text(f"  {row.below}", style="dim"), soft_wrap=True)
+            console.print(Text(f"  {clean(row.below)}", style="dim"), soft_wrap=True)
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     """Return lines whose columns are as wide as their longest cells."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]
+    cells = [[clean(cell) for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
 
 
 def new_table(*head: str) -> Table:
@@ -81,4 +90,4 @@ def new_table(*head: str) -> Table:
 
 def identifier_text(identifier: str) -> Text:
     """Return a model identifier for a terminal, where it seldom fits one line: broken before the deployment."""
-    return Text(identifier.replace("#", "\n#", 1))
+    return Text(clean(identifier).replace("#", "\n#", 1))

@@ -12,7 +12,7 @@ from rich.text import Text
 from fireworks_operator.api.v1alpha1 import Condition, FireworksDeployment
 
 from .changes import Change, pending_changes
-from .output import identifier_text, new_table
+from .output import clean, identifier_text, new_table
 from .progress import STAGES, Stage, stage_of, stage_text
 from .summary import Summary, summary_of
 
@@ -65,7 +65,7 @@ class View:
         summary = self.summary
         stage = stage_text(self.stage) if self.stage is not None and not summary.ready else ""
         parts = (summary.state, summary.replicas, stage, f"{summary.reason}: {summary.message}")
-        return f"{summary.name}: " + ", ".join(each for each in parts if each)
+        return clean(f"{summary.name}: " + ", ".join(each for each in parts if each))
 
     def page(self) -> RenderableType:
         """Return it for a terminal."""
@@ -110,7 +110,7 @@ class View:
         grid.add_column(overflow="fold")
         for name, value in self._facts():
             if value and name not in ("Resource", "Ready"):
-                grid.add_row(name, identifier_text(value) if name == "Model identifier" else value)
+                grid.add_row(name, identifier_text(value) if name == "Model identifier" else clean(value))
         return grid
 
 
@@ -120,7 +120,7 @@ def print_view(view: View, console: Console) -> None:
         console.print(view.page())
         return
     for line in view.lines():
-        console.out(line, highlight=False)
+        console.out(clean(line), highlight=False)
 
 
 def _bar(stage: Stage) -> Table:
@@ -142,7 +142,7 @@ def _conditions(conditions: tuple[Condition, ...]) -> Table:
         # False is the good news of these two.
         good = "False" if each.type in ("Reconciling", "Stalled") else "True"
         style = "green" if each.status == good else _STYLES.get(each.status, "") if good == "True" else "yellow"
-        table.add_row(each.type, Text(each.status, style=style), each.reason, each.message)
+        table.add_row(each.type, Text(each.status, style=style), each.reason, clean(each.message))
     return table
 
 
@@ -154,5 +154,5 @@ def _condition_text(condition: Condition) -> str:
 def _block(title: str, lines: list[str] | tuple[str, ...]) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     for line in lines:
-        grid.add_row("-", line)
+        grid.add_row("-", clean(line))
     return Padding(Group(Text(title, style="bold"), grid), (1, 0, 0, 2))

@@ -1,0 +1,71 @@
+"""`kubectl-fireworks` as a process of its own, found on the PATH as kubectl finds it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+NONE: Mapping[str, str] = {}
+COMPLETION = 'exec kubectl-fireworks __complete -- "$@"'
+"""What docs/kubectl-plugin.md tells users to write."""
+_LAUNCHERS = {
+    "kubectl-fireworks": f'exec {sys.executable} -m fireworks_operator.plugin "$@"',
+    "kubectl_complete-fireworks": COMPLETION,
+}
+
+
+class Plugin:
+    """Runs the plugin and checks what holds for every run: no traceback, and no API key in what it says.
+
+    Args:
+        folder: where its launchers and the home folder of its user lie.
+        kubeconfig: KUBECONFIG, one or several files.
+        variables: further environment variables.
+    """
+
+    def __init__(self, folder: Path, kubeconfig: Path, **variables: str) -> None:
+        self._folder = folder / "bin"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for name, line in _LAUNCHERS.items():
+            launcher = self._folder / name
+            launcher.write_text(f"#!/bin/sh\n{line}\n")
+            launcher.chmod(0o755)
+        kept = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
+        path = f"{self._folder}{os.pathsep}{os.environ['PATH']}"
+        own = {"PATH": path, "HOME": str(folder), "KUBECONFIG": str(kubeconfig)}
+        self.environment: Mapping[str, str] = kept | own | variables
+
+    def __call__(self, *words: str, code: int = 0, env: Mapping[str, str] = NONE) -> str:
+        """Run it to the end and return what stands on standard output."""
+        return self.run("kubectl-fireworks", *words, code=code, env=env).stdout
+
+    def refuse(self, *words: str, code: int = 1, env: Mapping[str, str] = NONE) -> str:
+        """Run it in vain and return what it says to that: one message."""
+        done = self.run("kubectl-fireworks", *words, code=code, env=env)
+        assert done.stdout == ""
+        return done.stderr
+
+    def run(self, *command: str, code: int = 0, env: Mapping[str, str] = NONE) -> subprocess.CompletedProcess[str]:
+        """Run any command where the plugin is on the PATH."""
+        environment = {**self.environment, **env}
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=90
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == code, said
+        assert "Traceback" not in said, said
+        key = environment.get("FIREWORKS_API_KEY")
+        assert not key or key not in said, "an API key is shown"
+        return done
+
+    def start(self, log: Path, *words: str) -> subprocess.Popen[bytes]:
+        """Start it in the background, its output in a file."""
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                ("kubectl-fireworks", *words),
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )

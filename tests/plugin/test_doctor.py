@@ -1,0 +1,62 @@
+"""What doctor says of the CRD."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from fireworks_operator.api.crd import crd
+from fireworks_operator.controller.ports import ResourceGoneError
+from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError
+from fireworks_operator.plugin.check import State
+from fireworks_operator.plugin.doctor import check_crd
+
+ESTABLISHED = {"conditions": [{"type": "Established", "status": "True"}]}
+
+
+class _ApiServer:
+    """Answers for the CRD, and for a list of the kind."""
+
+    def __init__(self, definition: Mapping[str, Any] | Exception, listing: Mapping[str, Any] | Exception) -> None:
+        self._definition = definition
+        self._listing = listing
+
+    async def request(self, method: str, path: str, **_options: object) -> Mapping[str, Any]:
+        answer = self._definition if "customresourcedefinitions" in path else self._listing
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def changed(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of the definition
+    """The CRD as the API server has it, with other parts."""
+    return {**crd(), "status": ESTABLISHED, **changes}
+
+
+def of_another_version() -> dict[str, Any]:
+    """The CRD with a field less."""
+    found = changed()
+    del found["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["paused"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("definition", "listing", "state", "says"),
+    [
+        (changed(), {}, State.OK, "of this version"),
+        (of_another_version(), {}, State.FAILED, "from another version"),
+        (changed(status={}), {}, State.FAILED, "not established"),
+        (changed(metadata={"deletionTimestamp": "now"}), {}, State.FAILED, "is being deleted"),
+        (ResourceGoneError("404"), {}, State.FAILED, "not installed"),
+        (KubernetesForbiddenError("403"), {}, State.OK, "its version is not known"),
+        (KubernetesForbiddenError("403"), ResourceGoneError("404"), State.FAILED, "not installed"),
+        (KubernetesForbiddenError("403"), KubernetesForbiddenError("403"), State.SKIPPED, "may not be read"),
+    ],
+)
+async def test_the_crd_must_be_there_and_of_this_version(
+    definition: Mapping[str, Any] | Exception, listing: Mapping[str, Any] | Exception, state: State, says: str
+) -> None:
+    client = cast("KubernetesClient", _ApiServer(definition, listing))
+    found = await check_crd(client, "team-a")
+    assert (found.state, says in found.message) == (state, True), found
+    assert bool(found.way_out) == (state is State.FAILED)

@@ -1,0 +1,152 @@
+"""A deployment as a manifest: equal to what there is, and never refused by the API server."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import JsonValue
+
+from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
+from fireworks_operator.core.desired import desired
+from fireworks_operator.core.drift import find_drift
+from fireworks_operator.fireworks.models import Deployment
+from fireworks_operator.plugin.manifests import NotImportableError, manifest_of, spec_of
+from unit.builders import ACCOUNT, ADDON, BASE_MODEL, NAME, a_deployment, a_deployment_json, an_addon
+
+SHAPE = "accounts/fireworks/deploymentShapes/fast-one/versions/v2"
+DRAFTER = "accounts/fireworks/models/llama-v3p2-1b-instruct"
+WIRE = st.fixed_dictionaries(
+    {"baseModel": st.just(BASE_MODEL)},
+    optional={
+        "displayName": st.sampled_from(["", "Chat", "x" * 64]),
+        "description": st.sampled_from(["", "two\nlines"]),
+        "acceleratorType": st.sampled_from(["ACCELERATOR_TYPE_UNSPECIFIED", "NVIDIA_A100_80GB", "NVIDIA_H100_80GB"]),
+        "acceleratorCount": st.sampled_from([0, 1, 2]),
+        "minReplicaCount": st.integers(0, 2),
+        "maxReplicaCount": st.sampled_from([0, 1, 5]),
+        "precision": st.sampled_from(["PRECISION_UNSPECIFIED", "BF16", "FP8"]),
+        "deploymentShape": st.sampled_from(["", SHAPE]),
+        "draftModel": st.sampled_from(["", DRAFTER]),
+        "draftTokenCount": st.integers(0, 4),
+        "ngramSpeculationLength": st.sampled_from([0, 8]),
+        "enableAddons": st.booleans(),
+        "enableSessionAffinity": st.booleans(),
+        "preemptible": st.booleans(),
+        "maxContextLength": st.sampled_from([0, 32768]),
+        "maxConcurrencyPerReplica": st.sampled_from([0, 64]),
+        "autoTune": st.sampled_from([{}, {"longPrompt": True}, {"longPrompt": False}]),
+        "placement": st.sampled_from([{}, {"region": "US_IOWA_1"}, {"multiRegion": "GLOBAL", "region": ""}]),
+        "autoscalingPolicy": st.fixed_dictionaries(
+            {},
+            optional={
+                "scaleUpWindow": st.sampled_from(["0s", "30s", "7200s"]),
+                "scaleToZeroWindow": st.sampled_from(["60s", "1800s"]),
+                "loadTargets": st.sampled_from([{}, {"default": 0.6}, {"requests_per_second": 2}, {"Odd Key": 1.0}]),
+                "scalingSchedules": st.just([{"name": "night"}]),
+            },
+        ),
+    },
+)
+
+
+def spec(**wire: JsonValue) -> dict[str, JsonValue]:
+    """The spec that is made of a deployment with these fields."""
+    return spec_of(a_deployment(**wire)).spec
+
+
+def left_out(**wire: JsonValue) -> list[str]:
+    """What could not be put into it."""
+    return spec_of(a_deployment(**wire)).left_out
+
+
+@given(WIRE)
+def test_the_operator_finds_nothing_to_change_at_an_imported_deployment(wire: Mapping[str, Any]) -> None:
+    raw = {**a_deployment_json(), **wire}
+    if wire.get("draftModel") and wire.get("ngramSpeculationLength"):
+        raw["ngramSpeculationLength"] = 0  # Fireworks refuses both
+    found = FireworksDeploymentSpec.model_validate(spec_of(Deployment.parse(raw)).spec)
+    drift = find_drift(desired(found, ACCOUNT), raw, ())
+    assert (drift.changes, drift.replacements) == ((), ())
+
+
+def test_replica_bounds_are_written_although_fireworks_leaves_zeros_out() -> None:
+    raw = a_deployment_json()
+    del raw["minReplicaCount"], raw["maxReplicaCount"]
+    found = spec_of(Deployment.parse(raw)).spec
+    assert (found["minReplicaCount"], found["maxReplicaCount"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("wire", "told"),
+    [
+        ({"displayName": "x" * 64}, "longer than 63"),
+        ({"maxContextLength": 100_000_001}, "not between 0 and 100000000"),
+        ({"precision": "fp8"}, "not of a form"),
+        ({"autoscalingPolicy": {"scaleUpWindow": "7200s"}}, "scaleUpWindow 7200s: a resource may have 0s to 3600s"),
+        (
+            {"autoscalingPolicy": {"scaleToZeroWindow": "60s"}},
+            "scaleToZeroWindow 60s: a resource may have 300s or more",
+        ),
+        ({"autoscalingPolicy": {"loadTargets": {"Odd Key": 1.0}}}, "loadTargets"),
+        ({"autoscalingPolicy": {"scaleUpWindow": ".5s"}}, "scaleUpWindow .5s: not of a form"),
+        ({"precision": "FP8\x1b[2J\n- x"}, "not of a form"),
+        ({"placement": {"region": "US_IOWA_1", "multiRegion": "US"}}, "exactly one of"),
+        ({"precision": "FP8", "acceleratorType": "NVIDIA_A100_80GB"}, "precision FP8: quantized"),
+        ({"precision": "FP8", "enableAddons": True}, "precision FP8: quantized"),
+        ({"autoTune": {"longPrompt": True}, "acceleratorCount": 1}, "longPrompt True"),
+        ({"minReplicaCount": 5, "maxReplicaCount": 0}, "minReplicaCount 5: above maxReplicaCount"),
+        ({"deploymentShape": SHAPE}, "acceleratorType NVIDIA_H100_80GB: decided by the deployment shape"),
+    ],
+)
+def test_what_the_api_server_would_refuse_is_left_out_and_said(wire: dict[str, JsonValue], told: str) -> None:
+    assert any(told in each for each in left_out(**wire)), left_out(**wire)
+
+
+def test_nothing_is_left_out_of_an_ordinary_deployment() -> None:
+    ordinary: dict[str, JsonValue] = {"precision": "FP8", "placement": {"multiRegion": "GLOBAL", "region": ""}}
+    assert left_out(**ordinary) == []
+    assert spec(**ordinary)["placement"] == {"multiRegion": "GLOBAL"}
+
+
+def test_numbers_that_fireworks_sends_as_text_are_numbers_in_the_manifest() -> None:
+    assert spec(maxContextLength="32768", minReplicaCount="1")["maxContextLength"] == 32768
+
+
+def test_a_drafter_comes_with_its_token_count_even_if_that_is_0() -> None:
+    assert spec(draftModel=DRAFTER)["draftTokenCount"] == 0
+
+
+def test_addons_of_this_deployment_are_named_and_the_entry_of_the_base_model_is_not() -> None:
+    addons = [
+        an_addon(ADDON, default=True, displayName="Tone"),
+        an_addon(BASE_MODEL, default=True),
+        an_addon(f"{ADDON}-b", deployment=f"{NAME}-b"),
+        an_addon(f"{ADDON}-c", "UNDEPLOYING"),
+    ]
+    text = manifest_of(a_deployment(enableAddons=True), addons, namespace=None, secret=None)
+    assert yaml.safe_load(text)["spec"]["addons"] == [{"model": ADDON, "default": True, "displayName": "Tone"}]
+
+
+def test_the_manifest_only_observes_and_keeps_the_deployment() -> None:
+    text = manifest_of(a_deployment(displayName="a\n# b: 'c'"), [], namespace="team-a", secret="fireworks")
+    found = yaml.safe_load(text)
+    assert found["metadata"] == {"name": NAME.rsplit("/", 1)[-1], "namespace": "team-a"}
+    policies = ("managementPolicy", "adoptionPolicy", "deletionPolicy")
+    assert [found["spec"][each] for each in policies] == ["Observe", "Unowned", "Retain"]
+    assert found["spec"]["credentialsSecretRef"] == {"name": "fireworks"}
+    assert found["spec"]["displayName"] == "a\n# b: 'c'"
+
+
+@pytest.mark.parametrize(
+    ("wire", "told"),
+    [
+        ({"baseModel": "a model#b"}, "a base model that no resource can name"),
+        ({"name": f"accounts/{ACCOUNT}/deployments/Odd_Name"}, "an id that no resource can name"),
+    ],
+)
+def test_what_no_resource_can_stand_for_is_not_imported(wire: dict[str, JsonValue], told: str) -> None:
+    with pytest.raises(NotImportableError, match=told):
+        manifest_of(a_deployment(**wire), [], namespace=None, secret=None)
