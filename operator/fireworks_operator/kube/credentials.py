@@ -60,7 +60,10 @@ async def load_credentials(kubeconfig: Path | None) -> Credentials:
     try:
         if source:
             await load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=source, client_configuration=configuration, persist_config=False
+                config_file=source,
+                context=_current_context(source),
+                client_configuration=configuration,
+                persist_config=False,
             )
         elif os.environ.get("KUBERNETES_SERVICE_HOST"):
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
@@ -71,6 +74,15 @@ async def load_credentials(kubeconfig: Path | None) -> Credentials:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise CredentialsError(f"Cannot read {where}: {type(error).__name__}.") from None
     return await _from_configuration(configuration, in_cluster=not source)
+
+
+def _current_context(source: str) -> str | None:
+    """Return the current context of several files as kubectl does, the first one named; the client takes the last."""
+    for file in map(Path, filter(None, source.split(os.pathsep))):
+        content = yaml.safe_load(file.read_text()) if file.exists() else None
+        if isinstance(content, dict) and content.get("current-context"):
+            return str(content["current-context"])
+    return None
 
 
 async def _from_configuration(configuration: Configuration, *, in_cluster: bool) -> Credentials:

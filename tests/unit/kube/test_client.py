@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -290,6 +291,17 @@ async def test_the_environment_names_the_kubeconfig(monkeypatch: pytest.MonkeyPa
     credentials = await load_credentials(None)
     assert (credentials.server, credentials.authorization) == ("http://one.example:8080", "Bearer t")
     assert not credentials.rotates
+
+
+async def test_of_several_files_the_first_current_context_counts_as_for_kubectl(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = write_kubeconfig(tmp_path / "first", "http://first.example", token="t")
+    second = write_kubeconfig(tmp_path / "second", "http://second.example", token="t")
+    second.write_text(second.read_text().replace('"test"', '"other"'))
+    for files, server in (((first, second), "first"), ((second, first), "second")):
+        monkeypatch.setenv("KUBECONFIG", os.pathsep.join([str(tmp_path / "missing"), *map(str, files)]))
+        assert (await load_credentials(None)).server == f"http://{server}.example"
 
 
 async def test_in_a_pod_the_projected_token_serves_and_no_proxy(
