@@ -164,10 +164,13 @@ def test_a_traceback_in_json_is_one_field(stream: io.StringIO) -> None:
     assert str(entry["exception"]).endswith("ValueError: bad")
 
 
-def test_odd_values_are_logged_as_json_all_the_same(stream: io.StringIO) -> None:
+def test_odd_values_are_logged_as_json_all_the_same(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     loop: list[object] = []
     loop.append(loop)
 
+    # Only to our handler: pytest keeps what it hears, and would have to write it somewhere.
+    ours = [each for each in logging.getLogger().handlers if getattr(each, "stream", None) is stream]
+    monkeypatch.setattr(logging.getLogger(), "handlers", ours)
     log.info("odd \ud800", extra={"nan": float("nan"), "bytes": b"x", "time_": datetime(2026, 1, 2), "loop": loop})  # noqa: DTZ001
 
     (entry,) = entries(stream)
