@@ -137,7 +137,7 @@ def test_too_many_requests_silence_all_keys_of_the_account_and_no_other_account(
     _create(colleagues, _names(LOAD // 6), credentialsSecretRef={"name": "shared"})
     others.create()
     others.until_ready(within=pause)
-    team.eventually(lambda: len(team.deployments()) == 2 + LOAD // 3, "all exist in the end", within=60)
+    team.eventually(lambda: len(team.deployments()) == 2 + 2 * (LOAD // 6), "all exist in the end", within=60)
     refused = next(each.monotonic for each in team.posts() if each.fault == rule)
     later = [each for each in team.journal() if each.monotonic > refused + LATE]
     assert later[0].monotonic >= refused + pause * 0.9, "silence"

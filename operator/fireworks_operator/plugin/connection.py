@@ -99,13 +99,12 @@ def _namespace(configs: Sequence[Mapping[str, Any]], name: str) -> str | None:
 def _pinned(files: Sequence[Path], context: str) -> Iterator[Path]:
     """Name the files so that this context is used.
 
-    Of several files the Python client takes the last current-context, kubectl the first; one more file at the end,
-    with nothing but the context's name, makes both agree.
+    Of several files the first current-context counts: one more file before them, with nothing but the context's name.
     """
     with tempfile.TemporaryDirectory(prefix="kubectl-fireworks-") as folder:
         pin = Path(folder) / "context"
         pin.write_text(yaml.safe_dump({"current-context": context}))
-        yield Path(os.pathsep.join(map(str, (*files, pin))))
+        yield Path(os.pathsep.join(map(str, (pin, *files))))
 
 
 def _pod_namespace() -> str:
