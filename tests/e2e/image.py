@@ -117,7 +117,7 @@ def _build_without_docker(target: str, folder: Path, archive: Path, progress: Pr
     _run([*buildah, "build", *options, *bases, *_arguments(), "--tag", name_of(target), str(ROOT)])
     unfinished = archive.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
-    _run([*buildah, "push", name_of(target), f"docker-archive:{unfinished}:docker.io/library/{name_of(target)}"])
+    _run([*buildah, "push", name_of(target), f"docker-archive:{unfinished}:{name_of(target)}"])
     unfinished.replace(archive)
 
 
