@@ -21,7 +21,7 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.models import Deployment
-from unit.builders import ACCOUNT, CLAIMED, CLUSTER, NOW, a_deleted_resource, a_deployment, a_resource
+from unit.builders import ACCOUNT, CLAIMED, CLUSTER, CREATED, NOW, a_deleted_resource, a_deployment, a_resource
 from unit.controller.fakes import GOOD, FakeFireworks, FakeSecrets
 from unit.fireworks.virtual_time import run
 
@@ -42,6 +42,9 @@ class Fireworks(FakeFireworks):
         self._call("create", key)
         return a_deployment(state="CREATING")
 
+    async def set_tags(self, key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
+        self._call("tag", key)
+
     async def delete_deployment(self, key: ApiKey, name: str, *, hard: bool, ignore_checks: bool) -> None:
         self._call("delete", key)
 
@@ -52,6 +55,7 @@ class Kubernetes:
     def __init__(self) -> None:
         self.written: list[FireworksDeploymentStatus] = []
         self.let_go: list[str] = []
+        self.leads = True
 
     async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
         raise AssertionError
@@ -69,7 +73,7 @@ class Kubernetes:
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None: ...
 
     def may_mutate(self) -> bool:
-        return True
+        return self.leads
 
     async def crd_deleting(self) -> bool:
         return False
@@ -84,7 +88,7 @@ class Scene:
         self.key = resource.key
         self.fireworks, self.kubernetes = Fireworks(), Kubernetes()
         self.fireworks.deployments = {each.name: each for each in deployments}
-        store = Store()
+        self.store = store = Store()
         store.put(resource)
         self.accounts = Accounts(
             cast("FireworksClient", self.fireworks),
@@ -189,6 +193,23 @@ def test_a_resource_is_let_go_once_however_late_the_watch_tells() -> None:
         again = await scene.reconciler.reconcile(scene.key, forced=False, make_room=lambda: None)
         assert again is None
         assert scene.kubernetes.let_go == [scene.key]
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_only_a_leader_marks_what_it_lets_go(leads: bool) -> None:
+    async def scenario() -> None:
+        scene = await Scene(
+            a_resource({"managementPolicy": "Observe"}, CREATED, finalizers=[]), a_deployment()
+        ).listed()
+        resource = a_resource({"managementPolicy": "Observe"}, CREATED, resourceVersion="101")
+        scene.store.put(resource)
+        scene.kubernetes.leads = leads
+        await scene.reconcile()
+        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.fireworks.calls["tag"] == leads
         await scene.accounts.stop()
 
     run(scenario())
