@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import urllib3
-from kubernetes import config
+from kubernetes import client, config
 
 from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 
@@ -16,6 +16,9 @@ Json = dict[str, Any]
 
 MERGE_PATCH = "application/merge-patch+json"
 _TIMEOUT = urllib3.Timeout(connect=10.0, read=60.0)
+_ENDLESS = urllib3.Timeout(connect=10.0, read=None)
+_CONNECTIONS = 64
+"""Connections that are kept: as many as stories that are told side by side, and more."""
 
 
 class KubernetesError(Exception):
@@ -30,10 +33,14 @@ class KubernetesApi:
     """Requests with the connections, certificates and identity of a kubeconfig; usable from many threads."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        connection = config.new_client_from_config(config_file=str(kubeconfig))  # type: ignore[no-untyped-call]
-        self._pool: urllib3.PoolManager = connection.rest_client.pool_manager
-        self._url = str(connection.configuration.host)
-        token = connection.configuration.get_api_key_with_prefix("BearerToken") or ""
+        configuration = client.Configuration()
+        configuration.connection_pool_maxsize = _CONNECTIONS
+        config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=str(kubeconfig), client_configuration=configuration
+        )
+        self._pool: urllib3.PoolManager = client.ApiClient(configuration).rest_client.pool_manager
+        self._url = str(configuration.host)
+        token = configuration.get_api_key_with_prefix("BearerToken") or ""
         self._headers = {"Authorization": token} if token else {}
 
     def request(
@@ -78,12 +85,15 @@ class KubernetesApi:
 
 
 class Watch:
-    """Every version of every object of a collection, as the API server told it; a context manager."""
+    """Every version of every object of a collection, as the API server told it; a context manager.
+
+    However long nothing happens, it goes on; a recording that ended before its user did fails the test.
+    """
 
     def __init__(self, pool: urllib3.PoolManager, url: str, headers: Mapping[str, str]) -> None:
         self.objects: list[Json] = []
         self._response = pool.request(
-            "GET", f"{url}?watch=true", headers=dict(headers), preload_content=False, timeout=_TIMEOUT, retries=False
+            "GET", f"{url}?watch=true", headers=dict(headers), preload_content=False, timeout=_ENDLESS, retries=False
         )
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -91,10 +101,13 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._response.shutdown()
-        self._thread.join(10)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        whole = self._thread.is_alive()
+        if whole:
+            self._response.shutdown()
+            self._thread.join(10)
         self._response.close()
+        assert whole or kind is not None, "the API server ended the recording"
 
     def _read(self) -> None:
         rest = b""

@@ -10,6 +10,12 @@ from integration.waiting import eventually, steadily
 ORPHANS = "fireworks_operator_orphaned_deployments"
 RESOURCES = "fireworks_operator_resources"
 WATCH = "FIREWORKS_OPERATOR_WATCH_NAMESPACES"
+MODELS = [
+    "accounts/fireworks/models/llama-v3p1-8b-instruct",
+    "accounts/fireworks/models/qwen2p5-7b-instruct",
+    "accounts/fireworks/models/llama-v3p1-8b-instruct",
+]
+"""Different ones, or one operator's deployment might be the default of the other's model, which must stay."""
 
 
 @pytest.fixture
@@ -32,8 +38,8 @@ def test_two_operators_share_a_cluster_and_an_account(
             }
         )
         shards.append(team.operator)
-    for team in teams:
-        team.create("chat")
+    for team, model in zip(teams, MODELS, strict=True):
+        team.create("chat", baseModel=model)
     for team in (blue, green):
         team.until_ready("chat")
     assert [each.metric("fireworks_operator_leader") for each in shards] == [1, 1], "each has a Lease of its own"
