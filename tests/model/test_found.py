@@ -7,7 +7,7 @@ import pytest
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import identifier
+from model.fireworks import ADDONS, identifier
 from model.promises import condition, holds
 from model.specs import new_spec
 from model.virtual_loop import VirtualLoop
@@ -60,3 +60,27 @@ def test_an_observed_deployment_that_comes_to_an_end_does_not_look_like_work_in_
     assert stalled is not None
     assert (stalled["status"], stalled["reason"]) == ("True", reason)
     assert not holds(status(world), "Reconciling")
+
+
+def test_an_addon_that_is_said_to_be_loaded_but_is_in_no_list_is_told_and_asked_for_ever_more_rarely(
+    world: World,
+) -> None:
+    world.fireworks.fault("status", method="POST", times=1000, code="ALREADY_EXISTS")
+    world.server.edit(
+        KEY, {**world.server.objects[KEY]["spec"], "minReplicaCount": 1, "addons": [{"model": ADDONS[0]}]}
+    )
+    for _ in range(30):
+        world.advance(60.0)
+        world.poll()
+    loads = world.fireworks.simulator.journal(method="POST", path="/deployedModels$")
+    assert 3 <= len(loads) <= 5, "at once, when it was not found, and after 5, 15 and 60 minutes"
+    told = condition(status(world), "AddonsReady")
+    assert told is not None
+    assert (told["status"], told["reason"]) == ("False", Reason.ADDON_FAILED)
+    assert "loaded already, but does not list it" in told["message"]
+    assert holds(status(world), "Ready")
+    world.heal()
+    for _ in range(70):
+        world.advance(60.0)
+        world.poll()
+    assert holds(status(world), "AddonsReady")

@@ -93,14 +93,11 @@ class Session:
             answer = await self._send(action)
         except FireworksError as error:
             self.account.refused(self.using, error)
-            if not error.definite:
+            exists = isinstance(action, Create | LoadAddon) and error.kind is ErrorKind.ALREADY_EXISTS
+            gone = isinstance(action, Delete | UnloadAddon) and error.kind is ErrorKind.NOT_FOUND
+            if exists or gone or not error.definite:
                 self.account.observer.wrote(self.name)
-                raise
-            if isinstance(action, Create | LoadAddon) and error.kind is ErrorKind.ALREADY_EXISTS:
-                self.account.observer.wrote(self.name)
-                return None
-            if isinstance(action, Delete | UnloadAddon) and error.kind is ErrorKind.NOT_FOUND:
-                self.account.observer.wrote(self.name)
+            if gone or (exists and isinstance(action, Create)):
                 return None
             raise
         finally:

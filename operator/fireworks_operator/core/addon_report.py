@@ -11,15 +11,17 @@ from fireworks_operator.api.v1alpha1 import (
     FireworksDeployment,
     FireworksDeploymentStatus,
 )
+from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import DeployedModel
 
 from .actions import Action, LoadAddon, UnloadAddon, UpdateAddon
-from .addons import addon_update, addons_by_model, overdue_at, retry_at, wanted_addons
+from .addons import ADDON_ACTIONS, addon_update, addons_by_model, overdue_at, retry_at, wanted_addons
 from .context import Context
 from .explain import explain
 from .identity import account_of, model_identifier
 from .observed import Absent, Observed, Present
 from .outcome import Outcome
+from .retry import attempt_of
 
 NEVER_READY = (
     "Not loaded after 15 minutes. Check that its base model is the deployment's and that its rank and target "
@@ -65,7 +67,7 @@ def _tried(resource: FireworksDeployment, outcome: Outcome, context: Context) ->
             for name, entry in entries.items()
         }
     entry = entries.get(model, AddonStatus(model=model))
-    entries[model] = entry.model_copy(update={"message": _refusal(outcome, entry.message)})
+    entries[model] = entry.model_copy(update={"message": _refusal(resource, outcome, entry.message)})
     return entries
 
 
@@ -78,10 +80,13 @@ def _concerned(entries: Mapping[str, AddonStatus], action: Action) -> str | None
     return None
 
 
-def _refusal(outcome: Outcome, told: str | None) -> str | None:
+def _refusal(resource: FireworksDeployment, outcome: Outcome, told: str | None) -> str | None:
     """Return why Fireworks refuses the step; what was told before holds until it is known how a new try ends."""
     if outcome.error is None:
         return told if outcome.begun else None
+    found = isinstance(outcome.action, LoadAddon) and outcome.error.kind is ErrorKind.ALREADY_EXISTS
+    if found and attempt_of(resource, *ADDON_ACTIONS) is None:
+        return told  # the next LIST should show it
     explanation = explain(outcome.error, outcome.action)
     return explanation.message if explanation.final else told
 

@@ -143,6 +143,11 @@ def _replacement_message(error: FireworksError) -> str:
 def _addon_message(error: FireworksError, action: LoadAddon | UpdateAddon | UnloadAddon) -> str:
     if isinstance(action, UnloadAddon):
         return f"Fireworks refuses to unload the addon: {_words(error)} It is tried again by itself."
+    if isinstance(action, LoadAddon) and error.kind is ErrorKind.ALREADY_EXISTS:
+        return (
+            f"Fireworks says that the addon is loaded already, but does not list it: {_words(error)} Unload it in the "
+            "Fireworks console, or ask Fireworks support; it is tried again by itself, after growing pauses."
+        )
     return (
         f"Fireworks refuses the addon: {_words(error)} Correct its entry in spec.addons, or the model itself; it is "
         "tried again by itself."

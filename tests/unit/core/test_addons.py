@@ -164,6 +164,16 @@ def test_what_is_refused_again_is_one_story_and_not_two() -> None:
     assert find(begun.status, ConditionType.ADDONS_READY) == refused
 
 
+def test_an_addon_that_is_found_loaded_is_told_only_when_the_list_does_not_show_it() -> None:
+    taken = an_error(ErrorKind.ALREADY_EXISTS, "lora-1 is deployed already")
+    resource = pass_at(NOW, a_resource(SPEC, STATUS), capable(), taken)
+    assert messages(resource) == {"lora-1": None}
+    assert messages(pass_at(seconds(3), resource, capable(an_addon()))) == {"lora-1": None}
+    resource = pass_at(seconds(3), resource, capable(), taken)
+    assert "does not list it: lora-1 is deployed already." in (messages(resource)["lora-1"] or "")
+    assert decide(resource, capable(), a_context(now=seconds(4))) == Wait(seconds(303))
+
+
 def test_a_persons_word_has_all_refused_addons_tried_again_at_once() -> None:
     resource = a_resource(BOTH, STATUS)
     for _ in range(2):
