@@ -56,7 +56,7 @@ def test_with_the_policy_report_an_idle_deployment_stays_deleted_and_is_purged(t
     team.eventually(lambda: team.status().get("state") == "DELETED", "status says DELETED")
     assert "purgeTime" in team.status()
     team.simulator.advance(7 * DAY + 60)
-    operator.restart()  # at rest it would be looked at again within two minutes
+    operator.restart()  # it would look again at the purge time, by its own clock
     team.eventually(lambda: "state" not in team.status(), "status no longer describes what is purged")
     resource = team.until("chat", "Stalled", "True", "DeploymentLost")
     assert condition(resource, "Available")["status"] == "False"

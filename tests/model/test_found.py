@@ -84,3 +84,27 @@ def test_an_addon_that_is_said_to_be_loaded_but_is_in_no_list_is_told_and_asked_
         world.advance(60.0)
         world.poll()
     assert holds(status(world), "AddonsReady")
+
+
+@pytest.mark.parametrize("soft", [True, False], ids=["softly", "for good"])
+@pytest.mark.parametrize("policy", [{"externalDeletionPolicy": "Report"}, {"managementPolicy": "Observe"}])
+def test_a_loss_that_is_only_reported_costs_nothing_but_lists(world: World, soft: bool, policy: dict[str, str]) -> None:
+    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], **policy})
+    world.work()
+    world.fireworks.simulator.vanish(identifier(status(world)["deploymentName"]), soft=soft)
+    for _ in range(3):
+        world.advance(60.0)
+        world.poll()
+    stalled = condition(status(world), "Stalled")
+    assert stalled is not None
+    assert stalled["reason"] == Reason.DEPLOYMENT_LOST
+    seen = world.fireworks.simulator.last_sequence()
+    for _ in range(20):
+        world.advance(60.0)
+        world.poll()
+    requests = world.fireworks.simulator.journal(since=seen)
+    assert len(requests) >= 20
+    assert {(each.method, each.path.rsplit("/", 1)[-1]) for each in requests} == {("GET", "deployments")}
+    world.advance(7 * 86_400.0)
+    world.poll()
+    assert "state" not in status(world) or "managementPolicy" in policy, "purged, and status does not describe it"

@@ -33,6 +33,13 @@ class _Answer:
     at: float
     observed: Present | Absent
 
+    @property
+    def to_be_listed(self) -> Deployment | None:
+        """What a LIST has under the name while the answer still holds: nothing of what is deleted."""
+        if isinstance(self.observed, Absent) or self.observed.deployment.state == "DELETED":
+            return None
+        return self.observed.deployment
+
 
 @dataclass(slots=True)
 class Trouble:
@@ -127,10 +134,7 @@ class Observer:
         for name, answer in tuple(self._answers.items()):
             if listing.started - answer.at > LAG_PATIENCE:
                 del self._answers[name]
-                if (
-                    not isinstance(answer.observed, Present)
-                    or listing.deployments.get(name) != answer.observed.deployment
-                ):
+                if listing.deployments.get(name) != answer.to_be_listed:
                     changed.add(name)  # it was looked at with the answer in view
         if changed:
             self.on_change(frozenset(changed))

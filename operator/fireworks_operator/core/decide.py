@@ -253,7 +253,7 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if deployment.state == "DELETING":
         return Wait(None, Reason.CREATING, "Waiting until Fireworks has finished deleting the former deployment.")
     if deployment.state == "DELETED":
-        return decide_deleted(resource, drift, context)
+        return decide_deleted(resource, deployment, drift, context)
     if deployment.state == "FAILED":
         return decide_failed(resource, observed, context)
     if drift.replacements:

@@ -1,9 +1,11 @@
 """What to do about a deployment that failed, or that somebody else deleted."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ExternalDeletionPolicy, FireworksDeployment
+from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Action, Delete, Refuse, Undelete
 from .context import Context
@@ -42,10 +44,13 @@ def decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | Non
     )
 
 
-def decide_deleted(resource: FireworksDeployment, drift: Drift, context: Context) -> Action:
+def decide_deleted(resource: FireworksDeployment, deployment: Deployment, drift: Drift, context: Context) -> Action:
     """Bring back a soft-deleted deployment, or make room for one that it cannot become."""
     if resource.status.create_time is not None:
         lost = decide_lost(resource, context)
+        if lost is not None and lost.retry is None and deployment.purge_time is not None:
+            # No LIST tells that it is purged: what status says of it until then is looked at once more.
+            return replace(lost, retry=deployment.purge_time if deployment.purge_time > context.now else None)
         if lost is not None:
             return lost
     held = held_back(resource, context, "Undelete", "Delete")

@@ -214,6 +214,22 @@ def test_who_was_shown_an_answer_is_told_when_the_list_does_not_follow(scene: Sc
     assert scene.news() == [frozenset({NAME})]
 
 
+@pytest.mark.parametrize("answer", [Present(a_deployment(state="DELETED")), Absent(confirmed=True)])
+def test_who_was_shown_that_it_is_deleted_is_told_when_it_is_listed_again(
+    scene: Scene, answer: Present | Absent
+) -> None:
+    scene.listed()
+    scene.now += 1
+    scene.observer.learn(NAME, answer, asked=scene.now)
+    scene.news()
+    for _ in range(10):
+        scene.now += 60
+        scene.listed()
+    assert scene.news() == [], "lists never hold what is deleted"
+    scene.listed(READY)
+    assert scene.news() == [frozenset({NAME})]
+
+
 def test_addons_are_listed_only_when_somebody_wants_them(scene: Scene) -> None:
     scene.listed(READY)
     wanted = [scene.observer.addons_wanted]

@@ -203,6 +203,20 @@ LOST = [
         Refuse,
         refuses(Reason.DEPLOYMENT_LOST),
     ),
+    Row(
+        "Its purge is in no LIST: looked at then.",
+        created({"externalDeletionPolicy": "Report"}),
+        present(state="DELETED", purgeTime=(NOW + timedelta(days=7)).isoformat()),
+        Refuse,
+        refuses(Reason.DEPLOYMENT_LOST, retry=NOW + timedelta(days=7)),
+    ),
+    Row(
+        "Once, whatever the clocks say.",
+        created({"externalDeletionPolicy": "Report"}),
+        present(state="DELETED", purgeTime=NOW.isoformat()),
+        Refuse,
+        refuses(Reason.DEPLOYMENT_LOST, retry=None),
+    ),
     Row("Soft-deleted, the same name again: brought back.", claimed(), present(state="DELETED"), Undelete),
     Row(
         "Report is about deployments that we had.",
