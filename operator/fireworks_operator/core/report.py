@@ -134,7 +134,7 @@ def _after_success(
         return status.model_copy(update={**_GONE, "create_time": None, "applied_fields": None})
     elif isinstance(action, Update) and isinstance(observed, Present):
         in_spec = set(_spec_fields(resource, observed))
-        applied = list((set(applied or in_spec) | set(action.fields)) & in_spec)
+        applied = list(((in_spec if applied is None else set(applied)) | set(action.fields)) & in_spec)
     elif isinstance(action, Wait) and action.reason is None and applied is None and _is_managed(resource, observed):
         applied = _spec_fields(resource, observed)
     return status.model_copy(update={"applied_fields": None if applied is None else sorted(applied)})

@@ -6,7 +6,7 @@ import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import Action, Claim, Create, Delete, LoadAddon, Undelete, Wait
+from fireworks_operator.core.actions import Action, Claim, Create, Delete, LoadAddon, Refuse, Undelete, Wait
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.core.observed import Absent, Observed
@@ -153,6 +153,16 @@ def test_applied_fields(
     resource: FireworksDeployment, observed: Observed, action: Action, expected: list[str] | None, reason: str
 ) -> None:
     assert after(resource, observed, action).status.applied_fields == expected, reason
+
+
+def test_a_deployment_that_was_taken_over_is_not_replaced_when_it_fails_after_a_change() -> None:
+    adopted = a_resource(BLUE, {**CREATED, "appliedFields": []})
+    changed = after(adopted, present(**BLUE), UPDATE)
+    assert changed.status.applied_fields == ["displayName"], "a change does not make it one that was created here"
+    failed = present(state="FAILED", replicaStats={}, **BLUE)
+    for minutes in (0, 6):
+        changed = after(changed, failed, context=a_context(now=NOW + timedelta(minutes=minutes)))
+    assert isinstance(decide(changed, failed, a_context(now=NOW + timedelta(hours=9))), Refuse)
 
 
 def test_failures_are_counted_and_paused_across_restarts() -> None:
