@@ -170,8 +170,8 @@ class FireworksDeploymentStatus(ApiModel):
     applied_fields: Annotated[
         list[Annotated[str, Schema(max_length=128)]] | None,
         Schema(
-            "Paths of the spec that the operator has set at Fireworks. One that is here and no longer in "
-            "the spec is reset.",
+            "Paths of the spec that are in force at Fireworks. One that is here and no longer in the spec is "
+            "reset, or stays with a notice where Fireworks has no default for it.",
             max_items=64,
             list_type="atomic",
         ),

@@ -11,13 +11,13 @@ from fireworks_operator.api.v1alpha1 import (
     ManagementPolicy,
 )
 
-from .actions import Action, Adopt, Claim, Create, Delete, Refuse, Update, Wait
+from .actions import Action, Adopt, Claim, Create, Delete, Refuse, Wait
 from .addon_report import addon_condition, report_addons
+from .applied import fields_after
 from .attempts import NOT_OURS, last_attempt, recreations
 from .context import REST_PATIENCE, Context
-from .desired import desired
 from .explain import explain
-from .identity import account_of, model_identifier
+from .identity import model_identifier
 from .notices import notices
 from .observed import Absent, Observed, Present, Unknown
 from .outcome import Outcome
@@ -127,26 +127,10 @@ def _after_success(
     resource: FireworksDeployment, status: FireworksDeploymentStatus, action: Action, observed: Observed
 ) -> FireworksDeploymentStatus:
     """Record what is set at Fireworks now, so that what leaves the spec later is reset there."""
-    applied = status.applied_fields
-    if isinstance(action, Create):
-        applied = list(action.fields)
-    elif isinstance(action, Delete) and action.hard:
+    if isinstance(action, Delete) and action.hard:
         return status.model_copy(update={**_GONE, "create_time": None, "applied_fields": None})
-    elif isinstance(action, Update) and isinstance(observed, Present):
-        in_spec = set(_spec_fields(resource, observed))
-        applied = list(((in_spec if applied is None else set(applied)) | set(action.fields)) & in_spec)
-    elif isinstance(action, Wait) and action.reason is None and applied is None and _is_managed(resource, observed):
-        applied = _spec_fields(resource, observed)
+    applied = fields_after(action, status.applied_fields, resource, observed)
     return status.model_copy(update={"applied_fields": None if applied is None else sorted(applied)})
-
-
-def _is_managed(resource: FireworksDeployment, observed: Observed) -> bool:
-    return isinstance(observed, Present) and resource.spec.management_policy is ManagementPolicy.MANAGE
-
-
-def _spec_fields(resource: FireworksDeployment, observed: Observed) -> list[str]:
-    account = account_of(observed.deployment.name) if isinstance(observed, Present) else ""
-    return list(desired(resource.spec, account).values)
 
 
 def _conditions(

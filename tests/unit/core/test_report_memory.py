@@ -1,12 +1,13 @@
 """What status remembers over a restart: the claim, what was set, what was tried, what was loaded."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import Action, Claim, Create, Delete, LoadAddon, Refuse, Undelete, Wait
+from fireworks_operator.core.actions import Action, Claim, Create, Delete, LoadAddon, Refuse, Undelete, Update, Wait
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.core.observed import Absent, Observed
@@ -26,7 +27,7 @@ from unit.builders import (
     an_error,
     present,
 )
-from unit.core.report_steps import BLUE, CREATE, GONE, LOADING, UPDATE, after, find, serving, summary
+from unit.core.report_steps import BLUE, CREATE, GONE, LOADING, UPDATE, after, find, serving, summary, with_spec
 
 
 def test_the_claim_is_written_with_a_record_of_the_try() -> None:
@@ -163,6 +164,39 @@ def test_a_deployment_that_was_taken_over_is_not_replaced_when_it_fails_after_a_
     for minutes in (0, 6):
         changed = after(changed, failed, context=a_context(now=NOW + timedelta(minutes=minutes)))
     assert isinstance(decide(changed, failed, a_context(now=NOW + timedelta(hours=9))), Refuse)
+
+
+def test_replicas_that_the_spec_took_over_from_the_console_go_when_the_spec_lets_go_of_them() -> None:
+    two: dict[str, Any] = {"minReplicaCount": 2, "maxReplicaCount": 2}
+    resource = with_spec(after(a_resource(status=CREATED), present(**two)), **two)
+    for _ in range(2):
+        resource = after(resource, present(**two))
+    resource = with_spec(resource)
+    action = decide(resource, present(**two), a_context())
+    assert isinstance(action, Update)
+    assert (action.body["minReplicaCount"], action.body["maxReplicaCount"]) == (0, 1)
+
+
+def test_a_reset_that_fireworks_accepts_but_does_not_carry_out_is_not_taken_for_done() -> None:
+    resource = a_resource(status={**CREATED, "appliedFields": ["baseModel", "minReplicaCount"]})
+    still = present(minReplicaCount=2, maxReplicaCount=2)
+    for seconds in (0, 60, 120):
+        context = a_context(now=NOW + timedelta(seconds=seconds))
+        assert isinstance(decide(resource, still, context), Update)
+        resource = after(resource, still, context=context)
+    stuck = after(resource, still, context=a_context(now=NOW + timedelta(seconds=180)))
+    assert find(stuck.status, ConditionType.STALLED).reason == Reason.NOT_CONVERGING
+    assert "spec.minReplicaCount (stays 2)" in find(stuck.status, ConditionType.STALLED).message
+
+
+def test_what_stays_as_it_was_is_told_also_after_another_change() -> None:
+    as_it_was: dict[str, Any] = {"acceleratorCount": 2}
+    resource = after(with_spec(serving(as_it_was)), present(**as_it_was))
+    resource = with_spec(resource, **BLUE)
+    for wire in ({}, BLUE, BLUE):
+        resource = after(resource, present(**as_it_was, **wire))
+        assert any("spec.acceleratorCount" in each for each in resource.status.notices or ())
+    assert summary(resource.status)[0] == "TT"
 
 
 def test_failures_are_counted_and_paused_across_restarts() -> None:

@@ -1,0 +1,37 @@
+"""`status.appliedFields`: what the spec has put into force at Fireworks, and is reset there when it leaves the spec."""
+
+from collections.abc import Collection
+
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, ManagementPolicy
+
+from .actions import Action, Create, Update, Wait
+from .desired import FIELD_BY_PATH, desired
+from .identity import account_of
+from .observed import Observed, Present
+
+
+def fields_after(
+    action: Action, applied: Collection[str] | None, resource: FireworksDeployment, observed: Observed
+) -> Collection[str] | None:
+    """Return the field paths that count as applied after a step that succeeded; None: not known.
+
+    What a change was to reset stays among them until it is seen to be reset: Fireworks may accept a change and not
+    make it.
+    """
+    if isinstance(action, Create):
+        return action.fields
+    if not isinstance(observed, Present) or resource.spec.management_policy is ManagementPolicy.OBSERVE:
+        return applied
+    in_spec = set(desired(resource.spec, account_of(observed.deployment.name)).values)
+    if isinstance(action, Update) and applied is not None:
+        return {*applied, *in_spec.intersection(action.fields)}
+    if isinstance(action, Wait) and action.reason is None:
+        return in_spec if applied is None else _in_force(applied, in_spec)
+    return applied
+
+
+def _in_force(applied: Collection[str], in_spec: set[str]) -> set[str]:
+    """Return what counts as applied while all is as desired: the spec, whoever set it first; what cannot be reset."""
+    kept = {path for path in applied if path in FIELD_BY_PATH and FIELD_BY_PATH[path].default is None}
+    # Only a create request sets the base model: without it, the deployment was taken over.
+    return (in_spec | kept) - ({"baseModel"} - set(applied))
