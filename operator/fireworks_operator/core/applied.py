@@ -3,9 +3,11 @@
 from collections.abc import Collection
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, ManagementPolicy
+from fireworks_operator.fireworks.models import Deployment
 
-from .actions import Action, Create, Update, Wait
-from .desired import FIELD_BY_PATH, desired
+from .actions import Action, Create, Undelete, Update, Wait
+from .desired import FIELD_BY_PATH, FIELDS, desired, get
+from .drift import STATIC_DEFAULTS
 from .identity import account_of
 from .observed import Observed, Present
 
@@ -23,11 +25,22 @@ def fields_after(
     if not isinstance(observed, Present) or resource.spec.management_policy is ManagementPolicy.OBSERVE:
         return applied
     in_spec = set(desired(resource.spec, account_of(observed.deployment.name)).values)
+    if isinstance(action, Undelete) and applied is None:
+        return in_spec | _of_a_former_spec(observed.deployment)
     if isinstance(action, Update) and applied is not None:
         return {*applied, *in_spec.intersection(action.fields)}
     if isinstance(action, Wait) and action.reason is None:
         return in_spec if applied is None else _in_force(applied, in_spec)
     return applied
+
+
+def _of_a_former_spec(deployment: Deployment) -> set[str]:
+    """Return what may have been set by a former resource of the same name: what can be reset, and what there is."""
+    return {
+        field.path
+        for field in FIELDS
+        if field.path in STATIC_DEFAULTS or (field.default is None and get(deployment.raw, field.wire))
+    }
 
 
 def _in_force(applied: Collection[str], in_spec: set[str]) -> set[str]:

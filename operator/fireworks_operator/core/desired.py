@@ -111,6 +111,16 @@ class Desired:
         return query
 
 
+def get(body: Mapping[str, JsonValue], path: tuple[str, ...]) -> JsonValue:
+    """Return the value at a path, None where there is none."""
+    value: JsonValue = dict(body)
+    for part in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
 def put(body: dict[str, JsonValue], path: tuple[str, ...], value: JsonValue) -> None:
     """Set a value at a path, creating the objects on the way."""
     for part in path[:-1]:

@@ -7,7 +7,7 @@ from math import isclose
 
 from pydantic import JsonValue
 
-from .desired import FIELD_BY_PATH, FIELDS, Change, Desired, Field, Kind, put
+from .desired import FIELD_BY_PATH, FIELDS, Change, Desired, Field, Kind, get, put
 from .durations import parse_duration
 
 
@@ -81,9 +81,9 @@ def find_drift(
         applied = RESETS_OF_NEW if deleted else STATIC_DEFAULTS
     wanted, kept = _wanted(desired, raw, applied, replaceable=deleted)
     differences = [
-        Difference(field.path, _get(raw, field.wire), wanted[field.path])
+        Difference(field.path, get(raw, field.wire), wanted[field.path])
         for field in FIELDS
-        if field.path in wanted and not _equal(field, _get(raw, field.wire), wanted[field.path])
+        if field.path in wanted and not _equal(field, get(raw, field.wire), wanted[field.path])
     ]
     return Drift(
         tuple(each for each in differences if FIELD_BY_PATH[each.path].change is Change.UPDATE),
@@ -185,15 +185,6 @@ def _contains(observed: JsonValue, wanted: JsonValue) -> bool:
         if not same:
             return False
     return True
-
-
-def _get(raw: Mapping[str, JsonValue], path: tuple[str, ...]) -> JsonValue:
-    value: JsonValue = dict(raw)
-    for part in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(part)
-    return value
 
 
 def _zero(value: JsonValue) -> JsonValue:

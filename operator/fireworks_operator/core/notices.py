@@ -7,11 +7,16 @@ from pydantic import JsonValue
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentSpec, ManagementPolicy
 from fireworks_operator.fireworks.models import Deployment
 
-from .desired import desired
-from .drift import find_drift
+from .desired import FIELD_BY_PATH, desired, get
+from .drift import Drift, find_drift
 from .identity import account_of
 from .misspelt import misspelt_fields
 from .model_notices import Models, model_notices
+
+_BY_SHAPE = frozenset({"acceleratorType", "acceleratorCount", "precision"})
+"""What a deployment shape decides."""
+_ANYWHERE: JsonValue = {"multiRegion": "GLOBAL"}
+"""The placement of a deployment that was created without one."""
 
 
 def notices(resource: FireworksDeployment, deployment: Deployment, models: Models) -> list[str]:
@@ -19,10 +24,7 @@ def notices(resource: FireworksDeployment, deployment: Deployment, models: Model
     spec = resource.spec
     found = [*islice(misspelt_fields(resource), 10), *_scaling(spec, deployment), *_speculation(spec)]
     drift = find_drift(desired(spec, account_of(deployment.name)), deployment.raw, _applied(resource))
-    found += [
-        f"spec.{path} was removed; Fireworks has no default for it, so the deployment keeps its value."
-        for path in drift.kept
-    ]
+    found += _kept(spec, deployment, drift)
     found += model_notices(resource, deployment, models)
     if spec.management_policy is ManagementPolicy.OBSERVE:
         found += [
@@ -33,6 +35,18 @@ def notices(resource: FireworksDeployment, deployment: Deployment, models: Model
     return found
 
 
+def _kept(spec: FireworksDeploymentSpec, deployment: Deployment, drift: Drift) -> list[str]:
+    """Say what the deployment still has of a former spec."""
+    decided = _BY_SHAPE if spec.deployment_shape is not None else frozenset()
+    kept = {path: get(deployment.raw, FIELD_BY_PATH[path].wire) for path in drift.kept if path not in decided}
+    return [
+        f"spec.{path} is not set, and Fireworks has no default for it: the deployment keeps {_shown(value)} from "
+        "before."
+        for path, value in kept.items()
+        if value and value != _ANYWHERE
+    ]
+
+
 def _applied(resource: FireworksDeployment) -> list[str] | None:
     """Return the fields that we have set: none where the deployment was never more than observed."""
     applied = resource.status.applied_fields
@@ -40,6 +54,8 @@ def _applied(resource: FireworksDeployment) -> list[str] | None:
 
 
 def _shown(value: JsonValue) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(inner)}" for key, inner in value.items())
     return "no value" if value is None or value == "" else str(value)
 
 

@@ -199,6 +199,49 @@ def test_what_stays_as_it_was_is_told_also_after_another_change() -> None:
     assert summary(resource.status)[0] == "TT"
 
 
+def test_a_name_that_is_applied_again_says_what_its_deployment_keeps_of_the_former_spec() -> None:
+    kept: dict[str, Any] = {
+        "acceleratorCount": 4,
+        "maxContextLength": 8192,
+        "displayName": "former",
+        "placement": {"multiRegion": "EUROPE"},
+    }
+    resource = a_resource({"maxContextLength": 8192}, CLAIMED)
+    resource = after(resource, present(state="DELETED", **kept))
+    assert isinstance(decide(resource, present(**kept), a_context()), Update), "the display name is reset"
+    resource = after(resource, present(**kept))
+    for _ in range(3):
+        resource = after(resource, present(**{**kept, "displayName": ""}))
+    told = [each for each in resource.status.notices or () if "from before" in each]
+    assert told == [
+        "spec.acceleratorType is not set, and Fireworks has no default for it: the deployment keeps NVIDIA_H100_80GB "
+        "from before.",
+        "spec.acceleratorCount is not set, and Fireworks has no default for it: the deployment keeps 4 from before.",
+        "spec.placement is not set, and Fireworks has no default for it: the deployment keeps multiRegion EUROPE from "
+        "before.",
+    ]
+    assert summary(resource.status)[0] == "TT"
+    told_of = ["acceleratorCount", "acceleratorType", "baseModel", "maxContextLength", "placement"]
+    assert resource.status.applied_fields == told_of
+    worldwide = after(resource, present(**{**kept, "displayName": "", "placement": {"multiRegion": "GLOBAL"}}))
+    assert "spec.placement" not in " ".join(worldwide.status.notices or ())
+    set_again = after(with_spec(resource, maxContextLength=8192, acceleratorCount=4), present(**kept))
+    assert "acceleratorCount" not in " ".join(set_again.status.notices or ())
+
+
+def test_what_fireworks_chose_for_a_new_deployment_is_no_notice() -> None:
+    lost = after(a_resource(status=CLAIMED), Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER))
+    for observed in (present(**LOADING), present(), present()):
+        lost = after(lost, observed)
+        assert "from before" not in " ".join(lost.status.notices or ())
+
+
+def test_what_the_shape_decides_is_not_called_kept_from_before() -> None:
+    resource = with_spec(serving({"acceleratorCount": 2}), deploymentShape="accounts/fireworks/deploymentShapes/fast")
+    shaped = present(acceleratorCount=2, deploymentShape="accounts/fireworks/deploymentShapes/fast/versions/v1")
+    assert "from before" not in " ".join(after(resource, shaped).status.notices or ())
+
+
 def test_failures_are_counted_and_paused_across_restarts() -> None:
     failed = present(state="FAILED", replicaStats={})
     resource = a_resource(status=CREATED)
