@@ -53,8 +53,10 @@ def judge(resource: FireworksDeployment, observed: Observed, outcome: Outcome, c
         if action.reason in (Reason.UPDATING, Reason.CREATING):
             return _progressing(action.reason, action.message, available)
         return _troubled(Explanation(action.reason, action.message, final=False), available)
+    if isinstance(action, Adopt) and is_ready(resource):
+        return _resting(resource, available, observed)  # only its marker is written again
     if isinstance(action, AddFinalizer | Claim | Create | Adopt | Undelete) or not isinstance(observed, Present):
-        return _progressing(Reason.CREATING, "The deployment is being created.", available)
+        return _progressing(*_beginning(action, observed), available)
     last_addons_leave = isinstance(action, UnloadAddon) and not wants_addons(resource)
     if isinstance(action, Update) or (isinstance(action, Delete) and action.hard) or last_addons_leave:
         return _progressing(Reason.UPDATING, _action_message(action), available)
@@ -69,6 +71,14 @@ def _refused_before(resource: FireworksDeployment, outcome: Outcome, context: Co
     stalled = (each for each in resource.status.conditions if each.type == ConditionType.STALLED)
     told = next((each for each in stalled if each.status == "True"), None)
     return None if told is None else Explanation(known_reason(told.reason), told.message, final=True)
+
+
+def _beginning(action: Action, observed: Observed) -> tuple[Reason, str]:
+    if isinstance(action, Undelete):
+        return Reason.CREATING, "The deployment was deleted and is being brought back."
+    if isinstance(action, Claim | Adopt) and isinstance(observed, Present) and observed.deployment.state != "DELETED":
+        return Reason.PROGRESSING, "The deployment exists already and is being taken over."
+    return Reason.CREATING, "The deployment is being created."
 
 
 def _action_message(action: Action) -> str:

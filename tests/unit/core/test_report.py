@@ -6,8 +6,9 @@ import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import Wait
+from fireworks_operator.core.actions import Adopt, Wait
 from fireworks_operator.core.context import Unusable, Usable
+from fireworks_operator.core.decide import decide
 from fireworks_operator.core.observed import Absent, Observed, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
@@ -26,6 +27,36 @@ from unit.builders import (
     present,
 )
 from unit.core.report_steps import ASLEEP, BLUE, GONE, LOADING, after, find, serving, summary, with_spec
+
+
+@pytest.mark.parametrize(
+    ("resource", "observed", "reason", "words"),
+    [
+        (a_resource(), Absent(), Reason.CREATING, "is being created"),
+        (a_resource(), present(), Reason.PROGRESSING, "exists already and is being taken over"),
+        (a_resource(status=CLAIMED), present(annotations={}), Reason.PROGRESSING, "exists already and is being taken"),
+        (
+            a_resource(status=CLAIMED),
+            present(state="DELETED"),
+            Reason.CREATING,
+            "was deleted and is being brought back",
+        ),
+    ],
+)
+def test_what_is_about_to_happen_is_called_by_its_name(
+    resource: FireworksDeployment, observed: Observed, reason: Reason, words: str
+) -> None:
+    for status in (after(resource, observed).status, after(resource, observed, begun=True).status):
+        told = find(status, ConditionType.RECONCILING)
+        assert (told.status, told.reason) == ("True", reason)
+        assert words in told.message
+
+
+def test_a_marker_that_is_written_again_leaves_the_resource_ready() -> None:
+    unmarked = present(annotations={})
+    assert isinstance(decide(serving(), unmarked, a_context()), Adopt)
+    for begun in (True, False):
+        assert after(serving(), unmarked, begun=begun).status.conditions == serving().status.conditions
 
 
 @pytest.mark.parametrize(
