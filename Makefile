@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format crd docs chart venv lock image e2e kind clean
+.PHONY: help demo test chaos lint format crd docs chart venv lock image e2e kind clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -19,11 +19,15 @@ test: lint ## lint, then all tests that this machine can run
 	$(BIN)/python tests/cluster/cluster.py build
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
+chaos: $(STAMP) ## kill the operator 1,000 times under churn and faults, write docs/reliability.md (CHAOS_ARGS="--kills 1000 --seed 1")
+	$(BIN)/python tests/cluster/cluster.py build
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.chaos $(CHAOS_ARGS)
+
 lint: $(STAMP) ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples/demo.py tests
+	$(BIN)/mypy examples/demo.py tests benchmarks
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## put the code into form

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,10 @@ _GONE = {
 
 BeforeWrite = Callable[[str, str], bool]
 """Called with method and path before a write is passed on; True loses the answer to it."""
+
+
+class RequestLostError(Exception):
+    """Raised by `before_write`: the request is not passed on, and the connection ends."""
 
 
 class KubernetesProxy:
@@ -82,6 +87,11 @@ class _Server(http.server.ThreadingHTTPServer):
     block_on_close = False
     proxy: KubernetesProxy
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of connections that end, on either side: operators are killed and API servers stopped here."""
+        if not isinstance(sys.exception(), (OSError, urllib3.exceptions.HTTPError)):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -92,7 +102,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _carry(self) -> None:
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        lost = self.command != "GET" and proxy.before_write(self.command, self.path)
+        try:
+            lost = self.command != "GET" and proxy.before_write(self.command, self.path)
+        except RequestLostError:
+            self.close_connection = True
+            return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
         self._upstream = proxy.pool.request(
             self.command,

@@ -1,0 +1,235 @@
+"""One operator with its namespaces and accounts: it lives many short lives, and in between the world must converge."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from benchmarks.chaos.faults import LATE_SECONDS, ROUTES, FaultsInForce
+from benchmarks.chaos.kubernetes_side import KubernetesSide
+from benchmarks.chaos.operators import ForkedOperator
+from benchmarks.chaos.plan import ANY_MOMENT, WRITE, Aim, Life, draw_round
+from benchmarks.chaos.tally import Tally
+from benchmarks.chaos.users import Step, Users, patiently, slots_of
+from benchmarks.chaos.verdict import BrokenPromiseError, Snapshot, accept, judge_journal, leaks, unsettled, untouched
+from fireworks_simulator.testing import SimulatorClient
+from integration.kubernetes_api import Json, condition
+from integration.team import Team
+
+LIVES = 10
+"""Kills per round."""
+AIM_SECONDS = 2.5
+"""Seconds that an operator may live until what it is killed at has happened."""
+SETTLES_WITHIN = 150.0
+"""Seconds within which all must be as it must be, once nothing goes wrong any more."""
+_HELP_AFTER = 20.0
+"""Seconds after which users say `reconcile-at` where nothing else is left to wait for but a pause."""
+
+
+class Shard:
+    """A shard of the stage.
+
+    Args:
+        number: of the shard.
+        seed: of the run.
+        teams: its namespaces.
+        operator: not started yet.
+        kubernetes: what is between the operator and its API server.
+        tally: where is counted.
+        say: tells what happens.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        seed: str,
+        teams: Sequence[Team],
+        operator: ForkedOperator,
+        kubernetes: KubernetesSide,
+        tally: Tally,
+        say: Callable[[str], None],
+    ) -> None:
+        self.number = number
+        self.teams = teams
+        self.operator = operator
+        self.users = Users(slots_of(teams))
+        self.story: list[str] = []
+        self._seed = seed
+        self._kubernetes = kubernetes
+        self._tally = tally
+        self._say = say
+        self._faults = [FaultsInForce(team) for team in teams]
+        self._began = time.monotonic()
+        self._helped: set[tuple[str, int]] = set()
+        self._at_first = self.before = self.look()
+        self._sequence = self._simulator.last_sequence()
+
+    @property
+    def _simulator(self) -> SimulatorClient:
+        return self.teams[0].simulator
+
+    def round(self, number: int, *, lives: int = LIVES) -> None:
+        """Live some short lives in a bad world, then one in which all becomes well.
+
+        Raises:
+            BrokenPromiseError: something happened that must not, or the world does not converge.
+        """
+        plan = draw_round(f"{self._seed}/{self.number}/{number}", lives, len(self.users.slots), len(self.teams))
+        for life in plan:
+            self._live(life)
+        self._settle(number)
+
+    # --- a life ----------------------------------------------------------------------------------------------------
+
+    def _live(self, life: Life) -> None:
+        for step in life.before:
+            self._do(step)
+        for team, fault in life.faults:
+            self._note(str(fault))
+            self._faults[team].begin(fault, [each for each in self._names() if "chat" in each])
+        sequence, writes = self._simulator.last_sequence(), self._kubernetes.writes
+        rules = self._arm(life.aim)
+        self.operator.launch()
+        born = time.monotonic()
+        for step in life.meanwhile:
+            self._do(step)
+        if life.trouble is not None:
+            self._note(life.trouble)
+            self._kubernetes.trouble(life.trouble)
+        self._await(life.aim, rules, born)
+        self._kill(str(life.aim.at), sequence, writes)
+        for rule in rules:
+            self._simulator.clear_fault(rule)
+        self._kubernetes.calm()
+
+    def _do(self, step: Step) -> None:
+        self._note(str(step))
+        self.users.do(step)
+        with self._tally.lock:
+            self._tally.steps[step.kind] += 1
+
+    def _arm(self, aim: Aim) -> list[str]:
+        """Prepare what shows that the moment has come; return the simulator's rules for it."""
+        self._note(str(aim))
+        if aim.at == ANY_MOMENT:
+            return []
+        if aim.at == WRITE:
+            self._kubernetes.plan_kill(aim.nth, before=aim.before)
+            return []
+        method, path = ROUTES[aim.at]
+        return [team.fault("latency", method=method, path=path, times=1, seconds=aim.held) for team in self.teams]
+
+    def _await(self, aim: Aim, rules: Sequence[str], born: float) -> None:
+        """Wait until it is time to kill."""
+        if aim.at == ANY_MOMENT:
+            time.sleep(max(born + aim.delay - time.monotonic(), 0.0))
+        elif aim.at == WRITE:
+            self._kubernetes.struck.wait(AIM_SECONDS)
+        else:
+            while time.monotonic() < born + AIM_SECONDS:
+                found: Any = self._simulator.call("GET", "/faults")["rules"]
+                if any(each["id"] in rules and each["hits"] for each in found):
+                    time.sleep(aim.delay)
+                    return
+                time.sleep(0.01)
+
+    def _kill(self, aim: str, sequence: int, writes: int) -> None:
+        self.operator.kill()
+        asked = any(team.simulator.journal(account=team.account, since=sequence) for team in self.teams)
+        self._tally.killed(aim, acted=asked or self._kubernetes.writes > writes)
+        self._note("killed")
+
+    # --- the end of a round ----------------------------------------------------------------------------------------
+
+    def _settle(self, number: int) -> None:
+        """End all trouble, start the operator once more, and wait until all is as it must be."""
+        for each in self._faults:
+            met = each.end()
+            with self._tally.lock:
+                self._tally.faults.update(met)
+        self._kubernetes.calm()
+        self._helped.clear()
+        sequence, writes = self._simulator.last_sequence(), self._kubernetes.writes
+        self.operator.launch()
+        began = time.monotonic()
+        self._note(f"round {number}: all is well again")
+        late = began + LATE_SECONDS + 0.5
+        while True:
+            self.users.attend()
+            snapshot = self.look()
+            open_points = self._open_points(snapshot)
+            if not open_points and time.monotonic() > late:
+                break
+            self._help(snapshot, open_points, time.monotonic() - began)
+            if time.monotonic() - began > SETTLES_WITHIN:
+                raise BrokenPromiseError(
+                    f"round {number}: the world does not converge:\n" + "\n".join(open_points.values())
+                )
+            time.sleep(0.3)
+        self._judge(snapshot)
+        with self._tally.lock:
+            self._tally.rounds += 1
+            self._tally.settling.append(round(time.monotonic() - began, 1))
+            self._tally.troubles.update(self._kubernetes.met)
+            self._kubernetes.met.clear()
+        self._kill(ANY_MOMENT, sequence, writes)
+
+    def _open_points(self, snapshot: Snapshot) -> dict[str, str]:
+        """Return what is not yet as it must be, by key."""
+        found = {slot.key: unsettled(slot, snapshot) for slot in self.users.slots}
+        points = {key: f"{key}: {what}" for key, what in found.items() if what is not None}
+        return points | {f"leak {number}": each for number, each in enumerate(leaks(self.users.slots, snapshot))}
+
+    def _help(self, snapshot: Snapshot, open_points: dict[str, str], waited: float) -> None:
+        """Say the user's word where a person must act, once; and where a pause is all that is waited for."""
+        for slot in self.users.slots:
+            raw = snapshot.resources.get(slot.key)
+            if raw is None or (raw["metadata"]["uid"], waited > _HELP_AFTER) in self._helped:
+                continue
+            going = "deletionTimestamp" in raw["metadata"]
+            stalled = condition(raw, "Stalled")
+            needs = stalled.get("status") == "True" and (going or slot.key in open_points)
+            if not needs and not (slot.key in open_points and waited > _HELP_AFTER):
+                continue
+            self._helped.add((raw["metadata"]["uid"], waited > _HELP_AFTER))
+            reason = str(stalled["reason"] if needs else condition(raw, "Ready").get("reason"))
+            self._note(f"help {slot.key}: {reason} {open_points.get(slot.key)}")
+            with self._tally.lock:
+                self._tally.helped[reason] += 1
+            if going:
+                self.users.force(raw)
+            else:
+                self.users.wish(raw)
+
+    def _judge(self, snapshot: Snapshot) -> None:
+        total = self._simulator.counts()["last"]
+        assert isinstance(total, int)
+        for team in self.teams:
+            entries = self._simulator.journal(account=team.account, since=self._sequence)
+            judge_journal(entries, self.before, {each.key: each for each in self.users.slots})
+            with self._tally.lock:
+                self._tally.requests.update(f"{each.method} {each.route}" for each in entries if each.committed)
+        untouched(self._at_first, snapshot)
+        accept(self.users.slots, snapshot)
+        self.before, self._sequence = snapshot, total
+
+    # --- looking ---------------------------------------------------------------------------------------------------
+
+    def look(self) -> Snapshot:
+        """Return all that there is of this shard."""
+        resources: dict[str, Json] = {}
+        deployments: dict[str, Json] = {}
+        addons: dict[str, Json] = {}
+        for team in self.teams:
+            for each in patiently(team.resources):
+                resources[f"{team.namespace}/{each['metadata']['name']}"] = each
+        accounts: Any = self._simulator.state()["accounts"]
+        for team in self.teams:
+            deployments |= {each["name"]: each for each in accounts[team.account]["deployments"]}
+            addons |= {each["name"]: each for each in accounts[team.account]["deployedModels"]}
+        return Snapshot(resources, deployments, addons)
+
+    def _names(self) -> list[str]:
+        return [name for name, each in self.before.deployments.items() if each["state"] == "READY"]
+
+    def _note(self, what: str) -> None:
+        self.story.append(f"{time.monotonic() - self._began:8.3f} {what}")

@@ -1,0 +1,71 @@
+"""What has been counted so far, by all shards together."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a run.
+
+    Attributes:
+        kills: operators that were killed after they had begun to act.
+        idle_kills: those that were killed before they did anything.
+        aims: kills by what they were aimed at.
+        steps: what users and others did, by kind.
+        faults: requests that met a fault, by fault and route.
+        troubles: troubles of the API server's side.
+        helped: resources by the reason with which they waited for a person's word.
+        settling: seconds until all was as it must be, by round.
+    """
+
+    kills: int = 0
+    idle_kills: int = 0
+    rounds: int = 0
+    api_server_restarts: int = 0
+    aims: Counter[str] = field(default_factory=Counter)
+    steps: Counter[str] = field(default_factory=Counter)
+    faults: Counter[tuple[str, str]] = field(default_factory=Counter)
+    troubles: Counter[str] = field(default_factory=Counter)
+    helped: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+    settling: list[float] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def killed(self, aim: str, *, acted: bool) -> None:
+        """Count a kill."""
+        with self.lock:
+            if acted:
+                self.kills += 1
+                self.aims[aim] += 1
+            else:
+                self.idle_kills += 1
+
+    def distinct_faults(self) -> int:
+        """Return how many different faults were met, whatever the route."""
+        return len({name for name, _ in self.faults}) + len(self.troubles)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all counts as JSON."""
+        faults: dict[str, dict[str, int]] = {}
+        for (name, route), count in sorted(self.faults.items()):
+            faults.setdefault(name, {})[route] = count
+        return {
+            "kills": self.kills,
+            "killsBeforeItActed": self.idle_kills,
+            "rounds": self.rounds,
+            "apiServerRestarts": self.api_server_restarts,
+            "killsByAim": dict(sorted(self.aims.items())),
+            "steps": dict(sorted(self.steps.items())),
+            "faults": faults,
+            "kubernetesTroubles": dict(sorted(self.troubles.items())),
+            "distinctFaults": self.distinct_faults(),
+            "committedRequests": dict(sorted(self.requests.items())),
+            "waitedForAPerson": dict(sorted(self.helped.items())),
+            "settlingSeconds": {
+                "median": sorted(self.settling)[len(self.settling) // 2] if self.settling else None,
+                "longest": max(self.settling, default=None),
+            },
+        }

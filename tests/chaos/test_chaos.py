@@ -1,0 +1,24 @@
+"""`make chaos` in short: the operator is killed 50 times, and what must never happen has not happened."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos.__main__ import play, say
+from benchmarks.chaos.stage import set_up
+from benchmarks.chaos.tally import Tally
+
+KILLS = 50
+SEED = "short"
+
+
+@pytest.mark.timeout(600)
+def test_killed_fifty_times_under_churn_nothing_is_doubled_lost_stuck_or_touched(tmp_path: Path) -> None:
+    tally = Tally()
+    with set_up(tmp_path, seed=SEED, shards=2, tally=tally, say=say) as stage:
+        failed = play(stage, tally, KILLS, first_round=0)
+    assert not failed, "\n".join(failed)
+    assert tally.kills >= KILLS
+    assert tally.rounds >= 2
+    assert tally.requests["POST /v1/accounts/{account}/deployments"] > 0, "nothing was ever created"
+    assert tally.distinct_faults() >= 10, tally.faults
