@@ -1,0 +1,164 @@
+"""The CRD breaks nobody who uses a released one: these are kept in released/ and compared with that of now."""
+
+import copy
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crd.compatibility import violations
+from crd.server import MANIFEST
+
+RELEASED = sorted(Path(__file__).parent.glob("released/*.yaml"))
+ACCEPTED: Mapping[str, str] = {}
+"""Violations that can break nothing that was valid, with the reason: such as a rule about a field that is new."""
+
+Json = dict[str, Any]
+Edit = Callable[[Json], object]
+
+
+def read(path: Path) -> Json:
+    crd: Json = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return crd
+
+
+def test_there_is_a_released_crd_to_compare_with() -> None:
+    assert RELEASED
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", path.stem) for path in RELEASED)
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
+def test_the_crd_breaks_nobody_who_uses_a_released_one(path: Path) -> None:
+    found = violations(read(path), read(MANIFEST))
+    assert [each for each in found if each not in ACCEPTED] == []
+
+
+def test_what_is_accepted_still_occurs() -> None:
+    found = {each for path in RELEASED for each in violations(read(path), read(MANIFEST))}
+    assert set(ACCEPTED) <= found
+
+
+def schema(crd: Json) -> Json:
+    """Return the schema of the resource."""
+    found: Json = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return found
+
+
+def field(crd: Json, path: str) -> Json:
+    """Return the schema of a field, such as `spec.addons[].model`."""
+    found = schema(crd)
+    for part in path.split("."):
+        found = found["properties"][part.removesuffix("[]").removesuffix("{}")]
+        found = found["items"] if part.endswith("[]") else found
+        found = found["additionalProperties"] if part.endswith("{}") else found
+    return found
+
+
+def version(crd: Json) -> Json:
+    found: Json = crd["spec"]["versions"][0]
+    return found
+
+
+BREAKING: list[tuple[str, Edit]] = [
+    ("names.kind: FireworksDeployment became Model", lambda crd: crd["spec"]["names"].update(kind="Model")),
+    ("names.shortNames: fwd is gone", lambda crd: crd["spec"]["names"].update(shortNames=["fd"])),
+    ("names.categories: fireworks is gone", lambda crd: crd["spec"]["names"].pop("categories")),
+    ("scope: Namespaced became Cluster", lambda crd: crd["spec"].update(scope="Cluster")),
+    ("group: fireworks.ai became example.com", lambda crd: crd["spec"].update(group="example.com")),
+    ("v1alpha1: the version is gone", lambda crd: version(crd).update(name="v1beta1")),
+    ("v1alpha1: no longer served", lambda crd: version(crd).update(served=False)),
+    ("v1alpha1: no longer storage", lambda crd: version(crd).update(storage=False)),
+    ("v1alpha1: subresources changed", lambda crd: version(crd).pop("subresources")),
+    ("column READY is gone", lambda crd: version(crd)["additionalPrinterColumns"].pop(0)),
+    (
+        "column STATE is gone or shows something else",
+        lambda crd: version(crd)["additionalPrinterColumns"][1].update(jsonPath=".status.account"),
+    ),
+    (".spec.paused: the field is gone", lambda crd: field(crd, "spec")["properties"].pop("paused")),
+    (".status.account: the field is gone", lambda crd: field(crd, "status")["properties"].pop("account")),
+    (".spec.addons[].default: the field is gone", lambda crd: field(crd, "spec.addons[]")["properties"].pop("default")),
+    (".spec.maxReplicaCount: type integer became string", lambda crd: change(crd, "maxReplicaCount", type="string")),
+    (".spec.addons[].model: type", lambda crd: field(crd, "spec.addons[].model").update(type="integer")),
+    (".status.createTime: format date-time became None", lambda crd: field(crd, "status.createTime").pop("format")),
+    (
+        ".spec.deletionPolicy: default Delete became Retain",
+        lambda crd: change(crd, "deletionPolicy", default="Retain"),
+    ),
+    (".spec.precision: default None became FP8", lambda crd: change(crd, "precision", default="FP8")),
+    (
+        ".spec.addons: x-kubernetes-list-map-keys",
+        lambda crd: change(crd, "addons", **{"x-kubernetes-list-map-keys": []}),
+    ),
+    (".spec.displayName: maxLength 63 became 40", lambda crd: change(crd, "displayName", maxLength=40)),
+    (".spec.paused: maxLength None became 5", lambda crd: change(crd, "paused", maxLength=5)),
+    (".spec.acceleratorCount: maximum", lambda crd: change(crd, "acceleratorCount", maximum=8)),
+    (".spec.acceleratorCount: minimum", lambda crd: change(crd, "acceleratorCount", minimum=2)),
+    (".spec.addons: maxItems", lambda crd: change(crd, "addons", maxItems=1)),
+    (
+        ".spec.autoscalingPolicy.loadTargets: maxProperties",
+        lambda crd: field(crd, "spec.autoscalingPolicy.loadTargets").update(maxProperties=1),
+    ),
+    (
+        ".spec.autoscalingPolicy.loadTargets{}: maximum None became 1",
+        lambda crd: field(crd, "spec.autoscalingPolicy.loadTargets{}").update(maximum=1),
+    ),
+    (".spec.minReplicaCount: exclusiveMinimum", lambda crd: change(crd, "minReplicaCount", exclusiveMinimum=True)),
+    (".spec.precision: pattern None became ^FP8$", lambda crd: change(crd, "precision", pattern="^FP8$")),
+    (".spec.deletionPolicy: enum: Retain is gone", lambda crd: change(crd, "deletionPolicy", enum=["Delete"])),
+    (".spec.precision: enum: every other value is gone", lambda crd: change(crd, "precision", enum=["FP8"])),
+    (".spec.acceleratorType: became required", lambda crd: field(crd, "spec")["required"].append("acceleratorType")),
+    (".status: became required", lambda crd: schema(crd)["required"].append("status")),
+    (
+        "v1alpha1: .: rule added or changed: self.metadata.name != 'x'",
+        lambda crd: schema(crd)["x-kubernetes-validations"].append({"rule": "self.metadata.name != 'x'"}),
+    ),
+    (
+        "v1alpha1: .: rule added or changed: false",
+        lambda crd: schema(crd)["x-kubernetes-validations"][0].update(rule="false"),
+    ),
+    (
+        "v1alpha1: .spec: rule added or changed: false",
+        lambda crd: field(crd, "spec")["x-kubernetes-validations"].append({"rule": "false"}),
+    ),
+]
+
+HARMLESS: list[tuple[str, Edit]] = [
+    ("a new field", lambda crd: field(crd, "spec")["properties"].update(fresh={"type": "string", "maxLength": 3})),
+    ("another text", lambda crd: change(crd, "precision", description="Another one.")),
+    ("another message", lambda crd: schema(crd)["x-kubernetes-validations"][0].update(message="Another one.")),
+    ("a rule less", lambda crd: schema(crd)["x-kubernetes-validations"].pop()),
+    ("a wider bound", lambda crd: change(crd, "displayName", maxLength=64)),
+    ("no bound", lambda crd: field(crd, "spec.acceleratorCount").pop("maximum")),
+    ("one value more", lambda crd: field(crd, "spec.deletionPolicy")["enum"].append("Park")),
+    ("no longer required", lambda crd: field(crd, "spec")["required"].clear()),
+    ("a new version", lambda crd: crd["spec"]["versions"].append({**version(crd), "name": "v1", "storage": False})),
+    ("one column more", lambda crd: version(crd)["additionalPrinterColumns"].append({"name": "X"})),
+    ("a second short name", lambda crd: crd["spec"]["names"]["shortNames"].append("fwds")),
+]
+
+
+def change(crd: Json, name: str, **keywords: object) -> None:
+    """Set keywords of a field of spec."""
+    field(crd, f"spec.{name}").update(keywords)
+
+
+@pytest.mark.parametrize(("says", "edit"), BREAKING, ids=[says for says, _ in BREAKING])
+def test_what_breaks_users_is_told(says: str, edit: Edit) -> None:
+    released = read(MANIFEST)
+    current = copy.deepcopy(released)
+    edit(current)
+    found = violations(released, current)
+    assert any(says in each for each in found), found
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("edit", [edit for _, edit in HARMLESS], ids=[name for name, _ in HARMLESS])
+def test_what_breaks_nobody_may_change(edit: Edit) -> None:
+    released = read(MANIFEST)
+    current = copy.deepcopy(released)
+    edit(current)
+    assert current != released
+    assert violations(released, current) == []
