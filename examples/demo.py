@@ -3,6 +3,7 @@
 
     make demo              run it; nothing is left behind
     make demo KEEP=1       ... but leave everything running, and say how to talk to it
+    .venv/bin/python examples/demo.py --env [FOLDER]      print shell lines that lead to what was left running
     .venv/bin/python examples/demo.py --stop [FOLDER]     end what was left running
 
 Each step checks what it shows. The exit code is 0 if all was as expected, 1 if not, 130 after Ctrl-C. Needs the
@@ -12,6 +13,7 @@ Python environment in .venv; no account, no GPU, no containers. Your own kubecon
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -222,12 +224,11 @@ def stop(screen: Screen, playground: Playground) -> None:
 def explain(screen: Screen, playground: Playground, model: str) -> None:
     """Say how to go on with what was left running; `model` is an identifier to ask."""
     screen.section("Everything is still running. Yours to try, in this terminal:")
-    kubectl = playground.cluster.kubectl_program().program
     body = {"model": model, "messages": [{"role": "user", "content": "Who are you?"}]}
     screen.copyable(
-        f"export KUBECONFIG={playground.cluster.kubeconfig}",
-        f"alias kubectl={kubectl}   # unless you have one",
+        f'eval "$({sys.executable} {Path(__file__)} --env {playground.directory})"',
         "kubectl get fwd",
+        "kubectl fireworks list",
         f"kubectl describe fwd {CHAT}",
         f"kubectl edit fwd {CHAT}",
         f"curl {playground.url}/inference/v1/chat/completions -H 'Authorization: Bearer {ACCOUNT.api_key}' "
@@ -239,10 +240,37 @@ def explain(screen: Screen, playground: Playground, model: str) -> None:
     screen.copyable(f"{sys.executable} {Path(__file__)} --stop {playground.directory}")
 
 
+def kept(named: str) -> list[Path]:
+    """Return the folders of demos that were left running, the latest last; or the one that is named."""
+    if named:
+        return [Path(named)]
+    marks = Path(tempfile.gettempdir()).glob(f"{_FOLDER}*/{_KEPT}")
+    return [mark.parent for mark in sorted(marks, key=lambda mark: mark.stat().st_mtime)]
+
+
+def print_environment(screen: Screen, named: str) -> int:
+    """Print what makes kubectl, its plugin and clients of Fireworks use a demo that was left running."""
+    folders = kept(named)
+    if not folders:
+        Screen(sys.stderr).say("No demo is left running. Start one: make demo KEEP=1")
+        return 1
+    playground = Playground(folders[-1].absolute())
+    variables = {
+        "KUBECONFIG": str(playground.cluster.kubeconfig),
+        "FIREWORKS_BASE_URL": playground.url,
+        "FIREWORKS_API_KEY": ACCOUNT.api_key,
+    }
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    # Last on the PATH: who has a kubectl of their own goes on using it.
+    programs = (playground.cluster.kubectl_program().program.parent, Path(sys.executable).parent)
+    lines.append(f'export PATH="$PATH":{shlex.quote(":".join(map(str, programs)))}')
+    screen.copyable(*lines)
+    return 0
+
+
 def stop_kept(screen: Screen, named: str) -> int:
     """End demos that were left running: the one in that folder, or all of this machine if none is named."""
-    marker = Path(tempfile.gettempdir())
-    folders = [Path(named)] if named else sorted(found.parent for found in marker.glob(f"{_FOLDER}*/{_KEPT}"))
+    folders = kept(named)
     for folder in folders:
         if not folder.name.startswith(_FOLDER) or not folder.is_dir():
             screen.say(f"{folder} is not the folder of a demo.")
@@ -262,11 +290,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--keep", action="store_true", help="leave everything running")
+    choice.add_argument("--env", nargs="?", const="", metavar="FOLDER", help="print shell lines that lead to it")
     choice.add_argument("--stop", nargs="?", const="", metavar="FOLDER", help="end what was left running")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     screen = Screen()
+    if arguments.env is not None:
+        return print_environment(screen, arguments.env)
     if arguments.stop is not None:
         return stop_kept(screen, arguments.stop)
     os.chdir(ROOT)

@@ -1,5 +1,7 @@
 """The image in real pods, installed by Helm: what an administrator does, and what becomes of deployments meanwhile."""
 
+from pathlib import Path
+
 import pytest
 
 from e2e.release import DEPLOYMENT, PODS, Release
@@ -43,6 +45,16 @@ def test_a_completion_through_the_service_is_answered_by_the_deployment(applied:
     answer = applied.ask()
     assert answer["answered_by"] == status["deploymentName"]
     print(f"{NAME} is READY as {status['modelIdentifier']}; answered by {answer['answered_by']}: {answer['text']}")
+
+
+def test_commands_of_the_documentation_that_need_pods(applied: World, tmp_path: Path) -> None:
+    log_of_the_example = f"{TEAM}/{NAME}: "
+    # The release has another name here, which is a part of the Deployment's.
+    table = {"OPERATOR": SYSTEM, "NAME": NAME, "deployment/fireworks-operator": f"deployment/{DEPLOYMENT}"}
+    with applied.follow("docs/alerts.md", table, tmp_path / "alerts") as page:
+        assert log_of_the_example in page.run("kubectl get")
+    with applied.follow("docs/troubleshooting.md", table, tmp_path / "troubleshooting") as page:
+        assert log_of_the_example in page.run("kubectl logs")
 
 
 def test_upgrade_and_rollback_leave_resource_and_deployment_as_they_are(applied: World, release: Release) -> None:

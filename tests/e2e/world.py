@@ -3,12 +3,15 @@
 import json
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from cluster import Cluster, GivenCluster
+from docs.script import Script
+from docs.terminal import Terminal
 from e2e.image import image_config, name_of
 from fireworks_simulator.testing import SimulatorClient
 from integration.waiting import eventually
@@ -58,6 +61,15 @@ class World:
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Run kubectl and return what it printed."""
         return self.cluster.kubectl(*arguments, input=text).stdout
+
+    def follow(self, name: str, table: Mapping[str, str], folder: Path) -> Script:
+        """Open a page, to run its commands that need pods; `folder` is a new one for the terminal."""
+        kubectl = self.cluster.kubectl_program()
+        (folder / "programs").mkdir(parents=True)
+        (folder / "programs/kubectl").symlink_to(kubectl.program.resolve())
+        variables = {"KUBECONFIG": str(kubectl.kubeconfig), "KUBECACHEDIR": str(kubectl.cache), "KUBERC": "off"}
+        terminal = Terminal(folder / "state", ROOT, [folder / "programs"], variables)
+        return Script(name, terminal, table, elsewhere="make e2e")
 
     def get(self, *arguments: str) -> dict[str, Any]:
         """Return an object, or a list of them."""

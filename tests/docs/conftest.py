@@ -1,0 +1,68 @@
+"""A reader of the documentation, with a cluster and a Fireworks of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster import Cluster, GivenCluster, local_cluster
+from docs.reader import ACCOUNT, KEY, Reader
+from integration.processes import Operator, SimulatorProcess
+from integration.team import Team
+
+
+@pytest.fixture(scope="module")
+def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
+    """A control plane of one module alone, since pages install and delete the CRD."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
+        cluster = local_cluster()
+    cluster.up()
+    yield cluster
+    cluster.down()
+
+
+@pytest.fixture(scope="module")
+def fireworks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    """The simulator with the account that the documentation speaks of."""
+    log = tmp_path_factory.mktemp("simulator") / "simulator.log"
+    process = SimulatorProcess(log, account=ACCOUNT, api_key=KEY).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def home(
+    own_cluster: Cluster | GivenCluster, fireworks: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Reader:
+    """The reader, for the whole module."""
+    return Reader(tmp_path_factory.mktemp("reader") / "home", own_cluster, fireworks)
+
+
+@pytest.fixture
+def reader(home: Reader) -> Iterator[Reader]:
+    """The reader before the first page."""
+    yield home
+    home.tidy_up()
+
+
+@pytest.fixture(scope="module")
+def crd(own_cluster: Cluster | GivenCluster, crd_file: Path) -> None:
+    """The CRD, established."""
+    own_cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
+    own_cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+
+
+@pytest.fixture(scope="module")
+def operator(home: Reader, crd: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """The operator of a module's pages."""
+    process = home.operator(tmp_path_factory.mktemp("operator") / "operator.log").start()
+    yield process
+    process.stop()
+    process.check_log(KEY)
+
+
+@pytest.fixture
+def team(reader: Reader, operator: Operator) -> Team:
+    """The reader's namespace, looked after by the operator."""
+    return reader.team(operator)

@@ -1,0 +1,121 @@
+"""Pages for those who have the operator: their commands do what the text around them says."""
+
+import json
+
+import httpx
+
+from docs.commands import inline_commands
+from docs.pages import PAGES
+from docs.reader import KEY, Reader
+from integration.processes import Operator
+from integration.team import Team
+from integration.waiting import eventually
+
+
+def test_cost_safety(reader: Reader, team: Team) -> None:
+    team.create()
+    team.until_ready()
+    with reader.follow("docs/how-to/cost-safety.md", {"NAME": "chat"}) as page:
+        page.run("kubectl patch")
+        team.until("chat", "Ready", "True", "Parked")
+        page.run("kubectl annotate")
+
+
+def test_import(reader: Reader, team: Team) -> None:
+    make_by_hand(reader, "my-deployment", baseModel="accounts/fireworks/models/llama-v3p1-8b-instruct")
+    with reader.follow("docs/how-to/import.md") as page:
+        reader.apply(next(page.manifests()))
+        team.until_ready("imported")
+        assert "annotations" not in team.deployment()
+        page.run("kubectl patch")
+        team.eventually(lambda: team.deployment().get("annotations"), "the operator's marker is on it")
+
+
+def test_lora_addons(reader: Reader, team: Team) -> None:
+    base = "accounts/fireworks/models/llama-v3p2-3b-instruct"
+    for name in ("support-en", "support-de"):
+        reader.simulator.add_model(f"accounts/acme/models/{name}", kind="HF_PEFT_ADDON", baseModel=base)
+    with reader.follow("docs/how-to/lora-addons.md") as page:
+        reader.apply(next(page.manifests()))
+        team.until_ready("support")
+        identifiers = page.run("kubectl wait").splitlines()[-2:]
+    deployment = team.status("support")["deploymentName"]
+    assert identifiers == [f"accounts/acme/models/support-{each}#{deployment}" for each in ("en", "de")]
+
+
+def test_multi_tenancy_and_rotate_keys(reader: Reader, operator: Operator, team: Team) -> None:
+    keys = {"YOUR_API_KEY": "fw_first-of-team-a", "NEW_KEY": "fw_second-of-team-a"}
+    old = reader.simulator.add_account("globex", keys["YOUR_API_KEY"])
+    reader.create_namespaces("team-a")
+    with reader.follow("docs/how-to/multi-tenancy.md", keys) as page:
+        page.run("kubectl --namespace team-a create secret")
+        reader.apply(next(page.manifests()))
+    theirs = Team(team.api, team.simulator, "team-a", keys["YOUR_API_KEY"], operator)
+    assert theirs.until_ready()["status"]["account"] == "globex"
+    reader.simulator.add_key(keys["NEW_KEY"], account="globex")
+    with reader.follow("docs/how-to/rotate-keys.md", keys) as page:
+        page.run("kubectl --namespace team-a create secret")
+        reader.simulator.revoke_key(old, account="globex")
+    theirs.change(minReplicaCount=2)
+    theirs.until_ready()
+
+
+def test_gitops(reader: Reader) -> None:
+    reader.create_namespaces("argocd")
+    reader.cluster.kubectl("create", "configmap", "argocd-cm", "--namespace=argocd", "--from-literal=url=kept")
+    with reader.follow("docs/gitops.md") as page:
+        page.run("kubectl patch configmap argocd-cm")
+    found = reader.cluster.kubectl("get", "configmap", "argocd-cm", "--namespace=argocd", "-o", "json").stdout
+    data = json.loads(found)["data"]
+    assert data.pop("url") == "kept"
+    assert "resource.customizations.health.fireworks.ai_FireworksDeployment" in data
+
+
+def test_troubleshooting(reader: Reader, team: Team) -> None:
+    team.create()
+    team.until_ready()
+    with reader.follow("docs/troubleshooting.md", {"NAME": "chat"}) as page:
+        assert "Serving" in page.run("kubectl get fireworksdeployments")
+        page.run("kubectl annotate --overwrite")
+        ask(reader, team)
+        team.delete()
+        team.until("chat", "Stalled", "True", "DeletionBlocked")
+        page.run("kubectl annotate fwd chat fireworks.ai/ignore-checks")
+        team.until_gone()
+        team.create()
+        team.until_ready()
+        ask(reader, team)
+        team.delete()
+        team.until("chat", "Stalled", "True", "DeletionBlocked")
+        page.run("kubectl annotate fwd chat fireworks.ai/abandon")
+        team.until_gone()
+    assert len(team.deployments()) == 1, "it goes on costing money"
+
+
+def test_commands_in_the_running_text(reader: Reader, team: Team) -> None:
+    """Those of the plugin apart, which has a page of its own."""
+    team.create()
+    team.until_ready()
+    found = {command for page in PAGES for command in inline_commands(page) if "kubectl fireworks" not in command}
+    assert len(found) >= 12
+    for command in sorted(found, key=lambda each: "delete" in each):
+        reader.terminal().run(command.replace("NAME", "chat").replace("OPERATOR", "default"))
+    team.until_gone()
+
+
+def make_by_hand(reader: Reader, deployment: str, **fields: object) -> None:
+    """Create a deployment as somebody does who knows nothing of Kubernetes."""
+    body = {"acceleratorType": "NVIDIA_H100_80GB", "minReplicaCount": 1, **fields}
+    url = f"{reader.simulator.url}/v1/accounts/acme/deployments"
+    with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {KEY}"}) as client:
+        client.post(url, params={"deploymentId": deployment}, json=body).raise_for_status()
+    ready = "the deployment that somebody made is READY"
+    eventually(lambda: reader.simulator.deployment(deployment)["state"] == "READY", ready)
+
+
+def ask(reader: Reader, team: Team) -> None:
+    """Send a request to the deployment, which is in use from then on."""
+    status = team.status()
+    body = {"model": status["modelIdentifier"], "messages": [{"role": "user", "content": "Hello!"}]}
+    with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {KEY}"}) as client:
+        client.post(f"{status['endpoint']}/chat/completions", json=body).raise_for_status()

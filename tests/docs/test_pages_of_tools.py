@@ -1,0 +1,97 @@
+"""Pages about the programs beside the operator, which are installed as these pages say."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cluster import Cluster, GivenCluster
+from cluster.parts import free_ports
+from docs.pages import DOCS, blocks
+from docs.reader import KEY, Reader, publish
+from docs.terminal import Terminal
+from integration.kube.api import Namespace
+
+pytestmark = pytest.mark.timeout(600)
+VIEWER = ("get,list,watch fireworksdeployments.fireworks.ai", "get secrets")
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs of a fresh Python environment."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return folder / "bin"
+
+
+def test_the_plugin(
+    reader: Reader, crd: None, programs: Path, own_cluster: Cluster | GivenCluster, tmp_path: Path
+) -> None:
+    terminal = reader.terminal(programs=programs, folder=publish(tmp_path), FIREWORKS_API_KEY=KEY)
+    operator = reader.operator(tmp_path / "operator.log").start()
+    team = reader.team(operator)
+    reader.create_namespaces("team-a")
+    reader.cluster.kubectl("create", "secret", "generic", "fireworks", "-n", "team-a", f"--from-literal=apiKey={KEY}")
+    with reader.follow("docs/kubectl-plugin.md", terminal=terminal) as page:
+        page.run("pip install")
+
+        reader.simulator.set_clock(stepped=True)
+        team.create(maxReplicaCount=4)
+        watch = page.start("kubectl fireworks status chat --watch")
+        for stage in ("scheduling", "downloading", "initializing"):
+            watch.until(f"{stage} (stage")
+            reader.simulator.advance(0.35)
+        watch.end_by_itself()
+        reader.simulator.set_clock(stepped=False)
+
+        page.run("eval")
+        assert terminal.run('echo "$OPENAI_MODEL $OPENAI_API_KEY"') == [f"{team.status()['modelIdentifier']} {KEY}\n"]
+
+        reader.simulator.create_foreign()
+        page.run("kubectl fireworks import")
+        listed = terminal.run("kubectl fireworks list -n team-a -o json")[0]
+        assert [each["name"] for each in json.loads(listed)] == ["foreign-0"]
+
+        page.run("kubectl fireworks doctor", code=1, terminal=viewer(reader, own_cluster, programs, tmp_path))
+
+        page.write("#!/bin/sh", programs / "kubectl_complete-fireworks")
+        assert "orphans" in terminal.run('kubectl __complete fireworks ""')[0]
+    operator.stop()
+
+
+def viewer(reader: Reader, cluster: Cluster | GivenCluster, programs: Path, folder: Path) -> Terminal:
+    """Return the terminal of somebody who may look at resources in team-a, and read CRDs."""
+    kubeconfig = Namespace(cluster, "team-a").kubeconfig_of(folder, "viewer", *VIEWER)
+    cluster.kubectl("create", "clusterrole", "crds", "--verb=get", "--resource=customresourcedefinitions")
+    cluster.kubectl("create", "clusterrolebinding", "crds", "--clusterrole=crds", "--serviceaccount=team-a:viewer")
+    return reader.terminal(programs=programs, KUBECONFIG=str(kubeconfig))
+
+
+def test_the_simulator(reader: Reader, crd: None, programs: Path, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    terminal = reader.terminal(programs=programs, folder=publish(tmp_path))
+    with reader.follow("docs/simulator.md", {"8090": str(port)}, terminal=terminal) as page:
+        simulator = page.start("pip install")
+        simulator.until("listening on", within=300)
+        simulator.compare()
+        others = page.start("curl", terminal=reader.terminal(programs=programs))
+        others.until('"accounts/acme"')
+        others.until("serves /metrics")
+        others.end()
+
+
+def test_the_simulator_in_the_process_of_a_test() -> None:
+    """The Python of its page."""
+
+    def client_under_test(base_url: str, api_key: str, account: str) -> None:
+        url = f"{base_url}/v1/accounts/{account}/deployments"
+        body = {"baseModel": "accounts/fireworks/models/llama-v3p1-8b-instruct", "acceleratorType": "NVIDIA_H100_80GB"}
+        with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {api_key}"}) as client:
+            client.post(url, params={"deploymentId": "chat"}, json=body).raise_for_status()
+            client.get(f"{url}/chat").raise_for_status()
+
+    (code,) = blocks((DOCS / "simulator.md").read_text(), "python")
+    exec(code, {"client_under_test": client_under_test})  # noqa: S102 - it is what the page says
