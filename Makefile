@@ -41,6 +41,7 @@ crd: $(STAMP) ## write crds/ from the models
 
 docs: $(STAMP) crd ## write what is generated: docs/reference, schemas/, the states in docs/gitops.md
 	$(BIN)/python -m fireworks_operator.reference .
+	$(BIN)/python tests/docs/generate.py
 	$(BIN)/python tests/gitops/generate.py
 
 chart: $(STAMP) crd ## write what is made from the chart's values and templates, then pack it into dist/

@@ -21,8 +21,12 @@ def main() -> None:
 @click.option(
     "--kubeconfig", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Instead of KUBECONFIG."
 )
-@click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False))
-@click.option("--log-format", type=click.Choice(["json", "text"]))
+@click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+    help="Instead of FIREWORKS_OPERATOR_LOG_LEVEL.",
+)
+@click.option("--log-format", type=click.Choice(["json", "text"]), help="Instead of FIREWORKS_OPERATOR_LOG_FORMAT.")
 def run(kubeconfig: Path | None, log_level: str | None, log_format: str | None) -> None:
     """Run the operator. Settings come from FIREWORKS_* and FIREWORKS_OPERATOR_* in the environment."""
     # Imported here: `crd` and `version` need none of it and should answer at once.

@@ -1,6 +1,7 @@
 """The sentences that stand in the operator's code, found without running it."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import fireworks_operator
 CODE = Path(fireworks_operator.__file__).parent
 GAP = "…"
 """Stands for what is filled in when the sentence is said."""
+_ENDING = {"StartError", "CredentialsError", "CrdMissingError", "WatchEndedError"}
 
 
 def sentences(*names: str) -> dict[str, str]:
@@ -16,8 +18,37 @@ def sentences(*names: str) -> dict[str, str]:
     return {text: path.name for name in names for path in sorted(CODE.glob(name)) for text in _texts(path)}
 
 
+def logged() -> set[str]:
+    """Return what the log may say as WARNING or ERROR, without lines that only carry another message."""
+    calls = (node for path in CODE.rglob("*.py") for node in ast.walk(_tree(path)) if isinstance(node, ast.Call))
+    texts = {
+        re.sub(r"%[\d.]*[a-z]", GAP, text)
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("warning", "error")
+        for text in map(_text, call.args[:1])
+        if text is not None
+    }
+    return {text for text in texts if len(re.findall(r"[a-z]{2,}", text)) >= 3}
+
+
+def endings() -> set[str]:
+    """Return what the process may say when it cannot start or go on."""
+    raised = (node.exc for path in CODE.rglob("*.py") for node in ast.walk(_tree(path)) if isinstance(node, ast.Raise))
+    return {
+        text
+        for call in raised
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in _ENDING
+        for text in map(_text, call.args[:1])
+        if text is not None
+    }
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _texts(path: Path) -> Iterator[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _tree(path)
     passed_over = {id(inner) for outer in ast.walk(tree) if isinstance(outer, ast.JoinedStr) for inner in outer.values}
     passed_over |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
     for node in ast.walk(tree):

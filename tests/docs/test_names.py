@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from docs.generate import COMMANDS, generated
 from docs.pages import PAGES, ROOT, anchors
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS, ANNOTATION_RECONCILE_AT
 from fireworks_operator.observability.metrics import Metrics
@@ -19,6 +21,21 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relativ
 @pytest.mark.parametrize(("name", "text"), files().items(), ids=files())
 def test_generated_pages_are_up_to_date(name: str, text: str) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name} is out of date: run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), generated().items(), ids=lambda each: each.name if isinstance(each, Path) else ""
+)
+def test_generated_pages_about_events_and_commands_are_up_to_date(path: Path, text: str) -> None:
+    assert path.read_text(encoding="utf-8") == text, f"{path.name} is out of date: run `make docs`"
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in COMMANDS])
+def test_every_option_of_every_command_is_explained(name: str) -> None:
+    (command,) = (command for each, command, _ in COMMANDS if each == name)
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    options = [each for one in (command, *below) for each in one.params if isinstance(each, click.Option)]
+    assert [each.name for each in options if not each.help] == []
 
 
 def test_every_setting_is_explained() -> None:

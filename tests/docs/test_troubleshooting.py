@@ -1,16 +1,18 @@
 """docs/troubleshooting.md: every reason has its section, and every message stands in the code as it is quoted."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
-from docs.messages import GAP, sentences
+from docs.messages import GAP, endings, logged, sentences
 from docs.pages import DOCS, blocks, headings
 from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.crd import crd
 
 PAGE = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
 QUOTES = [line.rstrip(GAP + " .") for block in blocks(PAGE, "text") for line in block.splitlines()]
-EVERYTHING = sentences("**/*.py")
+EVERYTHING = {*sentences("**/*.py"), *logged()}
 TOLD = ("core/*.py", "controller/accounts.py", "controller/account.py")
 """Where the messages of conditions, events and notices are made."""
 PARTS = {
@@ -43,3 +45,30 @@ def test_every_quoted_message_is_one_of_the_operators(quote: str) -> None:
 @pytest.mark.parametrize("message", [text for text in sentences(*TOLD) if is_sentence(text) and text not in PARTS])
 def test_every_message_of_the_operator_is_quoted(message: str) -> None:
     assert any(message.startswith(quote) for quote in QUOTES), "quote its beginning in docs/troubleshooting.md"
+
+
+@pytest.mark.parametrize("line", sorted(logged()))
+def test_every_warning_of_the_log_is_quoted(line: str) -> None:
+    assert any(line.startswith(quote) for quote in QUOTES), "quote its beginning in docs/troubleshooting.md"
+
+
+@pytest.mark.parametrize("line", sorted(endings()))
+def test_every_reason_to_end_is_quoted(line: str) -> None:
+    assert any(line.startswith(quote) for quote in QUOTES), "quote its beginning in docs/troubleshooting.md"
+
+
+def rules(schema: object) -> Iterator[str]:
+    """Yield the messages of all rules in a schema."""
+    if isinstance(schema, dict):
+        yield from (each["message"] for each in schema.get("x-kubernetes-validations", ()))
+    children = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    for each in children:
+        yield from rules(each)
+
+
+def test_every_rule_of_the_crd_is_in_the_reference() -> None:
+    """So the API server's answer to a manifest is found there, under Rules."""
+    reference = (DOCS / "reference/fireworksdeployment.md").read_text()
+    found = set(rules(crd()))
+    assert len(found) > 30
+    assert [each for each in found if each not in reference] == []
