@@ -13,7 +13,7 @@ from fireworks_operator.api.crd import crd
 PAGE = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
 QUOTES = [line.rstrip(GAP + " .") for block in blocks(PAGE, "text") for line in block.splitlines()]
 EVERYTHING = {*sentences("**/*.py"), *logged()}
-TOLD = ("core/*.py", "controller/accounts.py", "controller/account.py")
+TOLD = ("core/*.py", "controller/accounts.py", "controller/account.py", "controller/discovery.py")
 """Where the messages of conditions, events and notices are made."""
 PARTS = {
     'To let the resource go without deleting the deployment, set the annotation …: "true".',

@@ -1,6 +1,5 @@
 """Which account a resource's API key belongs to, and whether the key may be used."""
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,18 +7,16 @@ from dataclasses import dataclass
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, SecretKeyReference
 from fireworks_operator.core import context as core
-from fireworks_operator.core.explain import explain
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
-from fireworks_operator.fireworks.errors import FireworksError
 
 from .account import Account, Credential, Pace
+from .discovery import ACCOUNT_ID_KEY, Discovery
 from .ports import SecretForbiddenError, SecretReader
 
-ACCOUNT_ID_KEY = "accountId"
 REREAD_SECONDS = 15.0
-"""A Secret whose key does not work is read past the cache, and the key's account asked for, at most this often."""
+"""A Secret whose key does not work is read past the cache at most this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +80,7 @@ class Accounts:
         self._clock = clock
         self._accounts: dict[str, Account] = {}
         self._circuits: dict[tuple[str, str | None], Circuit] = {}
-        self._discovered: dict[str, str] = {}
-        self._undiscovered: dict[str, tuple[float, core.Unusable]] = {}
-        self._discovering: dict[str, asyncio.Lock] = {}
+        self._discovery = Discovery(client, self._budget(), clock)
         self._reread_at: dict[tuple[str, str], float] = {}
         self._last_good: dict[tuple[str, str, str], _Found] = {}
 
@@ -98,19 +93,24 @@ class Accounts:
         for account in self:
             await account.stop()
 
+    def withdraw(self, resource: str) -> None:
+        """End the wait of a resource for its turn to ask for its key's account."""
+        self._discovery.withdraw(resource)
+
     async def resolve(self, resource: FireworksDeployment, make_room: Callable[[], None] = lambda: None) -> Resolved:
         """Find a resource's API key and account; `make_room` is called before Fireworks is asked for the account.
 
         Raises:
             KubernetesUnavailableError: the Secret cannot be read now.
+            WithdrawnError: `withdraw` was called for the resource.
         """
         found = await self._find(resource, fresh=False)
-        resolved = await self._use(found, make_room)
+        resolved = await self._use(found, resource.key, make_room)
         reference = resource.spec.credentials_secret_ref
         works = _works(resource, resolved.credential)
         if not works and reference is not None and self._may_reread(resource.metadata.namespace, reference.name):
             found = await self._find(resource, fresh=True)
-            resolved = await self._use(found, make_room)
+            resolved = await self._use(found, resource.key, make_room)
             works = _works(resource, resolved.credential)
         if works:
             self._remember(resource, found)
@@ -132,7 +132,7 @@ class Accounts:
         if reference is None:
             return resolved
         last = self._last_good.get((resource.metadata.namespace, reference.name, reference.key))
-        return resolved if last is None else await self._use(last, make_room)
+        return resolved if last is None else await self._use(last, resource.key, make_room)
 
     def _may_reread(self, namespace: str, name: str) -> bool:
         now = self._clock()
@@ -173,16 +173,15 @@ class Accounts:
             )
         return _Found(own.key, own.account, own=True)
 
-    async def _use(self, found: _Found | core.Unusable, make_room: Callable[[], None]) -> Resolved:
+    async def _use(self, found: _Found | core.Unusable, resource: str, make_room: Callable[[], None]) -> Resolved:
         if isinstance(found, core.Unusable):
             return Resolved(found)
         # Per account, too: a wrong accountId beside a key must not harm those who use the key rightly.
         circuit = self._circuits.setdefault((found.key.fingerprint, found.account), Circuit(self._clock))
-        name = found.account or self._discovered.get(found.key.fingerprint)
+        name = found.account or self._discovery.known(found.key)
         if name is None:
             make_room()
-            async with self._discovering.setdefault(found.key.fingerprint, asyncio.Lock()):
-                discovered = await self._discover_once(found.key, circuit)
+            discovered = await self._discovery.find(found.key, circuit, resource)
             if isinstance(discovered, core.Unusable):
                 return Resolved(discovered)
             name = discovered
@@ -196,50 +195,13 @@ class Accounts:
             return Resolved(core.Unusable(trouble.explanation.reason, trouble.explanation.message), account, using)
         return Resolved(core.Usable(name, own=found.own), account, using)
 
-    async def _discover_once(self, key: ApiKey, circuit: Circuit) -> str | core.Unusable:
-        """Find a key's account; a failure stands for a while, or each of its resources would ask in turn."""
-        known = self._discovered.get(key.fingerprint)
-        if known is not None:
-            return known
-        at, failure = self._undiscovered.get(key.fingerprint, (float("-inf"), None))
-        if failure is not None and self._clock() - at < REREAD_SECONDS:
-            return failure
-        found = await self._discover(key, circuit)
-        if isinstance(found, core.Unusable):
-            self._undiscovered[key.fingerprint] = (self._clock(), found)
-        return found
-
-    async def _discover(self, key: ApiKey, circuit: Circuit) -> str | core.Unusable:
-        """Ask Fireworks which account the key is for."""
-        if circuit.retry_at is not None and not circuit.allow():
-            return core.Unusable(Reason.CREDENTIALS_INVALID, circuit.reason)
-        try:
-            accounts = await self._client.list_accounts(key)
-        except FireworksError as error:
-            explanation = explain(error)
-            if explanation.final:
-                circuit.open(explanation.message)
-            return core.Unusable(explanation.reason, explanation.message, explanation.final)
-        circuit.close()
-        if len(accounts) != 1:
-            seen = "no account" if not accounts else "the accounts " + ", ".join(sorted(each.id for each in accounts))
-            return core.Unusable(
-                Reason.CREDENTIALS_INVALID,
-                f"The API key can see {seen}: say which one is meant, by the key {ACCOUNT_ID_KEY} in the Secret, or "
-                "FIREWORKS_ACCOUNT_ID for the operator's own.",
-            )
-        self._discovered[key.fingerprint] = accounts[0].id
-        return accounts[0].id
-
     def _account(self, name: str) -> Account:
         account = self._accounts.get(name)
         if account is None:
             account = self._accounts[name] = Account(
                 name,
                 self._client,
-                budget=AccountBudget(
-                    rate_per_minute=self._limits.rate_per_minute, burst=self._limits.burst, clock=self._clock
-                ),
+                budget=self._budget(),
                 pace=self._pace,
                 rate_per_minute=self._limits.rate_per_minute,
                 clock=self._clock,
@@ -248,6 +210,9 @@ class Accounts:
                 uses_key=self._uses_key,
             )
         return account
+
+    def _budget(self) -> AccountBudget:
+        return AccountBudget(rate_per_minute=self._limits.rate_per_minute, burst=self._limits.burst, clock=self._clock)
 
 
 def _works(resource: FireworksDeployment, credential: core.Credential) -> bool:

@@ -111,6 +111,7 @@ class Reconciler:
 
     def interrupt(self, key: str) -> None:
         """Take a resource out of the line for its budget, since what it waits to do may no longer be wanted."""
+        self._accounts.withdraw(key)
         account = self._sessions.account_of(key)
         if account is not None:
             account.budget.withdraw(key)

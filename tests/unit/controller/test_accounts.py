@@ -12,8 +12,9 @@ from fireworks_operator.controller.account import Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential, Resolved
 from fireworks_operator.core.context import Unusable, Usable
 from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
-from fireworks_operator.fireworks.errors import ErrorKind
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from unit.builders import a_deleted_resource, a_resource
 from unit.controller.fakes import GOOD, OTHER, FakeFireworks, FakeSecrets
 from unit.fireworks.virtual_time import run
@@ -223,6 +224,59 @@ def test_a_failed_discovery_is_told_and_not_repeated_by_each_of_a_thousand_resou
         scene.fireworks.heal()
         await asyncio.sleep(31)
         assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("acme")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "kind", [ErrorKind.NO_ANSWER, ErrorKind.RATE_LIMITED, ErrorKind.UNAUTHENTICATED, "sees two accounts"]
+)
+def test_a_key_that_does_not_tell_its_account_is_asked_about_ever_more_rarely(kind: ErrorKind | str) -> None:
+    async def scenario(scene: Scene) -> None:
+        if isinstance(kind, ErrorKind):
+            scene.fireworks.fail("list_accounts", kind)
+        else:
+            scene.fireworks.accounts[GOOD] = ("a", "b")
+        scene.store()
+        told = {(await scene.refused()).message}
+        for _ in range(720):
+            await asyncio.sleep(5)
+            told.add((await scene.refused()).message)
+        assert len(told) == 1
+        assert 10 <= scene.fireworks.calls["list_accounts"] <= 16, "in an hour, every five minutes in the end"
+        scene.fireworks.heal()
+        scene.fireworks.accounts.clear()
+        await asyncio.sleep(301)
+        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("acme")
+
+    play(scenario)
+
+
+def test_a_key_is_not_asked_about_before_fireworks_allows_it() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.errors["list_accounts"] = FireworksError(ErrorKind.RATE_LIMITED, "slowly", retry_after=600.0)
+        scene.store()
+        for _ in range(119):
+            await scene.refused()
+            await asyncio.sleep(5)
+        assert scene.fireworks.calls["list_accounts"] == 1
+
+    play(scenario)
+
+
+def test_a_thousand_keys_that_fail_do_not_go_beyond_the_budget() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.fail("list_accounts", ErrorKind.NO_ANSWER)
+        resources = [a_resource(REFERENCE, namespace=f"team-{number}") for number in range(1000)]
+        for number in range(1000):
+            scene.secrets.stored[f"team-{number}/key"] = {"apiKey": f"fw_key_number_{number}".encode()}
+        asking = [asyncio.create_task(scene.accounts.resolve(each)) for each in resources]
+        await asyncio.sleep(60)
+        limits = Limits()
+        assert scene.fireworks.calls["list_accounts"] <= limits.burst + limits.rate_per_minute
+        scene.accounts.withdraw(resources[-1].key)
+        ended = await asyncio.gather(*asking, return_exceptions=True)
+        assert [type(each) for each in ended].count(WithdrawnError) == 1, "who changes its mind does not wait"
 
     play(scenario)
 

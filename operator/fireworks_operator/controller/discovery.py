@@ -1,0 +1,103 @@
+"""Which account an API key is for, asked of Fireworks where nobody says so."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.core.context import Unusable
+from fireworks_operator.core.explain import explain
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.budget import AccountBudget, Circuit
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import Account
+
+ACCOUNT_ID_KEY = "accountId"
+FIRST_PAUSE = 15.0
+LONGEST_PAUSE = 300.0
+"""Seconds until a key that has not told its account is asked about again; doubled in between."""
+LONGEST_SILENCE = 3600.0
+"""Whatever a server asks for, it is asked again after so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    told: Unusable
+    pause: float
+    until: float
+
+
+class Discovery:
+    """Asks once for each key, however many resources use it, and ever more rarely where that fails.
+
+    `budget` bounds the requests about all keys together: before the answer nobody knows whose account pays for them.
+    """
+
+    def __init__(self, client: FireworksClient, budget: AccountBudget, clock: Callable[[], float]) -> None:
+        """Start without knowing any key."""
+        self._client = client
+        self._budget = budget
+        self._clock = clock
+        self._accounts: dict[str, str] = {}
+        self._failures: dict[str, _Failure] = {}
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def known(self, key: ApiKey) -> str | None:
+        """Return the id of a key's account, None if it has to be asked for."""
+        return self._accounts.get(key.fingerprint)
+
+    def withdraw(self, resource: str) -> None:
+        """End a resource's wait for its turn, if it is waiting."""
+        self._budget.withdraw(resource)
+
+    async def find(self, key: ApiKey, circuit: Circuit, resource: str) -> str | Unusable:
+        """Return the id of a key's account, or why it is not known.
+
+        Raises:
+            WithdrawnError: `withdraw` was called for the resource.
+        """
+        async with self._asking[key.fingerprint]:
+            known, failure = self.known(key), self._failures.get(key.fingerprint)
+            if known is not None:
+                return known
+            if failure is not None and (self._clock() < failure.until or not circuit.allow()):
+                return failure.told
+            await self._budget.acquire(key=resource)
+            try:
+                found = _only(await self._client.list_accounts(key))
+                circuit.close()
+            except FireworksError as error:
+                return self._failed(key, circuit, error)
+            if isinstance(found, Unusable):
+                self._note(key, found)
+            else:
+                self._accounts[key.fingerprint] = found
+                self._failures.pop(key.fingerprint, None)
+            return found
+
+    def _failed(self, key: ApiKey, circuit: Circuit, error: FireworksError) -> Unusable:
+        explanation = explain(error)
+        if explanation.final:
+            circuit.open(explanation.message)
+        asked = min(error.retry_after or 0.0, LONGEST_SILENCE) if error.kind is ErrorKind.RATE_LIMITED else 0.0
+        return self._note(key, Unusable(explanation.reason, explanation.message, explanation.final), silence=asked)
+
+    def _note(self, key: ApiKey, told: Unusable, *, silence: float = 0.0) -> Unusable:
+        before = self._failures.get(key.fingerprint)
+        pause = FIRST_PAUSE if before is None else min(before.pause * 2, LONGEST_PAUSE)
+        self._failures[key.fingerprint] = _Failure(told, pause, self._clock() + max(pause, silence))
+        return told
+
+
+def _only(accounts: tuple[Account, ...]) -> str | Unusable:
+    """Return the id of the one account that a key can see."""
+    if len(accounts) == 1:
+        return accounts[0].id
+    seen = "no account" if not accounts else "the accounts " + ", ".join(sorted(each.id for each in accounts))
+    return Unusable(
+        Reason.CREDENTIALS_INVALID,
+        f"The API key can see {seen}: say which one is meant, by the key {ACCOUNT_ID_KEY} in the Secret, or "
+        "FIREWORKS_ACCOUNT_ID for the operator's own.",
+    )
