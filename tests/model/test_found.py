@@ -108,3 +108,22 @@ def test_a_loss_that_is_only_reported_costs_nothing_but_lists(world: World, soft
     world.advance(7 * 86_400.0)
     world.poll()
     assert "state" not in status(world) or "managementPolicy" in policy, "purged, and status does not describe it"
+
+
+def test_a_resource_that_is_applied_again_at_once_gets_its_deployment_back_also_with_the_policy_report(
+    world: World,
+) -> None:
+    spec = {**world.server.objects[KEY]["spec"], "externalDeletionPolicy": "Report"}
+    world.server.edit(KEY, spec)
+    world.work()
+    world.server.delete(KEY)
+    world.work()
+    deployment = world.fireworks.state().deployments[status(world)["deploymentName"]]
+    assert deployment["state"] == "DELETING"
+    world.server.objects[KEY]["metadata"]["finalizers"].clear()  # as somebody does who does not want to wait
+    world.server.delete(KEY)
+    world.server.create(KEY, spec)
+    for seconds in (0.0, 3.0, 62.0, 62.0, 62.0):
+        world.advance(seconds)
+        world.poll()
+    assert holds(status(world), "Ready"), status(world)

@@ -26,6 +26,9 @@ from .retry import (
 
 def decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | None:
     """Refuse to create again what was deleted elsewhere, by policy or since it happens too often."""
+    attempt = resource.status.last_attempt
+    if resource.status.applied_fields is None or (attempt is not None and attempt.action == REPLACE):
+        return None  # never ours, such as a namesake's that was still going; or deleted here, to be replaced
     if resource.spec.external_deletion_policy is ExternalDeletionPolicy.REPORT:
         return Refuse(
             Reason.DEPLOYMENT_LOST,
@@ -46,13 +49,12 @@ def decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | Non
 
 def decide_deleted(resource: FireworksDeployment, deployment: Deployment, drift: Drift, context: Context) -> Action:
     """Bring back a soft-deleted deployment, or make room for one that it cannot become."""
-    if resource.status.create_time is not None:
-        lost = decide_lost(resource, context)
-        if lost is not None and lost.retry is None and deployment.purge_time is not None:
-            # No LIST tells that it is purged: what status says of it until then is looked at once more.
-            return replace(lost, retry=deployment.purge_time if deployment.purge_time > context.now else None)
-        if lost is not None:
-            return lost
+    lost = decide_lost(resource, context)
+    purged = deployment.purge_time
+    if lost is not None and lost.retry is None and purged is not None and purged > context.now:
+        return replace(lost, retry=purged)  # no LIST tells of that
+    if lost is not None:
+        return lost
     held = held_back(resource, context, "Undelete", "Delete")
     if held is not None:
         return held

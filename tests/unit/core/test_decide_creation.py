@@ -225,6 +225,30 @@ LOST = [
         Undelete,
     ),
     Row(
+        "Also when it was seen DELETING before.",
+        claimed({"externalDeletionPolicy": "Report"}, {"createTime": BORN}),
+        present(state="DELETED"),
+        Undelete,
+    ),
+    Row(
+        "And when it is purged meanwhile.",
+        claimed({"externalDeletionPolicy": "Report"}, {"createTime": BORN}),
+        GONE,
+        Create,
+    ),
+    Row(
+        "What we have deleted ourselves to replace it is not lost.",
+        created({"externalDeletionPolicy": "Report"}, tried("Replace", "DeploymentFailed", ago=301)),
+        GONE,
+        Create,
+    ),
+    Row(
+        "Also when the spec has changed since.",
+        created({"externalDeletionPolicy": "Report"}, tried("Replace", "DeploymentFailed", ago=301), **NEW_SPEC),
+        GONE,
+        Create,
+    ),
+    Row(
         "A DELETED one that cannot become what is wanted makes way.",
         claimed({"acceleratorType": "NVIDIA_B200_180GB"}),
         present(state="DELETED"),
