@@ -78,7 +78,7 @@ def _facts(
         status = _present_facts(status, observed, resource, context)
     elif isinstance(observed, Absent) and observed.confirmed:
         status = status.model_copy(update=_GONE)
-    if isinstance(action, Refuse) and action.reason in NOT_OURS and status.create_time is None:
+    if isinstance(action, Refuse) and action.reason in NOT_OURS and status.applied_fields is None:
         return _unclaimed(status)
     if error is None and not outcome.begun:
         return _after_success(resource, status, action, observed)

@@ -27,6 +27,7 @@ from unit.builders import (
     an_error,
     present,
 )
+from unit.core.decide_rows import BY_HAND
 from unit.core.report_steps import BLUE, CREATE, GONE, LOADING, UPDATE, after, find, serving, summary, with_spec
 
 
@@ -65,6 +66,18 @@ def test_a_refusal_does_not_drop_a_claim_that_an_earlier_try_may_yet_fill() -> N
     again = after(lost, Absent(), CREATE, begun=True, context=later)
     refused = after(again, Absent(), CREATE, error=an_error(ErrorKind.QUOTA_EXCEEDED), context=later)
     assert refused.status.deployment_name == NAME
+
+
+def test_an_import_that_is_not_allowed_leaves_the_deployment_id_free_to_be_corrected() -> None:
+    spec = {"deploymentId": "by-hand"}
+    found = present(name=BY_HAND, annotations={})
+    observed = after(a_resource({**spec, "managementPolicy": "Observe"}, finalizers=[]), found)
+    assert observed.status.deployment_name == BY_HAND
+    managed = observed.model_copy(update={"spec": a_resource(spec).spec, "metadata": a_resource().metadata})
+    for _ in range(2):
+        managed = after(managed, found)
+        assert find(managed.status, ConditionType.STALLED).reason == Reason.ADOPTION_NOT_ALLOWED
+        assert managed.status.deployment_name is None, "with it, the API server would refuse another deploymentId"
 
 
 def test_a_deployment_that_was_taken_from_us_is_told_once() -> None:
