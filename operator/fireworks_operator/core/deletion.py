@@ -1,6 +1,6 @@
 """What happens to a deployment whose resource is being deleted."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import (
@@ -34,7 +34,7 @@ def decide_deletion(resource: FireworksDeployment, observed: Observed, context: 
         return _decide_unclaimed(resource, observed, context)
     released = _decide_release(resource, context, resource.status.deployment_name)
     if released is not None:
-        return released
+        return (None if _unsettled_until(resource, context) else _nothing_left(observed)) or released
     if isinstance(context.credential, Unusable):
         return _without_credential(context.credential)
     pinned = pinned_account(resource)
@@ -87,6 +87,15 @@ def _decide_release(resource: FireworksDeployment, context: Context, left: str) 
     return None
 
 
+def _nothing_left(observed: Observed) -> RemoveFinalizer | None:
+    """Let go of what no longer exists, whatever was to become of it."""
+    if isinstance(observed, Absent) and observed.confirmed:
+        return RemoveFinalizer("The deployment no longer exists at Fireworks.")
+    if isinstance(observed, Present) and observed.deployment.state == "DELETED":
+        return RemoveFinalizer(f"{observed.deployment.name} is deleted; Fireworks keeps it recoverable for 7 days.")
+    return None
+
+
 def _without_credential(credential: Unusable) -> Action:
     message = f"The deployment cannot be deleted: {credential.message} {_WAY_OUT}"
     if credential.final:
@@ -103,26 +112,29 @@ def _decide_unknown(observed: Unknown, context: Context) -> Wait:
 
 
 def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Context) -> Action:
-    if not observed.confirmed:
-        return Wait()
+    until = _unsettled_until(resource, context) if observed.confirmed else None
+    if until is not None:
+        message = "Making sure that a create request without an answer has not taken effect."
+        return Wait(until, Reason.DELETING, message)
+    return _nothing_left(observed) or Wait()
+
+
+def _unsettled_until(resource: FireworksDeployment, context: Context) -> datetime | None:
+    """Return until when a create request may still take effect; None if none can."""
     attempt = resource.status.last_attempt
-    if attempt is not None and attempt.action in CREATIONS and attempt.reason != Reason.AS_DESIRED:
-        settled = attempt.time + POST_SETTLES
-        if settled > context.now:
-            return Wait(
-                settled,
-                Reason.DELETING,
-                "Making sure that a create request without an answer has not taken effect.",
-            )
-    return RemoveFinalizer("The deployment no longer exists at Fireworks.")
+    if attempt is None or attempt.action not in CREATIONS or attempt.reason == Reason.AS_DESIRED:
+        return None
+    until = attempt.time + POST_SETTLES
+    return until if until > context.now else None
 
 
 def _decide_present(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
     deployment = observed.deployment
+    gone = _nothing_left(observed)
+    if gone is not None:
+        return gone
     if context.ownership(resource, deployment) not in (Ownership.OURS, Ownership.OURS_UNMARKED):
-        return RemoveFinalizer(f"{deployment.name} is not this resource's deployment and is left untouched.")
-    if deployment.state == "DELETED":
-        return RemoveFinalizer(f"{deployment.name} is deleted; Fireworks keeps it recoverable for 7 days.")
+        return _not_ours(resource, deployment)
     if deployment.state == "DELETING":
         return _decide_deleting(resource, deployment, context)
     ignore_checks = resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
@@ -137,6 +149,18 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if until > context.now and attempt.reason == Reason.DELETING:
         return Wait(until, Reason.DELETING, "Fireworks is deleting the deployment.")
     return action if until <= context.now else still_refused(attempt, until)
+
+
+def _not_ours(resource: FireworksDeployment, deployment: Deployment) -> RemoveFinalizer:
+    """Leave another's deployment alone; one that was ours before is worth a warning, as nobody may know of it."""
+    if resource.status.applied_fields is None:
+        return RemoveFinalizer(f"{deployment.name} is not this resource's deployment and is left untouched.")
+    return RemoveFinalizer(
+        f"{deployment.name} no longer carries this resource's owner marker and is left untouched: unless the owner "
+        "that its custom/… annotations name looks after it, delete it at Fireworks.",
+        deployment.name,
+        "NotOurs",
+    )
 
 
 def _decide_unload(

@@ -65,6 +65,31 @@ LETTING_GO = [
     Row("Also without a key.", a_deleted_resource(status={}), Unknown(), RemoveFinalizer, {}, {"credential": NO_KEY}),
     Row("Retain.", a_deleted_resource({"deletionPolicy": "Retain"}), Unknown(), RemoveFinalizer, {"left": NAME}),
     Row("Observe.", a_deleted_resource({"managementPolicy": "Observe"}), Unknown(), RemoveFinalizer, {"left": NAME}),
+    *(
+        Row(
+            f"{policy}, and there is nothing left to keep, nor to warn of.",
+            a_deleted_resource(policy),
+            observed,
+            RemoveFinalizer,
+            {"left": None},
+        )
+        for policy in ({"deletionPolicy": "Retain"}, {"managementPolicy": "Observe"})
+        for observed in (GONE, present(state="DELETED"))
+    ),
+    Row(
+        "A create request without an answer may yet leave something.",
+        a_deleted_resource({"deletionPolicy": "Retain"}, tried("Create", "ApiUnavailable", ago=20)),
+        GONE,
+        RemoveFinalizer,
+        {"left": NAME},
+    ),
+    Row(
+        "Not in a LIST is no proof.",
+        a_deleted_resource({"deletionPolicy": "Retain"}),
+        Absent(),
+        RemoveFinalizer,
+        {"left": NAME},
+    ),
     Row("Abandoned.", a_deleted_resource(**ABANDONED), Unknown(), RemoveFinalizer, {"left": NAME}),
     Row(
         "Abandoned without a key: every resource can be deleted.",
@@ -97,6 +122,20 @@ LETTING_GO = [
         "Somebody else's: left untouched.",
         a_deleted_resource(status=CLAIMED),
         present(annotations=OTHERS),
+        RemoveFinalizer,
+        {"left": None},
+    ),
+    Row(
+        "Ours until somebody gave it another's marker: left, and told as a warning.",
+        a_deleted_resource(),
+        present(annotations=OTHERS),
+        RemoveFinalizer,
+        {"left": NAME, "cause": "NotOurs"},
+    ),
+    Row(
+        "The same with nothing left.",
+        a_deleted_resource(),
+        present(annotations=OTHERS, state="DELETED"),
         RemoveFinalizer,
         {"left": None},
     ),
