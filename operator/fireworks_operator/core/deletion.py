@@ -1,5 +1,6 @@
 """What happens to a deployment whose resource is being deleted."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
@@ -23,11 +24,32 @@ from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, st
 STUCK_DELETING = timedelta(minutes=30)
 """After so long in DELETING without a replica, the resource is let go with a warning."""
 
+DELETE, DELETE_IGNORING_CHECKS = "Delete", "DeleteIgnoringChecks"
+"""Names of attempts in `status.lastAttempt`."""
+
 _WAY_OUT = f'To let the resource go without deleting the deployment, set the annotation {ANNOTATION_ABANDON}: "true".'
 
 
 def decide_deletion(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
     """Name the next step for a resource with a deletionTimestamp."""
+    action = _decide(resource, observed, context)
+    if isinstance(action, Refuse | Wait) and action.message:
+        return replace(action, message=action.message + _not_understood(resource))
+    return action
+
+
+def _not_understood(resource: FireworksDeployment) -> str:
+    """Say which of the annotations have a value that does nothing."""
+    annotations = resource.metadata.annotations
+    values = {name: annotations.get(name, "") for name in (ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS)}
+    return "".join(
+        f' The annotation {name} is "{value[:40]}", which is not understood: write "true".'
+        for name, value in values.items()
+        if value not in ("true", "false", "")
+    )
+
+
+def _decide(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
     if FINALIZER not in resource.metadata.finalizers:
         return Wait()
     if resource.status.deployment_name is None:
@@ -185,11 +207,11 @@ def _decide_unload(
 
 def delete_attempt_name(action: Delete) -> str:
     """Return the attempt's name: asking with and without checks are two different tries."""
-    return "DeleteIgnoringChecks" if action.ignore_checks else "Delete"
+    return DELETE_IGNORING_CHECKS if action.ignore_checks else DELETE
 
 
 def _decide_deleting(resource: FireworksDeployment, deployment: Deployment, context: Context) -> Action:
-    since = deployment.delete_time or resource.metadata.deletion_timestamp
+    since = _deleting_since(resource, deployment)
     stats = deployment.replica_stats
     idle = (
         deployment.replica_count
@@ -207,3 +229,11 @@ def _decide_deleting(resource: FireworksDeployment, deployment: Deployment, cont
         )
     until = since + STUCK_DELETING if since is not None and context.now - since <= STUCK_DELETING else None
     return Wait(until, Reason.DELETING, "Fireworks is deleting the deployment.")
+
+
+def _deleting_since(resource: FireworksDeployment, deployment: Deployment) -> datetime | None:
+    """Return since when the deployment is being deleted: not before we asked for it, since clocks differ."""
+    attempt = resource.status.last_attempt
+    asked = attempt.time if attempt is not None and attempt.action in (DELETE, DELETE_IGNORING_CHECKS) else None
+    since = deployment.delete_time or resource.metadata.deletion_timestamp
+    return max((each for each in (since, asked) if each is not None), default=None)

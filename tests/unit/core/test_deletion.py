@@ -362,6 +362,37 @@ def test_whoever_waits_for_a_deletion_is_told_how_to_let_go(context: dict[str, A
     assert ANNOTATION_ABANDON in action.message
 
 
+@pytest.mark.parametrize("annotation", [ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS])
+@pytest.mark.parametrize(("value", "told"), [("True", True), ("yes", True), ("false", False), ("", False)])
+def test_an_annotation_that_is_not_understood_is_told(annotation: str, value: str, told: bool) -> None:
+    annotations = {"annotations": {annotation: value}}
+    blocked = a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=1), **annotations)
+    for resource, observed in ((blocked, present()), (a_deleted_resource(**annotations), present(state="DELETING"))):
+        action = decide(resource, observed, a_context())
+        assert isinstance(action, Refuse | Wait)
+        assert (f'{annotation} is "{value}"' in action.message) is told
+        assert ('write "true"' in action.message) is told
+
+
+@pytest.mark.parametrize(
+    ("off", "let_go", "reason"),
+    [
+        (timedelta(hours=2), False, "the operator's clock is ahead of Fireworks'"),
+        (timedelta(hours=-2), False, "or behind"),
+    ],
+)
+def test_a_deletion_that_has_just_begun_is_not_called_stuck_whatever_the_clocks_say(
+    off: timedelta, let_go: bool, reason: str
+) -> None:
+    resource = a_deleted_resource(
+        status=tried("Delete", "Deleting", ago=60), deletionTimestamp=(NOW - off - timedelta(seconds=65)).isoformat()
+    )
+    going = present(**IDLE, deleteTime=(NOW - off - timedelta(seconds=60)).isoformat())
+    assert isinstance(decide(resource, going, a_context()), RemoveFinalizer) is let_go, reason
+    later = a_context(now=NOW + timedelta(minutes=30))
+    assert isinstance(decide(resource, going, later), RemoveFinalizer) is (off > timedelta(0)), reason
+
+
 def test_the_owner_of_the_examples_is_the_resource_of_the_examples() -> None:
     resource = a_deleted_resource()
     assert a_context().owner(resource) == OWNER
