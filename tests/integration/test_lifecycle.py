@@ -157,6 +157,13 @@ def test_observing_what_does_not_exist_says_so(team: Team) -> None:
     assert team.writes() == []
 
 
+def test_a_resource_that_has_nothing_and_is_only_observed_from_now_on_says_so(team: Team) -> None:
+    team.create(acceleratorType=None)
+    team.until("chat", "Stalled", "True", "RejectedByFireworks")
+    team.change(managementPolicy="Observe")
+    team.until("chat", "Stalled", "True", "DeploymentLost", says="to observe")
+
+
 def test_from_manage_to_observe_the_deployment_is_let_go_and_taken_back(team: Team) -> None:
     team.create()
     team.until_ready()

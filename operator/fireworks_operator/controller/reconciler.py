@@ -342,11 +342,11 @@ class Reconciler:
         deleted = resource.metadata.deletion_timestamp is not None
         self._events.record(resource, kind, Reason.DELETING if deleted else Reason.OBSERVED, action.message)
         stored = await self._writer.remove_finalizer(resource)
-        if stored is not None:
-            self._store.put(stored)
-        else:
+        if stored is None:
             self._let_go[resource.key] = resource.metadata.uid  # the watch has yet to tell that it is gone
-        return Result(action)
+            return Result(action)
+        self._store.put(stored)
+        return Result(action, again=None if deleted else 0.0)  # from now on it is only observed, and must say so
 
     async def _mark_released(self, resource: FireworksDeployment, session: Session | None, context: Context) -> None:
         observed = session.observe(with_addons=False) if session is not None else Unknown()
