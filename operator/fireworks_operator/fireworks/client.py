@@ -22,8 +22,9 @@ from fireworks_operator.observability.redaction import REDACTED
 
 from .api_key import ApiKey
 from .base_url import BaseUrl
+from .body import MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, Body
 from .errors import ErrorKind, FireworksError, classify
-from .fields import protocol_error, text
+from .fields import message, protocol_error
 from .models import (
     Account,
     DeployedModel,
@@ -37,10 +38,7 @@ from .names import account_path, resource_path
 from .request import Call, RequestRecord
 from .wire import JsonObject, decode_json
 
-__all__ = ["MAX_RESPONSE_BYTES", "ApiKey", "FireworksClient", "RequestRecord"]
-
-# A full page of 200 deployments is below 1 MiB; what is larger than this is an accident or an attack.
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+__all__ = ["ApiKey", "FireworksClient", "RequestRecord"]
 
 # What the budget of an account lets through may hang until its deadline: 180 requests, which must hold up no other.
 _MAX_CONNECTIONS = 1000
@@ -221,7 +219,7 @@ class FireworksClient:
     async def termination_message(self, key: ApiKey, name: str) -> str:
         """Return why a replica of the deployment died; empty if the server does not know."""
         path = resource_path(name, "deployments") + "/terminationMessage"
-        return text(await self._send(key, Call("termination_message", "GET", path)), "message")
+        return message(await self._send(key, Call("termination_message", "GET", path)), "message")
 
     # Addons (deployed models)
 
@@ -328,13 +326,15 @@ class FireworksClient:
         )
         response = await self._http.send(request, stream=True)
         try:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_RESPONSE_BYTES:
-                    limit = MAX_RESPONSE_BYTES // 2**20
-                    raise FireworksError(ErrorKind.NO_ANSWER, f"the answer is larger than {limit} MiB")
-            return response.status_code, response.headers, bytes(body)
+            limit = MAX_RESPONSE_BYTES if response.is_success else MAX_ERROR_BYTES
+            body = Body(response.headers.get("Content-Encoding", ""), limit)
+            async for chunk in response.aiter_raw():
+                body.add(chunk)
+                if body.cut:
+                    break
+            if body.cut and response.is_success:
+                raise FireworksError(ErrorKind.NO_ANSWER, f"the answer is larger than {limit // 2**20} MiB")
+            return response.status_code, response.headers, body.finish()
         finally:
             await response.aclose()
 

@@ -14,6 +14,8 @@ from fireworks_operator.observability.redaction import one_line, redact_shapes
 from .wire import decode_json
 
 MESSAGE_LIMIT = 500
+# What exceeds this of a text is not even looked at: patterns and characters are searched one by one.
+LONGEST_TEXT = 10_000
 
 
 class ErrorKind(StrEnum):
@@ -274,7 +276,7 @@ def _read(status: int, headers: Mapping[str, str], body: bytes) -> _Answer:
     has_message = isinstance(raw_message, str) and raw_message.strip() != ""
     control_plane = source is value and isinstance(raw_code, int) and not isinstance(raw_code, bool)
     return _Answer(
-        str(raw_message) if has_message else f"HTTP {status} without a message",
+        str(raw_message)[:LONGEST_TEXT] if has_message else f"HTTP {status} without a message",
         code=_code(raw_code),
         control_plane=control_plane,
         envelope=control_plane or (source is inner and has_message),
@@ -297,14 +299,14 @@ def _describe(status: int, headers: Mapping[str, str], body: bytes) -> str:
     if 300 <= status < 400:
         host = _host(headers.get("location", ""))
         return f"the base URL does not lead to the Fireworks API: it redirects to {host or 'another address'}"
-    text = body[:20_000].decode("utf-8", "replace").strip()
+    text = body[:LONGEST_TEXT].decode("utf-8", "replace").strip()
     if not text:
         return f"HTTP {status} with an empty answer"
     if _meant_as_json(headers, body):
         return f"HTTP {status} with an answer that cannot be decoded"
     if text.startswith("<") or "html" in headers.get("content-type", "").lower():
         # Pages carry ray ids and times: only their title is the same each time.
-        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        title = re.search(r"<title[^<>]*>([^<]*)</title", text, re.IGNORECASE)
         return f"not an answer of the Fireworks API but a web page: {title[1] if title else 'without a title'}"
     return f"not an answer of the Fireworks API: {one_line(text, 100)}"
 
@@ -340,4 +342,4 @@ _REQUEST_ID = re.compile(r"[\[(]?\b(?:request|trace|ray|correlation)[ _-]?id\b\s
 
 
 def _presentable(text: str) -> str:
-    return one_line(_REQUEST_ID.sub("", redact_shapes(text)), MESSAGE_LIMIT) or "no message"
+    return one_line(_REQUEST_ID.sub("", redact_shapes(text[:LONGEST_TEXT])), MESSAGE_LIMIT) or "no message"

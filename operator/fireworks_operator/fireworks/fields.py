@@ -11,9 +11,13 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from .errors import ErrorKind, FireworksError
+from fireworks_operator.observability.redaction import one_line, redact_shapes
+
+from .errors import LONGEST_TEXT, MESSAGE_LIMIT, ErrorKind, FireworksError
 
 _INT64 = 2**63
+_LONGEST_ENUM = 64
+_YEARS = range(1970, 9000)
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
@@ -56,12 +60,25 @@ def text(obj: Mapping[str, JsonValue], key: str) -> str:
     return value
 
 
+def line(obj: Mapping[str, JsonValue], key: str, longest: int) -> str:
+    """Return a string that is shown to people, one printable line of bounded length; missing is empty."""
+    value = text(obj, key)
+    if len(value) > longest or not value.isprintable():
+        raise protocol_error(f"{key} is no printable text of at most {longest} characters")
+    return value
+
+
+def message(obj: Mapping[str, JsonValue], key: str) -> str:
+    """Return a free text of the server, made one printable line; missing is empty."""
+    return one_line(redact_shapes(text(obj, key)[:LONGEST_TEXT]), MESSAGE_LIMIT)
+
+
 def enum(obj: Mapping[str, JsonValue], key: str) -> str:
     """Return an enum value as the server spells it, known or not; one that came as a number as its digits."""
     value = obj.get(key)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return text(obj, key)
+    return line(obj, key, _LONGEST_ENUM)
 
 
 def texts(obj: Mapping[str, JsonValue], key: str) -> tuple[str, ...]:
@@ -89,6 +106,14 @@ def integer(obj: Mapping[str, JsonValue], key: str) -> int:
     return value
 
 
+def count(obj: Mapping[str, JsonValue], key: str) -> int:
+    """Return a number of things; missing is 0."""
+    value = integer(obj, key)
+    if value < 0:
+        raise protocol_error(f"{key} is below 0")
+    return value
+
+
 def boolean(obj: Mapping[str, JsonValue], key: str) -> bool:
     """Return a bool; missing is false."""
     value = obj.get(key)
@@ -100,7 +125,10 @@ def boolean(obj: Mapping[str, JsonValue], key: str) -> bool:
 
 
 def time(obj: Mapping[str, JsonValue], key: str) -> datetime | None:
-    """Return an RFC 3339 time in UTC, to the microsecond; missing, or Go's zero time (year 1), is None."""
+    """Return an RFC 3339 time in UTC, to the microsecond; missing, or Go's zero time (year 1), is None.
+
+    Years far from ours are refused: they cannot be counted with, nor be written to Kubernetes.
+    """
     value = text(obj, key)
     if not value:
         return None
@@ -110,4 +138,8 @@ def time(obj: Mapping[str, JsonValue], key: str) -> datetime | None:
         moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise protocol_error(f"{key} is no RFC 3339 time") from None
-    return None if moment.year == 1 else moment
+    if moment.year == 1:
+        return None
+    if moment.year not in _YEARS:
+        raise protocol_error(f"{key} is no time of our age")
+    return moment

@@ -17,9 +17,12 @@ from .fields import (
     boolean,
     child,
     children,
+    count,
     enum,
     integer,
     json_object,
+    line,
+    message,
     protocol_error,
     string_map,
     text,
@@ -30,6 +33,10 @@ from .names import is_resource_name
 
 # Enterprise routing keys stand in plain text in a deployment: never kept, so that they can never be shown.
 _SECRET_FIELDS = frozenset({"directRouteApiKeys"})
+
+# Most characters of what goes into a resource's status, which the CRD bounds.
+_LONGEST_NAME = 256
+_LONGEST_DURATION = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +52,10 @@ class ReplicaStats:
     def parse(cls, obj: Mapping[str, JsonValue]) -> Self:
         """Read `replicaStats`; absent while a deployment is being created."""
         return cls(
-            pending_scheduling=integer(obj, "pendingSchedulingReplicaCount"),
-            downloading_model=integer(obj, "downloadingModelReplicaCount"),
-            initializing=integer(obj, "initializingReplicaCount"),
-            ready=integer(obj, "readyReplicaCount"),
+            pending_scheduling=count(obj, "pendingSchedulingReplicaCount"),
+            downloading_model=count(obj, "downloadingModelReplicaCount"),
+            initializing=count(obj, "initializingReplicaCount"),
+            ready=count(obj, "readyReplicaCount"),
         )
 
 
@@ -119,29 +126,29 @@ class Deployment:
             description=text(obj, "description"),
             state=enum(obj, "state"),
             status_code=enum(status, "code"),
-            status_message=text(status, "message"),
+            status_message=message(status, "message"),
             create_time=time(obj, "createTime"),
             update_time=time(obj, "updateTime"),
             delete_time=time(obj, "deleteTime"),
             purge_time=time(obj, "purgeTime"),
             annotations=string_map(obj, "annotations"),
-            min_replica_count=integer(obj, "minReplicaCount"),
-            max_replica_count=integer(obj, "maxReplicaCount"),
-            desired_replica_count=integer(obj, "desiredReplicaCount"),
-            replica_count=integer(obj, "replicaCount"),
+            min_replica_count=count(obj, "minReplicaCount"),
+            max_replica_count=count(obj, "maxReplicaCount"),
+            desired_replica_count=count(obj, "desiredReplicaCount"),
+            replica_count=count(obj, "replicaCount"),
             replica_stats=ReplicaStats.parse(child(obj, "replicaStats")),
             accelerator_type=enum(obj, "acceleratorType"),
-            accelerator_count=integer(obj, "acceleratorCount"),
+            accelerator_count=count(obj, "acceleratorCount"),
             precision=enum(obj, "precision"),
             region=enum(obj, "region"),
-            deployment_shape=text(obj, "deploymentShape"),
+            deployment_shape=line(obj, "deploymentShape", _LONGEST_NAME),
             enable_addons=boolean(obj, "enableAddons"),
-            draft_model=text(obj, "draftModel"),
-            draft_token_count=integer(obj, "draftTokenCount"),
-            ngram_speculation_length=integer(obj, "ngramSpeculationLength"),
-            scale_up_window=text(policy, "scaleUpWindow"),
-            scale_down_window=text(policy, "scaleDownWindow"),
-            scale_to_zero_window=text(policy, "scaleToZeroWindow"),
+            draft_model=line(obj, "draftModel", _LONGEST_NAME),
+            draft_token_count=count(obj, "draftTokenCount"),
+            ngram_speculation_length=count(obj, "ngramSpeculationLength"),
+            scale_up_window=line(policy, "scaleUpWindow", _LONGEST_DURATION),
+            scale_down_window=line(policy, "scaleDownWindow", _LONGEST_DURATION),
+            scale_to_zero_window=line(policy, "scaleToZeroWindow", _LONGEST_DURATION),
             raw={key: item for key, item in obj.items() if key not in _SECRET_FIELDS},
         )
 
@@ -178,11 +185,11 @@ class DeployedModel:
         status = child(obj, "status")
         return cls(
             name=_name(obj, "deployedModels"),
-            model=text(obj, "model"),
-            deployment=text(obj, "deployment"),
+            model=line(obj, "model", _LONGEST_NAME),
+            deployment=line(obj, "deployment", _LONGEST_NAME),
             state=enum(obj, "state"),
             status_code=enum(status, "code"),
-            status_message=text(status, "message"),
+            status_message=message(status, "message"),
             default=boolean(obj, "default"),
             public=boolean(obj, "public"),
             display_name=text(obj, "displayName"),
@@ -372,7 +379,7 @@ def _page(value: JsonValue, collection: str) -> Mapping[str, JsonValue]:
 
 def _base_model(obj: Mapping[str, JsonValue]) -> str:
     """Return what every deployment has; one without it would be compared, and named to users, as another one."""
-    name = text(obj, "baseModel")
+    name = line(obj, "baseModel", _LONGEST_NAME)
     if not name:
         raise protocol_error("a deployment without baseModel")
     return name
@@ -380,6 +387,6 @@ def _base_model(obj: Mapping[str, JsonValue]) -> str:
 
 def _name(obj: Mapping[str, JsonValue], collection: str) -> str:
     name = obj.get("name")
-    if not isinstance(name, str) or not is_resource_name(name, collection):
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME or not is_resource_name(name, collection):
         raise protocol_error(f"an entry without a name like accounts/A/{collection}/ID")
     return name

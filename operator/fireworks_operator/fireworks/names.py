@@ -19,7 +19,7 @@ def is_resource_name(name: str, collection: str) -> bool:
 
 
 def _is_id(text: str) -> bool:
-    return text not in {"", ".", ".."} and not _UNSAFE.search(text)
+    return text not in {"", ".", ".."} and text.isprintable() and not _UNSAFE.search(text)
 
 
 def account_path(account: str) -> str:

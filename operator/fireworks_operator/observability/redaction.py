@@ -14,6 +14,10 @@ _SHORTEST_SECRET = 4
 _SECRET_SHAPES = re.compile(r"fw_[A-Za-z0-9_-]{8,}|(?P<scheme>\bbearer\s+)[^\s\"',;]+", re.IGNORECASE)
 
 
+# Characters looked at for each one that is shown: room for blanks that are left out.
+_LOOKED_AT = 20
+
+
 class SecretRegistry:
     """The secrets that this process has in hand; safe to use from several threads."""
 
@@ -72,8 +76,10 @@ def one_line(text: str, limit: int) -> str:
     """Return the text as one printable line of at most `limit` characters.
 
     Line breaks, control and formatting characters (which could forge a log line, or reverse what a terminal
-    shows) and lone surrogates become spaces; runs of blanks become one.
+    shows) and lone surrogates become spaces; runs of blanks become one. Of an endless text only the beginning is
+    looked at.
     """
-    printable = "".join(" " if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in text)
+    begun = text[: limit * _LOOKED_AT]
+    printable = "".join(" " if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in begun)
     line = " ".join(printable.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+    return line if len(line) <= limit and begun == text else line[: limit - 1].rstrip() + "…"

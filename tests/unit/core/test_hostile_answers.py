@@ -1,0 +1,128 @@
+"""Whatever Fireworks says of a deployment, nothing breaks, and the status is one that the API server accepts."""
+
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator, FormatChecker
+from pydantic import JsonValue
+
+from fireworks_operator.api.crd import crd
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.core.actions import AddFinalizer, RemoveFinalizer
+from fireworks_operator.core.decide import decide
+from fireworks_operator.core.observed import Observed, Present, Unknown
+from fireworks_operator.core.outcome import Outcome
+from fireworks_operator.core.report import report
+from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.fireworks.models import DeployedModel, Deployment
+from unit.builders import ADDON, CREATED, NAME, a_context, a_deployment_json, a_resource
+from unit.core.strategies import resources
+
+_STATUS = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+_TIMES = FormatChecker(())
+_TIMES.checks("date-time")(lambda text: re.fullmatch(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}Z", str(text)) is not None)
+ACCEPTED = Draft7Validator(_STATUS, format_checker=_TIMES)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.sampled_from([-1, 2**31, 2**63 - 1, 1e308, -0.0, 0.5])
+    | st.text(max_size=10)
+    | st.sampled_from(
+        ["x" * 300, "a\nb", "\x1b[31mred", "\u202eabc", "9999-12-31T23:59:59Z", "0009-01-01T00:00:00Z", "-1s"]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+FULL: Mapping[str, Any] = a_deployment_json(
+    status={"code": "OK", "message": "fine"},
+    autoscalingPolicy={"scaleUpWindow": "30s", "scaleToZeroWindow": "3600s", "loadTargets": {"default": 0.8}},
+    placement={"multiRegion": "GLOBAL"},
+    autoTune={"longPrompt": False},
+    precision="FP16",
+    region="US_IOWA_1",
+    deploymentShape="accounts/fireworks/deploymentShapes/s/versions/v",
+    draftModel="accounts/fireworks/models/d",
+    draftTokenCount=3,
+    ngramSpeculationLength=0,
+    enableAddons=True,
+    maxContextLength=4096,
+    maxConcurrencyPerReplica=8,
+    enableSessionAffinity=True,
+    preemptible=False,
+    displayName="chat",
+    description="talks",
+    deleteTime=None,
+    purgeTime=None,
+)
+SPEC = {
+    "acceleratorCount": 2,
+    "autoscalingPolicy": {"scaleUpWindow": "1m", "loadTargets": {"default": 0.5}},
+    "placement": {"regions": ["US_IOWA_1"]},
+    "longPrompt": True,
+    "deploymentShape": "fast",
+    "draftTokenCount": 3,
+    "maxContextLength": 8,
+    "precision": "BF16",
+    "preemptible": True,
+    "addons": [{"model": ADDON}],
+}
+"""A spec that is compared with nearly everything that Fireworks says."""
+
+
+def _paths(value: object, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    inner = value.items() if isinstance(value, dict) else ()
+    return [path for key, each in inner for path in ((*before, key), *_paths(each, (*before, key)))]
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Any:  # noqa: ANN401 - any JSON
+    """Draw a deployment with one to three of its values replaced by anything, at any depth."""
+    answer = copy.deepcopy(dict(FULL))
+    for *place, last in draw(st.lists(st.sampled_from(_paths(FULL)), min_size=1, max_size=3)):
+        where: Any = answer
+        for key in place:
+            where = where.get(key) if isinstance(where, dict) else None
+        if isinstance(where, dict):
+            where[last] = draw(JSON)
+    return answer
+
+
+@settings(max_examples=150, deadline=None)
+@given(resources() | st.just(a_resource(SPEC, CREATED)), answers(), JSON, JSON)
+def test_whatever_fireworks_says_of_a_deployment_its_status_is_accepted(
+    resource: FireworksDeployment,
+    answer: JsonValue,
+    state: JsonValue,
+    words: JsonValue,
+) -> None:
+    addon = {"name": "accounts/acme/deployedModels/a-1", "model": ADDON, "deployment": NAME, "state": state}
+    observed: Observed
+    try:
+        loaded = DeployedModel.parse({**addon, "status": {"code": "OK", "message": words}})
+        observed = Present(Deployment.parse(answer), (loaded,), fresh=True)
+    except FireworksError:
+        observed = Unknown(unreadable=True)
+    action = decide(resource, observed, a_context())
+    if isinstance(action, AddFinalizer | RemoveFinalizer):
+        return
+    status = report(resource, observed, Outcome(action), a_context())
+    assert wrong(status) == []
+
+
+def wrong(status: FireworksDeploymentStatus) -> list[str]:
+    """Return what the API server would refuse, and what would not be one printable line."""
+    wire = status.to_wire()
+    refused = [f"{each.json_path}: {each.message}" for each in ACCEPTED.iter_errors(wire)]
+    return refused + [f"{text!r} is no printable line" for text in _texts(wire) if not text.isprintable()]
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for each in inner for text in _texts(each)]
