@@ -52,12 +52,17 @@ class Life:
 def draw_round(seed: str, lives: int, slots: int, teams: int) -> list[Life]:
     """Draw the lives of a round; the same seed gives the same ones."""
     generator = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
-    return [_draw_life(generator, slots, teams) for _ in range(lives)]
+    drawn: list[Life] = []
+    latest: int | None = None
+    for _ in range(lives):
+        drawn.append(_draw_life(generator, slots, teams, latest))
+        latest = next((each.slot for each in reversed((*drawn[-1].before, *drawn[-1].meanwhile))), latest)
+    return drawn
 
 
-def _draw_life(random: random.Random, slots: int, teams: int) -> Life:
-    before = tuple(draw_step(random, slots) for _ in range(random.randint(0, 2)))
-    meanwhile = tuple(draw_step(random, slots) for _ in range(random.randint(0, 2)))
+def _draw_life(random: random.Random, slots: int, teams: int, latest: int | None) -> Life:
+    before = tuple(draw_step(random, slots, latest) for _ in range(random.randint(0, 2)))
+    meanwhile = tuple(draw_step(random, slots, latest) for _ in range(random.randint(0, 2)))
     faults = tuple((random.randrange(teams), draw_fault(random)) for _ in range(random.choice((0, 1, 1, 2))))
     trouble = random.choice(TROUBLES) if random.random() < 0.2 else None
     return Life(before, meanwhile, faults, trouble, _draw_aim(random, {each.kind for each in (*before, *meanwhile)}))

@@ -1,5 +1,6 @@
 """One operator with its namespaces and accounts: it lives many short lives, and in between the world must converge."""
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,6 +60,7 @@ class Shard:
         self._say = say
         self._faults = [FaultsInForce(team) for team in teams]
         self._began = time.monotonic()
+        self._chance = random.Random()  # noqa: S311 - to be repeated, not to be secret
         self._helped: set[tuple[str, int]] = set()
         self._at_first = self.before = self.look()
         self._sequence = self._simulator.last_sequence()
@@ -73,6 +75,7 @@ class Shard:
         Raises:
             BrokenPromiseError: something happened that must not, or the world does not converge.
         """
+        self._chance.seed(f"{self._seed}/{self.number}/{number}/forgets")
         plan = draw_round(f"{self._seed}/{self.number}/{number}", lives, len(self.users.slots), len(self.teams))
         for life in plan:
             self._live(life)
@@ -95,8 +98,8 @@ class Shard:
         if life.trouble is not None:
             self._note(life.trouble)
             self._kubernetes.trouble(life.trouble)
-        self._await(life.aim, rules, born)
-        self._kill(str(life.aim.at), sequence, writes)
+        met = self._await(life.aim, rules, born)
+        self._kill(life.aim.at if met else ANY_MOMENT, sequence, writes)
         for rule in rules:
             self._simulator.clear_fault(rule)
         self._kubernetes.calm()
@@ -118,19 +121,20 @@ class Shard:
         method, path = ROUTES[aim.at]
         return [team.fault("latency", method=method, path=path, times=1, seconds=aim.held) for team in self.teams]
 
-    def _await(self, aim: Aim, rules: Sequence[str], born: float) -> None:
-        """Wait until it is time to kill."""
+    def _await(self, aim: Aim, rules: Sequence[str], born: float) -> bool:
+        """Wait until it is time to kill; tell whether what was aimed at has happened."""
+        if aim.at == WRITE:
+            return self._kubernetes.struck.wait(AIM_SECONDS)
         if aim.at == ANY_MOMENT:
             time.sleep(max(born + aim.delay - time.monotonic(), 0.0))
-        elif aim.at == WRITE:
-            self._kubernetes.struck.wait(AIM_SECONDS)
-        else:
-            while time.monotonic() < born + AIM_SECONDS:
-                found: Any = self._simulator.call("GET", "/faults")["rules"]
-                if any(each["id"] in rules and each["hits"] for each in found):
-                    time.sleep(aim.delay)
-                    return
-                time.sleep(0.01)
+            return True
+        while time.monotonic() < born + AIM_SECONDS:
+            found: Any = self._simulator.call("GET", "/faults")["rules"]
+            if any(each["id"] in rules and each["hits"] for each in found):
+                time.sleep(aim.delay)
+                return True
+            time.sleep(0.01)
+        return False
 
     def _kill(self, aim: str, sequence: int, writes: int) -> None:
         self.operator.kill()
@@ -154,6 +158,7 @@ class Shard:
         self._note(f"round {number}: all is well again")
         late = began + LATE_SECONDS + 0.5
         while True:
+            self._start_again_if_ended()
             self.users.attend()
             snapshot = self.look()
             open_points = self._open_points(snapshot)
@@ -172,6 +177,15 @@ class Shard:
             self._tally.troubles.update(self._kubernetes.met)
             self._kubernetes.met.clear()
         self._kill(ANY_MOMENT, sequence, writes)
+
+    def _start_again_if_ended(self) -> None:
+        """Do as the kubelet does with an operator that has ended by itself."""
+        if not self.operator.running:
+            code = self.operator.wait()
+            self._note(f"the operator has ended with {code}")
+            with self._tally.lock:
+                self._tally.ended_by_itself += 1
+            self.operator.launch()
 
     def _open_points(self, snapshot: Snapshot) -> dict[str, str]:
         """Return what is not yet as it must be, by key."""
@@ -210,7 +224,17 @@ class Shard:
                 self._tally.requests.update(f"{each.method} {each.route}" for each in entries if each.committed)
         untouched(self._at_first, snapshot)
         accept(self.users.slots, snapshot)
+        self._forget_deleted(snapshot)
         self.before, self._sequence = snapshot, total
+
+    def _forget_deleted(self, snapshot: Snapshot) -> None:
+        """Let Fireworks forget some of what is deleted, as it does after 7 days: its names can be created anew."""
+        used = {raw.get("status", {}).get("deploymentName") for raw in snapshot.resources.values()}
+        for team in self.teams:
+            for name, each in snapshot.deployments.items():
+                ours = name.startswith(f"accounts/{team.account}/") and name not in used
+                if ours and each["state"] == "DELETED" and self._chance.random() < 0.6:
+                    team.simulator.vanish(name.rsplit("/", 1)[-1])
 
     # --- looking ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ class Tally:
     Attributes:
         kills: operators that were killed after they had begun to act.
         idle_kills: those that were killed before they did anything.
+        ended_by_itself: operators that ended, to be started anew, while all was well at Fireworks.
         aims: kills by what they were aimed at.
         steps: what users and others did, by kind.
         faults: requests that met a fault, by fault and route.
@@ -23,6 +24,7 @@ class Tally:
 
     kills: int = 0
     idle_kills: int = 0
+    ended_by_itself: int = 0
     rounds: int = 0
     api_server_restarts: int = 0
     aims: Counter[str] = field(default_factory=Counter)
@@ -55,6 +57,7 @@ class Tally:
         return {
             "kills": self.kills,
             "killsBeforeItActed": self.idle_kills,
+            "endedByItself": self.ended_by_itself,
             "rounds": self.rounds,
             "apiServerRestarts": self.api_server_restarts,
             "killsByAim": dict(sorted(self.aims.items())),

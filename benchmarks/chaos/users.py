@@ -100,10 +100,10 @@ def slots_of(teams: Iterable[Team]) -> list[Slot]:
 _KINDS = {"edit": 8, "delete": 3, "create again": 3, "abandon": 1, "console": 1, "vanish": 1, "traffic": 1}
 
 
-def draw_step(random: random.Random, slots: int) -> Step:
-    """Draw what happens next, and to which of the slots."""
+def draw_step(random: random.Random, slots: int, latest: int | None = None) -> Step:
+    """Draw what happens next, and to which of the slots: often the latest one, where something is under way."""
     (kind,) = random.choices(tuple(_KINDS), tuple(_KINDS.values()))
-    slot = random.randrange(slots)
+    slot = latest if latest is not None and random.random() < 0.5 else random.randrange(slots)
     if kind == "vanish":
         return Step(kind, slot, (("soft", random.random() < 0.5),))
     if kind not in ("edit", "create again"):

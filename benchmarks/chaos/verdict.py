@@ -181,7 +181,8 @@ def _unlike(key: str, raw: Json, snapshot: Snapshot) -> str | None:
         if each["deployment"] == deployment["name"] and each["state"] == "DEPLOYED"
     }
     missing = {each["model"] for each in spec.get("addons", ())} - loaded
-    if missing:
+    parked = condition(raw, "Ready")["reason"] == "Parked" and condition(raw, "AddonsReady").get("status") == "False"
+    if missing and not parked:
         return f"Ready without its addons {sorted(missing)}"
     for kind in ("Reconciling", "Stalled"):
         if condition(raw, kind)["status"] != "False":

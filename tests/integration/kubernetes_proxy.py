@@ -45,6 +45,7 @@ class KubernetesProxy:
         self.identity = {"Authorization": token} if token else {}
         self.before_write: BeforeWrite = lambda method, path: False
         self.silent = False
+        self.hidden_group: str | None = None
         self._watches: set[_Handler] = set()
         self._lock = threading.Lock()
 
@@ -121,6 +122,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._carry_watch()
             return
         content = self._upstream.read()
+        if self.path == "/apis" and proxy.hidden_group is not None:
+            content = _without_group(content, proxy.hidden_group)
         if lost:
             self.close_connection = True
             return
@@ -160,6 +163,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
+
+
+def _without_group(content: bytes, group: str) -> bytes:
+    """Return the API groups without one, as while an API server has not yet found its CRDs."""
+    groups = json.loads(content)
+    groups["groups"] = [each for each in groups["groups"] if each["name"] != group]
+    return json.dumps(groups).encode()
 
 
 def _write_kubeconfig(folder: Path, port: int) -> Path:

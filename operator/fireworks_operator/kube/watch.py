@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import kopf
+from kopf._cogs.structs.references import Insights
 from kopf._core.engines.peering import Identity
 
 from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
@@ -86,7 +87,7 @@ class KopfWatch:
 
         Raises:
             CrdMissingError: the CRD was deleted meanwhile.
-            WatchEndedError: Kopf gave up for another reason.
+            WatchEndedError: Kopf gave up for another reason, or does not find the kind.
         """
         thread = _KopfThread(self._deliver, self._kubeconfig, self._namespaces)
         thread.start()
@@ -94,6 +95,8 @@ class KopfWatch:
             await asyncio.shield(thread.ended)
         except asyncio.CancelledError:
             await thread.stop()
+            raise
+        except WatchEndedError:
             raise
         except Exception as error:
             if getattr(error, "status", None) == 404:
@@ -147,8 +150,12 @@ class _KopfThread:
         self._kopf_loop = asyncio.get_running_loop()
         if self._stopping:
             return
+        insights = Insights()
+        # Created before Kopf starts: what comes later it cancels when it ends.
+        checking = asyncio.create_task(self._check(insights))
         try:
             await kopf.operator(
+                insights=insights,
                 registry=self._registry,
                 settings=_settings(),
                 standalone=True,
@@ -161,6 +168,22 @@ class _KopfThread:
         finally:
             # Kopf closes its watches without waiting for TLS to say goodbye (aiohttp, graceful shutdown).
             await asyncio.sleep(TLS_GOODBYE)
+        if checking.done():
+            checking.result()
+        checking.cancel()
+
+    async def _check(self, insights: Insights) -> None:
+        """Make sure that Kopf has found the kind: it asks once, and an API server that starts names no CRDs at first.
+
+        Raises:
+            WatchEndedError: it has not, and would watch nothing for ever.
+        """
+        await insights.ready_resources.wait()
+        if not insights.watched_resources:
+            self._stop_flag.set()
+            raise WatchEndedError(
+                f"The API server does not name {PLURAL} now: is it starting, or is the CRD being deleted?"
+            )
 
     def _hand_over(self, raw: Mapping[str, Any], deleted: bool) -> None:
         _call_in(self._loop, self._receive, raw, deleted)

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
+from fireworks_operator.api.v1alpha1 import FINALIZER, GROUP, FireworksDeployment
 from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError, connect
 from fireworks_operator.kube.resources import collection_path, ensure_served, list_resources
-from fireworks_operator.kube.watch import Backoffs, KopfWatch
+from fireworks_operator.kube.watch import Backoffs, KopfWatch, WatchEndedError
 from fireworks_operator.kube.writer import KubernetesWriter
 from integration.kube.api import Line, Namespace, eventually
+from integration.kubernetes_proxy import KubernetesProxy
 
 
 class Seen:
@@ -133,6 +134,21 @@ async def test_what_changed_while_the_line_was_cut_is_seen_when_it_is_back(
         await line.open()
         await eventually(lambda: set(seen.objects) == {"b"})
         assert seen.deleted == ["a"]
+
+
+async def test_a_watch_that_begins_while_the_api_server_starts_ends_rather_than_hear_nothing(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    proxy = KubernetesProxy(namespace.cluster.kubeconfig)
+    with proxy.running(tmp_path) as kubeconfig:
+        proxy.hidden_group = GROUP
+        watch = KopfWatch(Seen(), kubeconfig=kubeconfig, namespaces=[namespace.name])
+        with pytest.raises(WatchEndedError, match="is it starting"):
+            await asyncio.wait_for(watch.run(), 30)
+        proxy.hidden_group = None
+        namespace.create("a")
+        async with watching(kubeconfig, namespace.name) as seen:
+            await eventually(lambda: "a" in seen.objects)
 
 
 async def test_the_kind_is_served(client: KubernetesClient, namespace: Namespace) -> None:
