@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from fireworks_operator.core.identity import is_released, parse_marker
+from fireworks_operator.core.identity import orphaned_from
 
 from .account import Account
 from .accounts import Accounts
@@ -18,7 +18,7 @@ class Holdings:
     Attributes:
         ready_replicas: replicas that serve.
         gpus: GPUs of those replicas, by accelerator type.
-        orphans: names of deployments with this cluster's owner marker whose resource does not exist.
+        orphans: names of deployments with this cluster's owner marker that no resource of that name claims.
     """
 
     ready_replicas: int = 0
@@ -60,11 +60,10 @@ class Inventory:
         listing = account.observer.listing
         if listing is None:
             return ()
+        claims = self._store.claims()
         found = []
         for name, deployment in listing.deployments.items():
-            owner = parse_marker(deployment.annotations)
-            if owner is None or owner.cluster not in self._clusters or not self._watches(owner.namespace):
-                continue
-            if not self._store.has(f"{owner.namespace}/{owner.name}") and not is_released(deployment.annotations):
+            owner = orphaned_from(name, deployment.annotations, self._clusters, claims)
+            if owner is not None and self._watches(owner.namespace):
                 found.append(name)
         return tuple(sorted(found))

@@ -54,9 +54,10 @@ class Store:
         """Return a resource, None if it is gone or unreadable."""
         return self._resources.get(key)
 
-    def has(self, key: str) -> bool:
-        """Tell whether there is such a resource, readable or not."""
-        return key in self._resources or key in self._unreadable
+    def claims(self) -> dict[str, str | None]:
+        """Return the deployment that each resource claims by key; None where it claims none, or cannot be read."""
+        claimed = {key: each.status.deployment_name for key, each in self._resources.items()}
+        return {**dict.fromkeys(self._unreadable), **claimed}
 
     def unreadable(self, key: str) -> Unreadable | None:
         """Return why a resource cannot be read, None if it can or is gone."""

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -25,6 +25,11 @@ class Owner:
     cluster: str
     namespace: str
     name: str
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`."""
+        return f"{self.namespace}/{self.name}"
 
     def marker(self) -> dict[str, str]:
         """Return the annotations that mark a deployment as owned by this resource."""
@@ -99,6 +104,24 @@ def parse_marker(annotations: Mapping[str, str]) -> Owner | None:
 def is_released(annotations: Mapping[str, str]) -> bool:
     """Tell whether some operator has let go of the deployment on purpose."""
     return annotations.get(TAG_RELEASED) == "true"
+
+
+def orphaned_from(
+    name: str, annotations: Mapping[str, str], clusters: Collection[str], claims: Mapping[str, str | None]
+) -> Owner | None:
+    """Return the resource that should look after a deployment and does not; None if all is well, or it is not ours.
+
+    Args:
+        name: the deployment's full name.
+        annotations: its `custom/…` annotations.
+        clusters: the ids of this cluster, now and before.
+        claims: the deployment that each resource claims by `namespace/name`; None while it claims none.
+    """
+    owner = parse_marker(annotations)
+    if owner is None or owner.cluster not in clusters or is_released(annotations):
+        return None
+    claimed = claims.get(owner.key, "")
+    return None if claimed in (None, name) else owner
 
 
 def ownership(

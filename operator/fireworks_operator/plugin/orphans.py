@@ -1,12 +1,13 @@
 """`kubectl fireworks orphans`: deployments of this cluster whose resource does not exist. Never deletes anything."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import click
 from pydantic import JsonValue
 
-from fireworks_operator.core.identity import Owner, is_released, parse_marker
+from fireworks_operator.core.identity import Owner, orphaned_from
 from fireworks_operator.fireworks.models import Deployment
 from fireworks_operator.kube.cluster import read_cluster_id
 from fireworks_operator.kube.resources import list_resources
@@ -56,24 +57,26 @@ async def show_orphans(choice: Choice, form: Format | None) -> None:
         # First Fireworks, then Kubernetes: what is created in between must not look like an orphan.
         deployments = await account.deployments()
         objects, _ = await list_resources(connection.client, choice.namespace)
-    keys = {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in objects}
-    found = [each for each in find_orphans(deployments, clusters, keys) if _judged(choice, each)]
+    claims = {_key(each): each.get("status", {}).get("deploymentName") for each in objects}
+    found = [each for each in find_orphans(deployments, clusters, claims) if _judged(choice, each)]
     if form is not None:
         print_data([each.to_data() for each in found], form)
     else:
         _print(found, account.id)
 
 
+def _key(raw: Mapping[str, Any]) -> str:
+    return f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
+
+
 def find_orphans(
-    deployments: Iterable[Deployment], clusters: Collection[str], resources: Collection[tuple[str, str]]
+    deployments: Iterable[Deployment], clusters: Collection[str], claims: Mapping[str, str | None]
 ) -> list[Orphan]:
-    """Return what carries the marker of one of these clusters, was not let go, and has no resource."""
+    """Return what carries the marker of one of these clusters, was not let go, and is claimed by no resource."""
     found = []
     for each in deployments:
-        owner = parse_marker(each.annotations)
-        if owner is None or owner.cluster not in clusters or is_released(each.annotations):
-            continue
-        if (owner.namespace, owner.name) not in resources:
+        owner = orphaned_from(each.name, each.annotations, clusters, claims)
+        if owner is not None:
             found.append(Orphan(owner, each))
     return sorted(found, key=lambda each: (each.owner.namespace, each.owner.name, each.deployment.name))
 

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fireworks_operator.core.identity import (
+    TAG_CLUSTER,
+    TAG_MANAGED_BY,
     TAG_NAME,
     TAG_RELEASED,
     Owner,
@@ -17,6 +19,7 @@ from fireworks_operator.core.identity import (
     deployment_name,
     full_model_name,
     model_identifier,
+    orphaned_from,
     ownership,
     parse_marker,
 )
@@ -24,6 +27,7 @@ from unit.builders import OWNER
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 NAME = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", fullmatch=True)
+DEPLOYMENT = "accounts/acme/deployments/chat"
 OWNERS = st.builds(Owner, st.text(max_size=40), LABEL, NAME)
 
 
@@ -114,3 +118,22 @@ def test_an_id_derived_in_a_former_cluster_is_ours() -> None:
     former = deployment_id(Owner("cluster-0", OWNER.namespace, OWNER.name))
     assert ownership({}, former, OWNER, previous_clusters=("cluster-0",)) is Ownership.OURS_UNMARKED
     assert ownership({}, former, OWNER) is Ownership.UNOWNED
+
+
+@pytest.mark.parametrize(
+    ("tags", "claims", "orphaned", "reason"),
+    [
+        ({}, {"team-a/chat": DEPLOYMENT}, False, "Its resource claims it."),
+        ({}, {}, True, "Its resource is gone."),
+        ({}, {"team-b/chat": DEPLOYMENT}, True, "Another's claim is not its owner's."),
+        ({}, {"team-a/chat": None}, False, "Its resource is about to claim it, or cannot be read."),
+        ({}, {"team-a/chat": f"{DEPLOYMENT}-2"}, True, "Its resource has another one: nobody manages this one."),
+        ({TAG_RELEASED: "true"}, {}, False, "It was let go on purpose."),
+        ({TAG_CLUSTER: "elsewhere"}, {}, False, "Another cluster's are none of ours."),
+        ({TAG_CLUSTER: "cluster-0"}, {}, True, "A former life of this cluster made it."),
+        ({TAG_MANAGED_BY: "firectl"}, {}, False, "It was never ours."),
+    ],
+)
+def test_orphans(tags: dict[str, str], claims: dict[str, str | None], orphaned: bool, reason: str) -> None:
+    found = orphaned_from(DEPLOYMENT, {**OWNER.marker(), **tags}, ("cluster-1", "cluster-0"), claims)
+    assert (found is not None) is orphaned, reason

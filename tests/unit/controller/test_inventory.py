@@ -1,0 +1,27 @@
+"""What is counted of the account: deployments that nobody looks after."""
+
+from types import SimpleNamespace
+from typing import cast
+
+from fireworks_operator.controller.accounts import Accounts
+from fireworks_operator.controller.inventory import Inventory
+from fireworks_operator.controller.observer import Listing, Observer
+from fireworks_operator.controller.store import Store
+from fireworks_operator.core.identity import Owner
+from unit.builders import CLUSTER, CREATED, NAME, a_deployment, a_resource
+
+SECOND, LOST = f"{NAME}-2", f"{NAME}-3"
+
+
+def test_a_deployment_whose_resource_has_another_one_is_an_orphan() -> None:
+    observer = Observer(lambda _: None, lambda: 0.0)
+    gone = Owner(CLUSTER, "team-b", "gone").marker()
+    listed = (a_deployment(), a_deployment(name=SECOND), a_deployment(name=LOST, annotations={**gone}))
+    observer.listed(Listing(0.0, {each.name: each for each in listed}, frozenset(), None))
+    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=observer)])
+    store = Store()
+    store.put(a_resource(status=CREATED))
+    everywhere = Inventory(store, accounts, {CLUSTER}, lambda _: True)
+    assert everywhere.holdings()["acme"].orphans == (SECOND, LOST)
+    elsewhere = Inventory(store, accounts, {CLUSTER}, lambda namespace: namespace == "team-a")
+    assert elsewhere.holdings()["acme"].orphans == (SECOND,), "another shard's are not ours to judge"
