@@ -277,7 +277,8 @@ def test_a_deployment_that_hangs_in_deleting_for_half_an_hour_is_let_go_with_a_w
     (deployment,) = team.simulator.deployments()
     assert deployment["state"] == "DELETING"
     steadily(lambda: team.find() is not None, "it is waited for", seconds=1.5, explain=team.explain)
-    half_an_hour_ago = (datetime.now(UTC) - timedelta(seconds=HOUR / 2 + 60)).isoformat()
+    half_an_hour_ago = (datetime.now(UTC) - timedelta(seconds=HOUR / 2 + 60)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    team.set_status("chat", {"lastAttempt": {"time": half_an_hour_ago}})
     page = {"deployments": [{**deployment, "deleteTime": half_an_hour_ago}], "nextPageToken": "", "totalSize": 1}
     team.fault("status", method="GET", path="/deployments$", status=200, body=json.dumps(page))
     team.until_gone()
