@@ -142,7 +142,7 @@ class Controller:
             if result is not None:
                 action, outcome = result.action.name, _outcome(result)
                 self._tell(result)
-                self._plan(key, result)
+                self._plan(key, result, forced=forced)
         except ResourceChangedError:
             outcome = "changed"
             self._again(key, forced=forced)
@@ -176,11 +176,13 @@ class Controller:
             self._forced.add(key)
         return self._queue.add_failed(key)
 
-    def _plan(self, key: str, result: Result) -> None:
+    def _plan(self, key: str, result: Result, *, forced: bool) -> None:
+        if forced and result.inconclusive:
+            self._forced.add(key)
         if result.failed:
             self._queue.add_failed(key)
             return
-        if not result.uninformed:
+        if not result.inconclusive:
             self._queue.forget(key)
         if result.again == 0.0:
             self._queue.add(key, Priority.USER)

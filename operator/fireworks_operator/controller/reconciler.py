@@ -60,8 +60,8 @@ class Result:
     """What a pass ended in.
 
     `again` None: nothing to do until something changes; else seconds until the next pass. `failed` asks for the
-    queue's growing pause instead. `drift`: it put back what somebody else had changed. `uninformed`: nothing was known
-    yet, so it says nothing about failures before it.
+    queue's growing pause instead. `drift`: it put back what somebody else had changed. `inconclusive`: nothing was
+    known or done yet, so it says nothing about failures before it, and who asked for it has yet to be answered.
     """
 
     action: Action
@@ -69,7 +69,7 @@ class Result:
     failed: bool = False
     error: FireworksError | None = None
     drift: bool = False
-    uninformed: bool = False
+    inconclusive: bool = False
 
 
 class Reconciler:
@@ -153,7 +153,7 @@ class Reconciler:
         if resource is None or resource.metadata.uid == self._let_go.get(key):
             return None
         if await self._set_clock_right(resource):
-            return Result(Wait(), again=0.0)
+            return Result(Wait(), again=0.0, inconclusive=True)
         resolved = await self._accounts.resolve(resource, make_room)
         forced = self._remember(key, resolved) or forced
         context = self._context(resource, resolved, forced=forced)
@@ -241,7 +241,7 @@ class Reconciler:
         observed = Unknown()
         action = decide(resource, observed, context)
         result = await self._act(resource, session, observed, action, context)
-        return replace(result, failed=True, error=error)
+        return replace(result, failed=True, error=error, inconclusive=isinstance(result.action, Wait))
 
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, forced: bool) -> Context:
         if resource.status.observed_generation != resource.metadata.generation:
@@ -285,8 +285,8 @@ class Reconciler:
                 return Result(action, again=0.0)
             case Wait() | Refuse():
                 await self._write(resource, observed, Outcome(action), context)
-                uninformed = isinstance(observed, Unknown) and action == Wait()
-                return Result(action, *_next_look(action, observed, context), uninformed=uninformed)
+                inconclusive = isinstance(observed, Unknown) and action == Wait()
+                return Result(action, *_next_look(action, observed, context), inconclusive=inconclusive)
             case _:
                 if session is None:
                     raise AssertionError(f"decided {action.name} without a session")
@@ -297,12 +297,12 @@ class Reconciler:
     ) -> Result:
         await session.reserve(action)
         if self._store.get(resource.key) is not resource:
-            return Result(Wait(), again=0.0)  # it changed while this change waited for its turn
+            return Result(Wait(), again=0.0, inconclusive=True)  # it changed while this change waited for its turn
         asked, context = context.now, replace(context, now=self._wall_clock())
         if looked_at(action) and context.now - asked > LOOK_KEEPS:
-            return Result(Wait(), again=0.0)
+            return Result(Wait(), again=0.0, inconclusive=True)
         if not self._fence.may_mutate():
-            return Result(Wait(), again=FENCED_RETRY)
+            return Result(Wait(), again=FENCED_RETRY, inconclusive=True)
         if isinstance(action, Create | Adopt | LoadAddon):
             # What is begun here must be found again, whatever happens before its answer is written down.
             resource = await self._write(resource, observed, Outcome(action, begun=True), context)

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import ANNOTATION_RECONCILE_AT, FireworksDeployment
 from fireworks_operator.controller.controller import PLACES, Controller
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.reconciler import Reconciler, Result
 from fireworks_operator.controller.store import Store
-from fireworks_operator.core.actions import Wait
+from fireworks_operator.core.actions import Refuse, Wait
+from unit.builders import CREATED, a_resource
 from unit.fireworks.virtual_time import run
 
 
@@ -102,7 +105,7 @@ class Refused:
     async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
         if not self.known:
             self.asked = True
-            return Result(Wait(), uninformed=True)
+            return Result(Wait(), inconclusive=True)
         self.known = False
         self.failures += 1
         return Result(Wait(), failed=True)
@@ -125,3 +128,43 @@ def test_failures_grow_rarer_although_each_list_is_told() -> None:
         return reconciler.failures
 
     assert 3 < run(scenario()) < 20, "in ten minutes"
+
+
+class Postponing:
+    """Passes that end as told, one after the other; `forced` holds what each was asked for with."""
+
+    def __init__(self, *results: Result) -> None:
+        self.results = list(results)
+        self.forced: list[bool] = []
+
+    def interrupt(self, key: str) -> None: ...
+
+    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+        self.forced.append(forced)
+        return self.results.pop(0) if self.results else Result(Wait())
+
+
+def test_a_persons_word_counts_until_it_has_been_acted_upon() -> None:
+    async def scenario() -> list[bool]:
+        nothing_known = Result(Wait(), again=1.0, inconclusive=True)
+        no_answer = Result(Wait(None, Reason.API_UNAVAILABLE, "No answer."), failed=True, inconclusive=True)
+        refused = Result(Refuse(Reason.QUOTA_EXCEEDED, "No quota."), again=1.0)
+        reconciler = Postponing(Result(Wait()), nothing_known, no_answer, refused)
+        queue, store = WorkQueue(), Store()
+        controller = Controller(store, queue, cast("Reconciler", reconciler), NoMetrics())
+        working = asyncio.create_task(controller.run())
+        controller.on_object(raw(a_resource(status=CREATED)), False)
+        await asyncio.sleep(1)
+        asked = {ANNOTATION_RECONCILE_AT: "now"}
+        controller.on_object(raw(a_resource(status=CREATED, annotations=asked, resourceVersion="101")), False)
+        await asyncio.sleep(10)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return reconciler.forced
+
+    assert run(scenario()) == [False, True, True, True, False], "the last one is a look that nobody asked for"
+
+
+def raw(resource: FireworksDeployment) -> dict[str, Any]:
+    """Return a resource as the API server sends it."""
+    return resource.model_dump(by_alias=True, mode="json", exclude_none=True)
