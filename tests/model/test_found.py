@@ -1,5 +1,6 @@
 """What the model has found, each as the user would have seen it."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -127,3 +128,31 @@ def test_a_resource_that_is_applied_again_at_once_gets_its_deployment_back_also_
         world.advance(seconds)
         world.poll()
     assert holds(status(world), "Ready"), status(world)
+
+
+def test_an_addon_that_is_accepted_but_is_in_no_list_is_told_and_not_asked_for_at_each_poll(world: World) -> None:
+    accepted = {"name": "accounts/acme/deployedModels/x", "model": ADDONS[0], "state": "DEPLOYING"}
+    world.fireworks.fault("status", method="POST", times=1000, status=200, body=json.dumps(accepted))
+    world.server.edit(
+        KEY, {**world.server.objects[KEY]["spec"], "minReplicaCount": 1, "addons": [{"model": ADDONS[0]}]}
+    )
+    for _ in range(30):
+        world.advance(60.0)
+        world.poll()
+    loads = world.fireworks.simulator.journal(method="POST", path="/deployedModels$")
+    assert 5 <= len(loads) <= 7, "every five minutes"
+    told = condition(status(world), "AddonsReady")
+    assert told is not None
+    assert (told["status"], told["reason"]) == ("False", Reason.ADDON_FAILED)
+    assert "has accepted the addon, but does not list it" in told["message"]
+    assert holds(status(world), "Ready")
+    writes = world.server.writes
+    for _ in range(12):
+        world.advance(30.0)
+        world.poll()
+    assert world.server.writes == writes, "nothing new is told"
+    world.heal()
+    for _ in range(10):
+        world.advance(60.0)
+        world.poll()
+    assert holds(status(world), "AddonsReady")

@@ -105,6 +105,7 @@ class Reconciler:
         self._started = wall_clock()
         self._last_update: dict[str, datetime] = {}
         self._addon_updates: dict[str, dict[str, datetime]] = {}
+        self._addon_loads: dict[str, dict[str, datetime]] = {}
         self._using: dict[str, Credential] = {}
         self._let_go: dict[str, str] = {}
         self._sessions = Sessions()
@@ -120,6 +121,7 @@ class Reconciler:
         """Drop what is remembered of a resource that is gone."""
         self._last_update.pop(key, None)
         self._addon_updates.pop(key, None)
+        self._addon_loads.pop(key, None)
         self._using.pop(key, None)
         self._let_go.pop(key, None)
         self._sessions.forget(key)
@@ -176,8 +178,14 @@ class Reconciler:
         except FireworksError as error:
             return await self._observing_failed(resource, session, context, error)
         if session is not None and isinstance(observed, Present):
+            self._forget_listed(resource.key, observed)
             context = replace(context, models=await session.models(resource))
         return await self._act(resource, session, observed, action, context)
+
+    def _forget_listed(self, key: str, observed: Present) -> None:
+        """Forget loads that have led to an addon, so that it is loaded at once when it is lost later."""
+        for addon in observed.addons or ():
+            self._addon_loads.get(key, {}).pop(addon.model, None)
 
     async def _look_for_former(self, resource: FireworksDeployment, session: Session, context: Context) -> Context:
         """Ask for the deployments of former lives of the cluster by name: one that a LIST omits would be made twice."""
@@ -246,11 +254,13 @@ class Reconciler:
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, forced: bool) -> Context:
         if resource.status.observed_generation != resource.metadata.generation:
             self._addon_updates.pop(resource.key, None)
+            self._addon_loads.pop(resource.key, None)
         return replace(
             surroundings(self._identity, resolved, self._wall_clock(), started=self._started),
             forced=forced,
             last_update=self._last_update.get(resource.key),
             addon_updates=dict(self._addon_updates.get(resource.key, {})),
+            addon_loads=dict(self._addon_loads.get(resource.key, {})),
         )
 
     def _session(
@@ -320,6 +330,8 @@ class Reconciler:
             return await self._look_at_taken(session, action)
         if isinstance(action, UpdateAddon):
             self._addon_updates.setdefault(resource.key, {})[action.deployed_model] = context.now
+        if isinstance(action, LoadAddon):
+            self._addon_loads.setdefault(resource.key, {})[action.model] = context.now
         await self._write(resource, answer or observed, Outcome(action), context)
         known = resource.status.observed_generation == resource.metadata.generation
         return Result(action, again=0.0, drift=isinstance(action, Update) and known)

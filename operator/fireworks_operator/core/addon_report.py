@@ -15,7 +15,7 @@ from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import DeployedModel
 
 from .actions import Action, LoadAddon, UnloadAddon, UpdateAddon
-from .addons import ADDON_ACTIONS, addon_update, addons_by_model, overdue_at, retry_at, wanted_addons
+from .addons import ADDON_ACTIONS, LISTED_WITHIN, addon_update, addons_by_model, overdue_at, retry_at, wanted_addons
 from .context import Context
 from .explain import explain
 from .identity import account_of, model_identifier
@@ -50,7 +50,7 @@ def report_addons(
         elif model in loaded:
             entries.append(_entry(observed, loaded[model], entry.message))
         elif model in wanted:
-            entries.append(AddonStatus(model=model, message=entry.message))
+            entries.append(AddonStatus(model=model, message=entry.message or _missing(model, context)))
     return entries
 
 
@@ -83,12 +83,23 @@ def _concerned(entries: Mapping[str, AddonStatus], action: Action) -> str | None
 def _refusal(resource: FireworksDeployment, outcome: Outcome, told: str | None) -> str | None:
     """Return why Fireworks refuses the step; what was told before holds until it is known how a new try ends."""
     if outcome.error is None:
-        return told if outcome.begun else None
+        return told if outcome.begun or isinstance(outcome.action, LoadAddon) else None
     found = isinstance(outcome.action, LoadAddon) and outcome.error.kind is ErrorKind.ALREADY_EXISTS
     if found and attempt_of(resource, *ADDON_ACTIONS) is None:
         return told  # the next LIST should show it
     explanation = explain(outcome.error, outcome.action)
     return explanation.message if explanation.final else told
+
+
+def _missing(model: str, context: Context) -> str | None:
+    """Say that a load was accepted and yet came to nothing, as far as the lists tell."""
+    loaded = context.addon_loads.get(model)
+    if loaded is None or context.now - loaded < LISTED_WITHIN:
+        return None
+    return (
+        "Fireworks has accepted the addon, but does not list it: see whether somebody else unloads it, or ask "
+        "Fireworks support. It is tried again by itself."
+    )
 
 
 def _compared(

@@ -19,8 +19,10 @@ ADDON_ACTIONS = (LoadAddon.name, UpdateAddon.name, UnloadAddon.name)
 """Attempts in `status.lastAttempt` that share one pause: only the last one is remembered."""
 ADDON_PATIENCE = timedelta(minutes=15)
 """How long an addon may load: ten minutes are usual at most."""
-ADDON_UPDATE_PAUSE = timedelta(minutes=5)
+ADDON_PAUSE = timedelta(minutes=5)
 """Least time between two changes of one addon for the same spec: what does not last is not fought over."""
+LISTED_WITHIN = timedelta(minutes=2)
+"""How long a loaded addon may be missing in lists, which lag, until that is told."""
 
 Step = LoadAddon | UpdateAddon | UnloadAddon
 
@@ -60,7 +62,9 @@ def decide_addons(resource: FireworksDeployment, observed: Present, context: Con
         if time <= context.now:
             return step
     overdue = [overdue_at(resource, observed, each, context.now) for each in observed.addons]
-    times = [time for time, _ in due] + [time for time in overdue if time is not None and time >= context.now]
+    unlisted = [loaded + LISTED_WITHIN for loaded in context.addon_loads.values()]
+    later = [time for time in (*overdue, *unlisted) if time is not None and time >= context.now]
+    times = [time for time, _ in due] + later
     return Wait(min(times)) if times else None
 
 
@@ -70,7 +74,9 @@ def _due(resource: FireworksDeployment, step: Step, context: Context, *, refused
     if refused:
         times.append(retry_at(resource, context))
     if isinstance(step, UpdateAddon) and step.deployed_model in context.addon_updates and not context.forced:
-        times.append(context.addon_updates[step.deployed_model] + ADDON_UPDATE_PAUSE)
+        times.append(context.addon_updates[step.deployed_model] + ADDON_PAUSE)
+    if isinstance(step, LoadAddon) and step.model in context.addon_loads and not context.forced:
+        times.append(context.addon_loads[step.model] + ADDON_PAUSE)
     return max(times)
 
 

@@ -58,6 +58,7 @@ class Context:
             after refusals do not count.
         last_update: when this process last sent a PATCH for the resource.
         addon_updates: when it last changed which loaded addon for the spec as it is now.
+        addon_loads: when it last loaded which model as an addon that no LIST has shown since.
         unreachable_since: since when no observation of the account succeeds; None while they do.
         unreachable: why, in words; `unreachable_reason` as a reason.
         inference_url: base URL of the OpenAI-compatible API.
@@ -75,6 +76,7 @@ class Context:
     forced: bool = False
     last_update: datetime | None = None
     addon_updates: Mapping[str, datetime] = field(default_factory=dict)
+    addon_loads: Mapping[str, datetime] = field(default_factory=dict)
     unreachable_since: datetime | None = None
     unreachable: str = ""
     unreachable_reason: Reason = Reason.API_UNAVAILABLE
