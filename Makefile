@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format crd docs chart venv lock image e2e kind clean
+.PHONY: help demo test bench chaos lint format crd docs chart venv lock image e2e kind clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -36,6 +36,10 @@ format: $(STAMP) ## put the code into form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(STAMP) ## measure, and write docs/performance.md (BENCH_ARGS="--only burst --scale 100 --runs 1" for a part)
+	$(BIN)/python tests/cluster/cluster.py build
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(BENCH_ARGS)
+
 crd: $(STAMP) ## write crds/ from the models
 	$(BIN)/fireworks-operator crd > crds/.new && mv crds/.new crds/fireworks.ai_fireworksdeployments.yaml
 
@@ -59,7 +63,7 @@ $(STAMP): requirements/dev.txt requirements/simulator.txt requirements/operator.
 
 lock: ## pin the requirements anew (needs uv)
 	for extra in operator simulator dev; do \
-	  uv pip compile pyproject.toml $$( [ $$extra = operator ] || echo --extra simulator ) $$( [ $$extra = dev ] && echo --extra dev --extra cli ) \
+	  uv pip compile pyproject.toml $$( [ $$extra = operator ] || echo --extra simulator ) $$( [ $$extra = dev ] && echo --extra dev --extra cli --extra bench ) \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 	    --custom-compile-command 'make lock' --output-file requirements/$$extra.txt || exit 1; \
 	done

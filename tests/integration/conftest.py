@@ -5,7 +5,6 @@ an API key of its own, so tests do not meet. Operators are either shared by a mo
 to one test (`start_operator`, `make_team`), which may then stop, kill and configure them.
 """
 
-import secrets
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from fireworks_simulator.testing import SimulatorClient
 from integration.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, NewTeam, StartOperator
 from integration.kubernetes_api import KubernetesApi
 from integration.processes import Operator, SimulatorProcess
-from integration.team import SECRET, Team, new_api_key
+from integration.team import Team
 
 _shared: list[Operator] = []
 """The module's operator while it runs."""
@@ -135,16 +134,9 @@ def _teams(kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Ma
     made: list[Team] = []
 
     def make(operator: Operator | None, *, own: bool = False) -> Team:
-        name = f"team-{secrets.token_hex(4)}"
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-        kubernetes.request("POST", "/api/v1/namespaces", namespace)
-        key = OWN_KEY if own else new_api_key()
-        account = OWN_ACCOUNT if own else name
-        team = Team(kubernetes, SimulatorClient(simulator.url, account), name, key, operator, own)
+        team = Team.begin(kubernetes, simulator, own=(OWN_ACCOUNT, OWN_KEY) if own else None)
+        team.operator = operator
         made.append(team)
-        if not own:
-            simulator.add_account(account, key)
-            team.put_secret(SECRET, apiKey=key)
         return team
 
     yield make

@@ -1,8 +1,9 @@
 """A fast and plain client of the API server, for what tests do and look at as users."""
 
+import contextlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,9 +17,10 @@ Json = dict[str, Any]
 
 MERGE_PATCH = "application/merge-patch+json"
 _TIMEOUT = urllib3.Timeout(connect=10.0, read=60.0)
-_ENDLESS = urllib3.Timeout(connect=10.0, read=None)
 _CONNECTIONS = 64
 """Connections that are kept: as many as stories that are told side by side, and more."""
+_QUIET = urllib3.Timeout(connect=10.0, read=None)
+"""For a watch: it may have nothing to tell for a long time."""
 
 
 class KubernetesError(Exception):
@@ -83,40 +85,75 @@ class KubernetesApi:
         """Begin to record the objects of a collection as they change."""
         return Watch(self._pool, self._url + path, self._headers)
 
+    def follow(self, path: str, take: Callable[[str, Json], None]) -> "Watch":
+        """Begin to hand on type and object of each event of a collection, in a thread, and to keep none."""
+        return Watch(self._pool, self._url + path, self._headers, take)
+
 
 class Watch:
     """Every version of every object of a collection, as the API server told it; a context manager.
 
-    However long nothing happens, it goes on; a recording that ended before its user did fails the test.
+    An API server may end a watch at any time, and does so while it takes in a CRD: then it goes on where it was.
     """
 
-    def __init__(self, pool: urllib3.PoolManager, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        pool: urllib3.PoolManager,
+        url: str,
+        headers: Mapping[str, str],
+        take: Callable[[str, Json], None] | None = None,
+    ) -> None:
         self.objects: list[Json] = []
-        self._response = pool.request(
-            "GET", f"{url}?watch=true", headers=dict(headers), preload_content=False, timeout=_ENDLESS, retries=False
-        )
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self.lost = ""
+        """Why it saw no more; empty while it goes on."""
+        self._take = take if take is not None else lambda _, found: self.objects.append(found)
+        self._pool, self._url, self._headers = pool, url, dict(headers)
+        self._version = ""
+        self._over = False
+        self._response = self._open()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "Watch":
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        whole = self._thread.is_alive()
-        if whole:
+        self._over = True
+        with contextlib.suppress(RuntimeError):  # it has just ended by itself
             self._response.shutdown()
-            self._thread.join(10)
+        self._thread.join(10)
         self._response.close()
-        assert whole or kind is not None, "the API server ended the recording"
+        assert not self.lost or kind is not None, f"the recording is not whole: {self.lost}"
+
+    def _open(self) -> urllib3.BaseHTTPResponse:
+        query = urlencode({"watch": "true"} | ({"resourceVersion": self._version} if self._version else {}))
+        response = self._pool.request(
+            "GET", f"{self._url}?{query}", headers=self._headers, preload_content=False, timeout=_QUIET, retries=False
+        )
+        if response.status != 200:
+            raise KubernetesError(response.status, response.data.decode())
+        return response
+
+    def _run(self) -> None:
+        try:
+            while not self._over:
+                with contextlib.suppress(urllib3.exceptions.HTTPError, OSError):
+                    self._read()
+                if not self._over:
+                    self._response = self._open()
+        except (urllib3.exceptions.HTTPError, OSError, KubernetesError) as error:
+            self.lost = str(error)
 
     def _read(self) -> None:
         rest = b""
-        try:
-            for chunk in self._response.stream(amt=None):
-                *lines, rest = (rest + chunk).split(b"\n")
-                self.objects.extend(json.loads(line)["object"] for line in lines)
-        except (urllib3.exceptions.HTTPError, OSError):
-            return  # the end of the recording
+        for chunk in self._response.stream(amt=None):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise KubernetesError(event["object"]["code"], event["object"]["message"])
+                self._take(event["type"], event["object"])
+                self._version = event["object"]["metadata"]["resourceVersion"]
 
 
 def resources_path(namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:

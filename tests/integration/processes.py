@@ -24,13 +24,13 @@ FAST: Mapping[str, str] = {
 }
 
 
-def _environment(**variables: str) -> dict[str, str]:
+def environment(**variables: str) -> dict[str, str]:
     """Only what a process needs: nothing that the developer exported may change a test."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return kept | variables
 
 
-class _Process:
+class Process:
     """A process whose output goes to a file; every start appends to it."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -85,7 +85,7 @@ class _Process:
         return f"--- {self.log_file.name}\n{self.log()[-_TAIL:]}"
 
 
-class Operator(_Process):
+class Operator(Process):
     """`fireworks-operator run`.
 
     Args:
@@ -93,22 +93,30 @@ class Operator(_Process):
         base_url: where the Fireworks API is.
         log: file for its log.
         api_key: the operator's own key; None for none.
-        settings: further environment variables, which win over the fast ones of these tests.
+        settings: further environment variables, which win over those of `pace`.
+        pace: how often it looks and how much it may ask; for real deployments, the defaults.
     """
 
     def __init__(
-        self, kubeconfig: Path, base_url: str, log: Path, *, api_key: str | None, settings: Mapping[str, str]
+        self,
+        kubeconfig: Path,
+        base_url: str,
+        log: Path,
+        *,
+        api_key: str | None,
+        settings: Mapping[str, str],
+        pace: Mapping[str, str] = FAST,
     ) -> None:
         variables = {
             "KUBECONFIG": str(kubeconfig),
             "FIREWORKS_BASE_URL": base_url,
             "FIREWORKS_OPERATOR_HEALTH_HOST": "127.0.0.1",
             "FIREWORKS_OPERATOR_HEALTH_PORT": "0",
-            **FAST,
+            **pace,
             **({} if api_key is None else {"FIREWORKS_API_KEY": api_key}),
             **settings,
         }
-        super().__init__((str(_BIN / "fireworks-operator"), "run"), _environment(**variables), log)
+        super().__init__((str(_BIN / "fireworks-operator"), "run"), environment(**variables), log)
         self.tolerated: str | None = None
         """Lines with this text may be errors in this test."""
 
@@ -188,7 +196,7 @@ class Operator(_Process):
             assert not any(secret in line for secret in secrets), "a secret stands in the log"
 
 
-class SimulatorProcess(_Process):
+class SimulatorProcess(Process):
     """`fireworks-simulator`, with a clock that runs as ours and short durations."""
 
     def __init__(self, log: Path, *, port: int = 0, account: str, api_key: str, **options: str) -> None:
@@ -202,7 +210,7 @@ class SimulatorProcess(_Process):
         }
         arguments = [f"--{name}={value}" for name, value in (timing | options).items()]
         command = (str(_BIN / "fireworks-simulator"), f"--port={port}", f"--account={account}", *arguments)
-        super().__init__(command, _environment(FIREWORKS_SIMULATOR_API_KEYS=api_key), log)
+        super().__init__(command, environment(FIREWORKS_SIMULATOR_API_KEYS=api_key), log)
         self.url = ""
 
     def start(self) -> "SimulatorProcess":

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FINALIZER, GROUP, KIND, VERSION
 from fireworks_simulator.testing import JournalEntry, SimulatorClient
@@ -44,6 +44,28 @@ class Team:
     api_key: str
     operator: Operator | None = None
     own: bool = False
+
+    @classmethod
+    def begin(
+        cls, api: KubernetesApi, simulator: SimulatorClient, *, own: tuple[str, str] | None = None, name: str = "team"
+    ) -> Self:
+        """Make a namespace, and an account with a key in a Secret.
+
+        Args:
+            api: where the namespace goes.
+            simulator: where the account goes.
+            own: the operator's own account and key, to use these instead.
+            name: what the namespace's name begins with.
+        """
+        namespace = f"{name}-{secrets.token_hex(4)}"
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        api.request("POST", "/api/v1/namespaces", body)
+        account, key = own or (namespace, new_api_key())
+        team = cls(api, SimulatorClient(simulator.url, account), namespace, key, own=own is not None)
+        if own is None:
+            simulator.add_account(account, key)
+            team.put_secret(SECRET, apiKey=key)
+        return team
 
     @property
     def account(self) -> str:

@@ -1,0 +1,42 @@
+"""Command of the benchmarks: `python -m benchmarks --help`."""
+
+import argparse
+from pathlib import Path
+
+from benchmarks import page
+from benchmarks.bench import Bench
+from benchmarks.machine import describe
+from benchmarks.options import RESULTS, Options
+from benchmarks.results import save, save_result
+from benchmarks.scenarios import burst
+
+SCENARIOS = {burst.NAME: burst.run}
+
+
+def main() -> None:
+    """Measure, and write the results and the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SCENARIOS, default=list(SCENARIOS), help="scenarios; default: all")
+    parser.add_argument("--scale", type=int, default=1000, help="resources of the burst")
+    parser.add_argument("--runs", type=int, default=3, help="how often what is compared is repeated")
+    parser.add_argument("--short", action="store_true", help="once, at one size, at the pace of a test")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the results")
+    parser.add_argument("--page", type=Path, default=page.PAGE, help="the page to write")
+    parser.add_argument("--page-only", action="store_true", help="measure nothing, write the page from the results")
+    given = parser.parse_args()
+    make = Options.short if given.short else Options.of
+    if not given.page_only:
+        measure(make(given.scale, given.runs, given.results), given.only)
+    page.write(given.results, given.page)
+
+
+def measure(options: Options, scenarios: list[str]) -> None:
+    """Run scenarios and write a file for each."""
+    with Bench() as bench:
+        save(options.results, "machine", describe(bench.api))
+        for name in scenarios:
+            save_result(options.results, SCENARIOS[name](bench, options))
+
+
+if __name__ == "__main__":
+    main()

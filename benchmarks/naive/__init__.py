@@ -1,0 +1,1 @@
+"""What the operator is compared with: the operator that one writes in an afternoon."""

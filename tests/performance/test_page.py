@@ -1,0 +1,36 @@
+"""docs/performance.md and the results beside it say the same."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import page, plots
+from benchmarks.notes import CAUSES
+from benchmarks.options import RESULTS
+from benchmarks.results import load_result, percentile
+
+FILES = sorted(path for path in RESULTS.glob("*.json") if path.stem != "machine")
+
+
+def test_the_page_is_what_the_results_say() -> None:
+    assert page.PAGE.read_text(encoding="utf-8") == page.render(RESULTS), "run `make bench BENCH_ARGS=--page-only`"
+
+
+def test_each_picture_is_drawn_from_the_results_beside_it() -> None:
+    pictures = sorted(RESULTS.glob("*.svg"))
+    assert pictures
+    for picture in pictures:
+        results = picture.with_suffix(".json").read_text(encoding="utf-8")
+        assert f"results {plots.digest(results)}" in picture.read_text(encoding="utf-8"), picture.name
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+def test_each_missed_target_has_a_cause(file: Path) -> None:
+    assert [each.name for each in load_result(file).targets if not each.met and each.name not in CAUSES] == []
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    assert percentile(range(1, 101), 0.99) == 99
+    assert percentile(range(1, 101), 0.5) == 50
+    assert percentile([7.0], 0.99) == 7.0
+    assert percentile(range(1, 1001), 0.999) == 999
