@@ -1,7 +1,9 @@
 """Pages about putting the operator into a cluster and taking it out again; no operator runs beside them."""
 
 import json
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -61,9 +63,6 @@ def test_installation(reader: Reader) -> None:
         reader.create_namespaces(SYSTEM, "team-a", "team-b")
         reader.apply(render_crd())
         page.run("helm install")
-        page.run("helm upgrade")
-        assert len(json.loads(terminal.run(f"helm history fireworks-operator -n {SYSTEM} -o json")[0])) == 2
-        page.run("kubectl apply --server-side --force-conflicts")
 
         reader.apply(json.dumps(resource("chat")))
         page.run("kubectl delete fireworksdeployments")
@@ -71,6 +70,21 @@ def test_installation(reader: Reader) -> None:
         assert deployed(reader) == {}
         assert reader.cluster.kubectl("get", "crd", KIND, check=False).returncode == 0, "the CRD stays"
         page.run("kubectl delete crd")
+
+
+def test_upgrade(reader: Reader) -> None:
+    terminal = reader.terminal(programs=Path(sys.executable).parent)
+
+    def revisions() -> int:
+        return len(json.loads(terminal.run(f"helm history fireworks-operator -n {SYSTEM} -o json")[0]))
+
+    terminal.run(f"helm install fireworks-operator charts/fireworks-operator --namespace {SYSTEM} --create-namespace")
+    with reader.follow("docs/upgrade.md", terminal=terminal) as page:
+        assert "fireworksdeployments.fireworks.ai v1alpha1 is installed, of this version" in page.run("helm upgrade")
+        assert revisions() == 2
+        page.run("kubectl apply --server-side --force-conflicts")
+        page.run("helm rollback")
+        assert revisions() == 3
 
 
 def test_images(reader: Reader) -> None:

@@ -1,0 +1,263 @@
+"""Each alert fires when it should and is silent when it should, as Prometheus itself evaluates it."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chart import promtool
+from chart.test_monitoring import ALERTS, DASHBOARD, PANEL_QUERIES
+
+RULES = {each["alert"]: each for each in ALERTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is measured every minute, in promtool's notation, and what comes of it.
+
+    Attributes:
+        alert: name of the alert.
+        reason: what this is a case of.
+        series: values by series, without the prefix `fireworks_operator_`.
+        minutes: when it is looked at.
+        labels: of the alert that fires, without its severity; None: none fires.
+        summary: what it says.
+    """
+
+    alert: str
+    reason: str
+    series: dict[str, str] = field(default_factory=dict)
+    minutes: int = 20
+    labels: dict[str, str] | None = None
+    summary: str = ""
+
+
+QUEUE = "workqueue_queue_duration_seconds_bucket"
+CASES = [
+    Case("FireworksOperatorDown", "nothing answers", {}, 6, {}, "No pod of the operator answers."),
+    Case("FireworksOperatorDown", "not for long", {}, 4),
+    Case("FireworksOperatorDown", "a pod answers", {'build_info{version="0.1.0"}': "1x60"}),
+    Case(
+        "FireworksOperatorWithoutLeader",
+        "two pods, none leads",
+        {'leader{namespace="system",job="op",pod="a"}': "0x60", 'leader{namespace="system",job="op",pod="b"}': "0x60"},
+        labels={"namespace": "system", "job": "op"},
+        summary="No pod of the operator in namespace system holds the Lease.",
+    ),
+    Case(
+        "FireworksOperatorWithoutLeader",
+        "a hand-over",
+        {
+            'leader{namespace="system",job="op",pod="a"}': "1x10 0x50",
+            'leader{namespace="system",job="op",pod="b"}': "0x13 1x47",
+        },
+        14,
+    ),
+    Case(
+        "FireworksOperatorWithoutLeader",
+        "another installation leads",
+        {'leader{namespace="system",job="op",pod="a"}': "0x60", 'leader{namespace="other",job="op",pod="a"}': "1x60"},
+        labels={"namespace": "system", "job": "op"},
+        summary="No pod of the operator in namespace system holds the Lease.",
+    ),
+    Case(
+        "FireworksObservationStale",
+        "no list for 20 minutes and more",
+        {'observation_age_seconds{account="acme"}': "0+60x60", 'observation_age_seconds{account="globex"}': "30x60"},
+        25,
+        {"account": "acme"},
+        "The deployments of account acme have not been listed for 25m 0s.",
+    ),
+    Case(
+        "FireworksObservationStale",
+        "an outage of 10 minutes",
+        {'observation_age_seconds{account="acme"}': "0+60x10 5x50"},
+    ),
+    Case(
+        "FireworksCredentialRefused",
+        "one of two keys",
+        {'credential_circuit_open{credential="0a1b"}': "1x60", 'credential_circuit_open{credential="2c3d"}': "0x60"},
+        labels={"credential": "0a1b"},
+        summary="Fireworks refuses an API key (fingerprint 0a1b).",
+    ),
+    Case("FireworksCredentialRefused", "replaced at once", {'credential_circuit_open{credential="0a1b"}': "1x3 0x60"}),
+    Case(
+        "FireworksDeploymentFailed",
+        "two for longer than half an hour, seen by two pods",
+        {'resources{state="FAILED",pod="a"}': "2x60", 'resources{state="FAILED",pod="b"}': "0x60"},
+        40,
+        {},
+        "2 deployments have been FAILED for half an hour.",
+    ),
+    Case("FireworksDeploymentFailed", "replaced after 15 minutes", {'resources{state="FAILED"}': "1x15 0x60"}, 40),
+    Case(
+        "FireworksDeploymentFailed",
+        "all serve",
+        {'resources{state="READY"}': "3x60", 'resources{state="FAILED"}': "0x60"},
+        40,
+    ),
+    Case(
+        "FireworksDeploymentLeftRunning",
+        "the first one that was ever let go",
+        {'deployments_left_running_total{cause="Abandon"}': "_x10 1x110"},
+        20,
+        None,
+    ),
+    Case(
+        "FireworksDeploymentLeftRunning",
+        "one more",
+        {'deployments_left_running_total{cause="Abandon"}': "1x70 2x110"},
+        90,
+        {"cause": "Abandon"},
+        "1 deployments were let go without being deleted (Abandon).",
+    ),
+    Case(
+        "FireworksDeploymentLeftRunning",
+        "long ago",
+        {'deployments_left_running_total{cause="Abandon"}': "1x10 2x170"},
+        150,
+    ),
+    Case(
+        "FireworksDeploymentOrphaned",
+        "of one account",
+        {'orphaned_deployments{account="acme"}': "3x60", 'orphaned_deployments{account="globex"}': "0x60"},
+        40,
+        {"account": "acme"},
+        "3 deployments of account acme belong to resources that do not exist.",
+    ),
+    Case(
+        "FireworksDeploymentOrphaned",
+        "while a backup is restored",
+        {'orphaned_deployments{account="acme"}': "3x20 0x40"},
+        40,
+    ),
+    Case(
+        "FireworksApiFailing",
+        "three of four requests",
+        {
+            'api_requests_total{account="acme",code="503"}': "0+30x60",
+            'api_requests_total{account="acme",code="200"}': "0+10x60",
+        },
+        30,
+        {"account": "acme"},
+        "75% of the requests to account acme fail.",
+    ),
+    Case(
+        "FireworksApiFailing",
+        "answers that are asked for",
+        {
+            'api_requests_total{account="acme",code="404"}': "0+30x60",
+            'api_requests_total{account="acme",code="200"}': "0+10x60",
+        },
+        30,
+    ),
+    Case(
+        "FireworksApiFailing",
+        "one of four",
+        {
+            'api_requests_total{account="acme",code="503"}': "0+10x60",
+            'api_requests_total{account="acme",code="200"}': "0+30x60",
+        },
+        30,
+    ),
+    Case(
+        "FireworksBudgetExhausted",
+        "all the time",
+        {'api_budget_waiting_requests{account="acme"}': "4x60"},
+        labels={"account": "acme"},
+        summary="Requests to account acme have been waiting for their turn for 15 minutes.",
+    ),
+    Case("FireworksBudgetExhausted", "now and then", {'api_budget_waiting_requests{account="acme"}': "4x9 0 4x50"}),
+    Case(
+        "FireworksReconcilesLate",
+        "one pass in ten comes after more than a minute",
+        {f'{QUEUE}{{le="60"}}': "0+90x60", f'{QUEUE}{{le="120"}}': "0+100x60", f'{QUEUE}{{le="+Inf"}}': "0+100x60"},
+        30,
+        {},
+        "Resources wait 1m 54s for their pass.",
+    ),
+    Case(
+        "FireworksReconcilesLate",
+        "at once",
+        {f'{QUEUE}{{le="1"}}': "0+100x60", f'{QUEUE}{{le="+Inf"}}': "0+100x60"},
+        30,
+    ),
+    Case(
+        "FireworksKubernetesWritesRefused",
+        "a role is missing",
+        {'kubernetes_writes_total{kind="status",result="forbidden"}': "0+1x60"},
+        30,
+        {"kind": "status", "result": "forbidden"},
+        "The API server refuses what the operator writes (status, forbidden).",
+    ),
+    Case(
+        "FireworksKubernetesWritesRefused",
+        "conflicts are no refusals",
+        {'kubernetes_writes_total{kind="status",result="conflict"}': "0+1x60"},
+        30,
+    ),
+    Case(
+        "FireworksDriftReturns",
+        "somebody else manages it, too",
+        {"drift_corrections_total": "0+0.2x120"},
+        90,
+        {},
+        "Deployments were put back 12 times within an hour.",
+    ),
+    Case("FireworksDriftReturns", "somebody once", {"drift_corrections_total": "0x30 1x90"}, 90),
+]
+
+
+@pytest.fixture(scope="module")
+def program() -> Path:
+    """The program promtool."""
+    found = promtool.find()
+    if found is None:
+        pytest.skip("there is no promtool: `make promtool` builds it")
+    return found
+
+
+def test_every_alert_has_a_case_of_firing_and_one_of_silence() -> None:
+    assert {each.alert for each in CASES if each.labels is not None} == set(RULES)
+    assert {each.alert for each in CASES if each.labels is None} == set(RULES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}: {case.reason}")
+def test_an_alert_fires_when_it_should(program: Path, tmp_path: Path, case: Case) -> None:
+    rule = RULES[case.alert]
+    series = [{"series": f"fireworks_operator_{name}", "values": values} for name, values in case.series.items()]
+    expected: list[dict[str, Any]] = []
+    if case.labels is not None:
+        annotations = {**rule["annotations"], "summary": case.summary}
+        expected = [{"exp_labels": {**rule["labels"], **case.labels}, "exp_annotations": annotations}]
+    looked_at = {"eval_time": f"{case.minutes}m", "alertname": case.alert, "exp_alerts": expected}
+    test = {"interval": "1m", "input_series": series, "alert_rule_test": [looked_at]}
+    assert promtool.test(program, tmp_path, [rule], test) == ""
+
+
+def test_prometheus_understands_alerts_and_dashboard(program: Path, tmp_path: Path) -> None:
+    panels = [
+        {"record": f"panel:{number}", "expr": _without_variables(expr)}
+        for number, (_, expr) in enumerate(PANEL_QUERIES)
+    ]
+    assert len(panels) > 15
+    assert promtool.check(program, tmp_path, [*ALERTS, *panels]) == ""
+
+
+def test_what_prometheus_does_not_understand_is_told(program: Path, tmp_path: Path) -> None:
+    assert "unclosed left parenthesis" in promtool.check(program, tmp_path, [{"record": "a", "expr": "sum(b"}])
+
+
+def _without_variables(expression: str) -> str:
+    """Put values in the place of Grafana's variables."""
+    known = {each["name"] for each in DASHBOARD["templating"]["list"]}
+    given = {"__rate_interval": "5m", "__range": "1h", "__interval": "1m"}
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        assert name in known or name in given, f"${name} is no variable of the dashboard"
+        return given.get(name, "value")
+
+    return re.sub(r"\$\{?(\w+)(?::\w+)?\}?", value, expression)
