@@ -74,6 +74,7 @@ def test_a_cluster_that_does_not_know_its_former_id_leaves_the_deployment_alone(
     team.until("chat", "Stalled", "True", "Conflict", says="custom/namespace")
     team.delete()
     team.until_gone()
+    assert "no longer carries this resource's owner marker" in operator.log()
     assert team.deployment() == before
     assert team.writes(since=seen) == []
 
@@ -120,17 +121,27 @@ def test_a_restored_resource_keeps_to_the_deployment_in_its_status_whatever_its_
     steadily(lambda: team.writes(since=seen) == [], "nothing is written", seconds=1.0, explain=team.explain)
 
 
-def test_a_list_that_omits_the_former_deployment_once_does_not_make_a_second_one(
-    start_operator: StartOperator, make_team: MakeTeam, kubernetes: KubernetesApi
+@pytest.mark.parametrize(
+    ("found", "requests"),
+    [("in the list", 1), ("by a create request, as its id is taken", 2), ("by the name of a former cluster", 1)],
+)
+def test_a_resource_whose_status_was_wiped_finds_its_deployment(
+    start_operator: StartOperator, make_team: MakeTeam, kubernetes: KubernetesApi, found: str, requests: int
 ) -> None:
     operator = start_operator()
     team = make_team(operator)
-    team.create()
+    team.create(displayName="Chat")
     status = team.until_ready()["status"]
     operator.stop()
     team.set_status("chat", dict.fromkeys(status))
-    team.fault("omit_from_list", names=[status["deploymentName"]], times=2)
-    _start_in_new_cluster(operator, FIREWORKS_OPERATOR_PREVIOUS_CLUSTER_IDS=_cluster_id(kubernetes))
-    team.until_ready()
-    assert team.status()["deploymentName"] == status["deploymentName"], team.explain()
-    assert len(team.posts()) == 1
+    if found != "in the list":
+        team.fault("omit_from_list", names=[status["deploymentName"]], times=2)
+    if found == "by the name of a former cluster":
+        _start_in_new_cluster(operator, FIREWORKS_OPERATOR_PREVIOUS_CLUSTER_IDS=_cluster_id(kubernetes))
+    else:
+        operator.start()
+    again = team.until_ready()["status"]
+    assert again["deploymentName"] == status["deploymentName"], team.explain()
+    assert again["createTime"] == status["createTime"]
+    assert len(team.simulator.deployments()) == 1
+    assert [each.committed for each in team.posts()] == [True, False][:requests]

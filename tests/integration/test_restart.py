@@ -137,26 +137,6 @@ def _rests(team: Team) -> bool:
     return bool(team.get()["metadata"]["resourceVersion"] == version)
 
 
-@pytest.mark.parametrize("wiped", ["as listed", "as the create request finds it taken"])
-def test_a_wiped_status_finds_its_deployment_again(
-    start_operator: StartOperator, make_team: MakeTeam, wiped: str
-) -> None:
-    operator = start_operator()
-    team = make_team(operator)
-    team.create(displayName="Chat")
-    status = team.until_ready()["status"]
-    operator.stop()
-    if wiped == "as the create request finds it taken":
-        team.fault("omit_from_list", names=[status["deploymentName"]], times=2)
-    team.set_status("chat", dict.fromkeys(status))
-    operator.start()
-    found = team.until_ready()["status"]
-    assert found["deploymentName"] == status["deploymentName"]
-    assert found["createTime"] == status["createTime"]
-    assert len(team.simulator.deployments()) == 1
-    assert [each.committed for each in team.posts()].count(True) == 1
-
-
 def test_the_status_survives_a_restart_during_an_outage_and_the_deployment_counts_as_serving(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:
