@@ -269,9 +269,7 @@ class Process:
     async def poll(self) -> None:
         """Observe each account once, as its own loop does when the time has come."""
         for account in self.used():
-            credential = account._choose()
-            while credential is not None and not await account._poll(credential):
-                credential = account._choose(after=credential)
+            await account._observe()
 
     def used(self) -> Iterator[Account]:
         """The accounts that any resource uses."""

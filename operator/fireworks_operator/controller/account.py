@@ -23,10 +23,15 @@ from .observer import STALE_AFTER, Listing, Observer, OnChange
 log = getLogger(__name__)
 
 MAX_PAGES = 10_000
+MOST_STRANGERS = 3
+"""Keys that have yet to list the account which are tried in a row: each may take a whole deadline."""
 _CREDENTIAL_ERRORS = frozenset({ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED, ErrorKind.NOT_FOUND})
 """Errors of a LIST that are the fault of the key, or of the account id that came with it."""
 RATE_LIMIT_PAUSE = 10.0
 """Seconds of silence after a 429 that does not say how long."""
+
+
+_REFUSED = Explanation(Reason.CREDENTIALS_INVALID, "", final=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,17 @@ class Pace:
 
 @dataclass(slots=True)
 class Credential:
-    """An API key in use, its circuit, when it last listed the account (monotonic seconds), and why it was refused."""
+    """An API key in use and its circuit; times are monotonic seconds.
+
+    `listed_at`: when it last listed the account; None until it has, and once it was refused. `failed_at`: when it last
+    failed to for a reason that may not be its own. `refusal`: why the circuit is open.
+    """
 
     key: ApiKey
     circuit: Circuit
     listed_at: float | None = None
-    refused_as: Reason = Reason.CREDENTIALS_INVALID
+    failed_at: float = float("-inf")
+    refusal: Explanation = _REFUSED
 
 
 class Account:
@@ -126,12 +136,15 @@ class Account:
     def refused(self, credential: Credential, error: FireworksError, *, listing: bool = False) -> None:
         """Draw the account-wide and credential-wide consequences of an error."""
         if error.kind is ErrorKind.UNAUTHENTICATED or (listing and error.kind in _CREDENTIAL_ERRORS):
-            explanation = _explain_list(error, self.name) if listing else explain(error)
-            credential.listed_at = None
-            credential.refused_as = explanation.reason
-            credential.circuit.open(explanation.message)
+            self._refuse(credential, _explain_list(error, self.name) if listing else explain(error))
         elif error.kind is ErrorKind.RATE_LIMITED:
             self.budget.pause(error.retry_after or RATE_LIMIT_PAUSE)
+
+    @staticmethod
+    def _refuse(credential: Credential, explanation: Explanation) -> None:
+        credential.listed_at = None
+        credential.refusal = explanation
+        credential.circuit.open(explanation.message)
 
     async def look(self, credential: Credential, name: str, resource: str, *, lane: Lane = Lane.OTHER) -> Observed:
         """GET one deployment.
@@ -219,9 +232,7 @@ class Account:
             self._touched.clear()
             started = self._clock()
             self._forget_replaced_keys()
-            credential = self._choose()
-            while credential is not None and not await self._poll(credential):
-                credential = self._choose(after=credential)  # that key was refused, which says nothing of the others
+            await self._observe()
             await self._sleep(started)
 
     def _forget_replaced_keys(self) -> None:
@@ -254,39 +265,65 @@ class Account:
         seconds = pace.hot if age < pace.hot_for else pace.warm if age < pace.warm_for else pace.idle
         return max(seconds, self._pages * 60.0 / (0.2 * self._rate))
 
-    def _choose(self, after: Credential | None = None) -> Credential | None:
-        """Return the key to list with: a refused one that is due for a probe, a new one, or else one that works."""
-        newest_first = [each for each in reversed(self._credentials.values()) if each is not after]
-        refused = [each for each in newest_first if each.circuit.retry_at is not None]
-        probe = next((each for each in refused if each.circuit.allow()), None) if after is None else None
-        if probe is not None:
-            return probe
-        closed = [each for each in newest_first if each.circuit.retry_at is None]
-        closed.sort(key=lambda each: each.listed_at is not None)
-        return closed[0] if closed else None
+    async def _observe(self) -> None:
+        """List once, with the first key that can.
 
-    async def _poll(self, credential: Credential) -> bool:
-        """List once; False if only this key is to blame, so that another one may try."""
+        Anybody may put this account's id beside any key: what fails while another key lists is that key's own
+        trouble, whatever it is.
+        """
+        odd: list[tuple[Credential, FireworksError]] = []
+        trouble: FireworksError | None = None
+        for credential in self._candidates():
+            proven = credential.listed_at is not None
+            error = await self._poll(credential)
+            if error is None:
+                for each, why in odd:
+                    self._refuse(each, _explain_list(why, self.name))
+                if trouble is not None:
+                    self.observer.on_change(None)
+                return
+            trouble = error
+            if error.kind in _CREDENTIAL_ERRORS:
+                self.refused(credential, error, listing=True)
+                continue
+            credential.failed_at = self._clock()
+            odd.append((credential, error))
+            if proven or error.kind is ErrorKind.UNREACHABLE:
+                break
+        if trouble is not None:
+            if odd:
+                self.refused(*odd[-1], listing=True)
+            self._note_failure(_explain_list(trouble, self.name))
+
+    def _candidates(self) -> list[Credential]:
+        """Return the keys to list with, one after another until one can: those that have yet to, then the newest.
+
+        Of the former a refused one that is due for a probe comes first, and those last that failed lately.
+        """
+        newest_first = list(reversed(self._credentials.values()))
+        probes = (each for each in newest_first if each.circuit.retry_at is not None)
+        probe = next((each for each in probes if each.circuit.allow()), None)
+        closed = [each for each in newest_first if each.circuit.retry_at is None]
+        fresh = sorted((each for each in closed if each.listed_at is None), key=lambda each: each.failed_at)
+        strangers = fresh if probe is None else [probe, *fresh]
+        return [*strangers[:MOST_STRANGERS], *(each for each in closed if each.listed_at is not None)]
+
+    async def _poll(self, credential: Credential) -> FireworksError | None:
+        """List with one key; return why it did not work."""
         started = self._clock()
         try:
             listing = await self._list(credential.key, started)
         except FireworksError as error:
-            explanation = _explain_list(error, self.name)
-            self.refused(credential, error, listing=True)
-            if error.kind in _CREDENTIAL_ERRORS and self._choose(after=credential) is not None:
-                self.observer.on_change(None)
-                return False
-            self._note_failure(explanation)
+            return error
         except Exception as error:
             log.exception("observing account %s failed", self.name)
-            self._note_failure(explain(FireworksError(ErrorKind.PROTOCOL, f"{type(error).__name__}.")))
-        else:
-            first, credential.listed_at = credential.listed_at is None, started
-            credential.circuit.close()
-            self.observer.listed(listing)
-            if first:
-                self.observer.on_change(None)  # whoever uses this key has waited for its own LIST
-        return True
+            return FireworksError(ErrorKind.PROTOCOL, f"{type(error).__name__}.")
+        first, credential.listed_at = credential.listed_at is None, started
+        credential.circuit.close()
+        self.observer.listed(listing)
+        if first:
+            self.observer.on_change(None)  # whoever uses this key has waited for its own LIST
+        return None
 
     def _note_failure(self, explanation: Explanation) -> None:
         trouble = self.observer.trouble

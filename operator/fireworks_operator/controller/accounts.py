@@ -189,7 +189,8 @@ class Accounts:
         using = account.credential(found.key, circuit)
         account.start()
         if using.circuit.retry_at is not None:
-            return Resolved(core.Unusable(using.refused_as, using.circuit.reason), account, using)
+            refusal = core.Unusable(using.refusal.reason, using.circuit.reason, using.refusal.final)
+            return Resolved(refusal, account, using)
         trouble = account.observer.trouble
         if trouble is not None and trouble.explanation.final:
             return Resolved(core.Unusable(trouble.explanation.reason, trouble.explanation.message), account, using)

@@ -200,6 +200,49 @@ def test_a_refused_key_does_not_disturb_what_another_key_observes() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize(
+    "kind", [each for each in ErrorKind if each is not ErrorKind.UNREACHABLE], ids=lambda kind: kind.value
+)
+@pytest.mark.parametrize("first", ["theirs", "ours"])
+def test_a_key_that_somebody_else_puts_beside_our_account_id_does_not_disturb_us(kind: ErrorKind, first: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.fail(f"list_deployments {OTHER}", kind)
+        if first == "ours":
+            scene.key(GOOD)
+            scene.account.start()
+            await asyncio.sleep(1)
+        theirs, ours = scene.key(OTHER), scene.key(GOOD)
+        scene.account.start()
+        await asyncio.sleep(1)
+        for _ in range(60):
+            await asyncio.sleep(10)
+            assert scene.account.observer.trouble is None
+            assert scene.account.budget.paused_until is None
+            assert scene.account.observed_for() < 30
+        assert (ours.listed_at is not None, ours.circuit.retry_at) == (True, None)
+        assert (theirs.listed_at, theirs.circuit.retry_at is not None) == (None, True)
+        assert scene.lists(OTHER) < 10, "asked at growing pauses"
+
+    play(scenario, start=False)
+
+
+def test_when_no_key_gets_an_answer_none_is_to_blame_and_all_list_as_soon_as_there_is_one() -> None:
+    async def scenario(scene: Scene) -> None:
+        keys = [scene.key(f"fw_key_number_{number}") for number in range(8)]
+        for key in keys:
+            scene.fireworks.fail(f"list_deployments {key.key.reveal()}", ErrorKind.NO_ANSWER)
+        scene.account.start()
+        await asyncio.sleep(60)
+        assert scene.account.observer.trouble is not None
+        assert {key.circuit.retry_at for key in keys} == {None}
+        assert all(scene.lists(key.key.reveal()) for key in keys), "each has its turn"
+        scene.fireworks.heal()
+        await asyncio.sleep(30)
+        assert all(key.listed_at is not None for key in keys)
+
+    play(scenario, start=False)
+
+
 def test_a_refused_key_that_was_replaced_is_asked_for_no_more() -> None:
     async def scenario(scene: Scene) -> None:
         scene.fireworks.fail(f"list_deployments {OTHER}", ErrorKind.UNAUTHENTICATED)
