@@ -91,12 +91,14 @@ def _durations(rules: str) -> Values:
     seconds = st.integers(low, high) | st.sampled_from([low, high])
     spellings: list[Callable[[int], str]] = [
         lambda value: f"{value}s",
-        lambda value: f"{value * 1000}ms"[:16],
+        lambda value: f"{value * 1000}ms",
         lambda value: f"{value // 60}m{value % 60}s",
         lambda value: f"{value // 3600}h{value % 3600}s",
         lambda value: f"{value}.0s",
     ]
-    return st.builds(lambda value, spell: spell(value), seconds, st.sampled_from(spellings))
+    texts = st.builds(lambda value, spell: spell(value), seconds, st.sampled_from(spellings))
+    pattern = re.compile(_pattern(rules, "self") or "")
+    return texts.filter(lambda text: pattern.fullmatch(text) is not None)
 
 
 def _seconds(text: str) -> int:

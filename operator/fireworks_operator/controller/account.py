@@ -23,6 +23,8 @@ from .observer import STALE_AFTER, Listing, Observer, OnChange
 log = getLogger(__name__)
 
 MAX_PAGES = 10_000
+MAX_DEPLOYMENTS = 50_000
+"""Of one account; each takes 3 to 6 KiB of memory. A list without an end would take all there is."""
 MOST_STRANGERS = 3
 """Keys that have yet to list the account which are tried in a row: each may take a whole deadline."""
 _CREDENTIAL_ERRORS = frozenset({ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED, ErrorKind.NOT_FOUND})
@@ -336,11 +338,17 @@ class Account:
         unreadable: set[str] = set()
         tokens: set[str] = set()
         token = ""
+        before = self.observer.listing.deployments if self.observer.listing is not None else {}
         while True:
             await self.budget.acquire(lane=Lane.LIST)
             page = await self.client.list_deployments(key, self.name, page_token=token or None)
-            deployments |= {each.name: each for each in page.deployments}
+            # What has not changed is kept once: most of a large account never does.
+            deployments |= {
+                each.name: before[each.name] if before.get(each.name) == each else each for each in page.deployments
+            }
             unreadable |= page.unreadable
+            if len(deployments) + len(unreadable) > MAX_DEPLOYMENTS:
+                raise FireworksError(ErrorKind.PROTOCOL, f"more than {MAX_DEPLOYMENTS:,} deployments in one list")
             token = _next(page.next_page_token, tokens)
             if not token:
                 break

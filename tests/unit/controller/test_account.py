@@ -19,6 +19,7 @@ from unit.controller.fakes import GOOD, OTHER, FakeFireworks
 from unit.fireworks.virtual_time import run
 
 STEADY = Pace(jitter=0.0)
+OTHER_NAME = "accounts/acme/deployments/other"
 
 
 class Scene:
@@ -154,6 +155,40 @@ def test_a_page_token_that_comes_twice_is_a_failed_list_and_nothing_is_gone() ->
         trouble = scene.account.observer.trouble
         assert trouble is not None
         assert trouble.explanation.reason is Reason.API_UNAVAILABLE
+
+    play(scenario)
+
+
+def test_a_list_without_an_end_is_a_failed_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fireworks_operator.controller.account.MAX_DEPLOYMENTS", 100)
+
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.pages = [
+            DeploymentPage((a_deployment(name=f"accounts/acme/deployments/d{page}"),), next_page_token=f"t{page}")
+            for page in range(1000)
+        ]
+        scene.key()
+        await asyncio.sleep(2)
+        trouble = scene.account.observer.trouble
+        assert trouble is not None
+        assert "more than 100 deployments" in trouble.explanation.message
+        assert scene.account.observer.listing is None
+
+    play(scenario, rate=60_000)
+
+
+def test_what_has_not_changed_from_one_list_to_the_next_is_kept_in_memory_once() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key()
+        await asyncio.sleep(1)
+        first = scene.account.observer.listing
+        scene.fireworks.deployments = {NAME: a_deployment(), OTHER_NAME: a_deployment(name=OTHER_NAME)}
+        await asyncio.sleep(10)
+        second = scene.account.observer.listing
+        assert first is not None
+        assert second is not None
+        assert (first is second, second.deployments.keys()) == (False, {NAME, OTHER_NAME})
+        assert second.deployments[NAME] is first.deployments[NAME]
 
     play(scenario)
 
