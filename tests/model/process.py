@@ -39,16 +39,16 @@ class Gate:
 
     def __init__(self) -> None:
         self.dead = False
-        self._left = 0
+        self.left = 0
         self._surprise: Callable[[], None] | None = None
 
     def plan(self, crossings: int, surprise: Callable[[], None] | None) -> None:
         """Have something happen at the n-th crossing from now; None: the process is killed there."""
-        self._left, self._surprise = crossings, surprise or self.kill
+        self.left, self._surprise = crossings, surprise or self.kill
 
     def disarm(self) -> None:
         """Forget what was planned."""
-        self._left = 0
+        self.left = 0
 
     def kill(self) -> None:
         """End the process, from here on."""
@@ -56,9 +56,9 @@ class Gate:
 
     def cross(self) -> None:
         """Pass, or find out that the process is dead."""
-        if self._left > 0:
-            self._left -= 1
-            if self._left == 0 and self._surprise is not None:
+        if self.left > 0:
+            self.left -= 1
+            if self.left == 0 and self._surprise is not None:
                 self._surprise()
         if self.dead:
             raise KilledError

@@ -1,0 +1,218 @@
+"""The operator killed at every point at which a flow waits for somebody else: enumerated, not sampled.
+
+What leaves the process crosses the model's gate, before it is sent and after it is answered: each request to
+Fireworks, each write to Kubernetes, each read of a Secret. Between two crossings nobody outside can tell where the
+process was, so a kill at each crossing is a kill at every await. A flow is told once to count its crossings, then once
+for each of them, killed there; the next process finds the world as it was left.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from fireworks_operator.api.v1alpha1 import FINALIZER
+from fireworks_simulator.testing import SimulatorClient
+from model.api_server import Raw
+from model.fireworks import ADDONS, identifier
+from model.promises import condition, holds
+from model.specs import H200, UNOWNED, changed, mismatches, new_spec
+from model.virtual_loop import VirtualLoop
+from model.world import World
+
+KEY = "team-a/chat"
+_NEVER = 1_000_000
+"""More crossings than any flow has."""
+_PAUSES = (0.0, 1.0, 3.0, 5.0, 15.0, 31.0, 62.0, 62.0, 125.0, 310.0, 310.0, 610.0, 910.0, 3700.0)
+"""Seconds that go by, in this order, until a flow is done: longer than every pause of the operator."""
+Edit = tuple[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What a user, or somebody at Fireworks, does, and what must come of it.
+
+    Attributes:
+        name: of the flow.
+        prepare: sets the scene; nobody is killed there.
+        act: what the operator has to answer.
+        done: whether all has come to its end.
+        creates: deployments that may come into being on the way.
+    """
+
+    name: str
+    prepare: Callable[[World], None]
+    act: Callable[[World], None]
+    done: Callable[[World], bool]
+    creates: int
+
+
+# --- what happens -----------------------------------------------------------------------------------------------------
+
+
+def _nothing(world: World) -> None: ...
+
+
+def _create(world: World, *edits: Edit) -> None:
+    world.server.create(KEY, new_spec("team-a", list(edits)))
+
+
+def _serve(world: World, *edits: Edit) -> None:
+    _create(world, *edits)
+    _drive(world, _serves)
+
+
+def _begin(world: World) -> None:
+    _create(world)
+    _drive(world, lambda world: world.server.objects[KEY]["status"].get("state") == "CREATING")
+
+
+def _edit(world: World, *edits: Edit) -> None:
+    spec = world.server.objects[KEY]["spec"]
+    for edit in edits:
+        spec = changed(spec, *edit)
+    world.server.edit(KEY, spec)
+
+
+def _delete(world: World) -> None:
+    world.server.delete(KEY)
+
+
+def _serve_and_delete(world: World) -> None:
+    _serve(world)
+    _delete(world)
+    _drive(world, _is_gone)
+
+
+def _vanish(world: World, *, soft: bool) -> None:
+    name = world.server.objects[KEY]["status"]["deploymentName"]
+    world.fireworks.simulator.vanish(identifier(name), soft=soft)
+    world.judge_later(name)
+
+
+def _fail(world: World) -> None:
+    world.fireworks.simulator.stage(outcome="fail", message="no luck")
+    _create(world)
+    _drive(world, lambda world: _reason(world, "Stalled") == "DeploymentFailed")
+    world.fireworks.simulator.clear_stages()
+
+
+# --- what must come of it ---------------------------------------------------------------------------------------------
+
+
+def _reason(world: World, kind: str) -> str:
+    found = condition(world.server.objects[KEY]["status"], kind)
+    return str(found["reason"]) if found is not None else ""
+
+
+def _serves(world: World) -> bool:
+    """One deployment, as the spec says, and the resource says so."""
+    raw = world.server.objects.get(KEY)
+    if raw is None or not holds(raw["status"], "Ready"):
+        return False
+    if raw["status"]["observedGeneration"] != raw["metadata"]["generation"]:
+        return False
+    names = world.ours()
+    deployment = world.fireworks.state().deployments.get(raw["status"]["deploymentName"])
+    if names != [raw["status"]["deploymentName"]] or deployment is None or mismatches(raw["spec"], deployment):
+        return False
+    return _addons(world, deployment["name"]) == {each["model"] for each in raw["spec"].get("addons", ())}
+
+
+def _addons(world: World, deployment: str) -> set[str]:
+    addons = world.fireworks.state().addons.values()
+    loaded = {each["model"] for each in addons if each["deployment"] == deployment and each["state"] == "DEPLOYED"}
+    return loaded & set(ADDONS)
+
+
+def _is_gone(world: World) -> bool:
+    return KEY not in world.server.objects and not world.ours()
+
+
+def _is_let_go(world: World) -> bool:
+    """The resource is gone, and its deployment goes on."""
+    return KEY not in world.server.objects and len(list(world.fireworks.state().live())) == _OTHERS + 1
+
+
+def _is_observed(world: World) -> bool:
+    raw: Raw = world.server.objects[KEY]
+    observed = raw["status"]["observedGeneration"] == raw["metadata"]["generation"]
+    return observed and holds(raw["status"], "Ready") and FINALIZER not in raw["metadata"]["finalizers"]
+
+
+_OTHERS = 2
+"""Deployments of others that each scene has."""
+_LORA: Edit = ("addons", ADDONS)
+_ADOPT: tuple[Edit, ...] = (("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned"), ("displayName", "Chat"))
+
+FLOWS = (
+    Flow("create", _nothing, _create, _serves, creates=1),
+    Flow("create with addons", _nothing, lambda world: _create(world, _LORA), _serves, creates=1),
+    Flow("adopt", _nothing, lambda world: _create(world, *_ADOPT), _serves, creates=0),
+    Flow(
+        "update", _serve, lambda world: _edit(world, ("displayName", "New"), ("minReplicaCount", 1)), _serves, creates=0
+    ),
+    Flow("load addons", _serve, lambda world: _edit(world, _LORA), _serves, creates=0),
+    Flow("unload addons", lambda world: _serve(world, _LORA), lambda world: _edit(world, ("addons", None)), _serves, 0),
+    Flow("delete", _serve, _delete, _is_gone, creates=0),
+    Flow("delete with addons", lambda world: _serve(world, _LORA), _delete, _is_gone, creates=0),
+    Flow("delete while it is created", _begin, _delete, _is_gone, creates=0),
+    Flow("undelete", _serve_and_delete, lambda world: _create(world, ("displayName", "Again")), _serves, creates=0),
+    Flow(
+        "replace a deleted one", _serve_and_delete, lambda world: _create(world, ("acceleratorType", H200)), _serves, 1
+    ),
+    Flow("deleted elsewhere, softly", _serve, lambda world: _vanish(world, soft=True), _serves, creates=0),
+    Flow("deleted elsewhere, for good", _serve, lambda world: _vanish(world, soft=False), _serves, creates=1),
+    Flow("replace a failed one", _fail, _nothing, _serves, creates=1),
+    Flow("retain", lambda world: _serve(world, ("deletionPolicy", "Retain")), _delete, _is_let_go, creates=0),
+    Flow("observe", _serve, lambda world: _edit(world, ("managementPolicy", "Observe")), _is_observed, creates=0),
+)
+
+
+def _drive(world: World, done: Callable[[World], bool]) -> None:
+    """Let time go by, and the operator live in it, until a flow is done.
+
+    Raises:
+        AssertionError: it never is, or a promise is broken on the way.
+    """
+    for seconds in _PAUSES:
+        world.advance(seconds, armed=True)
+        world.poll(armed=True)
+        world.judge()
+        if done(world):
+            return
+    raise AssertionError(f"it does not end: {world.server.objects} {world.ours()}")
+
+
+def _tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at: int) -> int:
+    """Tell a flow, with a kill at one of its crossings; return how many the first process passed."""
+    world = World(loop, simulator)
+    try:
+        flow.prepare(world)
+        first, since = world.process, world.fireworks.simulator.last_sequence()
+        first.gate.plan(kill_at, None)
+        flow.act(world)
+        _drive(world, flow.done)
+        crossed = kill_at - first.gate.left
+        assert (world.process is first) == (crossed < kill_at), "the kill has ended the process"
+        posts = world.fireworks.simulator.journal(method="POST", path="/deployments$", since=since)
+        assert sum(each.committed for each in posts) == flow.creates, "exactly so many deployments came into being"
+        if KEY in world.server.objects and flow.done is not _is_observed:
+            assert world.server.objects[KEY]["metadata"]["finalizers"] == [FINALIZER]
+        _drive(world, flow.done)  # and so it stays
+        return crossed
+    finally:
+        world.close()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_killed_at_every_await_point_a_flow_ends_as_if_nothing_had_happened(
+    flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, record_property: Callable[[str, object], None]
+) -> None:
+    points = _tell(flow, loop, simulator, kill_at=_NEVER)
+    assert points >= 4, "at least a request and a write, before and after each"
+    for point in range(1, points + 1):
+        _tell(flow, loop, simulator, kill_at=point)
+    record_property("await points", points)
+    print(f"{flow.name}: killed at each of {points} await points")
