@@ -12,6 +12,10 @@ from fuzz.verdict import answer, complaints, settled
 from integration.kubernetes_api import Json, KubernetesError, condition, resources_path
 from integration.team import Team
 
+WITHOUT_KEY = ("AccountMismatch", "CredentialsMissing", "CredentialsInvalid", "CredentialsNotAllowed")
+"""Why a deployment cannot be reached any more."""
+WAYS_OUT = {"DeletionBlocked": "ignore-checks", **dict.fromkeys(WITHOUT_KEY, "abandon")}
+"""Annotations that end a deletion which hangs, by the reason that it hangs for."""
 _AT_ONCE = 6
 _LOOK_SECONDS = 0.5
 
@@ -59,15 +63,17 @@ class Batch:
         return found
 
     def delete(self) -> None:
-        """Delete them all, and wait until they are gone; what Fireworks does not let go of is forced, as users can."""
+        """Delete them all, and wait until they are gone; who is told of an annotation that helps sets it."""
         self._team.api.request("DELETE", self._path)
-        forced: set[str] = set()
+        helped: set[str] = set()
 
         def gone(resources: list[Json]) -> bool:
-            for name in {each["metadata"]["name"] for each in resources if _is_blocked(each)} - forced:
-                with contextlib.suppress(KubernetesError):  # it has just gone
-                    self._team.annotate(name, "ignore-checks", "true")
-                forced.add(name)
+            for each in resources:
+                name, reason = each["metadata"]["name"], condition(each, "Stalled").get("reason")
+                if reason in WAYS_OUT and name not in helped:
+                    with contextlib.suppress(KubernetesError):  # it has just gone
+                        self._team.annotate(name, WAYS_OUT[reason], "true")
+                    helped.add(name)
             return not resources
 
         self._until(gone, "all are gone")
@@ -89,10 +95,6 @@ class Batch:
 def reasons(resources: Iterable[Json]) -> Counter[str]:
     """Count the reasons of Ready."""
     return Counter(condition(each, "Ready").get("reason", "none") for each in resources)
-
-
-def _is_blocked(resource: Json) -> bool:
-    return condition(resource, "Ready").get("reason") == "DeletionBlocked"
 
 
 def _title(resource: Json) -> str:

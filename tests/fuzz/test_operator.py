@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 import pytest
 
-from fuzz.batch import Batch, reasons
+from fuzz.batch import WITHOUT_KEY, Batch, reasons
 from fuzz.examples import EXAMPLES, drawn
 from fuzz.manifests import to_reconcile
 from integration.factories import OWN_ACCOUNT, MakeTeam, StartOperator
-from integration.kubernetes_api import Json
+from integration.kubernetes_api import Json, condition
 from integration.team import Team
 
 AT_ONCE = 200
@@ -62,6 +62,8 @@ def may_stay(resources: Iterable[Json]) -> set[str]:
     kept = [
         each
         for each in resources
-        if each["spec"]["deletionPolicy"] == "Retain" or each["spec"]["managementPolicy"] == "Observe"
+        if each["spec"]["deletionPolicy"] == "Retain"
+        or each["spec"]["managementPolicy"] == "Observe"
+        or condition(each, "Ready")["reason"] in WITHOUT_KEY
     ]
     return {str(each["status"].get("deploymentName")) for each in kept}

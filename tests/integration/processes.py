@@ -1,7 +1,7 @@
 """The two programs under test as real processes."""
 
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -168,10 +168,8 @@ class Operator(Process):
         return self.metric("process_resident_memory_bytes") / 2**20
 
     def _port(self) -> int | None:
-        for line in self.log(latest=True).splitlines():
-            if "serves /metrics" in line:
-                return int(json.loads(line)["message"].rsplit(" ", 1)[-1])
-        return None
+        told = re.search(r"serves /metrics.* on port (\d+)", self.log(latest=True))
+        return None if told is None else int(told[1])
 
     @staticmethod
     def _get(port: int, path: str) -> tuple[int, str]:
