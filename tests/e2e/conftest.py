@@ -11,7 +11,7 @@ from chart.helm import Helm
 from cluster import Cluster, ClusterError, GivenCluster, local_cluster, node
 from cluster.progress import Progress
 from e2e import image
-from e2e.release import Release
+from e2e.release import Release, previous_chart
 from e2e.world import NAMESPACES, World
 
 REQUESTED = "FIREWORKS_E2E"
@@ -59,8 +59,8 @@ def world(pods: Cluster | GivenCluster, archives: dict[str, Path]) -> Iterator[W
 
 @pytest.fixture(scope="session")
 def release(world: World, tmp_path_factory: pytest.TempPathFactory) -> Release:
-    """The operator, installed."""
+    """The operator, installed by the chart that users have."""
     helm = Helm(find_helm(4), 4, tmp_path_factory.mktemp("helm"), world.cluster.kubeconfig)
     release = Release(helm, world)
-    release.install()
+    release.install(previous_chart(tmp_path_factory.mktemp("previous")))
     return release

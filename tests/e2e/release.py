@@ -1,8 +1,12 @@
 """The operator as an administrator has it: a release of the chart."""
 
+import io
+import subprocess
+import tarfile
+from pathlib import Path
 from typing import Any
 
-from chart.helm import CHART, Helm
+from chart.helm import CHART, ROOT, Helm
 from e2e.image import TAG
 from e2e.world import SECRET, SYSTEM, World
 
@@ -10,6 +14,21 @@ RELEASE = "fireworks"
 DEPLOYMENT = "fireworks-fireworks-operator"
 PODS = "app.kubernetes.io/instance=fireworks"
 _WAIT = ("--wait", "--timeout=3m")
+
+
+def previous_chart(folder: Path) -> Path:
+    """Return the chart as it was last released, unpacked into the folder; the one of now where no release is known."""
+    described = ["git", "-C", str(ROOT), "describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"]
+    tag = subprocess.run(described, capture_output=True, text=True, check=False).stdout.strip()
+    if not tag:
+        return CHART
+    name = CHART.relative_to(ROOT)
+    packed = ["git", "-C", str(ROOT), "archive", tag, str(name)]
+    archive = subprocess.run(packed, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    print(f"the previous chart is that of {tag}")
+    return folder / name
 
 
 class Release:
@@ -24,9 +43,9 @@ class Release:
         self._helm = helm
         self._world = world
 
-    def install(self) -> None:
+    def install(self, chart: Path = CHART) -> None:
         """Install it, and wait until its pods are ready."""
-        self._helm.run("install", RELEASE, str(CHART), "--namespace", SYSTEM, *_WAIT, values=self._values())
+        self._helm.run("install", RELEASE, str(chart), "--namespace", SYSTEM, *_WAIT, values=self._values())
 
     def upgrade(self, **settings: object) -> None:
         """Change settings, and wait until its pods are ready."""
