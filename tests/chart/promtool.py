@@ -26,25 +26,11 @@ def find() -> Path | None:
     return program if program.exists() else None
 
 
-def check(program: Path, folder: Path, rules: list[dict[str, Any]]) -> str:
-    """Have rules parsed, and return what is wrong with them; empty: nothing."""
-    return _run(program, "check", "rules", str(_write(folder, rules)))
-
-
-def test(program: Path, folder: Path, rules: list[dict[str, Any]], case: dict[str, Any]) -> str:
-    """Run one test of rules, and return how it failed; empty: it did not."""
-    content = {"rule_files": [str(_write(folder, rules))], "evaluation_interval": "1m", "tests": [case]}
-    file = folder / "test.yaml"
-    file.write_text(json.dumps(content))
-    return _run(program, "test", "rules", str(file))
-
-
-def _write(folder: Path, rules: list[dict[str, Any]]) -> Path:
-    path = folder / "rules.yaml"
-    path.write_text(json.dumps({"groups": [{"name": "fireworks-operator", "rules": rules}]}))
-    return path
-
-
-def _run(program: Path, *arguments: str) -> str:
-    done = subprocess.run([str(program), *arguments], capture_output=True, text=True, check=False)
+def evaluate(program: Path, folder: Path, rule: dict[str, Any], case: dict[str, Any]) -> str:
+    """Run a test of one rule, and return how it failed; empty: it did not."""
+    rules, tests = folder / "rules.yaml", folder / "tests.yaml"
+    rules.write_text(json.dumps({"groups": [{"name": "fireworks-operator", "rules": [rule]}]}))
+    tests.write_text(json.dumps({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [case]}))
+    command = [str(program), "test", "rules", str(tests)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 
@@ -40,6 +41,17 @@ def test_a_query_asks_for_metrics_and_labels_that_there_are(
     grouped = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", query) for label in group.split(",")}
     selected = set(re.findall(r"[{,]\s*([a-z_]+)\s*(?:=~|!~|!=|=)", query))
     assert grouped | selected <= known, title
+
+
+@pytest.mark.parametrize(("title", "query"), ALERT_QUERIES + PANEL_QUERIES, ids=lambda text: text[:40])
+def test_a_query_is_promql(title: str, query: str) -> None:
+    promql_parser.parse(without_variables(query))
+
+
+def without_variables(query: str) -> str:
+    """Put values in the place of Grafana's variables."""
+    given = {"__rate_interval": "5m"} | {each["name"]: "value" for each in DASHBOARD["templating"]["list"]}
+    return re.sub(r"\$(\w+)", lambda found: given[found[1]], query)
 
 
 def test_what_costs_money_without_anybody_knowing_is_alerted_and_shown() -> None:
