@@ -9,7 +9,7 @@ from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploym
 from model.api_server import ApiServer, Raw
 from model.conduct import is_released, owner_key
 from model.fireworks import Fireworks, Snapshot
-from model.specs import mismatches
+from model.specs import leftovers, mismatches
 
 REASONS = {each.value for each in Reason}
 
@@ -45,6 +45,7 @@ class Promises:
         left: deployments that were let go by policy or by the user's word, which nobody has to delete any more.
         wiped: uids of resources whose status was lost: what they had claimed cannot be known from them.
         unseen: names of deployments that somebody has changed since the operator could last look.
+        in_force: the last spec with which a resource, by uid, and its deployment, by name, were called Ready.
     """
 
     server: ApiServer
@@ -52,6 +53,7 @@ class Promises:
     left: set[str] = field(default_factory=set)
     wiped: set[str] = field(default_factory=set)
     unseen: set[str] = field(default_factory=set)
+    in_force: dict[tuple[str, str], Raw] = field(default_factory=dict)
 
     def on_release(self, raw: Raw) -> None:
         """Check, right before the finalizer goes, that nothing is left behind against the user's will."""
@@ -86,8 +88,10 @@ class Promises:
             return
         there = self.fireworks.state().deployments.get(wire["deploymentName"])
         assert there is not None, f"I12: Ready without a deployment: {wire}"
-        wrong = mismatches(raw["spec"], there)
+        former = self.in_force.get((raw["metadata"]["uid"], there["name"]), {})
+        wrong = mismatches(raw["spec"], there) + leftovers(former, raw["spec"], there)
         assert not wrong, f"I12: Ready, but {wrong}"
+        self.in_force[raw["metadata"]["uid"], there["name"]] = raw["spec"]
 
     def check(self, snapshot: Snapshot) -> None:
         """Check what holds at every moment."""

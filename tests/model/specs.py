@@ -50,6 +50,8 @@ _DEFAULTS: Mapping[str, object] = {
     "enableSessionAffinity": False,
 }
 _PLAIN = (*_DEFAULTS, "baseModel", "acceleratorType", "acceleratorCount", "precision", "maxContextLength")
+_WINDOW = {"scaleUpWindow": 30.0, "scaleDownWindow": 600.0, "scaleToZeroWindow": 3600.0}
+"""What Fireworks has where nobody sets it, in seconds."""
 _SECONDS = {"30s": 30, "5m": 300, "600s": 600, "1h": 3600}
 
 
@@ -98,10 +100,24 @@ def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
         for name in _PLAIN
         if name in spec and raw.get(name, _DEFAULTS.get(name)) != spec[name]
     ]
-    policy = raw.get("autoscalingPolicy", {})
-    defaults = {"scaleUpWindow": "30s", "scaleDownWindow": "600s", "scaleToZeroWindow": "3600s"}
     for name, wanted in spec.get("autoscalingPolicy", {}).items():
-        seconds = float(str(policy.get(name, defaults[name])).removesuffix("s"))
+        seconds = _window(raw, name)
         if seconds != _SECONDS[wanted]:
             found.append(f"{name} is {seconds} s, not {wanted}")
     return found
+
+
+def leftovers(former: Mapping[str, Any], spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
+    """Return what a deployment still has of a former spec, although Fireworks has a default for it."""
+    found = [
+        f"{name} is still {raw[name]}"
+        for name, default in _DEFAULTS.items()
+        if name in former and name not in spec and name != "maxReplicaCount" and raw.get(name, default) != default
+    ]
+    gone = former.get("autoscalingPolicy", {}).keys() - spec.get("autoscalingPolicy", {}).keys()
+    return found + [f"{name} is still {_window(raw, name)} s" for name in gone if _window(raw, name) != _WINDOW[name]]
+
+
+def _window(raw: Mapping[str, Any], name: str) -> float:
+    """Return a window of a deployment, in seconds."""
+    return float(str(raw.get("autoscalingPolicy", {}).get(name, _WINDOW[name])).removesuffix("s"))
