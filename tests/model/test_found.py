@@ -156,3 +156,57 @@ def test_an_addon_that_is_accepted_but_is_in_no_list_is_told_and_not_asked_for_a
         world.advance(60.0)
         world.poll()
     assert holds(status(world), "AddonsReady")
+
+
+def test_an_id_that_is_taken_by_no_deployment_is_asked_for_ever_more_rarely_until_it_is_free(
+    loop: VirtualLoop, simulator: SimulatorClient
+) -> None:
+    world = World(loop, simulator)
+    try:
+        world.fireworks.fault("status", method="POST", times=1000, code="ALREADY_EXISTS")
+        world.server.create(KEY, new_spec("team-b", []))
+        _live(world, 600.0)
+        assert len(world.fireworks.simulator.journal(method="POST")) <= 14
+        told = condition(status(world), "Ready")
+        assert told is not None
+        assert (told["status"], told["reason"]) == ("Unknown", Reason.API_UNAVAILABLE)
+        assert "is taken, but by no deployment" in told["message"]
+        world.heal()
+        _live(world, 320.0)
+        assert holds(status(world), "Ready")
+    finally:
+        world.close()
+
+
+def test_an_owner_marker_that_is_accepted_but_never_seen_is_written_ever_more_rarely(world: World) -> None:
+    world.fireworks.fault("status", method="POST", times=1000, status=200, body="{}")
+    world.fireworks.simulator.edit(identifier(status(world)["deploymentName"]), clear=["annotations"])
+    _live(world, 600.0)
+    assert 3 <= len(world.fireworks.simulator.journal(method="POST", path=":setTags$")) <= 14
+    world.heal()
+    _live(world, 320.0)
+    name = status(world)["deploymentName"]
+    assert world.fireworks.state().deployments[name]["annotations"]["custom/name"] == "chat"
+    assert holds(status(world), "Ready")
+
+
+def test_an_addon_that_is_not_unloaded_whatever_is_answered_is_asked_for_ever_more_rarely(world: World) -> None:
+    spec = {**world.server.objects[KEY]["spec"], "minReplicaCount": 1, "enableAddons": True}
+    world.server.edit(KEY, {**spec, "addons": [{"model": ADDONS[0]}]})
+    _live(world, 180.0)
+    assert holds(status(world), "AddonsReady")
+    world.fireworks.fault("status", method="DELETE", times=1000, status=200, body="{}")
+    world.server.edit(KEY, spec)
+    _live(world, 600.0)
+    assert 3 <= len(world.fireworks.simulator.journal(method="DELETE")) <= 14
+    world.heal()
+    _live(world, 320.0)
+    assert ADDONS[0] not in {each["model"] for each in world.fireworks.state().addons.values()}
+
+
+def _live(world: World, seconds: float) -> None:
+    """Let time go by, with a poll every ten seconds."""
+    until = world.loop.time() + seconds
+    while world.loop.time() < until:
+        world.advance(10.0)
+        world.poll()

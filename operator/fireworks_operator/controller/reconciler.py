@@ -1,5 +1,6 @@
 """One pass over one resource: observe, decide, act, report."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,6 @@ from fireworks_operator.core.actions import (
     RemoveFinalizer,
     UnloadAddon,
     Update,
-    UpdateAddon,
     Wait,
 )
 from fireworks_operator.core.addons import uses_addons
@@ -27,15 +27,16 @@ from fireworks_operator.core.context import Context, Unusable
 from fireworks_operator.core.decide import decide, former_names, needs_closer_look, target_name
 from fireworks_operator.core.explain import explain
 from fireworks_operator.core.identity import Ownership
-from fireworks_operator.core.observed import Observed, Present, Unknown
+from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
 from fireworks_operator.core.story import tell
-from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 
 from .account import Account, Credential
 from .accounts import Accounts, Resolved
 from .ports import EventRecorder, EventType, MutationFence, ResourceWriter
+from .recent import Recent
 from .session import Mutation, Session, Sessions, looked_at
 from .startups import Startups
 from .store import Store
@@ -103,11 +104,7 @@ class Reconciler:
         self._startups = startups
         self._wall_clock = wall_clock
         self._started = wall_clock()
-        self._last_update: dict[str, datetime] = {}
-        self._addon_updates: dict[str, dict[str, datetime]] = {}
-        self._addon_loads: dict[str, dict[str, datetime]] = {}
-        self._using: dict[str, Credential] = {}
-        self._let_go: dict[str, str] = {}
+        self._recent: defaultdict[str, Recent] = defaultdict(Recent)
         self._sessions = Sessions()
 
     def interrupt(self, key: str) -> None:
@@ -119,11 +116,7 @@ class Reconciler:
 
     def forget(self, key: str) -> None:
         """Drop what is remembered of a resource that is gone."""
-        self._last_update.pop(key, None)
-        self._addon_updates.pop(key, None)
-        self._addon_loads.pop(key, None)
-        self._using.pop(key, None)
-        self._let_go.pop(key, None)
+        self._recent.pop(key, None)
         self._sessions.forget(key)
         self._startups.forget(key)
 
@@ -137,7 +130,7 @@ class Reconciler:
 
     def uses_key(self, credential: Credential) -> bool:
         """Tell whether any resource used an API key last."""
-        return any(each is credential for each in self._using.values())
+        return any(each.using is credential for each in self._recent.values())
 
     async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result | None:
         """Make one pass; None if the resource is gone.
@@ -152,12 +145,16 @@ class Reconciler:
             WithdrawnError: it was interrupted, before a request.
         """
         resource = self._store.get(key)
-        if resource is None or resource.metadata.uid == self._let_go.get(key):
+        if resource is None:
+            return None
+        recent = self._recent[key]
+        if resource.metadata.uid == recent.let_go:
             return None
         if await self._set_clock_right(resource):
             return Result(Wait(), again=0.0, inconclusive=True)
         resolved = await self._accounts.resolve(resource, make_room)
-        forced = self._remember(key, resolved) or forced
+        # With another key than before, pauses after refusals no longer count.
+        forced = recent.uses(resolved.using) or forced
         context = self._context(resource, resolved, forced=forced)
         session = self._session(resource, resolved, context, make_room)
         try:
@@ -178,14 +175,9 @@ class Reconciler:
         except FireworksError as error:
             return await self._observing_failed(resource, session, context, error)
         if session is not None and isinstance(observed, Present):
-            self._forget_listed(resource.key, observed)
+            recent.listed(observed)
             context = replace(context, models=await session.models(resource))
         return await self._act(resource, session, observed, action, context)
-
-    def _forget_listed(self, key: str, observed: Present) -> None:
-        """Forget loads that have led to an addon, so that it is loaded at once when it is lost later."""
-        for addon in observed.addons or ():
-            self._addon_loads.get(key, {}).pop(addon.model, None)
 
     async def _look_for_former(self, resource: FireworksDeployment, session: Session, context: Context) -> Context:
         """Ask for the deployments of former lives of the cluster by name: one that a LIST omits would be made twice."""
@@ -207,23 +199,13 @@ class Reconciler:
     async def _set_clock_right(self, resource: FireworksDeployment) -> bool:
         """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""
         now = self._wall_clock()
-        sent = self._last_update.get(resource.key)
-        if sent is not None:
-            self._last_update[resource.key] = min(sent, now)
+        self._recent[resource.key].set_clock_right(now)
         attempt = resource.status.last_attempt
         if attempt is None or attempt.time <= now + CLOCK_TOLERANCE:
             return False
         status = resource.status.model_copy(update={"last_attempt": attempt.model_copy(update={"time": now})})
         self._store.put(await self._writer.write_status(resource, status))
         return True
-
-    def _remember(self, key: str, resolved: Resolved) -> bool:
-        """Note what the resource uses; True if it has another key than before, so that pauses no longer count."""
-        if resolved.account is None or resolved.using is None:
-            return False
-        before = self._using.get(key)
-        self._using[key] = resolved.using
-        return before is not None and before is not resolved.using
 
     async def _observe(self, resource: FireworksDeployment, session: Session | None) -> Observed:
         if session is None:
@@ -252,15 +234,15 @@ class Reconciler:
         return replace(result, failed=True, error=error, inconclusive=isinstance(result.action, Wait))
 
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, forced: bool) -> Context:
+        recent = self._recent[resource.key]
         if resource.status.observed_generation != resource.metadata.generation:
-            self._addon_updates.pop(resource.key, None)
-            self._addon_loads.pop(resource.key, None)
+            recent.new_spec()
         return replace(
             surroundings(self._identity, resolved, self._wall_clock(), started=self._started),
             forced=forced,
-            last_update=self._last_update.get(resource.key),
-            addon_updates=dict(self._addon_updates.get(resource.key, {})),
-            addon_loads=dict(self._addon_loads.get(resource.key, {})),
+            last_update=recent.update,
+            addon_updates=dict(recent.addon_updates),
+            addon_loads=dict(recent.addon_loads),
         )
 
     def _session(
@@ -296,6 +278,8 @@ class Reconciler:
             case Wait() | Refuse():
                 await self._write(resource, observed, Outcome(action), context)
                 inconclusive = isinstance(observed, Unknown) and action == Wait()
+                if not inconclusive:
+                    self._recent[resource.key].change = None
                 return Result(action, *_next_look(action, observed, context), inconclusive=inconclusive)
             case _:
                 if session is None:
@@ -317,7 +301,7 @@ class Reconciler:
             # What is begun here must be found again, whatever happens before its answer is written down.
             resource = await self._write(resource, observed, Outcome(action, begun=True), context)
         if isinstance(action, Update):
-            self._last_update[resource.key] = context.now
+            self._recent[resource.key].update = context.now
         log.info("%s: %s", resource.key, action.name, extra={"deployment": session.name})
         try:
             answer = await session.carry_out(action)
@@ -327,22 +311,26 @@ class Reconciler:
             explanation = explain(error, action)
             return Result(action, again=0.0 if explanation.final else None, failed=not explanation.final, error=error)
         if isinstance(action, Create) and answer is None:
-            return await self._look_at_taken(session, action)
-        if isinstance(action, UpdateAddon):
-            self._addon_updates.setdefault(resource.key, {})[action.deployed_model] = context.now
-        if isinstance(action, LoadAddon):
-            self._addon_loads.setdefault(resource.key, {})[action.model] = context.now
+            return await self._look_at_taken(resource, session, action, context)
+        in_vain = self._recent[resource.key].made(action, context.now)
         await self._write(resource, answer or observed, Outcome(action), context)
         known = resource.status.observed_generation == resource.metadata.generation
-        return Result(action, again=0.0, drift=isinstance(action, Update) and known)
+        return Result(action, again=0.0, failed=in_vain, drift=isinstance(action, Update) and known)
 
-    async def _look_at_taken(self, session: Session, action: Create) -> Result:
+    async def _look_at_taken(
+        self, resource: FireworksDeployment, session: Session, action: Create, context: Context
+    ) -> Result:
         """See what is there under the id, perhaps soft-deleted and in no LIST: whose it is decides what comes next."""
         try:
-            await session.look()
+            observed = await session.look()
         except FireworksError as error:
             return Result(action, failed=True, error=error)
-        return Result(action, again=0.0)
+        if not isinstance(observed, Absent):
+            return Result(action, again=0.0)
+        # One that is still being created, or deleted for good, perhaps.
+        taken = FireworksError(ErrorKind.PROTOCOL, f"the id of {session.name} is taken, but by no deployment.")
+        await self._write(resource, observed, Outcome(action, taken), context)
+        return Result(action, failed=True, error=taken)
 
     async def _release(
         self, resource: FireworksDeployment, session: Session | None, action: RemoveFinalizer, context: Context
@@ -355,7 +343,7 @@ class Reconciler:
         self._events.record(resource, kind, Reason.DELETING if deleted else Reason.OBSERVED, action.message)
         stored = await self._writer.remove_finalizer(resource)
         if stored is None:
-            self._let_go[resource.key] = resource.metadata.uid  # the watch has yet to tell that it is gone
+            self._recent[resource.key].let_go = resource.metadata.uid  # the watch has yet to tell that it is gone
             return Result(action)
         self._store.put(stored)
         return Result(action, again=None if deleted else 0.0)  # from now on it is only observed, and must say so
