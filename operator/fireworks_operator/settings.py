@@ -37,8 +37,9 @@ class Settings(BaseSettings):
     credential_namespaces: Names | None = None
     """Namespaces that may use the operator's own key. None: all."""
     adoption_namespaces: Names = ()
-    """Namespaces where the operator's own key may take over existing deployments. Empty: none, since whoever may
-    create a resource could otherwise take over, and delete, a colleague's deployment."""
+    """Namespaces where the operator's own key may take over existing deployments, and observe those of other
+    resources. Empty: none, since whoever may create a resource could otherwise take over, and delete, a colleague's
+    deployment."""
     cluster_id: str | None = None
     """Names this cluster in deployment ids and owner markers. None: the uid of the namespace kube-system."""
     previous_cluster_ids: Names = ()

@@ -82,8 +82,9 @@ class Batch:
         deadline = time.monotonic() + self._within
         while not met(found := self._team.resources()):
             if time.monotonic() > deadline:
-                stuck = [_title(each) for each in found if not settled(each) or "gone" in what]
-                raise AssertionError(f"not so within {self._within:g} s: {what}\n" + "\n".join(stuck[:10]))
+                stuck = [each for each in found if not settled(each) or "gone" in what]
+                told = "\n".join([*map(_title, stuck[:10]), self._team.explain(stuck[0]["metadata"]["name"])])
+                raise AssertionError(f"not so within {self._within:g} s: {what}: {len(stuck)} are not\n{told}")
             time.sleep(_LOOK_SECONDS)
         return found
 

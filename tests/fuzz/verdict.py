@@ -10,7 +10,8 @@ from integration.kubernetes_api import Json, KubernetesApi, KubernetesError, con
 _REASONS = frozenset(map(str, Reason))
 _TYPES = frozenset(map(str, ConditionType))
 _WAY_OUT = re.compile(
-    r"\bspec\.\w+|Correct the spec|delete this resource|\bannotat|\bSecret\b|FIREWORKS_\w+|operator's setting|by itself|Fireworks console"
+    r"\bspec\.\w+|Correct the spec|delete this resource|\bannotat|\bSecret\b|FIREWORKS_\w+|operator's setting"
+    r"|by itself|Fireworks console"
 )
 """A field to change, a place to look at, or the promise that nobody need do anything."""
 

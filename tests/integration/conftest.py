@@ -130,6 +130,15 @@ def own_team(operator: Operator, kubernetes: KubernetesApi, simulator: Simulator
     next(teams, None)
 
 
+@pytest.fixture
+def sharing_teams(operator: Operator, kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[list[Team]]:
+    """Two teams that share the operator's own key, and so its account."""
+    teams = _teams(kubernetes, simulator)
+    make = next(teams)
+    yield [make(operator, own=True), make(operator, own=True)]
+    next(teams, None)
+
+
 def _teams(kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[MakeTeam]:
     made: list[Team] = []
 

@@ -3,10 +3,14 @@
 import http.server
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from integration.factories import MakeTeam, StartOperator
+from integration.factories import Cluster, MakeTeam, StartOperator
+from integration.kubernetes_api import KubernetesApi
+from integration.processes import Operator
+from integration.team import new_api_key
 from integration.waiting import steadily
 
 OUTAGE_SECONDS = 5.0
@@ -39,6 +43,16 @@ def other_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.mark.parametrize("url", ["http://api.fireworks.ai", "http://10.0.0.1:8080", "http://localhost.example.com"])
+def test_the_operator_does_not_start_where_keys_would_travel_in_plain_text(
+    cluster: Cluster, kubernetes: KubernetesApi, tmp_path: Path, url: str
+) -> None:
+    operator = Operator(cluster.kubeconfig, url, tmp_path / "log", api_key=new_api_key(), settings={})
+    operator.launch()
+    assert operator.wait() != 0
+    assert "must be https: API keys would be sent in plain text" in operator.log()
 
 
 @pytest.mark.parametrize("wrong", ["another path", "another server"])

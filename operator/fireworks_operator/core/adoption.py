@@ -47,6 +47,22 @@ def decide_adoption(
     return Adopt(context.owner(resource).marker(), remove, by_request=True)
 
 
+def refuse_to_show(
+    resource: FireworksDeployment, deployment: Deployment, context: Context, credential: Usable
+) -> Refuse | None:
+    """Refuse to tell of another resource's deployment to who has no key of the account; None if it may be observed."""
+    if not credential.own or resource.metadata.namespace in context.adoption_namespaces:
+        return None
+    if context.ownership(resource, deployment) is not Ownership.FOREIGN:
+        return None
+    return Refuse(
+        Reason.CONFLICT,
+        f"{deployment.name} belongs to another resource. Observing it needs an API key of this namespace "
+        f'(spec.credentialsSecretRef), or the namespace "{resource.metadata.namespace}" in the operator\'s setting '
+        "adoptionNamespaces.",
+    )
+
+
 def account_mismatch(pinned: str, account: str) -> Refuse:
     """Refuse to act on one account's deployment with another account's key."""
     return Refuse(

@@ -25,7 +25,7 @@ from .actions import (
     Wait,
 )
 from .addons import decide_addons, decide_switching_off
-from .adoption import account_mismatch, decide_adoption
+from .adoption import account_mismatch, decide_adoption, refuse_to_show
 from .context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
 from .deletion import decide_deletion
 from .desired import desired
@@ -131,7 +131,9 @@ def _decide_observing(resource: FireworksDeployment, observed: Observed, context
             else "delete this resource, or set spec.managementPolicy to Manage to have it created"
         )
         return Refuse(Reason.DEPLOYMENT_LOST, f"There is no deployment {name} to observe: {way_out}.")
-    return _decide_observed(observed.deployment)
+    return refuse_to_show(resource, observed.deployment, context, context.credential) or _decide_observed(
+        observed.deployment
+    )
 
 
 def _decide_observed(deployment: Deployment) -> Action:

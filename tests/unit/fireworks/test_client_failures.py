@@ -209,6 +209,26 @@ async def test_certificates_are_verified(host: str, trusted: bool, reached: bool
             assert server.requests == []
 
 
+async def test_nothing_in_the_environment_turns_verification_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("PYTHONHTTPSVERIFY", "0"),
+        ("SSL_VERIFY", "false"),
+        ("NODE_TLS_REJECT_UNAUTHORIZED", "0"),
+        ("CURL_CA_BUNDLE", ""),
+        ("REQUESTS_CA_BUNDLE", ""),
+        ("GIT_SSL_NO_VERIFY", "true"),
+        ("FIREWORKS_OPERATOR_ALLOW_HTTP", "true"),
+    ):
+        monkeypatch.setenv(name, value)
+    async with (
+        RawServer(DEPLOYMENT).running(certificate_context()) as server,
+        FireworksClient(f"https://localhost:{server.port}", timeout_read=10.0, allow_http=True) as client,
+    ):
+        error = await failure(client.get_deployment(KEY, NAME))
+        assert "certificate verify failed" in error.message
+        assert server.requests == []
+
+
 def test_a_context_that_does_not_verify_is_refused() -> None:
     context = ssl.create_default_context()
     context.check_hostname = False
