@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench chaos lint format crd docs chart venv lock image e2e kind clean
+.PHONY: help demo test bench chaos soak lint format crd docs chart venv lock image e2e kind clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -24,6 +24,10 @@ test: lint ## lint, then all tests that this machine can run
 chaos: $(STAMP) ## kill the operator 1,000 times under churn and faults, write docs/reliability.md (CHAOS_ARGS="--kills 1000 --seed 1")
 	$(BIN)/python tests/cluster/cluster.py build
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.chaos $(CHAOS_ARGS)
+
+soak: $(STAMP) ## churn for an hour, measure whether the operator grows, write docs/reliability.md (SOAK_ARGS="--minutes 60")
+	$(BIN)/python tests/cluster/cluster.py build
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 lint: $(STAMP) ## style, types, layers
 	$(BIN)/ruff check .

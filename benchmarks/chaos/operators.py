@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,16 @@ class ForkedOperator(Operator):
         assert self._pid is None
         self._offset = self.log_file.stat().st_size if self.log_file.exists() else 0
         self._pid = self._nursery.start(self.log_file, self.environment)
+
+    def await_work(self, within: float) -> None:
+        """Wait until it has listed the resources and goes to work, or `within` seconds have passed, or it has ended."""
+        deadline = time.monotonic() + within
+        with self.log_file.open("rb") as log:
+            log.seek(self._offset)
+            written = b""
+            while b'"managing ' not in written and time.monotonic() < deadline and self.running:
+                time.sleep(0.02)
+                written += log.read()
 
     def strike(self) -> None:
         """Send SIGKILL, from any thread and without waiting for the end."""

@@ -7,8 +7,8 @@ from benchmarks.chaos.faults import ROUTES, PlannedFault, draw_fault
 from benchmarks.chaos.kubernetes_side import TROUBLES
 from benchmarks.chaos.users import Step, draw_step
 
-_LONGEST = 2.0
-"""Seconds that an operator lives at most."""
+_LONGEST = 1.5
+"""Seconds that an operator works at most, unless its end is aimed at something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Aim:
 
     Attributes:
         at: "any moment", a kind of request to Fireworks, or "a Kubernetes write".
-        delay: seconds after the start for any moment, or after the request has arrived.
+        delay: seconds after the beginning of its work for any moment, or after the request has arrived.
         held: seconds for which the request is held back before it takes effect; longer than `delay`: it takes effect
             after the death of its sender.
         nth: which Kubernetes write.
@@ -35,7 +35,7 @@ class Aim:
         return f"kill at {self.at} +{self.delay:.3f} s, held {self.held:.3f} s, write {self.nth} before={self.before}"
 
 
-ANY_MOMENT, WRITE = "any moment", "a Kubernetes write"
+ANY_MOMENT, START, WRITE = "any moment", "its start", "a Kubernetes write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ _SUITS = {
 
 def _draw_aim(random: random.Random, kinds: set[str]) -> Aim:
     kind = random.random()
+    if kind < 0.05:
+        return Aim(START, random.uniform(0.0, 1.0))
     if kind < 0.35:
         return Aim(ANY_MOMENT, random.uniform(0.0, _LONGEST))
     if kind < 0.7:

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.chaos.faults import LATE_SECONDS, ROUTES, FaultsInForce
 from benchmarks.chaos.kubernetes_side import KubernetesSide
 from benchmarks.chaos.operators import ForkedOperator
-from benchmarks.chaos.plan import ANY_MOMENT, WRITE, Aim, Life, draw_round
+from benchmarks.chaos.plan import ANY_MOMENT, START, WRITE, Aim, Life, draw_round
 from benchmarks.chaos.tally import Tally
 from benchmarks.chaos.users import Step, Users, patiently, slots_of
 from benchmarks.chaos.verdict import BrokenPromiseError, Snapshot, accept, judge_journal, leaks, unsettled, untouched
@@ -18,8 +18,10 @@ from integration.team import Team
 
 LIVES = 10
 """Kills per round."""
-AIM_SECONDS = 2.5
-"""Seconds that an operator may live until what it is killed at has happened."""
+START_SECONDS = 15.0
+"""Seconds that an operator may take to begin its work."""
+AIM_SECONDS = 4.0
+"""Seconds that an operator may work until what it is killed at has happened."""
 SETTLES_WITHIN = 150.0
 """Seconds within which all must be as it must be, once nothing goes wrong any more."""
 _HELP_AFTER = 20.0
@@ -92,13 +94,12 @@ class Shard:
         sequence, writes = self._simulator.last_sequence(), self._kubernetes.writes
         rules = self._arm(life.aim)
         self.operator.launch()
-        born = time.monotonic()
         for step in life.meanwhile:
             self._do(step)
         if life.trouble is not None:
             self._note(life.trouble)
             self._kubernetes.trouble(life.trouble)
-        met = self._await(life.aim, rules, born)
+        met = self._await(life.aim, rules)
         self._kill(life.aim.at if met else ANY_MOMENT, sequence, writes)
         for rule in rules:
             self._simulator.clear_fault(rule)
@@ -113,7 +114,7 @@ class Shard:
     def _arm(self, aim: Aim) -> list[str]:
         """Prepare what shows that the moment has come; return the simulator's rules for it."""
         self._note(str(aim))
-        if aim.at == ANY_MOMENT:
+        if aim.at in (ANY_MOMENT, START):
             return []
         if aim.at == WRITE:
             self._kubernetes.plan_kill(aim.nth, before=aim.before)
@@ -121,14 +122,19 @@ class Shard:
         method, path = ROUTES[aim.at]
         return [team.fault("latency", method=method, path=path, times=1, seconds=aim.held) for team in self.teams]
 
-    def _await(self, aim: Aim, rules: Sequence[str], born: float) -> bool:
+    def _await(self, aim: Aim, rules: Sequence[str]) -> bool:
         """Wait until it is time to kill; tell whether what was aimed at has happened."""
+        if aim.at == START:
+            time.sleep(aim.delay)
+            return True
+        self.operator.await_work(START_SECONDS)
         if aim.at == WRITE:
             return self._kubernetes.struck.wait(AIM_SECONDS)
         if aim.at == ANY_MOMENT:
-            time.sleep(max(born + aim.delay - time.monotonic(), 0.0))
+            time.sleep(aim.delay)
             return True
-        while time.monotonic() < born + AIM_SECONDS:
+        deadline = time.monotonic() + AIM_SECONDS
+        while time.monotonic() < deadline:
             found: Any = self._simulator.call("GET", "/faults")["rules"]
             if any(each["id"] in rules and each["hits"] for each in found):
                 time.sleep(aim.delay)

@@ -64,6 +64,7 @@ class Slot:
         asked: when its deletion was asked for, as monotonic seconds.
         may_leave: a user's word may have left a deployment behind since the last look.
         left: names of deployments that a user's word has left behind.
+        vanished: names of deployments that others have deleted since the last look.
     """
 
     team: Team
@@ -72,6 +73,7 @@ class Slot:
     asked: float = 0.0
     may_leave: bool = False
     left: set[str] = field(default_factory=set)
+    vanished: set[str] = field(default_factory=set)
 
     @property
     def key(self) -> str:
@@ -225,6 +227,7 @@ class Users:
             if step.kind == "console":
                 simulator.edit(identifier, {"displayName": "Somebody's", "description": "by hand"})
             elif step.kind == "vanish":
+                slot.vanished.add(status["deploymentName"])
                 simulator.vanish(identifier, soft=dict(step.edits)["soft"] is True)
             else:
                 simulator.traffic(identifier)

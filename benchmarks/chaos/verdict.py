@@ -89,6 +89,7 @@ def _follow(entry: JournalEntry, name: str, live: defaultdict[str, set[str]], sl
         if slots[key].may_leave:
             slots[key].left |= live[key] - {created}
             live[key].clear()
+        live[key] -= slots[key].vanished
         live[key].add(created)
         if len(live[key]) > 1:
             raise BrokenPromiseError(f"{key} has two deployments at a time: {sorted(live[key])}")
@@ -126,6 +127,7 @@ def accept(slots: Iterable[Slot], snapshot: Snapshot) -> None:
         raw = snapshot.resources.get(slot.key)
         observed = raw is not None and raw["spec"].get("managementPolicy") == "Observe"
         current = (raw or {}).get("status", {}).get("deploymentName")
+        slot.vanished.clear()
         slot.left |= set(snapshot.owned_by(slot.key)) - {current}
         if raw is not None and not observed and "deletionTimestamp" not in raw["metadata"]:
             slot.left.discard(current)

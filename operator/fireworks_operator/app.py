@@ -99,6 +99,7 @@ async def _operate(settings: Settings) -> None:
         }
     )
     metrics = Metrics(version=VERSION)
+    metrics.tasks.set_function(lambda: float(len(asyncio.all_tasks())))
     server = HealthServer(health, metrics.registry, host=settings.health_host, port=settings.health_port)
     async with contextlib.AsyncExitStack() as stack:
         await server.start()

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from fireworks_simulator.wire import JsonObject, JsonValue
 
@@ -111,8 +112,9 @@ class Journal:
     ) -> Iterator[Entry]:
         """Entries with a sequence above `since` whose method, path (regular expression) and account match."""
         pattern = re.compile(path) if path else None
-        for entry in self._entries:
-            if entry.sequence <= since or (method is not None and entry.method != method):
+        known = since + 1 - self._entries[0].sequence if self._entries else 0  # sequences have no gaps
+        for entry in islice(self._entries, max(known, 0), None):
+            if method is not None and entry.method != method:
                 continue
             if account is not None and entry.account != account:
                 continue

@@ -90,6 +90,7 @@ class Metrics:
             "How long a resource that is due waits for its pass.",
             _SECONDS_LONG,
         )
+        self.tasks = self._gauge("asyncio_tasks", "Tasks of the operator's event loop; a number that grows is a leak.")
         self._resources = self._gauge(
             "resources",
             "FireworksDeployment resources by the state of their deployment at Fireworks.",
