@@ -26,8 +26,7 @@ def test_a_minute_of_churn_does_not_make_the_operator_grow(tmp_path: Path) -> No
 @pytest.mark.parametrize(("per_minute", "flat"), [(0.0, True), (-1.0, True), (0.05, True), (0.5, False)])
 def test_memory_that_grows_in_the_second_half_is_no_noise(per_minute: float, flat: bool) -> None:
     samples: list[Sample] = [
-        {"minute": float(minute), "memory": 80.0 + _NOISE[minute % 4] + per_minute * minute}
-        for minute in range(60)
+        {"minute": float(minute), "memory": 80.0 + _NOISE[minute % 4] + per_minute * minute} for minute in range(60)
     ]
     found = trend("memory", samples)
     assert found.flat is flat

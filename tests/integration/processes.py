@@ -60,7 +60,7 @@ class Process:
                 self._command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
-    def end(self, number: signal.Signals, within: float = 20.0) -> int:
+    def end(self, number: signal.Signals, within: float = 40.0) -> int:
         """Send a signal, wait for the end and return the exit code."""
         assert self._process is not None
         self._process.send_signal(number)
@@ -68,7 +68,7 @@ class Process:
         self._process = None
         return code
 
-    def wait(self, within: float = 20.0) -> int:
+    def wait(self, within: float = 40.0) -> int:
         """Wait until it ends by itself and return the exit code."""
         assert self._process is not None
         code = self._process.wait(within)

@@ -20,7 +20,7 @@ from integration.kubernetes_api import (
     resources_path,
 )
 from integration.processes import Operator
-from integration.waiting import eventually
+from integration.waiting import PATIENCE, eventually
 
 MODEL = "accounts/fireworks/models/llama-v3p1-8b-instruct"
 SPEC: Mapping[str, Any] = {"baseModel": MODEL, "acceleratorType": "NVIDIA_H100_80GB", "minReplicaCount": 1}
@@ -162,12 +162,12 @@ class Team:
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
-    def until_ready(self, name: str = "chat", *, within: float = 20.0) -> Json:
+    def until_ready(self, name: str = "chat", *, within: float = PATIENCE) -> Json:
         """Wait until a resource is Ready for its spec as it is now, and return it."""
         return self.until(name, "Ready", "True", within=within)
 
     def until(
-        self, name: str, kind: str, value: str, reason: str | None = None, *, within: float = 20.0, says: str = ""
+        self, name: str, kind: str, value: str, reason: str | None = None, *, within: float = PATIENCE, says: str = ""
     ) -> Json:
         """Wait for a condition of the current generation, and return the resource.
 
@@ -192,12 +192,12 @@ class Team:
         found: Json = self.eventually(look, what, name=name, within=within)
         return found
 
-    def until_gone(self, name: str = "chat", *, within: float = 20.0) -> None:
+    def until_gone(self, name: str = "chat", *, within: float = PATIENCE) -> None:
         """Wait until a resource no longer exists."""
         self.eventually(lambda: self.find(name) is None, f"{name} is gone", name=name, within=within)
 
     def eventually(
-        self, look: Callable[[], T | None], what: str, *, name: str | None = None, within: float = 20.0
+        self, look: Callable[[], T | None], what: str, *, name: str | None = None, within: float = PATIENCE
     ) -> T:
         """Wait as `waiting.eventually` does, and tell status, requests and log if it does not happen."""
         return eventually(look, what, within=within, explain=lambda: self.explain(name))

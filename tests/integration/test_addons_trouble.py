@@ -224,6 +224,6 @@ def test_many_addons_of_several_resources_are_each_loaded_once(tuned: Team) -> N
     for resource in ("one", "two"):
         tuned.create(resource, addons=addons(*names))
     for resource in ("one", "two"):
-        tuned.eventually(partial(until_loaded, tuned, *names, resource=resource), "all are loaded", within=60)
+        tuned.eventually(partial(until_loaded, tuned, *names, resource=resource), "all are loaded")
     assert sorted(loads(tuned)) == sorted(names * 2)
     assert_at_rest(tuned, "one", "two")

@@ -66,9 +66,9 @@ def test_growth_beyond_the_quota_is_refused_and_harms_neither_the_deployment_nor
     assert condition(resource, "Available")["status"] == "True"
     assert condition(resource, "Ready")["status"] == "False"
     team.change("other", displayName="after")
-    team.until_ready("other", within=5)
+    team.until_ready("other", within=20)
     team.delete("other")
-    team.until_gone("other", within=10)
+    team.until_gone("other", within=20)
     team.simulator.quota("global--h100-count", 2)
     team.annotate("big", "reconcile-at", "now")
     team.until_ready("big")
@@ -82,7 +82,7 @@ def test_a_resource_without_quota_does_not_hold_up_its_own_deletion(team: Team) 
     team.change(minReplicaCount=2)
     team.until("chat", "Stalled", "True", "QuotaExceeded")
     team.delete()
-    team.until_gone(within=10)
+    team.until_gone(within=20)
     assert team.deployments() == []
 
 

@@ -141,7 +141,7 @@ def _suspended(team: Team) -> None:
     team.simulator.suspend("CREDIT_DEPLETED")
     team.until("chat", "Stalled", "True", "AccountSuspended")
     team.simulator.suspend("UNSUSPENDED")
-    team.until_ready(within=40)
+    team.until_ready()
 
 
 def _outage_at_rest(team: Team) -> None:
@@ -155,7 +155,7 @@ def _outage_before_the_first_answer(team: Team) -> None:
     team.create()
     team.until("chat", "Ready", "Unknown", "ApiUnavailable")
     team.simulator.clear_faults()
-    team.until_ready(within=40)
+    team.until_ready()
 
 
 def _undeleted(team: Team) -> None:

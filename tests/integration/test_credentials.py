@@ -2,8 +2,6 @@
 
 import base64
 
-import pytest
-
 from fireworks_simulator.testing import SimulatorClient
 from integration.factories import NewTeam
 from integration.kubernetes_api import condition
@@ -13,7 +11,6 @@ HEALS_WITHIN = 40.0
 """Secrets are read again within 30 s, plus a little."""
 
 
-@pytest.mark.timeout(180)
 def test_every_trouble_with_a_secret_is_named_and_heals_when_it_is_corrected(team: Team) -> None:
     wrong, revoked = new_api_key(), new_api_key()
     key_id = team.simulator.add_key(revoked)
@@ -59,7 +56,6 @@ def test_a_secret_key_of_another_name_is_read_where_the_resource_names_it(team: 
     team.until_ready()
 
 
-@pytest.mark.timeout(180)
 def test_keys_that_stop_working_or_change_account_leave_deployments_serving_and_heal_when_replaced(
     new_team: NewTeam,
 ) -> None:

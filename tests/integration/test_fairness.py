@@ -88,7 +88,7 @@ def _seconds_to_post(team: Team, name: str) -> float:
         posts = team.journal("POST", "/deployments$", since=seen)
         return next((each.monotonic for each in posts if each.query["deploymentId"] == name), None)
 
-    return team.eventually(look, "the create request was sent", name=name, within=60) - started
+    return team.eventually(look, "the create request was sent", name=name) - started
 
 
 @pytest.mark.timeout(400)
@@ -112,7 +112,6 @@ def test_a_healthy_resource_is_created_as_soon_beside_many_broken_ones_as_alone(
     assert other_account.deployments() == []
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("fault", "action"), [("rate_limit", {"retryAfter": 300}), ("hang", {})])
 def test_an_account_that_is_paused_or_does_not_answer_delays_no_other(
     start_operator: StartOperator, make_team: MakeTeam, fault: str, action: Mapping[str, object]
@@ -128,7 +127,7 @@ def test_an_account_that_is_paused_or_does_not_answer_delays_no_other(
     print(f"{BROKEN} resources meet {fault}: {beside}, alone {alone}; {operator.memory():.0f} MiB")
     assert beside.median <= alone.median + DELAY, beside
     stuck.delete("broken-0")
-    stuck.until_gone("broken-0", within=10)
+    stuck.until_gone("broken-0", within=20)
 
 
 def _claimed(team: Team) -> int:

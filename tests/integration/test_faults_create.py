@@ -45,7 +45,7 @@ def _is_deleted_though_it_comes_late(team: Team) -> None:
     team.create()
     team.until("chat", "Ready", "Unknown", "ApiUnavailable", says="within 8 s")
     team.delete()
-    team.eventually(lambda: any(each.committed for each in team.posts()), "it takes effect", within=40)
+    team.eventually(lambda: any(each.committed for each in team.posts()), "it takes effect")
     assert team.find() is not None, "the resource waits for what may still come"
     team.until_gone(within=90)
     assert team.deployments() == [], "nothing is left behind"

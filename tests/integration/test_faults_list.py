@@ -42,7 +42,7 @@ def _knows_nothing_new(team: Team, fault: Fault) -> None:
     with watch(team) as told:
         fault.await_words(team, told, rule)
         hits = 1 if fault.reason or fault.kind in ("hang", "rate_limit") else 2
-        team.eventually(lambda: team.simulator.fault_hits(rule) >= hits, "lists fail", within=40)
+        team.eventually(lambda: team.simulator.fault_hits(rule) >= hits, "lists fail")
     resource = team.get()
     assert condition(resource, "Available")["status"] == "True"
     assert fault.reason or resource == before, "at rest the status is kept for ten minutes"
@@ -113,9 +113,9 @@ def _reads_what_it_can(team: Team, change: Mapping[str, object], name: str) -> N
 def _lags_30_s_behind(team: Team) -> None:
     team.fault("stale_list", seconds=30)
     team.create(displayName="before")
-    team.until_ready(within=60)
+    team.until_ready()
     team.change(displayName="after")
-    versions = {team.until_ready(within=60)["metadata"]["resourceVersion"]}
+    versions = {team.until_ready()["metadata"]["resourceVersion"]}
 
     def look() -> bool:
         resource = team.get()

@@ -34,7 +34,7 @@ def test_a_foreign_answer_to_everything_holds_the_resource_until_fireworks_answe
     assert condition(resource, "Reconciling")["status"] == "True", "it goes on by itself"
     steadily(lambda: _held(team), "the finalizer holds", seconds=2, explain=team.explain)
     team.simulator.clear_faults()
-    team.until_gone(within=40)
+    team.until_gone()
     assert team.deployments() == []
 
 
@@ -47,4 +47,4 @@ def test_only_an_answer_in_fireworks_own_words_to_a_get_counts_as_absent(team: T
     team.eventually(lambda: team.simulator.fault_hits(fault) > 0, "a GET met the foreign page")
     steadily(lambda: _held(team), "the finalizer holds", seconds=2, explain=team.explain)
     team.simulator.clear_fault(fault)
-    team.until_gone(within=40)
+    team.until_gone()

@@ -54,21 +54,20 @@ def test_answers_that_mean_harm_are_one_accounts_trouble_and_heal(
         seen, hostile.attacked, hostile.attack = harmed.simulator.last_sequence(), 0, attack
         harmed.create(f"new-{number}")
         healthy.change(displayName=name)
-        harmed.until(f"new-{number}", "Ready", "Unknown", "ApiUnavailable", within=60)
-        healthy.until_ready(within=60)
-        harmed.eventually(lambda: hostile.attacked >= 2, f"{name}: asked again", within=60)
+        harmed.until(f"new-{number}", "Ready", "Unknown", "ApiUnavailable")
+        healthy.until_ready()
+        harmed.eventually(lambda: hostile.attacked >= 2, f"{name}: asked again")
         assert condition(harmed.get(), "Available")["status"] == "True", name
         assert harmed.writes(since=seen) == [], name
         hostile.attack = None
-        harmed.until_ready(f"new-{number}", within=60)
+        harmed.until_ready(f"new-{number}")
         harmed.delete(f"new-{number}")
-        harmed.until_gone(f"new-{number}", within=60)
+        harmed.until_gone(f"new-{number}")
         assert peak(operator) < memory_limit(), name
     assert [each["name"] for each in harmed.deployments()] == [each["name"] for each in before]
     assert len(healthy.posts()) == 1
 
 
-@pytest.mark.timeout(300)
 def test_an_account_with_20000_foreign_deployments_fits_into_the_pod(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:
@@ -78,7 +77,7 @@ def test_an_account_with_20000_foreign_deployments_fits_into_the_pod(
     team.simulator.create_foreign(FOREIGN, description="d" * 300, displayName="Somebody else's deployment")
     other.create()
     team.create()
-    other.until_ready(within=60)
+    other.until_ready()
     team.until_ready(within=150)
     begun, listed = time.monotonic(), team.simulator.last_sequence()
     used = operator.metric("process_cpu_seconds_total")
@@ -93,7 +92,7 @@ def test_an_account_with_20000_foreign_deployments_fits_into_the_pod(
     print(f"{FOREIGN} foreign deployments: {figures}; {busy:.0f} % of a core at {seconds / 2:.0f} s per list")
     assert peak(operator) < memory_limit()
     team.delete()
-    team.until_gone(within=60)
+    team.until_gone()
     assert len(team.deployments()) == FOREIGN, "none of them was touched"
 
 

@@ -111,7 +111,7 @@ def test_killed_while_creating_there_is_one_deployment_in_the_end(
     team.eventually(lambda: moment.reached(team), moment.reason)
     operator.kill()
     operator.start()
-    team.until_ready(within=30)
+    team.until_ready()
     steadily(
         lambda: len(team.simulator.deployments()) == 1, "there is one", seconds=moment.settles, explain=team.explain
     )
@@ -132,7 +132,7 @@ def test_killed_again_and_again_there_is_one_deployment_per_resource(
         operator.kill()
         operator.start()
     for name in names:
-        team.until_ready(name, within=30)
+        team.until_ready(name)
     assert len(team.simulator.deployments()) == len(names)
     assert len({each["name"] for each in team.deployments()}) == len(names)
 

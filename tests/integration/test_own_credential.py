@@ -3,8 +3,6 @@
 import socket
 from pathlib import Path
 
-import pytest
-
 from fireworks_simulator.testing import SimulatorClient
 from integration.factories import MakeTeam, StartOperator
 from integration.processes import SimulatorProcess
@@ -49,7 +47,6 @@ def test_namespaces_outside_the_allow_list_need_a_secret_of_their_own(
     assert team.posts() == []
 
 
-@pytest.mark.timeout(180)
 def test_an_api_that_starts_after_the_operator_is_waited_for(
     start_operator: StartOperator, make_team: MakeTeam, tmp_path: Path
 ) -> None:

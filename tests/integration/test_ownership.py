@@ -2,8 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from fireworks_simulator.testing import SimulatorClient
 from integration.factories import NewTeam
 from integration.kubernetes_api import condition
@@ -57,7 +55,6 @@ def test_a_conflict_ends_when_another_deployment_id_is_chosen(team: Team) -> Non
     assert len(team.deployments()) == 2
 
 
-@pytest.mark.timeout(180)
 def test_with_another_accounts_key_nothing_is_created_and_nothing_is_deleted(new_team: NewTeam) -> None:
     starting, leaving = new_team(), new_team()
     starting.fault("status", method="POST", path="/deployments$", status=503, code="UNAVAILABLE")

@@ -71,7 +71,7 @@ def test_a_parked_deployment_costs_nothing_is_not_woken_and_serves_when_it_is_un
     team.eventually(lambda: team.deployment().get("replicaCount", 0) == 0, "no replica runs")
     assert _ask(team) == 404
     _polls(team)
-    team.until("chat", "Ready", "True", "Parked", within=5)
+    team.until("chat", "Ready", "True", "Parked", within=20)
     team.change(minReplicaCount=1, maxReplicaCount=2)
     team.until("chat", "Available", "True", "Serving")
     team.until_ready()

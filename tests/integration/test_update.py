@@ -106,7 +106,7 @@ def test_a_later_change_follows_the_first_without_waiting(team: Team) -> None:
     team.until_ready()
     for name in ("two", "three"):
         team.change(displayName=name)
-        team.until_ready(within=5)
+        team.until_ready(within=20)
         assert team.deployment()["displayName"] == name
     assert len(_patches(team)) == 2
 

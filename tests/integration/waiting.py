@@ -8,13 +8,15 @@ T = TypeVar("T")
 
 INTERVAL = 0.05
 """Seconds between two looks, unless said otherwise."""
+PATIENCE = 60.0
+"""Seconds to wait at most, unless said otherwise: a busy machine is slow. How fast it must be, only some tests say."""
 
 
 def eventually(
     look: Callable[[], T | None],
     what: str,
     *,
-    within: float = 20.0,
+    within: float = PATIENCE,
     interval: float = INTERVAL,
     explain: Callable[[], str] | None = None,
 ) -> T:
