@@ -43,6 +43,15 @@ def test_a_secret_that_contains_another_goes_as_a_whole() -> None:
     assert registry.remove_from("aXbbc") == "aXbbc", "a secret is no pattern"
 
 
+@pytest.mark.timeout(20)
+def test_a_tenant_that_brings_thousands_of_long_keys_holds_nobody_up() -> None:
+    registry = SecretRegistry()
+    keys = [f"{number:04}" + "x" * 500 for number in range(3000)]
+    for key in keys:
+        registry.register(key)
+        assert registry.remove_from(f"a line about {key}, and more") == "a line about [REDACTED], and more"
+
+
 @pytest.mark.parametrize("short", ["", "a", "abc"])
 def test_a_value_too_short_to_be_a_secret_blanks_nothing_out(short: str) -> None:
     registry = SecretRegistry()
