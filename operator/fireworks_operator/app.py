@@ -289,7 +289,7 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
         known, orphans = orphans, frozenset(name for account in used for name in held[account.name].orphans)
         for name in sorted(orphans - known):
             log.warning(
-                "%s carries this cluster's owner marker, but its resource does not exist; it goes on running", name
+                "%s carries this cluster's owner marker, but no resource of that name has it; it goes on running", name
             )
         await asyncio.sleep(_MEASURE_INTERVAL)
 

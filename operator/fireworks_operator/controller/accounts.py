@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, SecretKeyReference
-from fireworks_operator.core import context as core
+from fireworks_operator.core.context import Credential as Usability
+from fireworks_operator.core.context import Unusable, Usable
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
@@ -40,7 +41,7 @@ class OwnCredential:
 class Resolved:
     """A resource's credential in the words of the core, and what to act with if it is usable."""
 
-    credential: core.Credential
+    credential: Usability
     account: Account | None = None
     using: Credential | None = None
 
@@ -115,11 +116,11 @@ class Accounts:
         if works:
             self._remember(resource, found)
             return resolved
-        if isinstance(found, core.Unusable) and resource.metadata.deletion_timestamp is not None:
+        if isinstance(found, Unusable) and resource.metadata.deletion_timestamp is not None:
             return await self._use_last_good(resource, resolved, make_room)
         return resolved
 
-    def _remember(self, resource: FireworksDeployment, found: _Found | core.Unusable) -> None:
+    def _remember(self, resource: FireworksDeployment, found: _Found | Unusable) -> None:
         reference = resource.spec.credentials_secret_ref
         if reference is not None and isinstance(found, _Found):
             self._last_good[resource.metadata.namespace, reference.name, reference.key] = found
@@ -141,7 +142,7 @@ class Accounts:
         self._reread_at[namespace, name] = now
         return True
 
-    async def _find(self, resource: FireworksDeployment, *, fresh: bool) -> _Found | core.Unusable:
+    async def _find(self, resource: FireworksDeployment, *, fresh: bool) -> _Found | Unusable:
         reference = resource.spec.credentials_secret_ref
         namespace = resource.metadata.namespace
         if reference is None:
@@ -149,23 +150,23 @@ class Accounts:
         try:
             data = await self._secrets.read(namespace, reference.name, fresh=fresh)
         except SecretForbiddenError:
-            return core.Unusable(
+            return Unusable(
                 Reason.CREDENTIALS_MISSING,
                 f'The operator may not read the Secret "{reference.name}": give its service account the permission '
                 f'to get Secrets in namespace "{namespace}".',
             )
         return _read_secret(namespace, reference, data)
 
-    def _find_own(self, namespace: str) -> _Found | core.Unusable:
+    def _find_own(self, namespace: str) -> _Found | Unusable:
         own = self._own
         if own.key is None:
-            return core.Unusable(
+            return Unusable(
                 Reason.CREDENTIALS_MISSING,
                 "The operator has no API key of its own: set spec.credentialsSecretRef to a Secret with the key "
                 "apiKey, or start the operator with FIREWORKS_API_KEY.",
             )
         if own.namespaces is not None and namespace not in own.namespaces:
-            return core.Unusable(
+            return Unusable(
                 Reason.CREDENTIALS_NOT_ALLOWED,
                 f'The namespace "{namespace}" may not use the operator\'s own API key: set '
                 "spec.credentialsSecretRef, or have the namespace added to the operator's setting "
@@ -173,8 +174,8 @@ class Accounts:
             )
         return _Found(own.key, own.account, own=True)
 
-    async def _use(self, found: _Found | core.Unusable, resource: str, make_room: Callable[[], None]) -> Resolved:
-        if isinstance(found, core.Unusable):
+    async def _use(self, found: _Found | Unusable, resource: str, make_room: Callable[[], None]) -> Resolved:
+        if isinstance(found, Unusable):
             return Resolved(found)
         # Per account, too: a wrong accountId beside a key must not harm those who use the key rightly.
         circuit = self._circuits.setdefault((found.key.fingerprint, found.account), Circuit(self._clock))
@@ -182,19 +183,19 @@ class Accounts:
         if name is None:
             make_room()
             discovered = await self._discovery.find(found.key, circuit, resource)
-            if isinstance(discovered, core.Unusable):
+            if isinstance(discovered, Unusable):
                 return Resolved(discovered)
             name = discovered
         account = self._account(name)
         using = account.credential(found.key, circuit)
         account.start()
         if using.circuit.retry_at is not None:
-            refusal = core.Unusable(using.refusal.reason, using.circuit.reason, using.refusal.final)
+            refusal = Unusable(using.refusal.reason, using.circuit.reason, using.refusal.final)
             return Resolved(refusal, account, using)
         trouble = account.observer.trouble
         if trouble is not None and trouble.explanation.final:
-            return Resolved(core.Unusable(trouble.explanation.reason, trouble.explanation.message), account, using)
-        return Resolved(core.Usable(name, own=found.own), account, using)
+            return Resolved(Unusable(trouble.explanation.reason, trouble.explanation.message), account, using)
+        return Resolved(Usable(name, own=found.own), account, using)
 
     def _account(self, name: str) -> Account:
         account = self._accounts.get(name)
@@ -216,23 +217,21 @@ class Accounts:
         return AccountBudget(rate_per_minute=self._limits.rate_per_minute, burst=self._limits.burst, clock=self._clock)
 
 
-def _works(resource: FireworksDeployment, credential: core.Credential) -> bool:
+def _works(resource: FireworksDeployment, credential: Usability) -> bool:
     """Tell whether a credential is usable, and of the account that the resource's deployment lives in."""
-    return isinstance(credential, core.Usable) and resource.status.account in (None, credential.account)
+    return isinstance(credential, Usable) and resource.status.account in (None, credential.account)
 
 
-def _read_secret(
-    namespace: str, reference: SecretKeyReference, data: Mapping[str, bytes] | None
-) -> _Found | core.Unusable:
+def _read_secret(namespace: str, reference: SecretKeyReference, data: Mapping[str, bytes] | None) -> _Found | Unusable:
     if data is None:
-        return core.Unusable(
+        return Unusable(
             Reason.CREDENTIALS_MISSING,
             f'The Secret "{reference.name}" does not exist: kubectl create secret generic {reference.name} '
             f"--namespace {namespace} --from-literal={reference.key}=YOUR_API_KEY",
         )
     if not data.get(reference.key, b"").strip():
         has = ", ".join(sorted(data)) or "nothing"
-        return core.Unusable(
+        return Unusable(
             Reason.CREDENTIALS_MISSING,
             f'The Secret "{reference.name}" has no value under "{reference.key}" (it has: {has}): put the API key '
             "there, or name the right key in spec.credentialsSecretRef.key.",
@@ -241,7 +240,7 @@ def _read_secret(
         key = ApiKey(data[reference.key].decode())
         account = data.get(ACCOUNT_ID_KEY, b"").decode().strip() or None
     except ValueError:
-        return core.Unusable(
+        return Unusable(
             Reason.CREDENTIALS_INVALID,
             f'The Secret "{reference.name}" does not hold an API key under "{reference.key}": a key is printable '
             "ASCII without blanks, such as fw_….",

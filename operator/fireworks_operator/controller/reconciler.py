@@ -158,26 +158,39 @@ class Reconciler:
         context = self._context(resource, resolved, forced=forced)
         session = self._session(resource, resolved, context, make_room)
         try:
-            observed = await self._observe(resource, session)
-            action = decide(resource, observed, context)
-            if isinstance(action, DESTRUCTIVE):
-                context = replace(context, crd_deleting=await self._crd_deleting())
-                observed = await session.explain_failure(await session.look()) if session is not None else observed
-                action = decide(resource, observed, context)
-            elif isinstance(action, Update) and session is not None:
-                # A PATCH is merged into what is there: as of now, or it undoes what others did since the last LIST.
-                observed = await session.look()
-                action = decide(resource, observed, context)
-            elif isinstance(action, Claim) and session is not None:
-                action = decide(resource, observed, await self._look_for_former(resource, session, context))
-            if isinstance(action, UnloadAddon) and session is not None:
-                observed, action = await self._confirm_unload(resource, session, observed, action, context)
+            observed, action, context = await self._observe_and_decide(resource, session, context)
         except FireworksError as error:
             return await self._observing_failed(resource, session, context, error)
         if session is not None and isinstance(observed, Present):
             recent.listed(observed)
             context = replace(context, models=await session.models(resource))
         return await self._act(resource, session, observed, action, context)
+
+    async def _observe_and_decide(
+        self, resource: FireworksDeployment, session: Session | None, context: Context
+    ) -> tuple[Observed, Action, Context]:
+        """Decide by what is known; what must not be done by a LIST of a while ago is looked at and decided anew.
+
+        Raises:
+            FireworksError: a GET failed.
+        """
+        observed = await self._observe(resource, session)
+        action = decide(resource, observed, context)
+        if session is None:
+            return observed, action, context
+        if isinstance(action, DESTRUCTIVE):
+            context = replace(context, crd_deleting=await self._crd_deleting())
+            observed = await session.explain_failure(await session.look())
+            action = decide(resource, observed, context)
+        elif isinstance(action, Update):
+            # A PATCH is merged into what is there: as of now, or it undoes what others did since the last LIST.
+            observed = await session.look()
+            action = decide(resource, observed, context)
+        elif isinstance(action, Claim):
+            action = decide(resource, observed, await self._look_for_former(resource, session, context))
+        if isinstance(action, UnloadAddon):
+            observed, action = await self._confirm_unload(resource, session, observed, action, context)
+        return observed, action, context
 
     async def _look_for_former(self, resource: FireworksDeployment, session: Session, context: Context) -> Context:
         """Ask for the deployments of former lives of the cluster by name: one that a LIST omits would be made twice."""
@@ -313,6 +326,8 @@ class Reconciler:
         if isinstance(action, Create) and answer is None:
             return await self._look_at_taken(resource, session, action, context)
         in_vain = self._recent[resource.key].made(action, context.now)
+        if in_vain:
+            log.warning("%s: %s was accepted before, and has come to nothing", resource.key, action.name)
         await self._write(resource, answer or observed, Outcome(action), context)
         known = resource.status.observed_generation == resource.metadata.generation
         return Result(action, again=0.0, failed=in_vain, drift=isinstance(action, Update) and known)

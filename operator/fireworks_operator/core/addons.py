@@ -119,7 +119,7 @@ def _steps(
 def decide_switching_off(resource: FireworksDeployment, observed: Present, context: Context) -> Action | None:
     """Name the next unload before the deployment stops taking addons; None once none of ours is left."""
     meanwhile = Wait(None, Reason.UPDATING, "Unloading the addons before the deployment stops taking any.")
-    unload = decide_unload(resource, observed)
+    unload = next_unload(resource, observed)
     if isinstance(unload, Wait):
         return meanwhile
     until = retry_at(resource, context)
@@ -133,7 +133,7 @@ def decide_switching_off(resource: FireworksDeployment, observed: Present, conte
     )
 
 
-def decide_unload(resource: FireworksDeployment, observed: Present) -> Action | None:
+def next_unload(resource: FireworksDeployment, observed: Present) -> Action | None:
     """Name the next unload before the deployment is deleted: only addons that this resource loaded."""
     recorded = _recorded(resource)
     if not recorded:

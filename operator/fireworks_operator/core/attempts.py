@@ -33,29 +33,23 @@ def last_attempt(
     resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context
 ) -> LastAttempt | None:
     """Return what must be remembered over a restart: tries that failed, or whose answer is not known yet."""
-    action, error, now, before = outcome.action, outcome.error, context.now, resource.status.last_attempt
-    if isinstance(action, Claim):
-        return create_attempt(resource, now)
-    if isinstance(action, Create) and outcome.begun:
-        return before if _just_begun(before, now) else create_attempt(resource, now)
-    if error is not None:
-        return _failed_attempt(resource, action, explain(error, action), now)
-    if isinstance(action, Create | Undelete):
-        replaced = attempt_of(resource, REPLACE)
-        return replaced and replaced.model_copy(update={"reason": Reason.AS_DESIRED, "message": None})
-    if isinstance(action, Delete):
-        return before if action.hard else next_attempt(resource, delete_attempt_name(action), Reason.DELETING, now)
-    if isinstance(action, Update):
-        return next_attempt(resource, UPDATE, Reason.UPDATING, now)
-    claimed = resource.status.deployment_name is not None and resource.status.create_time is None
-    if isinstance(action, Refuse) and action.reason in NOT_OURS and claimed:
-        return next_attempt(
-            resource, CREATE, action.reason, now, action.message
-        )  # claimed, and the id turned out to be taken
-    if isinstance(action, Refuse) and action.reason is Reason.DEPLOYMENT_FAILED:
-        if before is None or before.action != REPLACE or before.reason != Reason.DEPLOYMENT_FAILED:
-            return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now)
-        return before
+    action, now, before = outcome.action, context.now, resource.status.last_attempt
+    match action:
+        case Claim():
+            return create_attempt(resource, now)
+        case Create() if outcome.begun:
+            return before if _just_begun(before, now) else create_attempt(resource, now)
+        case _ if outcome.error is not None:
+            return _failed_attempt(resource, action, explain(outcome.error, action), now)
+        case Create() | Undelete():
+            replaced = attempt_of(resource, REPLACE)
+            return replaced and replaced.model_copy(update={"reason": Reason.AS_DESIRED, "message": None})
+        case Delete(hard=False):
+            return next_attempt(resource, delete_attempt_name(action), Reason.DELETING, now)
+        case Update():
+            return next_attempt(resource, UPDATE, Reason.UPDATING, now)
+        case Refuse():
+            return _refused_attempt(resource, action, now)
     return _settled(resource, observed, action)
 
 
@@ -74,6 +68,17 @@ def recreations(resource: FireworksDeployment, outcome: Outcome, now: datetime) 
 def _just_begun(attempt: LastAttempt | None, now: datetime) -> bool:
     """Tell whether the record is recent enough to bound a request that starts now."""
     return attempt is not None and attempt.reason == Reason.CREATING and now - attempt.time < timedelta(seconds=10)
+
+
+def _refused_attempt(resource: FireworksDeployment, refused: Refuse, now: datetime) -> LastAttempt | None:
+    """Remember what a look has told and what pauses begin with."""
+    before, status = resource.status.last_attempt, resource.status
+    if refused.reason in NOT_OURS and status.deployment_name is not None and status.create_time is None:
+        return next_attempt(resource, CREATE, refused.reason, now, refused.message)  # claimed, and the id is taken
+    known = before is not None and (before.action, before.reason) == (REPLACE, Reason.DEPLOYMENT_FAILED)
+    if refused.reason is Reason.DEPLOYMENT_FAILED and not known:
+        return next_attempt(resource, REPLACE, Reason.DEPLOYMENT_FAILED, now)
+    return before
 
 
 def _settled(resource: FireworksDeployment, observed: Observed, action: Action) -> LastAttempt | None:

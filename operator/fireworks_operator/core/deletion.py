@@ -15,7 +15,7 @@ from fireworks_operator.api.v1alpha1 import (
 from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Action, Claim, Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
-from .addons import decide_unload
+from .addons import next_unload
 from .context import Context, Unusable, pinned_account
 from .identity import Ownership, is_released
 from .observed import UNREADABLE, Absent, Observed, Present, Unknown
@@ -160,7 +160,7 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if deployment.state == "DELETING":
         return _decide_deleting(resource, deployment, context)
     ignore_checks = resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
-    unload = _decide_unload(resource, observed, context, ignore_checks=ignore_checks)
+    unload = _decide_unloading(resource, observed, context, ignore_checks=ignore_checks)
     if unload is not None:
         return unload
     action = Delete(ignore_checks=ignore_checks)
@@ -185,10 +185,10 @@ def _not_ours(resource: FireworksDeployment, deployment: Deployment) -> RemoveFi
     )
 
 
-def _decide_unload(
+def _decide_unloading(
     resource: FireworksDeployment, observed: Present, context: Context, *, ignore_checks: bool
 ) -> Action | None:
-    unload = decide_unload(resource, observed)
+    unload = next_unload(resource, observed)
     attempt = attempt_of(resource, UnloadAddon.name)
     if not isinstance(unload, UnloadAddon) or attempt is None:
         return unload

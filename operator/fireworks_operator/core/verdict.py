@@ -131,7 +131,7 @@ def _progressing(reason: Reason, message: str, available: Serving | None) -> Ver
     return Verdict(("False", reason, message), (True, reason, message), _AT_REST, _available_condition(available))
 
 
-def _resting(resource: FireworksDeployment, available: Serving | None, observed: Observed | None = None) -> Verdict:
+def _resting(resource: FireworksDeployment, available: Serving | None, observed: Observed) -> Verdict:
     """Nothing is left to do; Ready if the deployment serves, or does not on purpose."""
     if available is None:
         return _progressing(Reason.PROGRESSING, "The deployment is being looked at.", None)
