@@ -141,6 +141,8 @@ def _equal(field: Field, observed: JsonValue, wanted: JsonValue) -> bool:
         return same_shape(observed, wanted)
     if observed is None:
         return wanted in (0, "", False)
+    if isinstance(observed, str) and isinstance(wanted, int):
+        return observed == str(wanted)  # proto3 JSON may have numbers as texts
     return observed == wanted
 
 

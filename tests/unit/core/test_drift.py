@@ -32,6 +32,8 @@ def changed(drift: Drift) -> dict[str, JsonValue]:
     ("spec", "raw", "reason"),
     [
         ({POLICY: {"scaleDownWindow": "10m"}}, {POLICY: {"scaleDownWindow": "600s"}}, "Two spellings of a duration."),
+        ({POLICY: {"scaleDownWindow": "0.5h"}}, {POLICY: {"scaleDownWindow": "1800.000s"}}, "And a third."),
+        ({"maxReplicaCount": 2}, {"maxReplicaCount": "2"}, "proto3 JSON has numbers as texts, too."),
         ({POLICY: {"scaleUpWindow": "0s"}}, {POLICY: {"scaleUpWindow": "0.000s"}}, "Fractions of zero."),
         ({POLICY: {"scaleUpWindow": "30s"}}, {}, "The default may be left out of the answer."),
         ({"deploymentShape": SHAPE}, {"deploymentShape": f"{SHAPE}/versions/v1"}, "The server pins the version."),
@@ -47,6 +49,11 @@ def changed(drift: Drift) -> dict[str, JsonValue]:
         ({"maxContextLength": 0}, {}, "A zero without a static default is left out too."),
         ({POLICY: {"loadTargets": {"rps": 2.0}}}, {POLICY: {"loadTargets": {"rps": 2.0, "default": 0.8}}}, "Added."),
         ({POLICY: {"loadTargets": {"rps": 0.1}}}, {POLICY: {"loadTargets": {"rps": 0.100000001}}}, "Single precision."),
+        (
+            {POLICY: {"loadTargets": {"default": 0.8}}},
+            {POLICY: {"loadTargets": {"default": 0.800000011920929}}},
+            "Too.",
+        ),
         ({POLICY: {"loadTargets": {"default": 0.8}}}, {POLICY: {}}, "The default targets are left out."),
         ({"placement": {"region": "A"}}, {"placement": {"region": "A", "multiRegion": ""}}, "More keys than asked."),
         ({"placement": {"regions": ["A", "B"]}}, {"placement": {"regions": ["B", "A"]}}, "Regions are a set."),
