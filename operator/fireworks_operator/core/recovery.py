@@ -69,7 +69,8 @@ def decide_failed(resource: FireworksDeployment, observed: Present, context: Con
     if deployment.replica_stats.ready > 0 or not _created_here(resource):
         return Refuse(
             Reason.DEPLOYMENT_FAILED,
-            f"{message} Look at it in the Fireworks console, then change the spec or delete the resource.",
+            f"{message} Look at it in the Fireworks console, or delete this resource. The operator replaces only what "
+            "it has created itself and what has no ready replica.",
         )
     before = resource.status.last_attempt
     if before is not None and before.action == REPLACE and before.generation != resource.metadata.generation:
