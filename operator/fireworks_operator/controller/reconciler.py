@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.actions import (
     DESTRUCTIVE,
     Action,
@@ -281,8 +281,9 @@ class Reconciler:
     ) -> Result:
         match action:
             case AddFinalizer():
-                self._store.put(await self._writer.add_finalizer(resource))
-                return Result(action, again=0.0)
+                stored = await self._writer.add_finalizer(resource)
+                self._store.put(stored)
+                return Result(action, again=0.0, failed=FINALIZER not in stored.metadata.finalizers)
             case RemoveFinalizer():
                 return await self._release(resource, session, action, context)
             case Claim():

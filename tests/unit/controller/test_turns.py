@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.controller.account import Account, Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
 from fireworks_operator.controller.ports import EventType
@@ -16,7 +16,7 @@ from fireworks_operator.controller.reconciler import Reconciler, Result
 from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
 from fireworks_operator.controller.surroundings import Identity
-from fireworks_operator.core.actions import Create, Delete
+from fireworks_operator.core.actions import AddFinalizer, Create, Delete
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
@@ -56,9 +56,10 @@ class Kubernetes:
         self.written: list[FireworksDeploymentStatus] = []
         self.let_go: list[str] = []
         self.leads = True
+        self.finalized: dict[str, object] = {}
 
     async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
-        raise AssertionError
+        return resource.model_copy(update={"metadata": resource.metadata.model_copy(update=self.finalized)})
 
     async def remove_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment | None:
         self.let_go.append(resource.key)
@@ -210,6 +211,19 @@ def test_only_a_leader_marks_what_it_lets_go(leads: bool) -> None:
         await scene.reconcile()
         assert scene.kubernetes.let_go == [scene.key]
         assert scene.fireworks.calls["tag"] == leads
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_finalizer_that_a_webhook_takes_away_is_added_ever_more_rarely(kept: bool) -> None:
+    async def scenario() -> None:
+        scene = Scene(a_resource(finalizers=[]))
+        scene.kubernetes.finalized = {"resource_version": "101", "finalizers": [FINALIZER] if kept else []}
+        result = await scene.reconcile()
+        assert isinstance(result.action, AddFinalizer)
+        assert result.failed is not kept
         await scene.accounts.stop()
 
     run(scenario())
