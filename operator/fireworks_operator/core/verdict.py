@@ -86,6 +86,8 @@ def _action_message(action: Action) -> str:
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
     if isinstance(action, UnloadAddon):
         return f"Unloading the addon {action.model}."
+    if isinstance(action, Delete) and action.ignore_checks:
+        return "The former deployment of this name is deleted for good, since it cannot become what the spec says."
     return "The failed deployment is being replaced."
 
 
