@@ -1,8 +1,10 @@
 """`python -m benchmarks.chaos`: see the package."""
 
+import contextlib
 import json
 import secrets
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -33,6 +35,7 @@ def say(what: str) -> None:
 @click.option("--page/--no-page", default=True, help="Write the result into docs/reliability.md.")
 def main(kills: int, seed: str | None, shards: int, first_round: int, page: bool) -> None:
     """Kill the operator again and again; fail if anything is doubled, lost, stuck or touched that is not ours."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))
     seed = seed or secrets.token_hex(4)
     folder = run_folder(seed)
     say(f"seed {seed}; logs are in {folder}")
@@ -66,9 +69,10 @@ def play(stage: Stage, tally: Tally, kills: int, first_round: int) -> list[str]:
             number += 1
 
     failed: list[str] = []
-    with ThreadPoolExecutor(len(stage.shards)) as pool:
+    with ThreadPoolExecutor(len(stage.shards)) as pool, contextlib.ExitStack() as stack:
         running = {pool.submit(rounds, shard) for shard in stage.shards}
         restarted = 0
+        stack.callback(over.set)
         while running:
             done, running = wait(running, timeout=10, return_when=FIRST_EXCEPTION)
             for each in done:

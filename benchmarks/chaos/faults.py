@@ -70,6 +70,8 @@ ROUTES: Mapping[str, tuple[str, str]] = {
     "list addons": ("GET", "/deployedModels$"),
 }
 """Method and path of the requests that can be met."""
+CHANGES = tuple(route for route, (method, _) in ROUTES.items() if method != "GET")
+"""The requests that change something."""
 _LIKELY = ("create", "create", "update", "delete", "get", "list", "list", *ROUTES)
 
 

@@ -16,7 +16,7 @@ class Aim:
     """When the operator is killed.
 
     Attributes:
-        at: "any moment", a kind of request to Fireworks, or "a Kubernetes write".
+        at: "any moment", "its start", "a Kubernetes write", "a change at Fireworks", or a kind of request to Fireworks.
         delay: seconds after the beginning of its work for any moment, or after the request has arrived.
         held: seconds for which the request is held back before it takes effect; longer than `delay`: it takes effect
             after the death of its sender.
@@ -35,7 +35,7 @@ class Aim:
         return f"kill at {self.at} +{self.delay:.3f} s, held {self.held:.3f} s, write {self.nth} before={self.before}"
 
 
-ANY_MOMENT, START, WRITE = "any moment", "its start", "a Kubernetes write"
+ANY_MOMENT, START, WRITE, CHANGE = "any moment", "its start", "a Kubernetes write", "a change at Fireworks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ def draw_round(seed: str, lives: int, slots: int, teams: int) -> list[Life]:
 
 
 def _draw_life(random: random.Random, slots: int, teams: int, latest: int | None) -> Life:
-    before = tuple(draw_step(random, slots, latest) for _ in range(random.randint(0, 2)))
-    meanwhile = tuple(draw_step(random, slots, latest) for _ in range(random.randint(0, 2)))
+    before = tuple(draw_step(random, slots, latest) for _ in range(random.randint(1, 3)))
+    meanwhile = tuple(draw_step(random, slots, latest) for _ in range(random.randint(0, 3)))
     faults = tuple((random.randrange(teams), draw_fault(random)) for _ in range(random.choice((0, 1, 1, 2))))
     trouble = random.choice(TROUBLES) if random.random() < 0.2 else None
     return Life(before, meanwhile, faults, trouble, _draw_aim(random, {each.kind for each in (*before, *meanwhile)}))
@@ -81,11 +81,11 @@ def _draw_aim(random: random.Random, kinds: set[str]) -> Aim:
     kind = random.random()
     if kind < 0.05:
         return Aim(START, random.uniform(0.0, 1.0))
-    if kind < 0.35:
+    if kind < 0.25:
         return Aim(ANY_MOMENT, random.uniform(0.0, _LONGEST))
-    if kind < 0.7:
-        likely = [route for each in sorted(kinds) for route in _SUITS.get(each, ())]
-        route = random.choice(likely or sorted(ROUTES))
-        held = random.choice((0.0, 0.0, 0.1, 0.3))
-        return Aim(route, random.uniform(0.0, 0.05) if held == 0.0 else random.uniform(0.0, held * 1.5), held)
-    return Aim(WRITE, 0.0, nth=random.randint(1, 8), before=random.random() < 0.4)
+    if kind < 0.5:
+        return Aim(WRITE, 0.0, nth=random.randint(1, 8), before=random.random() < 0.4)
+    held = random.choice((0.0, 0.0, 0.1, 0.3))
+    delay = random.uniform(0.0, 0.05) if held == 0.0 else random.uniform(0.0, held * 1.5)
+    likely = [route for each in sorted(kinds) for route in _SUITS.get(each, ())]
+    return Aim(CHANGE if kind < 0.9 else random.choice(likely or sorted(ROUTES)), delay, held)

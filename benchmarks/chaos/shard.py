@@ -2,13 +2,13 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.chaos.faults import LATE_SECONDS, ROUTES, FaultsInForce
+from benchmarks.chaos.faults import CHANGES, LATE_SECONDS, ROUTES, FaultsInForce
 from benchmarks.chaos.kubernetes_side import KubernetesSide
 from benchmarks.chaos.operators import ForkedOperator
-from benchmarks.chaos.plan import ANY_MOMENT, START, WRITE, Aim, Life, draw_round
+from benchmarks.chaos.plan import ANY_MOMENT, CHANGE, START, WRITE, Aim, Life, draw_round
 from benchmarks.chaos.tally import Tally
 from benchmarks.chaos.users import Step, Users, patiently, slots_of
 from benchmarks.chaos.verdict import BrokenPromiseError, Snapshot, accept, judge_journal, leaks, unsettled, untouched
@@ -99,8 +99,7 @@ class Shard:
         if life.trouble is not None:
             self._note(life.trouble)
             self._kubernetes.trouble(life.trouble)
-        met = self._await(life.aim, rules)
-        self._kill(life.aim.at if met else ANY_MOMENT, sequence, writes)
+        self._kill(self._await(life.aim, rules), sequence, writes)
         for rule in rules:
             self._simulator.clear_fault(rule)
         self._kubernetes.calm()
@@ -111,36 +110,41 @@ class Shard:
         with self._tally.lock:
             self._tally.steps[step.kind] += 1
 
-    def _arm(self, aim: Aim) -> list[str]:
-        """Prepare what shows that the moment has come; return the simulator's rules for it."""
+    def _arm(self, aim: Aim) -> dict[str, str]:
+        """Prepare what shows that the moment has come; return the simulator's rules for it, and what each is about."""
         self._note(str(aim))
         if aim.at in (ANY_MOMENT, START):
-            return []
+            return {}
         if aim.at == WRITE:
             self._kubernetes.plan_kill(aim.nth, before=aim.before)
-            return []
-        method, path = ROUTES[aim.at]
-        return [team.fault("latency", method=method, path=path, times=1, seconds=aim.held) for team in self.teams]
+            return {}
+        routes = CHANGES if aim.at == CHANGE else (aim.at,)
+        return {
+            team.fault("latency", method=method, path=path, times=1, seconds=aim.held): route
+            for team in self.teams
+            for route, (method, path) in ((each, ROUTES[each]) for each in routes)
+        }
 
-    def _await(self, aim: Aim, rules: Sequence[str]) -> bool:
-        """Wait until it is time to kill; tell whether what was aimed at has happened."""
+    def _await(self, aim: Aim, rules: Mapping[str, str]) -> str:
+        """Wait until it is time to kill; return what that moment was."""
         if aim.at == START:
             time.sleep(aim.delay)
-            return True
+            return START
         self.operator.await_work(START_SECONDS)
         if aim.at == WRITE:
-            return self._kubernetes.struck.wait(AIM_SECONDS)
+            return WRITE if self._kubernetes.struck.wait(AIM_SECONDS) else ANY_MOMENT
         if aim.at == ANY_MOMENT:
             time.sleep(aim.delay)
-            return True
+            return ANY_MOMENT
         deadline = time.monotonic() + AIM_SECONDS
         while time.monotonic() < deadline:
             found: Any = self._simulator.call("GET", "/faults")["rules"]
-            if any(each["id"] in rules and each["hits"] for each in found):
+            met = next((rules[each["id"]] for each in found if each["id"] in rules and each["hits"]), None)
+            if met is not None:
                 time.sleep(aim.delay)
-                return True
+                return met
             time.sleep(0.01)
-        return False
+        return ANY_MOMENT
 
     def _kill(self, aim: str, sequence: int, writes: int) -> None:
         self.operator.kill()
