@@ -1,16 +1,21 @@
 """Command of the benchmarks: `python -m benchmarks --help`."""
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import page
 from benchmarks.bench import Bench
 from benchmarks.machine import describe
 from benchmarks.options import RESULTS, Options
-from benchmarks.results import save, save_result
-from benchmarks.scenarios import burst
+from benchmarks.results import Result, save, save_result
+from benchmarks.scenarios import burst, ceiling, changes, deletion, latency, outage, rest, tenants
 
-SCENARIOS = {burst.NAME: burst.run}
+SCENARIOS: Mapping[str, Callable[[Bench, Options], Result]] = {
+    # In this order: later ones go on with what a burst has left.
+    each.NAME: each.run
+    for each in (ceiling, burst, rest, changes, deletion, latency, outage, tenants)
+}
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ class Options:
         poll_seconds: interval between two LISTs while nothing changes.
         polls: LISTs in the idle window.
         sweep_seconds: interval between two LISTs of all resources in the idle window.
+        samples: changes of each kind.
     """
 
     scale: int = 1000
@@ -29,7 +30,8 @@ class Options:
     results: Path = RESULTS
     poll_seconds: float = 60.0
     polls: int = 3
-    sweep_seconds: float = 600.0
+    sweep_seconds: float = 120.0
+    samples: int = 20
 
     @classmethod
     def of(cls, scale: int, runs: int, results: Path) -> Self:
@@ -40,7 +42,7 @@ class Options:
     def short(cls, scale: int, runs: int, results: Path) -> Self:
         """Only show that everything works: once, at one size, at a pace that nobody would run."""
         del runs
-        return cls(scale, (scale,), 1, results, poll_seconds=1.0, polls=10, sweep_seconds=5.0)
+        return cls(scale, (scale,), 1, results, poll_seconds=1.0, polls=10, sweep_seconds=5.0, samples=5)
 
     @property
     def idle_pace(self) -> Mapping[str, str]:

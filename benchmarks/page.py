@@ -1,18 +1,36 @@
 """docs/performance.md: a template and the result files, and nothing else."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import Template
 
-from benchmarks import plots
-from benchmarks.bench import STARTUP_SECONDS
-from benchmarks.notes import cause
+from benchmarks import plots, sizing, tables
+from benchmarks.arena import STARTUP_SECONDS
+from benchmarks.notes import CAUSES
 from benchmarks.options import ROOT
-from benchmarks.results import Result, Spread, Target, load_result
+from benchmarks.results import Result, load_result
+from benchmarks.scenarios import rest
+from benchmarks.scenarios.outage import ACCOUNTS
 
 TEMPLATE = ROOT / "benchmarks" / "page.md"
 PAGE = ROOT / "docs" / "performance.md"
+PICTURES: Mapping[str, tuple[Callable[[Mapping[str, Result]], plots.Picture], tuple[str, ...]]] = {
+    "burst": (plots.burst, ("burst",)),
+    "growth": (plots.growth, ("burst", "rest", "deletion")),
+}
+"""Pictures, and the results that they are drawn from."""
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "burst": tables.BURST,
+    "latency": tables.BURST,
+    "changes": tables.CHANGES,
+    "deletion": tables.DELETION,
+    "outage": tables.OUTAGE,
+    "tenants": tables.TENANTS,
+    "ceiling": tables.CEILING,
+}
+NOT_MEASURED = "This part has not been measured."
 
 
 def write(folder: Path, page: Path) -> None:
@@ -21,84 +39,57 @@ def write(folder: Path, page: Path) -> None:
     page.write_text(render(folder), encoding="utf-8")
 
 
+def load(folder: Path) -> dict[str, Result]:
+    """Return the results in a folder by scenario."""
+    return {path.stem: load_result(path) for path in sorted(folder.glob("*.json")) if path.stem != "machine"}
+
+
 def draw(folder: Path) -> None:
-    """Write the pictures beside the results."""
-    burst = load_result(folder / "burst.json")
-    text = (folder / "burst.json").read_text(encoding="utf-8")
-    plots.picture(folder / "burst.svg", text, 2, plots.burst(burst, scale_of(burst)))
+    """Write the pictures for which there are results."""
+    results = load(folder)
+    for name, (drawing, needed) in PICTURES.items():
+        if results.keys() >= set(needed):
+            drawing(results).save(folder / f"{name}.svg", digest(folder, needed))
+
+
+def digest(folder: Path, results: Iterable[str]) -> str:
+    """Return what tells results from others; a picture carries that of those that it was drawn from."""
+    return plots.digest("".join((folder / f"{name}.json").read_text(encoding="utf-8") for name in results))
 
 
 def render(folder: Path) -> str:
-    """Return the text of the page."""
-    results = {path.stem: load_result(path) for path in sorted(folder.glob("*.json")) if path.stem != "machine"}
+    """Return the text of the page; parts whose results are missing say so."""
+    results = load(folder)
     machine = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
-    burst = results["burst"]
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        targets=_targets([target for each in results.values() for target in each.targets]),
-        machine=_table(("", ""), [(name, value) for name, value in machine.items()]),
-        files=_files(results),
-        startup=f"{STARTUP_SECONDS:g}",
-        burst_scale=f"{scale_of(burst):,}",
-        burst_table=figures(burst, BURST),
+    parts: defaultdict[str, str] = defaultdict(lambda: NOT_MEASURED)
+    for name, columns in TABLES.items():
+        if name in results:
+            parts[name] = tables.figures(results[name], columns)
+    parts |= {
+        "files": f"The figures of every run: {', '.join(f'[{name}](performance/{name}.json)' for name in results)}.",
+        "targets": tables.targets([each for result in results.values() for each in result.targets], CAUSES),
+        "machine": tables.table(("", ""), [(name, str(value)) for name, value in machine.items()]),
+        "startup": f"{STARTUP_SECONDS:g}",
+        "accounts": str(ACCOUNTS),
+    }
+    if "burst" in results:
+        parts["scale"] = f"{plots.scale_of(results['burst']):,}"
+    if "rest" in results:
+        parts |= _rest(results["rest"])
+        if "burst" in results:
+            parts |= {"sizing": sizing.table(results)} | sizing.limits(results)
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(parts)
+
+
+def _rest(result: Result) -> dict[str, str]:
+    seconds = result.of(rest.IDLE)[0].figures["window s"]
+    window = (
+        f"Measured for {seconds:.0f} s of real time, with as many operators as there are lines, side by side; requests "
+        "per hour are what these seconds make of an hour. The poll interval is set to what it is after twelve minutes "
+        "without a change, and one LIST of all resources in Kubernetes, which comes every 10 minutes, falls into them."
     )
-
-
-BURST: Mapping[str, str] = {
-    "last POST s": "last POST",
-    "apply to READY p50 s": "READY p50",
-    "apply to READY p99 s": "READY p99",
-    "all READY s": "all READY",
-    "requests per resource": "requests per resource",
-    "writes per resource": "writes per resource",
-    "CPU s": "CPU",
-    "peak MiB": "memory",
-}
-"""Figures of a burst, and how their columns are called."""
-
-
-def scale_of(burst: Result) -> int:
-    """Return the size that contenders were compared at."""
-    return burst.of("bare clients")[0].resources
-
-
-def figures(result: Result, columns: Mapping[str, str]) -> str:
-    """Return a table: a row per contender and size, a column per figure."""
-    rows = dict.fromkeys((each.contender, each.resources) for each in result.samples)
-    return _table(
-        ("", "resources", *columns.values()),
-        [
-            (contender, f"{size:,}", *(_spread(result.spread(name, contender, size), name) for name in columns))
-            for contender, size in rows
-        ],
-    )
-
-
-def _files(results: Iterable[str]) -> str:
-    links = ", ".join(f"[{name}](performance/{name}.json)" for name in results)
-    return f"The figures of each run stand beside this page: {links}."
-
-
-def _spread(spread: Spread, name: str) -> str:
-    unit = {"s": " s", "MiB": " MiB"}.get(name.rsplit(" ", 1)[-1], "")
-    if spread.least == spread.most:
-        return f"{_number(spread.median)}{unit}"
-    return f"{_number(spread.median)}{unit} ({_number(spread.least)} to {_number(spread.most)})"
-
-
-def _number(value: float) -> str:
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{digits}f}"
-
-
-def _targets(targets: Sequence[Target]) -> str:
-    rows = [
-        (each.text, f"≤ {_number(each.limit)}", _number(each.value), "met" if each.met else "**missed**")
-        for each in targets
-    ]
-    missed = [f"- **Missed: {each.text}.** {cause(each.name)}" for each in targets if not each.met]
-    return "\n".join([_table(("target", "limit", "measured", ""), rows), *(["", *missed] if missed else [])])
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return {
+        "idle_window": window,
+        "idle": tables.figures(result, tables.IDLE, [rest.IDLE]),
+        "restart": tables.figures(result, tables.RESTART, [rest.RESTART]),
+    }

@@ -1,7 +1,8 @@
 """The pictures of docs/performance.md: SVG, drawn from the result files."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from matplotlib.typing import RcKeyType
 from benchmarks.results import Result
 
 COLOURS: Final = {"operator": "#5e35b1", "bare clients": "#78909c", "naive operator": "#ef6c00"}
-"""One colour for one contender, everywhere; readable side by side for the colour-blind, too."""
+"""One colour for one contender; told apart by the colour-blind, too."""
+_LINES: Final = ("#5e35b1", "#ef6c00", "#00897b")
 _STYLE: Final[dict[RcKeyType, Any]] = {
     "svg.hashsalt": "fireworks-operator",  # the same figures give the same file
     "svg.fonttype": "path",
@@ -25,7 +27,6 @@ _STYLE: Final[dict[RcKeyType, Any]] = {
     "axes.axisbelow": True,
     "figure.facecolor": "white",
 }
-Draw = Callable[[Sequence[Axes]], None]
 
 
 def digest(text: str) -> str:
@@ -33,23 +34,33 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def picture(path: Path, drawn_from: str, panels: int, draw: Draw) -> None:
-    """Write a picture of some panels side by side; `drawn_from` is the text of the results file."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.2 * panels, 3.6), layout="constrained")
-        axes = figure.subplots(1, panels, squeeze=False)[0]
-        draw(axes)
-        metadata = {"Date": None, "Description": f"results {digest(drawn_from)}"}
-        figure.savefig(path, format="svg", metadata=metadata)
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Some panels side by side, and what draws into them."""
+
+    panels: int
+    draw: Callable[[Sequence[Axes]], None]
+
+    def save(self, path: Path, drawn_from: str) -> None:
+        """Write it; `drawn_from` is the digest of its results."""
+        with mpl.rc_context(_STYLE):
+            figure = Figure(figsize=(5.2 * self.panels, 3.6), layout="constrained")
+            self.draw(figure.subplots(1, self.panels, squeeze=False)[0])
+            figure.savefig(path, format="svg", metadata={"Date": None, "Description": f"results {drawn_from}"})
 
 
-def burst(result: Result, scale: int) -> Draw:
+def scale_of(result: Result) -> int:
+    """Return the size that contenders were compared at."""
+    return result.of("bare clients")[0].resources
+
+
+def burst(results: Mapping[str, Result]) -> Picture:
     """How the create requests and READY resources of a burst add up over time."""
+    result, scale = results["burst"], scale_of(results["burst"])
+    titles = {"POST": "created at Fireworks", "READY": "READY in status"}
 
     def draw(axes: Sequence[Axes]) -> None:
-        for panel, series, title in zip(
-            axes, ("POST", "READY"), ("created at Fireworks", "READY in status"), strict=True
-        ):
+        for panel, (series, title) in zip(axes, titles.items(), strict=True):
             for contender, colour in COLOURS.items():
                 for number, sample in enumerate(result.of(contender, scale)):
                     moments = sample.series[series]
@@ -60,4 +71,37 @@ def burst(result: Result, scale: int) -> Draw:
             panel.set_ylim(bottom=0)
         axes[0].legend(loc="lower right", frameon=False)
 
-    return draw
+    return Picture(2, draw)
+
+
+def growth(results: Mapping[str, Result]) -> Picture:
+    """How time, memory and processor time grow with the number of resources."""
+    bursts, rest, deletion = results["burst"], results["rest"], results["deletion"]
+    panels: Mapping[str, Mapping[str, dict[int, float]]] = {
+        "seconds": {
+            "burst: all READY": _by_size(bursts, "operator", "all READY s"),
+            "mass deletion: p99 gone": _by_size(deletion, "operator", "gone p99 s"),
+            "restart: first action": _by_size(rest, "restart", "first action s"),
+        },
+        "memory, MiB": {
+            "burst, peak": _by_size(bursts, "operator", "peak MiB"),
+            "at rest": _by_size(rest, "idle", "memory MiB"),
+        },
+        "share of a core at rest, %": {"at rest": _by_size(rest, "idle", "CPU share %")},
+    }
+
+    def draw(axes: Sequence[Axes]) -> None:
+        for panel, (label, lines) in zip(axes, panels.items(), strict=True):
+            for (name, points), colour in zip(lines.items(), _LINES, strict=False):
+                panel.plot(list(points), list(points.values()), "o-", color=colour, lw=1.4, ms=4, label=name)
+            panel.set(xlabel="resources", ylabel=label)
+            panel.set_ylim(bottom=0, top=1.1 * max(max(points.values()) for points in lines.values()))
+            panel.xaxis.set_major_formatter("{x:,.0f}")
+            panel.legend(loc="best", frameon=False)
+
+    return Picture(3, draw)
+
+
+def _by_size(result: Result, contender: str, figure: str) -> dict[int, float]:
+    sizes = sorted({each.resources for each in result.of(contender)})
+    return {size: result.spread(figure, contender, size).median for size in sizes}

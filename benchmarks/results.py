@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -97,3 +98,10 @@ def percentile(values: Iterable[float], share: float) -> float:
     """Return the smallest value that a share (0…1) of all values does not exceed; nearest rank, at least one value."""
     found = sorted(values)
     return found[max(0, -(-int(share * 1000) * len(found) // 1000) - 1)]
+
+
+def say(sample: Sample) -> Sample:
+    """Print a sample, and return it."""
+    shown = ", ".join(f"{name} {value:.3g}" for name, value in sample.figures.items())
+    print(f"{time.strftime('%H:%M:%S')} {sample.contender}, {sample.resources:,}: {shown}", flush=True)
+    return sample

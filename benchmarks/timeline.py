@@ -1,6 +1,7 @@
 """What happens to the resources of a namespace and when, by a watch."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
@@ -17,13 +18,13 @@ class Timeline:
     Attributes:
         ready: when a resource was first seen Ready for its spec as it was then.
         gone: when it was gone.
-        writes: changes of any resource so far, whoever made them.
+        changes: how often each resource was changed so far, by whomever.
     """
 
     def __init__(self, api: KubernetesApi, namespace: str) -> None:
         self.ready: dict[str, float] = {}
         self.gone: dict[str, float] = {}
-        self.writes = 0
+        self.changes: Counter[str] = Counter()
         self._watch = api.follow(resources_path(namespace), self._take)
 
     def __enter__(self) -> Self:
@@ -35,6 +36,11 @@ class Timeline:
     ) -> None:
         self._watch.__exit__(kind, error, trace)
 
+    @property
+    def writes(self) -> int:
+        """Changes of all resources so far."""
+        return self.changes.total()
+
     def until_ready(self, names: Collection[str], within: float) -> bool:
         """Wait until all of these were seen Ready; False if some were not in that time, in seconds."""
         return self._until(lambda: self.ready.keys() >= set(names), within)
@@ -45,7 +51,7 @@ class Timeline:
 
     def _take(self, kind: str, found: Json) -> None:
         now, name = time.monotonic(), found["metadata"]["name"]
-        self.writes += kind == "MODIFIED"
+        self.changes[name] += kind == "MODIFIED"
         if kind == "DELETED":
             self.gone.setdefault(name, now)
         elif name not in self.ready and _is_ready(found):

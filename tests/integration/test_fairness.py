@@ -1,17 +1,15 @@
 """A tenant with many broken resources delays nobody: from apply to the create request as on an empty operator."""
 
 import os
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 
 import pytest
 
-from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON
+from integration.broken import break_team, fill, seconds_to_post
 from integration.factories import MakeTeam, StartOperator
-from integration.team import Team, new_api_key
+from integration.team import Team
 from integration.waiting import eventually
 
 BROKEN = int(os.environ.get("FIREWORKS_TEST_BROKEN", "300"))
@@ -26,39 +24,6 @@ DEFAULTS: Mapping[str, str] = {
     "FIREWORKS_OPERATOR_POLL_INTERVAL_SETTLING": "15",
     "FIREWORKS_OPERATOR_POLL_INTERVAL_IDLE": "60",
 }
-
-_LET_GO = {"annotations": {ANNOTATION_ABANDON: "true"}}
-"""No effect before deletion, and then the quickest."""
-
-
-def _broken(number: int) -> Mapping[str, object]:
-    """Return what is wrong with a resource: each kind in turn."""
-    return (
-        {"baseModel": "accounts/fireworks/models/no-such-model"},
-        {"acceleratorType": "NVIDIA_H200_141GB"},  # no quota
-        {"deploymentId": f"error-{number}"},  # answered with 500
-        {"credentialsSecretRef": {"name": f"missing-{number}"}},
-        {"credentialsSecretRef": {"name": "wrong"}},
-    )[number % 5]
-
-
-def _break(team: Team) -> None:
-    """Fill a team with broken resources."""
-    team.simulator.quota("global--h200-count", 0)
-    team.put_secret("wrong", apiKey=new_api_key())
-    for number in range(BROKEN):
-        identifier = _broken(number).get("deploymentId")
-        if identifier is not None:
-            team.simulator.fault("status", match={"account": team.account, "deployment": str(identifier)}, status=500)
-    _fill(team, _broken)
-
-
-def _fill(team: Team, spec: Callable[[int], Mapping[str, object]]) -> None:
-    def create(number: int) -> None:
-        team.create(f"broken-{number}", metadata=_LET_GO, spec=spec(number))
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(create, range(BROKEN)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +41,7 @@ class Measurement:
 
 
 def _measure(team: Team, name: str) -> Measurement:
-    return Measurement([_seconds_to_post(team, f"{name}-{number}") for number in range(SAMPLES)])
-
-
-def _seconds_to_post(team: Team, name: str) -> float:
-    seen = team.simulator.last_sequence()
-    started = time.monotonic()
-    team.create(name, deploymentId=name, metadata=_LET_GO)
-
-    def look() -> float | None:
-        posts = team.journal("POST", "/deployments$", since=seen)
-        return next((each.monotonic for each in posts if each.query["deploymentId"] == name), None)
-
-    return team.eventually(look, "the create request was sent", name=name) - started
+    return Measurement([seconds_to_post(team, f"{name}-{number}") for number in range(SAMPLES)])
 
 
 @pytest.mark.timeout(400)
@@ -98,9 +51,9 @@ def test_a_healthy_resource_is_created_as_soon_beside_many_broken_ones_as_alone(
     operator = start_operator(**DEFAULTS)
     healthy, same_account, other_account = (make_team(operator, own=own) for own in (True, True, False))
     found = {"alone": _measure(healthy, "alone")}
-    _break(other_account)
+    break_team(other_account, BROKEN)
     found["beside another account"] = _measure(healthy, "one")
-    _break(same_account)
+    break_team(same_account, BROKEN)
     found["beside the same account, too"] = _measure(healthy, "two")
     for name, measurement in found.items():
         record_property(name, str(measurement))
@@ -120,7 +73,7 @@ def test_an_account_that_is_paused_or_does_not_answer_delays_no_other(
     healthy, stuck = make_team(operator, own=True), make_team(operator)
     alone = _measure(healthy, "alone")
     rule = stuck.fault(fault, method="POST", action=action)
-    _fill(stuck, lambda number: {})
+    fill(stuck, BROKEN, lambda _: {})
     eventually(lambda: stuck.simulator.fault_hits(rule), "a create request met it", explain=operator.tail)
     eventually(lambda: _claimed(stuck) == BROKEN, "all wait to be created", within=60, interval=1.0)
     beside = _measure(healthy, "beside")

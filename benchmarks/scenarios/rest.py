@@ -1,0 +1,140 @@
+"""At rest: what resources cost while nothing changes, and what a restart does."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from benchmarks.arena import Arena
+from benchmarks.bench import Bench
+from benchmarks.options import Options
+from benchmarks.results import Result, Sample, Target, say
+from benchmarks.timeline import Timeline
+from benchmarks.usage import Usage
+from integration.processes import Operator
+from integration.waiting import eventually
+
+NAME: Final = "rest"
+IDLE, RESTART = "idle", "restart"
+WRITES: Final = "fireworks_operator_kubernetes_writes_total"
+PASSES: Final = "fireworks_operator_reconcile_total"
+_HOUR = 3600.0
+
+
+def run(bench: Bench, options: Options) -> Result:
+    """Restart with each number of resources, one after the other; then let all of them be idle side by side."""
+    sizes = (1, *options.sizes)
+    samples = [_restart(bench.fleet(size), size) for size in sizes]
+    samples += _idle({size: bench.fleet(size) for size in sizes}, options)
+    result = Result(NAME, tuple(samples), ())
+    return Result(NAME, tuple(samples), tuple(_targets(result, options)))
+
+
+def _restart(arena: Arena, count: int) -> Sample:
+    """Change one resource while there is no operator, start one, and wait for that change at Fireworks."""
+    seen = arena.simulator.last_sequence()
+    changed = arena.names(count)[count // 2]
+    arena.team.change(changed, displayName=f"changed {time.monotonic():.0f}")
+    with Timeline(arena.team.api, arena.namespace) as timeline:
+        began = time.monotonic()
+        with arena.operator({}) as operator:
+            started = time.monotonic()
+            patches = eventually(
+                lambda: arena.team.journal("PATCH", since=seen), "the change", within=120, interval=0.2
+            )
+            eventually(lambda: _lists(arena, patches[0].sequence) >= 2, "one more LIST", within=90, interval=0.5)
+            usage = Usage.of(operator.pid)
+        others = [each for each in arena.team.writes(since=seen) if not each.path.endswith(f"/{changed}")]
+        figures = {
+            "ready s": started - began,
+            "first action s": patches[0].monotonic - began,
+            "writes to others": float(timeline.writes - timeline.changes[changed]),
+            "requests that change others": float(len(others)),
+            "CPU s": usage.cpu,
+            "peak MiB": usage.peak,
+        }
+    return say(Sample(RESTART, count, figures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What an operator and its arena had counted at a moment."""
+
+    at: float
+    requests: int
+    changes: int
+    writes: float
+    versions: Mapping[str, str]
+    usage: Usage
+
+    @classmethod
+    def of(cls, arena: Arena, operator: Operator) -> Self:
+        versions = {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in arena.team.resources()}
+        changes = len(arena.team.writes())
+        usage = Usage.of(operator.pid)
+        return cls(time.monotonic(), arena.requests(), changes, operator.metric(WRITES), versions, usage)
+
+
+def _idle(arenas: Mapping[int, Arena], options: Options) -> Iterator[Sample]:
+    """Let an operator for each arena be idle, all at the same time, for some polls."""
+    with contextlib.ExitStack() as stack:
+        pairs = {
+            size: (arena, stack.enter_context(arena.operator(options.idle_pace))) for size, arena in arenas.items()
+        }
+        for _, operator in pairs.values():
+            _settle(operator)
+        first = {size: _Reading.of(*pair) for size, pair in pairs.items()}
+        time.sleep(options.poll_seconds * options.polls)
+        last = {size: _Reading.of(*pair) for size, pair in pairs.items()}
+    for size in arenas:
+        yield say(Sample(IDLE, size, _figures(first[size], last[size], size)))
+
+
+def _settle(operator: Operator) -> None:
+    """Wait until the first LIST is worked off."""
+
+    def quiet() -> bool:
+        passes = operator.metric(PASSES)
+        time.sleep(1.0)
+        return passes == operator.metric(PASSES) > 0
+
+    eventually(quiet, "the passes after the first LIST are over", within=120, interval=0.5, explain=operator.tail)
+
+
+def _figures(first: _Reading, last: _Reading, count: int) -> dict[str, float]:
+    seconds = last.at - first.at
+    changed = sum(last.versions[name] != version for name, version in first.versions.items())
+    return {
+        "window s": seconds,
+        "requests per resource-hour": (last.requests - first.requests) / count / seconds * _HOUR,
+        "changing requests": float(last.changes - first.changes),
+        "Kubernetes writes": last.writes - first.writes + changed,
+        "CPU share %": 100 * (last.usage.cpu - first.usage.cpu) / seconds,
+        "memory MiB": last.usage.memory,
+    }
+
+
+def _lists(arena: Arena, seen: int) -> int:
+    """Return how many LISTs have begun since a request."""
+    found = arena.team.journal("GET", "/deployments$", since=seen)
+    return sum("pageToken" not in each.query for each in found)
+
+
+def _targets(result: Result, options: Options) -> Iterator[Target]:
+    def idle(figure: str, size: int) -> float:
+        return result.spread(figure, IDLE, size).median
+
+    large = max(options.sizes)
+    calls = idle("requests per resource-hour", options.scale)
+    yield Target("idle-calls", f"{options.scale:,} at rest: requests to Fireworks per resource-hour", calls, 0.35)
+    writes = sum(each.figures["Kubernetes writes"] + each.figures["changing requests"] for each in result.of(IDLE))
+    yield Target("idle-writes", "at rest, all sizes: writes to Kubernetes and changing requests", writes, 0.0)
+    yield Target("idle-memory", f"{large:,} at rest: resident memory, MiB", idle("memory MiB", large), 300.0)
+    yield Target("idle-cpu", f"{large:,} at rest: share of one core, %", idle("CPU share %", large), 1.0)
+    (restart,) = result.of(RESTART, large)
+    yield Target("restart", f"restart with {large:,}: first action, seconds", restart.figures["first action s"], 60.0)
+    touched = sum(
+        each.figures["writes to others"] + each.figures["requests that change others"] for each in result.of(RESTART)
+    )
+    yield Target("restart-writes", "restart, all sizes: writes where nothing had changed", touched, 0.0)
