@@ -248,6 +248,7 @@ def _build(
         on_change=lambda account, names: controller.on_change(account, names),
         in_use=lambda account: reconciler.uses(account),
         uses_key=lambda credential: reconciler.uses_key(credential),
+        watches=lambda name: reconciler.watches(name),
     )
     writer = KubernetesWriter(client, metrics.count_write)
     crd_deleting = CrdGuard(client).is_deleting

@@ -202,6 +202,7 @@ class Process:
             on_change=lambda account, names: self.controller.on_change(account, names),
             in_use=lambda account: self.reconciler.uses(account),
             uses_key=lambda credential: self.reconciler.uses_key(credential),
+            watches=lambda name: self.reconciler.watches(name),
             clock=loop.time,
         )
         self.reconciler = Reconciler(

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,19 +11,18 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.explain import Explanation, explain
 from fireworks_operator.core.observed import Absent, Observed, Present
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import AccountBudget, Circuit, Lane
+from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import DeployedModel, Deployment, Model
+from fireworks_operator.fireworks.models import Deployment, Model
 
 from .catalogue import Catalogue
+from .following import FEW_PAGES, Following
 from .observer import STALE_AFTER, Listing, Observer, OnChange
+from .pages import list_addons, list_deployments
 
 log = getLogger(__name__)
 
-MAX_PAGES = 10_000
-MAX_DEPLOYMENTS = 50_000
-"""Of one account; each takes 3 to 6 KiB of memory. A list without an end would take all there is."""
 MOST_STRANGERS = 3
 """Keys that have yet to list the account which are tried in a row: each may take a whole deadline."""
 _CREDENTIAL_ERRORS = frozenset({ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED, ErrorKind.NOT_FOUND})
@@ -78,6 +76,7 @@ class Account:
         on_change: OnChange,
         in_use: Callable[[], bool],
         uses_key: Callable[[Credential], bool],
+        watches: Callable[[str], bool],
     ) -> None:
         """Set an account up; `start()` begins to observe it, for as long as any resource uses it."""
         self.name = name
@@ -96,6 +95,9 @@ class Account:
         self._touched = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._pages = 1
+        # They may take half of what observing may: the LIST goes on meanwhile.
+        most = max(1, int(LIST_SHARE * rate_per_minute / 60.0 * pace.hot / 2))
+        self._following = Following(self.observer, self._look_again, watches, most=most, pause=pace.hot)
 
     def start(self) -> None:
         """Begin to observe, in a task of the running loop."""
@@ -104,6 +106,7 @@ class Account:
 
     async def stop(self) -> None:
         """Stop observing."""
+        await self._following.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -134,6 +137,7 @@ class Account:
         """Observe often for a while, since something is changing."""
         self._changed_at = self._clock()
         self._touched.set()
+        self._following.begin(self._needs_following)
 
     def refused(self, credential: Credential, error: FireworksError, *, listing: bool = False) -> None:
         """Draw the account-wide and credential-wide consequences of an error."""
@@ -265,7 +269,7 @@ class Account:
         age = self._clock() - self._changed_at
         pace = self._pace
         seconds = pace.hot if age < pace.hot_for else pace.warm if age < pace.warm_for else pace.idle
-        return max(seconds, self._pages * 60.0 / (0.2 * self._rate))
+        return max(seconds, self._pages * 60.0 / (LIST_SHARE * self._rate))
 
     async def _observe(self) -> None:
         """List once, with the first key that can.
@@ -334,40 +338,23 @@ class Account:
         self.observer.failed(explanation)
 
     async def _list(self, key: ApiKey, started: float) -> Listing:
-        deployments: dict[str, Deployment] = {}
-        unreadable: set[str] = set()
-        tokens: set[str] = set()
-        token = ""
-        before = self.observer.listing.deployments if self.observer.listing is not None else {}
-        while True:
-            await self.budget.acquire(lane=Lane.LIST)
-            page = await self.client.list_deployments(key, self.name, page_token=token or None)
-            # What has not changed is kept once: most of a large account never does.
-            deployments |= {
-                each.name: before[each.name] if before.get(each.name) == each else each for each in page.deployments
-            }
-            unreadable |= page.unreadable
-            if len(deployments) + len(unreadable) > MAX_DEPLOYMENTS:
-                raise FireworksError(ErrorKind.PROTOCOL, f"more than {MAX_DEPLOYMENTS:,} deployments in one list")
-            token = _next(page.next_page_token, tokens)
-            if not token:
-                break
-        self._pages = len(tokens) + 1
-        addons = await self._list_addons(key) if self.observer.addons_wanted else None
-        return Listing(started, deployments, frozenset(unreadable), addons)
+        known = self.observer.listing.deployments if self.observer.listing is not None else {}
+        found = await list_deployments(self.client, self.budget, key, self.name, known)
+        self._pages = found.pages
+        addons = None
+        if self.observer.addons_wanted:
+            addons = await list_addons(self.client, self.budget, key, self.name)
+        return Listing(started, found.deployments, found.unreadable, addons)
 
-    async def _list_addons(self, key: ApiKey) -> dict[str, tuple[DeployedModel, ...]]:
-        found: defaultdict[str, list[DeployedModel]] = defaultdict(list)
-        tokens: set[str] = set()
-        token = ""
-        while True:
-            await self.budget.acquire(lane=Lane.LIST)
-            page = await self.client.list_deployed_models(key, self.name, token or None)
-            for each in page.deployed_models:
-                found[each.deployment].append(each)
-            token = _next(page.next_page_token, tokens)
-            if not token:
-                return {name: tuple(models) for name, models in found.items()}
+    async def _look_again(self, name: str) -> None:
+        """GET a deployment with a key that lists the account, as a part of observing it."""
+        proven = [each for each in self.credentials() if each.listed_at is not None and each.circuit.retry_at is None]
+        if proven:
+            await self.look(proven[-1], name, "", lane=Lane.LIST)
+
+    def _needs_following(self) -> bool:
+        hot = self._clock() - self._changed_at < self._pace.hot_for
+        return hot and self._pages > FEW_PAGES and self._in_use()
 
 
 def _explain_list(error: FireworksError, account: str) -> Explanation:
@@ -379,13 +366,3 @@ def _explain_list(error: FireworksError, account: str) -> Explanation:
             final=True,
         )
     return explain(error)
-
-
-def _next(token: str, seen: set[str]) -> str:
-    """Return the next page's token; a token that comes twice would go round for ever, and is no complete LIST."""
-    if not token:
-        return ""
-    if token in seen or len(seen) >= MAX_PAGES:
-        raise FireworksError(ErrorKind.PROTOCOL, "the same page token came twice in one list")
-    seen.add(token)
-    return token

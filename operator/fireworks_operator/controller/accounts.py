@@ -67,6 +67,7 @@ class Accounts:
         on_change: Callable[[Account, frozenset[str] | None], None],
         in_use: Callable[[Account], bool],
         uses_key: Callable[[Credential], bool],
+        watches: Callable[[str], bool],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start without any account; they come with the resources that use them."""
@@ -78,6 +79,7 @@ class Accounts:
         self._on_change = on_change
         self._in_use = in_use
         self._uses_key = uses_key
+        self._watches = watches
         self._clock = clock
         self._accounts: dict[str, Account] = {}
         self._circuits: dict[tuple[str, str | None], Circuit] = {}
@@ -210,6 +212,7 @@ class Accounts:
                 on_change=lambda names: self._on_change(self._accounts[name], names),
                 in_use=lambda: self._in_use(self._accounts[name]),
                 uses_key=self._uses_key,
+                watches=self._watches,
             )
         return account
 

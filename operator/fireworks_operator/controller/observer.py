@@ -12,6 +12,8 @@ LAG_PATIENCE = 120.0
 STALE_AFTER = 600.0
 """Seconds for which the last observation counts while newer ones fail."""
 
+_MOVING = frozenset({"CREATING", "UPDATING", "DELETING"})
+
 OnChange = Callable[[frozenset[str] | None], None]
 """Told which deployment names look different than before; None: all of the account."""
 
@@ -94,6 +96,18 @@ class Observer:
         if deployment is None:
             return Absent()
         return Present(deployment, self._addons(name) if with_addons else None)
+
+    def under_way(self) -> list[str]:
+        """Return the deployments that are on their way to another state, or were just changed by us."""
+        listed = self.listing.deployments if self.listing is not None else {}
+        moving = [name for name, deployment in listed.items() if deployment.state in _MOVING]
+        return [name for name in dict.fromkeys((*moving, *self._answers, *self._written)) if self._moves(name)]
+
+    def _moves(self, name: str) -> bool:
+        observed = self._observe(name, with_addons=False)
+        if isinstance(observed, Present):
+            return observed.deployment.state in _MOVING
+        return isinstance(observed, Unknown) and name in self._written
 
     def has(self, name: str) -> bool:
         """Tell whether the last LIST has the deployment."""

@@ -128,6 +128,10 @@ class Reconciler:
         """Tell whether any resource looks at an account."""
         return self._sessions.uses(account)
 
+    def watches(self, name: str) -> bool:
+        """Tell whether any resource looks at a deployment."""
+        return bool(self._sessions.of_deployments((name,)))
+
     def uses_key(self, credential: Credential) -> bool:
         """Tell whether any resource used an API key last."""
         return any(each.using is credential for each in self._recent.values())

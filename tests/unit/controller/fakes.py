@@ -51,7 +51,10 @@ class FakeFireworks:
         self._call("list_deployments", key)
         if self.pages:
             return self.pages[min(self.calls["list_deployments"], len(self.pages)) - 1]
-        return DeploymentPage(tuple(self.deployments.values()))
+        start = int(page_token or 0)
+        end = start + page_size
+        found = tuple(self.deployments.values())
+        return DeploymentPage(found[start:end], next_page_token=str(end) if end < len(found) else "")
 
     async def list_deployed_models(self, key: ApiKey, account: str, page_token: str | None = None) -> DeployedModelPage:
         self._call("list_deployed_models", key)

@@ -33,6 +33,7 @@ class Scene:
         self.told: list[frozenset[str] | None] = []
         self.in_use = True
         self.replaced: set[str] = set()
+        self.watched = {NAME}
         self.account = Account(
             "acme",
             cast("FireworksClient", self.fireworks),
@@ -43,6 +44,7 @@ class Scene:
             on_change=self.told.append,
             in_use=lambda: self.in_use,
             uses_key=lambda credential: credential.key.reveal() not in self.replaced,
+            watches=self.watched.__contains__,
         )
 
     def key(self, text: str = GOOD) -> Credential:
@@ -160,7 +162,7 @@ def test_a_page_token_that_comes_twice_is_a_failed_list_and_nothing_is_gone() ->
 
 
 def test_a_list_without_an_end_is_a_failed_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fireworks_operator.controller.account.MAX_DEPLOYMENTS", 100)
+    monkeypatch.setattr("fireworks_operator.controller.pages.MAX_DEPLOYMENTS", 100)
 
     async def scenario(scene: Scene) -> None:
         scene.fireworks.pages = [

@@ -39,6 +39,7 @@ class Scene:
             on_change=lambda *_: None,
             in_use=lambda _: True,
             uses_key=lambda _: True,
+            watches=lambda _: True,
             clock=asyncio.get_running_loop().time,
         )
 

@@ -100,6 +100,7 @@ class Scene:
             on_change=lambda *_: None,
             in_use=lambda _: True,
             uses_key=lambda _: True,
+            watches=lambda _: True,
             clock=loop.time,
         )
         self.reconciler = Reconciler(
