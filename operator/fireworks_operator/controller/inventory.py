@@ -44,17 +44,21 @@ class Inventory:
 
     def holdings(self) -> dict[str, Holdings]:
         """Return what is held in each account in use."""
-        held = {account.name: Holdings(orphans=self._orphans(account)) for account in self._accounts}
+        ready: Counter[str] = Counter()
+        gpus: dict[str, Counter[str]] = {account.name: Counter() for account in self._accounts}
         for resource in self._store:
             status = resource.status
-            if status.account not in held or status.replicas is None or status.effective is None:
+            held = gpus.get(status.account or "")
+            if status.account is None or held is None or status.replicas is None or status.effective is None:
                 continue
-            holdings = held[status.account]
-            ready = status.replicas.ready
-            kind = status.effective.accelerator_type or "unknown"
-            gpus = holdings.gpus + Counter({kind: ready * (status.effective.accelerator_count or 1)})
-            held[status.account] = Holdings(holdings.ready_replicas + ready, gpus, holdings.orphans)
-        return held
+            if status.replicas.ready:
+                ready[status.account] += status.replicas.ready
+                kind = status.effective.accelerator_type or "unknown"
+                held[kind] += status.replicas.ready * (status.effective.accelerator_count or 1)
+        return {
+            account.name: Holdings(ready[account.name], gpus[account.name], self._orphans(account))
+            for account in self._accounts
+        }
 
     def _orphans(self, account: Account) -> tuple[str, ...]:
         listing = account.observer.listing

@@ -192,4 +192,6 @@ class Observer:
 
 
 def _differences(before: Mapping[str, object], after: Mapping[str, object]) -> set[str]:
-    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    """Return the names with different values; most values of two LISTs are the very same objects."""
+    changed = {name for name, value in after.items() if (old := before.get(name)) is not value and old != value}
+    return changed | (before.keys() - after.keys())

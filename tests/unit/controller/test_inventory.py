@@ -25,3 +25,14 @@ def test_a_deployment_whose_resource_has_another_one_is_an_orphan() -> None:
     assert everywhere.holdings()["acme"].orphans == (SECOND, LOST)
     elsewhere = Inventory(store, accounts, {CLUSTER}, lambda namespace: namespace == "team-a")
     assert elsewhere.holdings()["acme"].orphans == (SECOND,), "another shard's are not ours to judge"
+
+
+def test_replicas_and_gpus_of_all_resources_add_up() -> None:
+    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer(lambda _: None, lambda: 0.0))])
+    store = Store()
+    effective = {"acceleratorType": "NVIDIA_H100_80GB", "acceleratorCount": 4}
+    for name, ready in {"one": 2, "two": 1, "asleep": 0}.items():
+        store.put(a_resource(status={**CREATED, "replicas": {"ready": ready}, "effective": effective}, name=name))
+    (held,) = Inventory(store, accounts, {CLUSTER}, lambda _: True).holdings().values()
+    assert held.ready_replicas == 3
+    assert held.gpus == {"NVIDIA_H100_80GB": 12}
