@@ -24,6 +24,7 @@ test: lint ## lint, then all tests that this machine can run
 chaos: $(STAMP) ## kill the operator 1,000 times under churn and faults, write docs/reliability.md (CHAOS_ARGS="--kills 1000 --seed 1")
 	$(BIN)/python tests/cluster/cluster.py build
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.chaos $(CHAOS_ARGS)
+	$(BIN)/python -m benchmarks.chaos.await_points
 
 soak: $(STAMP) ## churn for an hour, measure whether the operator grows, write docs/reliability.md (SOAK_ARGS="--minutes 60")
 	$(BIN)/python tests/cluster/cluster.py build

@@ -42,9 +42,9 @@ def main(kills: int, seed: str | None, shards: int, first_round: int, page: bool
     tally = Tally()
     began = time.monotonic()
     with set_up(folder, seed=seed, shards=shards, tally=tally, say=say) as stage:
+        where = circumstances(stage.kubernetes_version())
         failed = play(stage, tally, kills, first_round)
         seconds = round(time.monotonic() - began)
-        where = circumstances(stage.kubernetes_version())
         if failed:
             keep_evidence(stage, failed)
     result = {"seed": seed, "seconds": seconds, "circumstances": where, **NOTHING_BROKEN, **tally.as_json()}
@@ -54,7 +54,7 @@ def main(kills: int, seed: str | None, shards: int, first_round: int, page: bool
         say(f"FAILED with seed {seed}: see {folder}")
         sys.exit(1)
     if page:
-        publish("chaos", result, chaos_section(result))
+        publish("chaos", result, chaos_section(result), target="chaos")
     shutil.rmtree(folder)
 
 

@@ -35,20 +35,20 @@ def len_cpus() -> int:
     return sum(1 for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("processor"))
 
 
-def publish(name: str, result: Mapping[str, Any], section: str) -> None:
-    """Write a result as JSON, and its section of the page."""
+def publish(name: str, result: Mapping[str, Any], section: str, *, target: str) -> None:
+    """Write a result as JSON, and its section of the page; `target` is what `make` is called with."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
-    PAGE.write_text(replaced(PAGE.read_text(), name, section))
+    PAGE.write_text(replaced(PAGE.read_text(), name, section, target=target))
 
 
-def replaced(page: str, name: str, section: str) -> str:
+def replaced(page: str, name: str, section: str, *, target: str) -> str:
     """Return the page with another section between the marks of a name.
 
     Raises:
         ValueError: the page has no such marks.
     """
-    begin, end = f"<!-- {name}: begin, written by `make {name}` -->", f"<!-- {name}: end -->"
+    begin, end = f"<!-- {name}: begin, written by `make {target}` -->", f"<!-- {name}: end -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     if not pattern.search(page):
         raise ValueError(f"docs/reliability.md lacks the marks of {name}")

@@ -50,7 +50,7 @@ def main(minutes: float, rate: float, resources: int, seed: str, page: bool) -> 
         }
         RESULTS.mkdir(exist_ok=True)
         draw(outcome.samples, trends, RESULTS / "soak.svg")
-        publish("soak", result, soak_section(result))
+        publish("soak", result, soak_section(result), target="soak")
     if not all(each.flat for each in trends.values()):
         sys.exit(1)
 

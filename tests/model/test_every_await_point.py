@@ -6,6 +6,7 @@ process was, so a kill at each crossing is a kill at every await. A flow is told
 for each of them, killed there; the next process finds the world as it was left.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from model.specs import H200, UNOWNED, changed, mismatches, new_spec
 from model.virtual_loop import VirtualLoop
 from model.world import World
 
+ALL = os.environ.get("AWAIT_POINTS") == "all"
+"""Every point of every flow, as `make chaos` does; else some of the longer flows' points."""
+_ALWAYS = frozenset({"create", "adopt", "update", "delete", "undelete"})
 KEY = "team-a/chat"
 _NEVER = 1_000_000
 """More crossings than any flow has."""
@@ -212,7 +216,8 @@ def test_killed_at_every_await_point_a_flow_ends_as_if_nothing_had_happened(
 ) -> None:
     points = _tell(flow, loop, simulator, kill_at=_NEVER)
     assert points >= 4, "at least a request and a write, before and after each"
-    for point in range(1, points + 1):
+    chosen = range(1, points + 1, 1 if ALL or flow.name in _ALWAYS else 6)
+    for point in chosen:
         _tell(flow, loop, simulator, kill_at=point)
-    record_property("await points", points)
-    print(f"{flow.name}: killed at each of {points} await points")
+    record_property(flow.name, len(chosen))
+    print(f"{flow.name}: killed at {len(chosen)} of {points} await points")

@@ -1,0 +1,31 @@
+"""`python -m benchmarks.chaos.await_points`: every flow killed at every await point, and the section of the page."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as Xml
+from pathlib import Path
+
+from benchmarks.chaos.page import ROOT, publish, table
+
+_TEST = "tests/model/test_every_await_point.py"
+
+
+def main() -> None:
+    """Run the test in full and write what it counted into docs/reliability.md."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = (sys.executable, "-m", "pytest", "-q", "--numprocesses", "0", f"--junitxml={report}", _TEST)
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | {"AWAIT_POINTS": "all"}, check=False)
+        if done.returncode != 0:
+            sys.exit(done.returncode)
+        found = Xml.parse(report).iter("property")  # noqa: S314 - the file is our own
+        points = {str(each.get("name")): int(str(each.get("value"))) for each in found}
+    rows: list[tuple[object, ...]] = [*points.items(), ("**all**", f"**{sum(points.values())}**")]
+    section = table(("flow", "await points, killed at each"), rows)
+    publish("await-points", points, f"{section}\n\nAll ended as they must.", target="chaos")
+
+
+if __name__ == "__main__":
+    main()
