@@ -56,6 +56,7 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
 """The simulator's rules, by the words of the report."""
 _LISTS = frozenset(name for name in FAULTS if "LIST" in name or "page token" in name)
 _PATCHES = frozenset({"PATCH without effect"})
+_NEEDS_PAGES = "a page token that leads back"
 
 ROUTES: Mapping[str, tuple[str, str]] = {
     "create": ("POST", "/deployments$"),
@@ -98,13 +99,16 @@ def draw_fault(random: random.Random) -> PlannedFault:
 
 @dataclass(slots=True)
 class FaultsInForce:
-    """The rules of one account, and a count of those that were met."""
+    """The rules of one account, and a count of those that were met; `pages`: its LIST has more than one."""
 
     team: Team
+    pages: bool
     _rules: dict[str, PlannedFault] = field(default_factory=dict)
 
     def begin(self, fault: PlannedFault, names: list[str]) -> None:
-        """Put a fault into force."""
+        """Put a fault into force, unless it could make no difference here."""
+        if fault.name == _NEEDS_PAGES and not self.pages:
+            return
         method, path = ROUTES[fault.route]
         action = fault.action(names)
         rule = self.team.fault(action.pop("kind"), method=method, path=path, times=fault.times, action=action)

@@ -22,6 +22,8 @@ START_SECONDS = 15.0
 """Seconds that an operator may take to begin its work."""
 AIM_SECONDS = 4.0
 """Seconds that an operator may work until what it is killed at has happened."""
+PAGE_SIZE = 200
+"""Deployments per page of the operator's LIST."""
 SETTLES_WITHIN = 150.0
 """Seconds within which all must be as it must be, once nothing goes wrong any more."""
 _HELP_AFTER = 20.0
@@ -60,11 +62,11 @@ class Shard:
         self._kubernetes = kubernetes
         self._tally = tally
         self._say = say
-        self._faults = [FaultsInForce(team) for team in teams]
         self._began = time.monotonic()
         self._chance = random.Random()  # noqa: S311 - to be repeated, not to be secret
         self._helped: set[tuple[str, int]] = set()
         self._at_first = self.before = self.look()
+        self._faults = [FaultsInForce(team, self._has_pages(team)) for team in teams]
         self._sequence = self._simulator.last_sequence()
 
     @property
@@ -147,6 +149,9 @@ class Shard:
         return ANY_MOMENT
 
     def _kill(self, aim: str, sequence: int, writes: int) -> None:
+        if not self.operator.running:
+            self._bury()
+            return
         self.operator.kill()
         asked = any(team.simulator.journal(account=team.account, since=sequence) for team in self.teams)
         self._tally.killed(aim, acted=asked or self._kubernetes.writes > writes)
@@ -191,11 +196,14 @@ class Shard:
     def _start_again_if_ended(self) -> None:
         """Do as the kubelet does with an operator that has ended by itself."""
         if not self.operator.running:
-            code = self.operator.wait()
-            self._note(f"the operator has ended with {code}")
-            with self._tally.lock:
-                self._tally.ended_by_itself += 1
+            self._bury()
             self.operator.launch()
+
+    def _bury(self) -> None:
+        """Take note of an operator that has ended by itself; that is no kill."""
+        self._note(f"the operator has ended with {self.operator.wait()}")
+        with self._tally.lock:
+            self._tally.ended_by_itself += 1
 
     def _open_points(self, snapshot: Snapshot) -> dict[str, str]:
         """Return what is not yet as it must be, by key."""
@@ -261,6 +269,9 @@ class Shard:
             deployments |= {each["name"]: each for each in accounts[team.account]["deployments"]}
             addons |= {each["name"]: each for each in accounts[team.account]["deployedModels"]}
         return Snapshot(resources, deployments, addons)
+
+    def _has_pages(self, team: Team) -> bool:
+        return sum(f"/{team.account}/" in name for name in self._at_first.deployments) > PAGE_SIZE
 
     def _names(self) -> list[str]:
         return [name for name, each in self.before.deployments.items() if each["state"] == "READY"]

@@ -20,8 +20,8 @@ from integration.processes import SimulatorProcess
 from integration.team import MODEL, SECRET, Team, new_api_key
 
 CRD = Path(__file__).parents[2] / "crds/fireworks.ai_fireworksdeployments.yaml"
-FOREIGN_DEPLOYMENTS = 5
-"""Deployments of others in each account."""
+FOREIGN_DEPLOYMENTS, MANY = 5, 205
+"""Deployments of others in each account, and in one account, so that its LIST has two pages."""
 
 
 class Stage:
@@ -95,7 +95,8 @@ def _shard(
     """Make the namespaces and accounts of a shard; its operator runs when the shard says so."""
     place = folder / f"shard-{number}"
     place.mkdir()
-    own, other = (_team(api, simulator, f"chaos-{number}-{kind}", own=kind == "own") for kind in ("own", "key"))
+    own = _team(api, simulator, f"chaos-{number}-own", MANY if number == 0 else FOREIGN_DEPLOYMENTS, own=True)
+    other = _team(api, simulator, f"chaos-{number}-key", FOREIGN_DEPLOYMENTS, own=False)
     operator: ForkedOperator | None = None
 
     def kill() -> None:
@@ -114,15 +115,13 @@ def _shard(
                 operator.kill()
 
 
-def _team(api: KubernetesApi, simulator: SimulatorClient, name: str, *, own: bool) -> Team:
+def _team(api: KubernetesApi, simulator: SimulatorClient, name: str, foreign: int, *, own: bool) -> Team:
     key = new_api_key()
     api.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     simulator.add_account(name, key)
     team = Team(api, SimulatorClient(simulator.url, name), name, key, None, own)
     marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
-    team.simulator.create_foreign(
-        FOREIGN_DEPLOYMENTS, FOREIGN.removesuffix("-0"), annotations={**marks, "custom/name": "y"}
-    )
+    team.simulator.create_foreign(foreign, FOREIGN.removesuffix("-0"), annotations={**marks, "custom/name": "y"})
     team.simulator.create_foreign(1, UNOWNED.removesuffix("-0"))
     if not own:
         team.put_secret(SECRET, apiKey=key)

@@ -13,7 +13,7 @@ class Tally:
     Attributes:
         kills: operators that were killed after they had begun to act.
         idle_kills: those that were killed before they did anything.
-        ended_by_itself: operators that ended, to be started anew, while all was well at Fireworks.
+        ended_by_itself: operators that ended, to be started anew, as after a 404 from an API server that starts.
         aims: kills by what they were aimed at.
         steps: what users and others did, by kind.
         faults: requests that met a fault, by fault and route.

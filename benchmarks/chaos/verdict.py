@@ -183,8 +183,9 @@ def _unlike(key: str, raw: Json, snapshot: Snapshot) -> str | None:
         if each["deployment"] == deployment["name"] and each["state"] == "DEPLOYED"
     }
     missing = {each["model"] for each in spec.get("addons", ())} - loaded
-    parked = condition(raw, "Ready")["reason"] == "Parked" and condition(raw, "AddonsReady").get("status") == "False"
-    if missing and not parked:
+    # Fireworks loads them when there is a replica, and until then the status says that it waits for one.
+    waiting = condition(raw, "AddonsReady").get("status") == "False" and not deployment["replicaStats"]
+    if missing and not waiting:
         return f"Ready without its addons {sorted(missing)}"
     for kind in ("Reconciling", "Stalled"):
         if condition(raw, kind)["status"] != "False":

@@ -42,7 +42,14 @@ def a_slot() -> Slot:
 
 
 def a_deployment(name: str, **more: object) -> dict[str, Any]:
-    return {"name": name, "state": "READY", "baseModel": "m", "annotations": OURS, **more}
+    return {
+        "name": name,
+        "state": "READY",
+        "baseModel": "m",
+        "replicaStats": {"readyReplicaCount": 1},
+        "annotations": OURS,
+        **more,
+    }
 
 
 def a_resource(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of metadata, spec and status alike
