@@ -65,11 +65,14 @@ class Store:
 
     def see(self, raw: Mapping[str, Any]) -> tuple[str, Seen]:
         """Take in an object as the API server sent it."""
+        metadata = raw.get("metadata", {})
+        key = f"{metadata.get('namespace')}/{metadata.get('name')}"
+        known = self._resources.get(key)
+        if known is not None and _is_version(metadata, at_most=_version(known)):
+            return key, Seen.NOTHING  # most of what comes, and to read it is what costs
         try:
             resource = FireworksDeployment.parse(raw)
         except InvalidResourceError as error:
-            metadata = raw.get("metadata", {})
-            key = f"{metadata.get('namespace')}/{metadata.get('name')}"
             self._resources.pop(key, None)
             self._unreadable[key] = Unreadable(key, str(metadata.get("uid")), str(error))
             return key, Seen.NEW
@@ -122,6 +125,11 @@ class Store:
 def _version(resource: FireworksDeployment) -> int:
     # Kubernetes guarantees comparable resource versions of one resource since 1.35; etcd revisions were before.
     return int(resource.metadata.resource_version)
+
+
+def _is_version(metadata: Mapping[str, Any], *, at_most: int) -> bool:
+    version = metadata.get("resourceVersion")
+    return isinstance(version, str) and version.isdecimal() and int(version) <= at_most
 
 
 def _wish(resource: FireworksDeployment) -> tuple[int, bool, tuple[tuple[str, str], ...]]:

@@ -45,6 +45,16 @@ def test_what_an_object_brings(second: dict[str, Any], seen: Seen, reason: str) 
     assert len(store) == 1
 
 
+def test_what_is_known_already_is_not_read_again() -> None:
+    store = Store()
+    store.see(a_raw())
+    repeated = a_raw()
+    repeated["spec"]["minReplicaCount"] = "could not be read"
+    assert store.see(repeated) == (KEY, Seen.NOTHING)
+    assert store.get(KEY) is not None
+    assert store.unreadable(KEY) is None
+
+
 def test_versions_are_numbers_not_texts() -> None:
     store = Store()
     store.see(versioned(99))
