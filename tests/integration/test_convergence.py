@@ -24,7 +24,13 @@ def _polls(team: Team, count: int = 3) -> None:
 
 
 def _try_again_until(team: Team, patches: int) -> None:
-    """Change requests of one spec are 30 s apart, unless somebody asks for the next."""
+    """Change requests of one spec are 30 s apart, unless somebody asks for the next.
+
+    Not before the one before is remembered: an annotation in between would win over the status.
+    """
+    team.eventually(
+        lambda: team.status().get("lastAttempt", {}).get("count") == patches - 1, "the one before is remembered"
+    )
     team.annotate("chat", "reconcile-at", str(patches))
     team.eventually(lambda: len(_patches(team)) == patches, f"change request {patches}")
 
