@@ -148,6 +148,7 @@ class _KopfThread:
 
     async def _operate(self) -> None:
         self._kopf_loop = asyncio.get_running_loop()
+        self._kopf_loop.set_exception_handler(_report)
         if self._stopping:
             return
         insights = Insights()
@@ -197,6 +198,14 @@ class _KopfThread:
             self.ended.set_exception(error)
         else:
             self.ended.set_exception(WatchEndedError(f"Kopf's thread was told to end: {error!r}"))
+
+
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody caught; but not that Kopf's streams, one inside the other, are closed in any order at the end."""
+    if "asyncgen" in context:
+        logger.debug("At the end of Kopf: %s", context["message"], exc_info=context.get("exception"))
+    else:
+        loop.default_exception_handler(context)
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:

@@ -261,6 +261,33 @@ async def test_the_log_stays_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixt
     assert [record.message for record in caplog.records if record.name.startswith("kopf")] == []
 
 
+def test_a_stream_that_does_not_want_to_be_closed_at_the_end_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Kopf's streams lie one in the other, and the end of its loop closes them in any order: once in 100 stops."""
+
+    async def stream() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            raise RuntimeError("generator didn't stop after athrow()")
+
+    left_open: list[AsyncIterator[int]] = []
+
+    async def operator(**_: object) -> None:
+        left_open.append(stream())
+        await anext(left_open[0])
+
+    async def run() -> None:
+        with contextlib.suppress(WatchEndedError):
+            await KopfWatch(lambda *_: None).run()
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    asyncio.run(run())
+    assert left_open
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
+
+
 def test_the_pauses_between_tries_grow_to_half_a_minute_and_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     pauses = list(itertools.islice(iter(Backoffs()), 1000))
