@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench chaos soak lint format crd docs chart venv lock image e2e kind clean
+.PHONY: help demo test bench chaos soak lint format crd docs chart venv lock promtool image e2e kind clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -72,6 +72,9 @@ lock: ## pin the requirements anew (needs uv)
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 	    --custom-compile-command 'make lock' --output-file requirements/$$extra.txt || exit 1; \
 	done
+
+promtool: $(STAMP) ## build Prometheus' tool for rules; with it `make test` tries every alert (10 min, once)
+	$(BIN)/python tests/chart/promtool.py
 
 image: $(STAMP) ## build the container images, by Docker or without it (docs/images.md)
 	$(BIN)/python tests/e2e/image.py

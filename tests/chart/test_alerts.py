@@ -102,7 +102,8 @@ CASES = [
         "the first one that was ever let go",
         {'deployments_left_running_total{cause="Abandon"}': "_x10 1x110"},
         20,
-        None,
+        {"cause": "Abandon"},
+        "1 deployments were let go without being deleted (Abandon).",
     ),
     Case(
         "FireworksDeploymentLeftRunning",
