@@ -73,7 +73,7 @@ def _just_begun(attempt: LastAttempt | None, now: datetime) -> bool:
 def _refused_attempt(resource: FireworksDeployment, refused: Refuse, now: datetime) -> LastAttempt | None:
     """Remember what a look has told and what pauses begin with."""
     before, status = resource.status.last_attempt, resource.status
-    if refused.reason in NOT_OURS and status.deployment_name is not None and status.create_time is None:
+    if refused.reason in NOT_OURS and status.deployment_name is not None and status.applied_fields is None:
         return next_attempt(resource, CREATE, refused.reason, now, refused.message)  # claimed, and the id is taken
     known = before is not None and (before.action, before.reason) == (REPLACE, Reason.DEPLOYMENT_FAILED)
     if refused.reason is Reason.DEPLOYMENT_FAILED and not known:

@@ -87,6 +87,13 @@ def test_a_deployment_that_was_taken_from_us_is_told_once() -> None:
     assert after(told, taken, context=a_context(now=NOW + timedelta(minutes=1))).status == told.status
 
 
+def test_one_that_was_taken_while_its_create_time_is_not_known_is_told_once_too() -> None:
+    taken = present(annotations={**Owner("cluster-1", "team-b", "chat").marker()})
+    told = after(a_resource(status={**CLAIMED, "appliedFields": []}), taken)
+    assert find(told.status, ConditionType.STALLED).reason == Reason.CONFLICT
+    assert after(told, taken, context=a_context(now=NOW + timedelta(minutes=1))).status == told.status
+
+
 def test_tries_without_an_answer_do_not_lengthen_the_pause_after_a_refusal() -> None:
     resource = after(a_resource(), Absent())
     for minutes in range(1, 6):
