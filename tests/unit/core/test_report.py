@@ -41,6 +41,12 @@ from unit.core.report_steps import ASLEEP, BLUE, GONE, LOADING, after, find, ser
             Reason.CREATING,
             "was deleted and is being brought back",
         ),
+        (
+            a_resource({"acceleratorType": "NVIDIA_B200_180GB"}, CLAIMED),
+            present(state="DELETED"),
+            Reason.UPDATING,
+            "The former deployment of this name is deleted for good",
+        ),
     ],
 )
 def test_what_is_about_to_happen_is_called_by_its_name(
