@@ -1,6 +1,7 @@
 """Command of the benchmarks: `python -m benchmarks --help`."""
 
 import argparse
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -30,17 +31,30 @@ def main() -> None:
     parser.add_argument("--page-only", action="store_true", help="measure nothing, write the page from the results")
     given = parser.parse_args()
     make = Options.short if given.short else Options.of
+    failures: list[Exception] = []
     if not given.page_only:
-        measure(make(given.scale, given.runs, given.results), given.only)
+        failures = measure(make(given.scale, given.runs, given.results), given.only)
     page.write(given.results, given.page)
+    if failures:
+        raise ExceptionGroup("not everything could be measured", failures)
 
 
-def measure(options: Options, scenarios: list[str]) -> None:
-    """Run scenarios and write a file for each."""
+def measure(options: Options, scenarios: list[str]) -> list[Exception]:
+    """Run scenarios and write a file for each as soon as it is over; return why others have none."""
+    failures: list[Exception] = []
+    for name in scenarios:
+        (options.results / f"{name}.json").unlink(missing_ok=True)
     with Bench() as bench:
         save(options.results, "machine", describe(bench.api))
         for name in scenarios:
-            save_result(options.results, SCENARIOS[name](bench, options))
+            began = time.monotonic()
+            try:
+                save_result(options.results, SCENARIOS[name](bench, options))
+            except Exception as error:  # noqa: BLE001 - what can be measured still is
+                print(f"{name} failed: {error}", flush=True)
+                failures.append(error)
+            print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+    return failures
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ class Options:
     runs: int = 3
     results: Path = RESULTS
     poll_seconds: float = 60.0
-    polls: int = 3
-    sweep_seconds: float = 120.0
+    polls: int = 2
+    sweep_seconds: float = 100.0
     samples: int = 20
 
     @classmethod

@@ -61,21 +61,26 @@ class RawClient:
             await self._until_ready(set(names))
 
     async def _begin(self, group: asyncio.TaskGroup) -> AsyncIterator[str]:
-        query = {"watch": "true"}
-        url = self._server + resources_path(self._namespace)
         started: set[str] = set()
+        while len(started) < self._count:  # an API server may end a watch at any time
+            async for name, spec in self._watch():
+                if name not in started:
+                    started.add(name)
+                    group.create_task(self._create(name, spec))
+                    yield name
+                if len(started) == self._count:
+                    break
+
+    async def _watch(self) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+        url = self._server + resources_path(self._namespace)
         timeout = aiohttp.ClientTimeout(total=None)
-        async with self._kubernetes.get(url, params=query, headers=self._headers, timeout=timeout) as watch:
+        async with self._kubernetes.get(url, params={"watch": "true"}, headers=self._headers, timeout=timeout) as watch:
+            watch.raise_for_status()
             print("watching", flush=True)
             async for line in watch.content:
                 event = json.loads(line)
-                name = event["object"]["metadata"]["name"]
-                if event["type"] == "ADDED" and name not in started:
-                    started.add(name)
-                    group.create_task(self._create(name, event["object"]["spec"]))
-                    yield name
-                if len(started) == self._count:
-                    return
+                if event["type"] == "ADDED":
+                    yield event["object"]["metadata"]["name"], event["object"]["spec"]
 
     async def _create(self, name: str, spec: Mapping[str, Any]) -> None:
         async with self._places:

@@ -12,6 +12,7 @@ from benchmarks.options import Options
 from benchmarks.results import Result, Sample, Target, say
 from benchmarks.timeline import Timeline
 from benchmarks.usage import Usage
+from fireworks_simulator.testing import JournalEntry
 from integration.processes import Operator
 from integration.waiting import eventually
 
@@ -20,6 +21,7 @@ IDLE, RESTART = "idle", "restart"
 WRITES: Final = "fireworks_operator_kubernetes_writes_total"
 PASSES: Final = "fireworks_operator_reconcile_total"
 _HOUR = 3600.0
+_PATIENCE = 600.0
 
 
 def run(bench: Bench, options: Options) -> Result:
@@ -43,7 +45,7 @@ def _restart(arena: Arena, count: int) -> Sample:
             patches = eventually(
                 lambda: arena.team.journal("PATCH", since=seen), "the change", within=120, interval=0.2
             )
-            eventually(lambda: _lists(arena, patches[0].sequence) >= 2, "one more LIST", within=90, interval=0.5)
+            eventually(lambda: len(_lists(arena, patches[0].sequence)) >= 2, "one more LIST", within=90, interval=0.5)
             usage = Usage.of(operator.pid)
         others = [each for each in arena.team.writes(since=seen) if not each.path.endswith(f"/{changed}")]
         figures = {
@@ -76,19 +78,44 @@ class _Reading:
         return cls(time.monotonic(), arena.requests(), changes, operator.metric(WRITES), versions, usage)
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """From some moment after one LIST to as long after a later one, so that it holds whole intervals."""
+
+    arena: Arena
+    operator: Operator
+    first: _Reading
+    seen: int
+    after_list: float
+
+    @classmethod
+    def begin(cls, arena: Arena, operator: Operator) -> Self:
+        """Begin now."""
+        lists = _lists(arena, 0)
+        return cls(
+            arena, operator, _Reading.of(arena, operator), lists[-1].sequence, time.monotonic() - lists[-1].monotonic
+        )
+
+    def end(self, polls: int) -> _Reading:
+        """Wait for so many LISTs, and as long as it took to begin."""
+
+        def over() -> bool:
+            lists = _lists(self.arena, self.seen)
+            return len(lists) >= polls and time.monotonic() >= lists[polls - 1].monotonic + self.after_list
+
+        eventually(over, f"{polls} LISTs", within=_PATIENCE, interval=0.5, explain=self.operator.tail)
+        return _Reading.of(self.arena, self.operator)
+
+
 def _idle(arenas: Mapping[int, Arena], options: Options) -> Iterator[Sample]:
     """Let an operator for each arena be idle, all at the same time, for some polls."""
     with contextlib.ExitStack() as stack:
-        pairs = {
-            size: (arena, stack.enter_context(arena.operator(options.idle_pace))) for size, arena in arenas.items()
-        }
-        for _, operator in pairs.values():
+        operators = {size: stack.enter_context(arenas[size].operator(options.idle_pace)) for size in arenas}
+        for operator in operators.values():
             _settle(operator)
-        first = {size: _Reading.of(*pair) for size, pair in pairs.items()}
-        time.sleep(options.poll_seconds * options.polls)
-        last = {size: _Reading.of(*pair) for size, pair in pairs.items()}
-    for size in arenas:
-        yield say(Sample(IDLE, size, _figures(first[size], last[size], size)))
+        windows = {size: _Window.begin(arenas[size], operators[size]) for size in arenas}
+        for size, window in windows.items():
+            yield say(Sample(IDLE, size, _figures(window.first, window.end(options.polls), size)))
 
 
 def _settle(operator: Operator) -> None:
@@ -115,10 +142,10 @@ def _figures(first: _Reading, last: _Reading, count: int) -> dict[str, float]:
     }
 
 
-def _lists(arena: Arena, seen: int) -> int:
-    """Return how many LISTs have begun since a request."""
+def _lists(arena: Arena, seen: int) -> list[JournalEntry]:
+    """Return the first requests of all LISTs since a request."""
     found = arena.team.journal("GET", "/deployments$", since=seen)
-    return sum("pageToken" not in each.query for each in found)
+    return [each for each in found if "pageToken" not in each.query]
 
 
 def _targets(result: Result, options: Options) -> Iterator[Target]:
