@@ -11,10 +11,12 @@ from itertools import count
 BACKOFF_FIRST = 1.0
 BACKOFF_LAST = 300.0
 """Seconds of pause after the first failure of a key, and at most; doubled in between, with full jitter above half."""
+USERS_IN_A_ROW = 3
+"""So many keys that users asked for go before one that a poll found: a flood of changes hides nothing that is READY."""
 
 
 class Priority(IntEnum):
-    """Who asks: what users change goes before what polls find."""
+    """Who asks: what users change goes before what polls find, which gets every fourth turn even so."""
 
     USER = 0
     POLL = 1
@@ -31,6 +33,7 @@ class WorkQueue:
         """Create an empty queue; `jitter` returns numbers in [0, 1)."""
         self._jitter = jitter
         self._ready: dict[Priority, OrderedDict[str, deque[str]]] = {each: OrderedDict() for each in Priority}
+        self._users_in_a_row = 0
         self._waiting: dict[str, Priority] = {}
         self._held: set[str] = set()
         self._again: dict[str, Priority] = {}
@@ -115,7 +118,7 @@ class WorkQueue:
             self.add(key, priority)
 
     def _next(self) -> str:
-        lanes = next(lanes for lanes in (self._ready[each] for each in Priority) if lanes)
+        lanes = self._ready[self._next_priority()]
         namespace, keys = next(iter(lanes.items()))
         key = keys.popleft()
         if keys:
@@ -126,6 +129,14 @@ class WorkQueue:
         # What was planned for later is due again only if this look says so.
         self._due.pop(key, None)
         return key
+
+    def _next_priority(self) -> Priority:
+        user, poll = self._ready[Priority.USER], self._ready[Priority.POLL]
+        if user and not (poll and self._users_in_a_row >= USERS_IN_A_ROW):
+            self._users_in_a_row += 1
+            return Priority.USER
+        self._users_in_a_row = 0
+        return Priority.POLL
 
     def _take(self, priority: Priority, key: str) -> None:
         lane = self._ready[priority]

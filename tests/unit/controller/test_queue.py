@@ -82,6 +82,20 @@ def test_user_changes_go_first_also_for_a_key_that_waits_already() -> None:
     assert run(scenario()) == ["c/1", "a/2", "a/1", "b/1"]
 
 
+def test_what_polls_find_is_not_hidden_by_a_flood_of_changes() -> None:
+    async def scenario() -> list[str]:
+        queue = WorkQueue()
+        for number in range(9):
+            queue.add(f"a/change-{number}", USER)
+        for number in range(9):
+            queue.add(f"a/ready-{number}", POLL)
+        return await drain(queue)
+
+    order = run(scenario())
+    assert [each.startswith("a/ready") for each in order[:12]] == [False, False, False, True] * 3
+    assert len(order) == 18
+
+
 def test_a_user_change_of_a_held_key_is_not_demoted_by_a_poll() -> None:
     async def scenario() -> list[str]:
         queue = WorkQueue()
