@@ -88,7 +88,8 @@ class ForkedOperator(Operator):
     def launch(self) -> None:
         """Start it, without waiting for anything."""
         assert self._pid is None
-        self._offset = self.log_file.stat().st_size if self.log_file.exists() else 0
+        self.log_file.touch()  # it may be read before the child comes to open it
+        self._offset = self.log_file.stat().st_size
         self._pid = self._nursery.start(self.log_file, self.environment)
 
     def await_work(self, within: float) -> None:
