@@ -81,8 +81,8 @@ def play(stage: Stage, tally: Tally, kills: int, first_round: int) -> list[str]:
                     over.set()
                     failed.append("".join(traceback.format_exception(error)))
             say(f"{tally.kills} kills in {tally.rounds} rounds, {tally.distinct_faults()} kinds of faults")
-            if running and tally.kills // 40 > restarted:
-                restarted = tally.kills // 40
+            if running and tally.kills // 60 > restarted:
+                restarted = tally.kills // 60
                 stage.restart_api_server(abruptly=restarted % 2 == 0)
                 tally.api_server_restarts += 1
     return failed

@@ -15,7 +15,7 @@ SEED = "short"
 @pytest.mark.timeout(600)
 def test_killed_fifty_times_under_churn_nothing_is_doubled_lost_stuck_or_touched(tmp_path: Path) -> None:
     tally = Tally()
-    with set_up(tmp_path, seed=SEED, shards=2, tally=tally, say=say) as stage:
+    with set_up(tmp_path, seed=SEED, shards=4, tally=tally, say=say) as stage:
         failed = play(stage, tally, KILLS, first_round=0)
     assert not failed, "\n".join(failed)
     assert tally.kills >= KILLS
