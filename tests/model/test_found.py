@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_simulator.testing import SimulatorClient
+from model.api_server import ApiServer, Raw
 from model.fireworks import ADDONS, identifier
+from model.process import Process
 from model.promises import condition, holds
 from model.specs import new_spec
 from model.virtual_loop import VirtualLoop
@@ -210,3 +213,36 @@ def _live(world: World, seconds: float) -> None:
     while world.loop.time() < until:
         world.advance(10.0)
         world.poll()
+
+
+def _remembered(process: Process) -> dict[str, object]:
+    """What the parts of a process hold by a resource's key."""
+    parts = (process.reconciler, process.controller, process.queue, process.store, process.reconciler._sessions)
+    return {
+        f"{type(part).__name__}.{name}": held
+        for part in parts
+        for name, held in vars(part).items()
+        if isinstance(held, dict | set) and KEY in held
+    }
+
+
+@pytest.mark.parametrize("told", ["before the answer", "after the answer"])
+def test_a_resource_that_is_gone_leaves_nothing_behind_in_memory(
+    world: World, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = world.server.remove_finalizer
+
+    def remove_and_tell(server: ApiServer, resource: FireworksDeployment) -> Raw | None:
+        stored = remove(resource)
+        world.process.watch()
+        return stored
+
+    if told == "before the answer":
+        monkeypatch.setattr(ApiServer, "remove_finalizer", remove_and_tell)
+    assert _remembered(world.process)
+    world.server.delete(KEY)
+    for _ in range(3):
+        world.advance(20.0)
+        world.poll()
+    assert KEY not in world.server.objects
+    assert not _remembered(world.process)

@@ -139,7 +139,9 @@ class Controller:
         action, outcome = "None", "error"
         try:
             result = await self._reconciler.reconcile(key, forced=forced, make_room=place.leave)
-            if result is not None:
+            if result is None:
+                self._queue.forget(key)
+            else:
                 action, outcome = result.action.name, _outcome(result)
                 self._tell(result)
                 self._plan(key, result, forced=forced)

@@ -363,7 +363,8 @@ class Reconciler:
         self._events.record(resource, kind, Reason.DELETING if deleted else Reason.OBSERVED, action.message)
         stored = await self._writer.remove_finalizer(resource)
         if stored is None:
-            self._recent[resource.key].let_go = resource.metadata.uid  # the watch has yet to tell that it is gone
+            if self._store.get(resource.key) is not None:  # the watch has yet to tell that it is gone
+                self._recent[resource.key].let_go = resource.metadata.uid
             return Result(action)
         self._store.put(stored)
         return Result(action, again=None if deleted else 0.0)  # from now on it is only observed, and must say so
