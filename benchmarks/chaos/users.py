@@ -222,6 +222,8 @@ class Users:
         if resource is None or FINALIZER not in resource["metadata"].get("finalizers", ()) or "state" not in status:
             return
         identifier = status["deploymentName"].rsplit("/", 1)[-1]
+        if identifier == FOREIGN:
+            return  # only observed; what becomes of it is nobody's business here
         simulator = slot.team.simulator
         try:
             if step.kind == "console":

@@ -246,3 +246,34 @@ def test_a_resource_that_is_gone_leaves_nothing_behind_in_memory(
         world.poll()
     assert KEY not in world.server.objects
     assert not _remembered(world.process)
+
+
+def test_one_answer_that_denies_a_listed_deployment_neither_leaves_it_behind_nor_makes_a_second_one(
+    world: World,
+) -> None:
+    """A GET says 404 in the control plane's own words while the LIST has the deployment: one of the two is wrong."""
+    deployment = status(world)["deploymentName"]
+    deny = {"method": "GET", "path": "/deployments/", "keyId": "acme-key-1"}
+    for happens in (ask_for_a_change, ask_for_the_deletion):
+        world.fireworks.simulator.fault("status", match=deny, times=1, code="NOT_FOUND")
+        happens(world)
+        for _ in range(4):
+            world.advance(20.0)
+            world.poll()
+            world.judge()
+    assert KEY not in world.server.objects
+    assert world.fireworks.state().deployments[deployment]["state"] == "DELETED"
+    posts = world.fireworks.simulator.journal(method="POST", path="/deployments$")
+    assert sum(each.committed for each in posts) == 1
+
+
+def ask_for_a_change(world: World) -> None:
+    """Change the spec, so that the deployment is looked at before it is changed."""
+    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], "displayName": "New"})
+    world.work()
+
+
+def ask_for_the_deletion(world: World) -> None:
+    """Delete the resource."""
+    world.server.delete(KEY)
+    world.work()

@@ -9,7 +9,7 @@ from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.explain import Explanation, explain
-from fireworks_operator.core.observed import Absent, Observed, Present
+from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
@@ -155,7 +155,8 @@ class Account:
     async def look(self, credential: Credential, name: str, resource: str, *, lane: Lane = Lane.OTHER) -> Observed:
         """GET one deployment.
 
-        Absent is confirmed only if the key has listed the account lately: a 404 may also mean "not for you".
+        Absent is confirmed only if the key has listed the account lately: a 404 may also mean "not for you". Nor does
+        it count while the last LIST has the deployment: one of the two is wrong, and the next LIST tells.
 
         Raises:
             FireworksError: no answer that says anything about the deployment.
@@ -169,6 +170,9 @@ class Account:
                 self.refused(credential, error)
                 raise
             await self._verify(credential, resource)
+            if self.observer.has(name):
+                self.observer.ask(name)
+                return Unknown()
             self.observer.learn(name, Absent(), asked=asked)
             return Absent(confirmed=True)
         self.observer.learn(name, Present(deployment), asked=asked)

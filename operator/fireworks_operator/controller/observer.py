@@ -78,8 +78,12 @@ class Observer:
             self.addons_wanted = True
         observed = self._observe(name, with_addons=with_addons)
         if isinstance(observed, Unknown) or (isinstance(observed, Present) and with_addons and observed.addons is None):
-            self._asked.add(name)
+            self.ask(name)
         return observed
+
+    def ask(self, name: str) -> None:
+        """Have the next LIST told for a deployment, whether or not it looks different there."""
+        self._asked.add(name)
 
     def _observe(self, name: str, *, with_addons: bool) -> Observed:
         listing, answer = self.listing, self._answers.get(name)
