@@ -129,7 +129,9 @@ def soak(scene: Scene, *, minutes: float, rate: float, most: int, seed: str, say
             _forget(scene.teams)
             next_forgetting = now + _FORGET_EVERY
         if now >= next_sample:
-            samples.append(sampler.take((now - began) / 60))
+            sample = sampler.take((now - began) / 60)
+            if sample is not None:
+                samples.append(sample)
             next_sample += between
         if now >= next_word:
             say(f"{(now - began) / 60:.0f} of {minutes:g} minutes: {dict(samples[-1]) if samples else ''}")

@@ -50,9 +50,14 @@ class Sampler:
         self._operator = operator
         self._sums = self._histograms(_series(operator.metrics()))
 
-    def take(self, minute: float) -> Sample:
-        """Return what is measured now; means of durations are those since the sample before."""
+    def take(self, minute: float) -> Sample | None:
+        """Return what is measured now; means of durations are those since the sample before.
+
+        None: the operator's metrics were not answered in time, as on a machine that is busy with other things.
+        """
         series = _series(self._operator.metrics())
+        if not series:
+            return None
         before, self._sums = self._sums, self._histograms(series)
         process = Path(f"/proc/{self._operator.pid}")
         status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
