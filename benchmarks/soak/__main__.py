@@ -30,6 +30,7 @@ def main(minutes: float, rate: float, resources: int, seed: str, page: bool) -> 
     """Let resources come, change and go at accelerated time; fail if memory, tasks or anything else grows."""
     say(f"{minutes:g} minutes, {rate:g} steps per second, up to {resources} resources, seed {seed}")
     with tempfile.TemporaryDirectory(prefix="fireworks-soak-") as folder, set_up(Path(folder)) as scene:
+        where = circumstances(str(scene.api.request("GET", "/version")["gitVersion"]))
         outcome = soak(scene, minutes=minutes, rate=rate, most=resources, seed=seed, say=say)
     trends = {name: trend(name, outcome.samples) for name in QUANTITIES}
     for name, each in trends.items():
@@ -42,7 +43,7 @@ def main(minutes: float, rate: float, resources: int, seed: str, page: bool) -> 
             "seed": seed,
             "speed": SPEED,
             "pollSeconds": POLL_SECONDS,
-            "circumstances": circumstances(outcome.kubernetes),
+            "circumstances": where,
             "steps": dict(sorted(outcome.steps.items())),
             "polls": outcome.polls,
             "trends": {name: {**asdict(each), "flat": each.flat} for name, each in trends.items()},

@@ -43,13 +43,11 @@ class Outcome:
         samples: in the order of time.
         steps: what was done, by kind.
         polls: LISTs of an account that were answered.
-        kubernetes: version of the API server.
     """
 
     samples: list[Sample]
     steps: Counter[str]
     polls: int
-    kubernetes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ def soak(scene: Scene, *, minutes: float, rate: float, most: int, seed: str, say
         scene.operator.metric("fireworks_operator_api_requests_total", operation="list_deployments", code="200")
     )
     _end(scene, churn)
-    return Outcome(samples, churn.done, polls, str(scene.api.request("GET", "/version")["gitVersion"]))
+    return Outcome(samples, churn.done, polls)
 
 
 def _forget(teams: tuple[Team, ...]) -> None:
