@@ -75,5 +75,6 @@ def test_get_shows_state_replicas_and_model_and_wide_what_is_in_force(
 
 
 def test_applying_the_crd_again_changes_nothing(server: Server, cluster: Cluster) -> None:
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(MANIFEST))
     difference = cluster.kubectl("diff", "--server-side", "-f", str(MANIFEST), check=False)
     assert (difference.returncode, difference.stdout) == (0, "")

@@ -92,7 +92,6 @@ def test_replica_bounds_are_written_although_fireworks_leaves_zeros_out() -> Non
         ),
         ({"autoscalingPolicy": {"loadTargets": {"Odd Key": 1.0}}}, "loadTargets"),
         ({"autoscalingPolicy": {"scaleUpWindow": ".5s"}}, "scaleUpWindow .5s: not of a form"),
-        ({"precision": "FP8\x1b[2J\n- x"}, "not of a form"),
         ({"placement": {"region": "US_IOWA_1", "multiRegion": "US"}}, "exactly one of"),
         ({"precision": "FP8", "acceleratorType": "NVIDIA_A100_80GB"}, "precision FP8: quantized"),
         ({"precision": "FP8", "enableAddons": True}, "precision FP8: quantized"),

@@ -32,6 +32,7 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("api_budget_waiting_requests", "gauge", {"account"}),
     ("api_request_duration_seconds", "histogram", {"operation"}),
     ("api_requests_total", "counter", {"operation", "code", "account"}),
+    ("asyncio_tasks", "gauge", set()),
     ("build_info", "gauge", {"version", "python_version"}),
     ("credential_circuit_open", "gauge", {"credential"}),
     ("deployment_startup_duration_seconds", "histogram", {"stage"}),
