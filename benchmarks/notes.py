@@ -4,13 +4,5 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 UNKNOWN = "The cause has not been looked for yet."
-CAUSES: Mapping[str, str] = defaultdict(
-    lambda: UNKNOWN,
-    {
-        **dict.fromkeys(
-            ("burst-naive", "burst-status", "idle-calls", "idle-cpu", "tenants"),
-            "This is a short run with few resources on a busy machine.",
-        )
-    },
-)
+CAUSES: Mapping[str, str] = defaultdict(lambda: UNKNOWN)
 """Found by profiling, by the name of the target."""

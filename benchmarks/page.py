@@ -31,6 +31,13 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "ceiling": tables.CEILING,
 }
 NOT_MEASURED = "This part has not been measured."
+NOTHING_MEASURED = """## Not measured yet
+
+No figures of a whole run on a quiet machine are published yet. `make bench` makes them on yours, in about half an hour,
+and writes them here.
+"""
+CORE = frozenset({"burst", "rest"})
+"""Scenarios without which there is nothing to tell."""
 
 
 def write(folder: Path, page: Path) -> None:
@@ -59,7 +66,11 @@ def digest(folder: Path, results: Iterable[str]) -> str:
 
 def render(folder: Path) -> str:
     """Return the text of the page; parts whose results are missing say so."""
+    template = TEMPLATE.read_text(encoding="utf-8")
     results = load(folder)
+    if not results.keys() >= CORE:
+        introduction = Template(template.partition("## Targets")[0]).substitute(files="")
+        return introduction.replace(" \n", "\n") + NOTHING_MEASURED
     machine = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
     parts: defaultdict[str, str] = defaultdict(lambda: NOT_MEASURED)
     for name, columns in TABLES.items():
@@ -72,13 +83,9 @@ def render(folder: Path) -> str:
         "startup": f"{STARTUP_SECONDS:g}",
         "accounts": str(ACCOUNTS),
     }
-    if "burst" in results:
-        parts["scale"] = f"{plots.scale_of(results['burst']):,}"
-    if "rest" in results:
-        parts |= _rest(results["rest"])
-        if "burst" in results:
-            parts |= {"sizing": sizing.table(results)} | sizing.limits(results)
-    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(parts)
+    parts["scale"] = f"{plots.scale_of(results['burst']):,}"
+    parts |= _rest(results["rest"]) | {"sizing": sizing.table(results)} | sizing.limits(results)
+    return Template(template).substitute(parts)
 
 
 def _rest(result: Result) -> dict[str, str]:

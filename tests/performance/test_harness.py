@@ -29,7 +29,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
         timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "# Performance" in (folder / "performance.md").read_text()
+    assert "## What to set" in (folder / "performance.md").read_text()
     assert {path.stem for path in folder.glob("*.svg")} == {"burst", "growth"}
     return {path.stem: load_result(path) for path in folder.glob("*.json") if path.stem != "machine"}
 
