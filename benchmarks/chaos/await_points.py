@@ -16,8 +16,10 @@ def main() -> None:
     """Run the test in full and write what it counted into docs/reliability.md."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = (sys.executable, "-m", "pytest", "-q", "--numprocesses", "0", f"--junitxml={report}", _TEST)
-        done = subprocess.run(command, cwd=ROOT, env=os.environ | {"AWAIT_POINTS": "all"}, check=False)
+        command = (sys.executable, "-m", "pytest", "-q", "--numprocesses", "0", "-o", "junit_family=xunit1")
+        done = subprocess.run(
+            (*command, f"--junitxml={report}", _TEST), cwd=ROOT, env=os.environ | {"AWAIT_POINTS": "all"}, check=False
+        )
         if done.returncode != 0:
             sys.exit(done.returncode)
         found = Xml.parse(report).iter("property")  # noqa: S314 - the file is our own

@@ -175,6 +175,7 @@ class Shard:
         while True:
             self._start_again_if_ended()
             self.users.attend()
+            seen = self._simulator.last_sequence()  # before the look: what comes in between is judged with what follows
             snapshot = self.look()
             open_points = self._open_points(snapshot)
             if not open_points and time.monotonic() > late:
@@ -185,7 +186,7 @@ class Shard:
                     f"round {number}: the world does not converge:\n" + "\n".join(open_points.values())
                 )
             time.sleep(0.3)
-        self._judge(snapshot)
+        self._judge(snapshot, seen)
         with self._tally.lock:
             self._tally.rounds += 1
             self._tally.settling.append(round(time.monotonic() - began, 1))
@@ -232,18 +233,18 @@ class Shard:
             else:
                 self.users.wish(raw)
 
-    def _judge(self, snapshot: Snapshot) -> None:
-        total = self._simulator.counts()["last"]
-        assert isinstance(total, int)
+    def _judge(self, snapshot: Snapshot, seen: int) -> None:
+        """Judge the requests up to a sequence number, and what there is since."""
         for team in self.teams:
-            entries = self._simulator.journal(account=team.account, since=self._sequence)
+            found = self._simulator.journal(account=team.account, since=self._sequence)
+            entries = [each for each in found if each.sequence <= seen]
             judge_journal(entries, self.before, {each.key: each for each in self.users.slots})
             with self._tally.lock:
                 self._tally.requests.update(f"{each.method} {each.route}" for each in entries if each.committed)
         untouched(self._at_first, snapshot)
         accept(self.users.slots, snapshot)
         self._forget_deleted(snapshot)
-        self.before, self._sequence = snapshot, total
+        self.before, self._sequence = snapshot, seen
 
     def _forget_deleted(self, snapshot: Snapshot) -> None:
         """Let Fireworks forget some of what is deleted, as it does after 7 days: its names can be created anew."""
