@@ -150,10 +150,13 @@ class Observer:
         if listing.addons is not None:
             changed |= _differences(before.addons or {}, listing.addons)
         for name, answer in tuple(self._answers.items()):
-            if listing.started - answer.at > LAG_PATIENCE:
+            outlived = listing.started - answer.at > LAG_PATIENCE
+            # The LIST before may have held the same, but did not count: it was looked at with the answer in view.
+            counts_from_now = before.started <= answer.at < listing.started
+            if (outlived or counts_from_now) and listing.deployments.get(name) != answer.to_be_listed:
+                changed.add(name)
+            if outlived:
                 del self._answers[name]
-                if listing.deployments.get(name) != answer.to_be_listed:
-                    changed.add(name)  # it was looked at with the answer in view
         if changed:
             self.on_change(frozenset(changed))
 

@@ -50,6 +50,7 @@ def scene() -> Scene:
 
 
 READY = a_deployment()
+CREATING = a_deployment(state="CREATING")
 BLUE = a_deployment(displayName="blue", updateTime=(BORN + timedelta(minutes=1)).isoformat())
 
 
@@ -259,3 +260,25 @@ def test_a_new_resource_of_an_old_name_does_not_take_the_list_from_before_for_th
     scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
     scene.observer.forget(NAME)
     assert scene.observe() == Unknown()
+
+
+def test_a_deployment_that_a_list_under_way_while_it_was_created_shows_ready_is_told_by_the_next_list(
+    scene: Scene,
+) -> None:
+    scene.listed()
+    scene.now += 1.0
+    began = scene.now
+    scene.now += 1.0
+    scene.observer.wrote(NAME)
+    scene.observer.learn(NAME, Present(CREATING), asked=scene.now)
+    scene.now += 1.0
+    scene.listed(READY, began=began)
+    assert scene.observe() == Present(CREATING), "that LIST began before the end of the write and does not count"
+    scene.news()
+    scene.now += 1.0
+    scene.listed(READY)
+    assert scene.news() == [frozenset({NAME})], "nothing has changed from LIST to LIST, but from what was known"
+    assert scene.observe() == Present(READY)
+    scene.now += 1.0
+    scene.listed(READY)
+    assert scene.news() == []
