@@ -1,5 +1,6 @@
 """What tests of several kinds share: the local Kubernetes."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,19 @@ from cluster import Cluster, GivenCluster, local_cluster
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
     """A control plane of this test session alone, unless FIREWORKS_TEST_KUBECONFIG names one that runs already."""
+    with _running(tmp_path_factory) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
+    """A control plane of one module alone, for tests that install or delete the CRD."""
+    with _running(tmp_path_factory) as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
         cluster = local_cluster()

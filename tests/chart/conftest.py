@@ -9,7 +9,7 @@ import pytest
 from chart.binaries import find_helm
 from chart.helm import CHART, Helm
 from chart.installation import Installation
-from cluster import Cluster, GivenCluster, local_cluster
+from cluster import Cluster, GivenCluster
 from integration.processes import SimulatorProcess
 from integration.team import new_api_key
 
@@ -40,17 +40,6 @@ def values_file(request: pytest.FixtureRequest) -> Path:
     """Each of the chart's ci/*-values.yaml."""
     path: Path = request.param
     return path
-
-
-@pytest.fixture(scope="module")
-def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
-    """A control plane of one module alone, for tests that delete the CRD."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
-        cluster = local_cluster()
-    cluster.up()
-    yield cluster
-    cluster.down()
 
 
 @pytest.fixture(scope="module", params=["all namespaces", "some namespaces"])

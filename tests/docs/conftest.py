@@ -5,21 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, GivenCluster, local_cluster
+from cluster import Cluster, GivenCluster
 from docs.reader import ACCOUNT, KEY, Reader
 from integration.processes import Operator, SimulatorProcess
 from integration.team import Team
-
-
-@pytest.fixture(scope="module")
-def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
-    """A control plane of one module alone, since pages install and delete the CRD."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
-        cluster = local_cluster()
-    cluster.up()
-    yield cluster
-    cluster.down()
 
 
 @pytest.fixture(scope="module")

@@ -66,13 +66,18 @@ def test_it_is_asked_for_until_it_has_arrived() -> None:
     play(scenario)
 
 
+async def change_and_wait(scene: Scene) -> None:
+    """Let the account be listed, something change, and a minute go by."""
+    scene.key()
+    await asyncio.sleep(20)
+    scene.account.touch()
+    await asyncio.sleep(60)
+
+
 def test_a_small_account_is_only_listed() -> None:
     async def scenario(scene: Scene) -> None:
         fill(scene, FEW_PAGES, "CREATING")
-        scene.key()
-        await asyncio.sleep(20)
-        scene.account.touch()
-        await asyncio.sleep(60)
+        await change_and_wait(scene)
         assert gets(scene) == 0
 
     play(scenario)
@@ -85,10 +90,7 @@ def test_much_that_is_under_way_is_left_to_the_list() -> None:
             name = f"accounts/acme/deployments/other-{number}"
             scene.fireworks.deployments[name] = a_deployment(name=name, state="CREATING")
             scene.watched.add(name)
-        scene.key()
-        await asyncio.sleep(20)
-        scene.account.touch()
-        await asyncio.sleep(60)
+        await change_and_wait(scene)
         assert gets(scene) == 0
 
     play(scenario)
@@ -98,10 +100,7 @@ def test_what_others_have_under_way_is_not_asked_for() -> None:
     async def scenario(scene: Scene) -> None:
         fill(scene, PAGES, "CREATING")
         scene.watched.clear()
-        scene.key()
-        await asyncio.sleep(20)
-        scene.account.touch()
-        await asyncio.sleep(60)
+        await change_and_wait(scene)
         assert gets(scene) == 0
 
     play(scenario)
