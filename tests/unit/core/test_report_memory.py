@@ -186,6 +186,12 @@ def test_a_deployment_that_was_taken_over_is_not_replaced_when_it_fails_after_a_
     assert isinstance(decide(changed, failed, a_context(now=NOW + timedelta(hours=9))), Refuse)
 
 
+def test_a_deployment_that_was_taken_over_does_not_count_as_created_here_once_it_is_at_rest() -> None:
+    adopted = a_resource(BLUE, {**CREATED, "appliedFields": []})
+    rested = after(adopted, present(**BLUE), Wait())
+    assert rested.status.applied_fields == ["displayName"], "or it would be replaced when it fails"
+
+
 def test_replicas_that_the_spec_took_over_from_the_console_go_when_the_spec_lets_go_of_them() -> None:
     two: dict[str, Any] = {"minReplicaCount": 2, "maxReplicaCount": 2}
     resource = with_spec(after(a_resource(status=CREATED), present(**two)), **two)
