@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-import httpx
 
 from fireworks_operator.api.v1alpha1 import FINALIZER
+from fireworks_operator.controller.controller import PLACES
 from fireworks_operator.kube.credentials import Credentials, load_credentials, new_session
 from integration.kubernetes_api import MERGE_PATCH, resources_path
 
-AT_A_TIME: Final = 64
+AT_A_TIME: Final = PLACES
 """Resources at work at a time, as in the operator."""
 POLL_SECONDS: Final = 3.0
 PAGE_SIZE: Final = 200
@@ -43,12 +43,11 @@ class RawClient:
         self._headers = {"Authorization": credentials.authorization} if credentials.authorization else {}
         self._kubernetes = new_session(credentials, connections=0)
         self._deployments = f"accounts/{os.environ['FIREWORKS_ACCOUNT_ID']}/deployments"
-        self._fireworks = httpx.AsyncClient(
-            base_url=f"{os.environ['FIREWORKS_BASE_URL']}/v1/",
+        self._deployments_url = f"{os.environ['FIREWORKS_BASE_URL']}/v1/{self._deployments}"
+        self._fireworks = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=AT_A_TIME),
             headers={"Authorization": f"Bearer {os.environ['FIREWORKS_API_KEY']}"},
-            trust_env=False,
-            timeout=60,
-            limits=httpx.Limits(max_connections=AT_A_TIME, max_keepalive_connections=AT_A_TIME),
+            timeout=aiohttp.ClientTimeout(total=60),
         )
         self._namespace = namespace
         self._count = count
@@ -89,9 +88,11 @@ class RawClient:
             await self._patch(name, {"status": {"deploymentName": full_name}}, "status")
             tags = {f"custom/{key}": f"{self._namespace}-{name}" for key in ("cluster", "namespace", "name")}
             body = {key: spec[key] for key in FIELDS if key in spec} | {"annotations": tags}
-            answer = await self._fireworks.post(self._deployments, json=body, params={"deploymentId": name})
-            answer.raise_for_status()
-            await self._patch(name, {"status": _status(answer.json())}, "status")
+            async with self._fireworks.post(
+                self._deployments_url, json=body, params={"deploymentId": name}, raise_for_status=True
+            ) as answer:
+                created = await answer.json()
+            await self._patch(name, {"status": _status(created)}, "status")
 
     async def _until_ready(self, waiting: set[str]) -> None:
         while waiting:
@@ -111,7 +112,8 @@ class RawClient:
         token = ""
         while True:
             query = {"pageSize": str(PAGE_SIZE)} | ({"pageToken": token} if token else {})
-            page = (await self._fireworks.get(self._deployments, params=query)).json()
+            async with self._fireworks.get(self._deployments_url, params=query, raise_for_status=True) as answer:
+                page = await answer.json()
             for each in page["deployments"]:
                 yield each
             token = page["nextPageToken"]

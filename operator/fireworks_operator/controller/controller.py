@@ -17,8 +17,8 @@ from .store import Seen, Store
 
 log = getLogger(__name__)
 
-PLACES = 64
-"""Passes at work at a time. Few, since they share the API server in the order of their calls, not fairly."""
+PLACES = 16
+"""Passes at work at a time, a write each. More of them only take the API server from users and from one another."""
 
 
 class PassObserver(Protocol):
@@ -109,8 +109,11 @@ class Controller:
 
     def on_change(self, account: Account, names: frozenset[str] | None) -> None:
         """Have the resources looked at whose deployments look different; None: all of the account."""
-        for key in self._reconciler.concerned(account, names):
+        progress = frozenset(name for name in names or () if account.observer.is_being_created(name))
+        for key in self._reconciler.concerned(account, None if names is None else names - progress):
             self._queue.add(key)
+        for key in self._reconciler.concerned(account, progress):
+            self._queue.add(key, Priority.PROGRESS)
 
     async def run(self) -> None:
         """Hand out keys until cancelled; passes under way are then given up."""

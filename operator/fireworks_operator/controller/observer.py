@@ -113,6 +113,11 @@ class Observer:
             return observed.deployment.state in _MOVING
         return isinstance(observed, Unknown) and name in self._written
 
+    def is_being_created(self, name: str) -> bool:
+        """Tell whether a deployment is being created, so that what is new of it is how far that has come."""
+        observed = self._observe(name, with_addons=False)
+        return isinstance(observed, Present) and observed.deployment.state == "CREATING"
+
     def has(self, name: str) -> bool:
         """Tell whether the last LIST has the deployment."""
         return self.listing is not None and name in self.listing.deployments

@@ -38,11 +38,8 @@ async def list_deployments(
     token = ""
     while True:
         await budget.acquire(lane=Lane.LIST)
-        page = await client.list_deployments(key, account, page_token=token or None)
-        # What has not changed is kept once: most of a large account never does.
-        deployments |= {
-            each.name: known[each.name] if known.get(each.name) == each else each for each in page.deployments
-        }
+        page = await client.list_deployments(key, account, page_token=token or None, known=known)
+        deployments |= {each.name: each for each in page.deployments}
         unreadable |= page.unreadable
         if len(deployments) + len(unreadable) > MAX_DEPLOYMENTS:
             raise FireworksError(ErrorKind.PROTOCOL, f"more than {MAX_DEPLOYMENTS:,} deployments in one list")

@@ -11,15 +11,19 @@ from itertools import count
 BACKOFF_FIRST = 1.0
 BACKOFF_LAST = 300.0
 """Seconds of pause after the first failure of a key, and at most; doubled in between, with full jitter above half."""
-USERS_IN_A_ROW = 3
-"""So many keys that users asked for go before one that a poll found: a flood of changes hides nothing that is READY."""
+POLLS_PER_USER = 3
+"""So many keys that polls found follow one that users asked for: a flood of changes hides nothing that is READY."""
 
 
 class Priority(IntEnum):
-    """Who asks: what users change goes before what polls find, which gets every fourth turn even so."""
+    """Who asks: what users change goes first, then three keys that polls found before the next one.
+
+    How far a deployment's creation has come waits until nothing else does: in a flood it is READY before.
+    """
 
     USER = 0
     POLL = 1
+    PROGRESS = 2
 
 
 class WorkQueue:
@@ -33,7 +37,7 @@ class WorkQueue:
         """Create an empty queue; `jitter` returns numbers in [0, 1)."""
         self._jitter = jitter
         self._ready: dict[Priority, OrderedDict[str, deque[str]]] = {each: OrderedDict() for each in Priority}
-        self._users_in_a_row = 0
+        self._polls_due = 0
         self._waiting: dict[str, Priority] = {}
         self._held: set[str] = set()
         self._again: dict[str, Priority] = {}
@@ -132,11 +136,13 @@ class WorkQueue:
 
     def _next_priority(self) -> Priority:
         user, poll = self._ready[Priority.USER], self._ready[Priority.POLL]
-        if user and not (poll and self._users_in_a_row >= USERS_IN_A_ROW):
-            self._users_in_a_row += 1
+        if poll and (self._polls_due > 0 or not user):
+            self._polls_due = max(self._polls_due - 1, 0)
+            return Priority.POLL
+        if user:
+            self._polls_due = POLLS_PER_USER
             return Priority.USER
-        self._users_in_a_row = 0
-        return Priority.POLL
+        return Priority.PROGRESS
 
     def _take(self, priority: Priority, key: str) -> None:
         lane = self._ready[priority]

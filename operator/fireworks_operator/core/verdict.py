@@ -55,6 +55,8 @@ def judge(resource: FireworksDeployment, observed: Observed, outcome: Outcome, c
         return _troubled(Explanation(action.reason, action.message, final=False), available)
     if isinstance(action, Adopt) and is_ready(resource):
         return _resting(resource, available, observed)  # only its marker is written again
+    if isinstance(action, Create) and isinstance(observed, Present) and observed.deployment.state == "CREATING":
+        return _resting(resource, available, observed)  # the answer tells as much as the next LIST would
     if isinstance(action, AddFinalizer | Claim | Create | Adopt | Undelete) or not isinstance(observed, Present):
         return _progressing(*_beginning(action, observed), available)
     last_addons_leave = isinstance(action, UnloadAddon) and not wants_addons(resource)

@@ -4,26 +4,16 @@ Every method raises `FireworksError` and nothing else (besides cancellation, and
 a mistake of the caller). Whether a failed call may have been carried out is in the error: `definite`.
 """
 
-import asyncio
-import json
 import re
 import ssl
-import time
 from collections.abc import Callable, Mapping, Sequence
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import urlencode
 
-import httpx
 from pydantic import JsonValue
-
-from fireworks_operator.observability.redaction import REDACTED
 
 from .api_key import ApiKey
 from .base_url import BaseUrl
-from .body import MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, Body
-from .errors import ErrorKind, FireworksError, classify
 from .fields import message, protocol_error
 from .models import (
     Account,
@@ -36,23 +26,12 @@ from .models import (
 )
 from .names import account_path, resource_path
 from .request import Call, RequestRecord
-from .wire import JsonObject, decode_json
+from .transport import Deadlines, Transport
+from .wire import JsonObject
 
 __all__ = ["ApiKey", "FireworksClient", "RequestRecord"]
 
-# What the budget of an account lets through may hang until its deadline: 180 requests, which must hold up no other.
-_MAX_CONNECTIONS = 1000
-_MAX_IDLE_CONNECTIONS = 32
-# For the connection and again for TLS. Below half of the deadline, so that httpx ends a dead handshake itself:
-# one that is cancelled from outside leaves its socket to the garbage collector.
-_CONNECT_SECONDS = 5.0
-_CONNECT_SHARE = 0.4
-# Shorter than the idle limit of common load balancers, so that a connection is rarely closed under a request.
-_KEEPALIVE_SECONDS = 15.0
 _MASK_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
-
-# What httpx raises, plus what slips through it: socket errors and host names that IDNA cannot encode.
-_TRANSPORT_ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError)
 
 
 class FireworksClient:
@@ -91,26 +70,8 @@ class FireworksClient:
                 not verify.
         """
         base = BaseUrl.parse(base_url, allow_http=allow_http)
-        context = ssl_context or _default_context(base)
-        if context.verify_mode != ssl.CERT_REQUIRED or not context.check_hostname:
-            raise ValueError("the TLS context must verify certificates and host names")
-        self._base = base
-        self._timeout_read = timeout_read
-        self._timeout_write = timeout_write
-        self._observe = observe
-        self._http = httpx.AsyncClient(
-            verify=context,
-            trust_env=base.secure and not base.loopback,
-            follow_redirects=False,
-            # The connections are shared by all keys: a session cookie of one must never go out with another.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
-            limits=httpx.Limits(
-                max_connections=_MAX_CONNECTIONS,
-                max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
-                keepalive_expiry=_KEEPALIVE_SECONDS,
-            ),
-        )
+        deadlines = Deadlines(timeout_read, timeout_write)
+        self._transport = Transport(base, deadlines, user_agent=user_agent, observe=observe, ssl_context=ssl_context)
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,7 +83,7 @@ class FireworksClient:
 
     async def aclose(self) -> None:
         """Close all connections; calls under way fail."""
-        await self._http.aclose()
+        await self._transport.close()
 
     # Accounts and models
 
@@ -145,13 +106,18 @@ class FireworksClient:
         page_token: str | None = None,
         page_size: int = 200,
         show_deleted: bool = False,
+        known: Mapping[str, Deployment] | None = None,
     ) -> DeploymentPage:
-        """Return one page (at most 200 entries) of the deployments of an account, oldest first."""
+        """Return one page (at most 200 entries) of the deployments of an account, oldest first.
+
+        Of what is the same in `known`, by name, its objects are taken.
+        """
         query = _page_query(page_token, page_size)
         if show_deleted:
             query["showDeleted"] = "true"
         path = f"{account_path(account)}/deployments"
-        return DeploymentPage.parse(await self._send(key, Call("list_deployments", "GET", path, query)))
+        answer = await self._send(key, Call("list_deployments", "GET", path, query))
+        return DeploymentPage.parse(answer, known)
 
     async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
         """Return a deployment by its full name, also one that is soft-deleted (state `DELETED`)."""
@@ -257,117 +223,8 @@ class FireworksClient:
         """Take an addon out of its deployment."""
         await self._send(key, Call("unload_addon", "DELETE", resource_path(name, "deployedModels")))
 
-    # Transport
-
     async def _send(self, key: ApiKey, call: Call) -> JsonObject:
-        """Send one request and return the JSON object it is answered with, or raise a FireworksError."""
-        started = time.perf_counter()
-        code, kind = "Cancelled", None
-        try:
-            status, answer = await self._exchange(key, call)
-            code = str(status)
-        except FireworksError as error:
-            code, kind = str(error.status or error.kind), error.kind
-            raise
-        else:
-            return answer
-        finally:
-            if self._observe is not None:
-                seconds = time.perf_counter() - started
-                self._observe(RequestRecord(call.operation, call.account, code, seconds, kind, key.fingerprint))
-
-    async def _exchange(self, key: ApiKey, call: Call) -> tuple[int, JsonObject]:
-        sent = False
-
-        async def trace(event: str, info: Mapping[str, object]) -> None:
-            # A proxy's CONNECT goes through the same code, but is not the request.
-            nonlocal sent
-            if event == "http11.send_request_headers.started":
-                sent = getattr(info.get("request"), "method", b"") != b"CONNECT" or sent
-
-        seconds = self._timeout_read if call.method == "GET" else self._timeout_write
-        try:
-            async with asyncio.timeout(seconds):
-                status, headers, body = await self._read(key, call, seconds, trace)
-        except TimeoutError:
-            what = "no complete answer" if sent else "no connection"
-            raise self._failure(sent, f"{what} within {seconds:g} s") from None
-        except _TRANSPORT_ERRORS as error:
-            # Never chained: the library's texts may quote headers.
-            raise self._failure(sent, _reason(error, key, sent)) from None
-        if 200 <= status < 300:
-            try:
-                value = decode_json(body)
-            except ValueError:
-                value = None
-            if isinstance(value, dict):
-                return status, value
-        raise classify(status, headers, body.replace(key.reveal().encode(), REDACTED.encode()))
-
-    async def _read(
-        self, key: ApiKey, call: Call, seconds: float, trace: Callable[[str, Mapping[str, object]], object]
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send the request and read the whole answer, up to the size limit."""
-        if self._http.is_closed:
-            raise FireworksError(ErrorKind.UNREACHABLE, "the client is closed")
-        headers = {"Authorization": f"Bearer {key.reveal()}"}
-        content = None
-        if call.body is not None:
-            headers["Content-Type"] = "application/json"
-            content = json.dumps(call.body, allow_nan=False).encode()
-        query = f"?{urlencode(call.query, safe=',')}" if call.query else ""
-        request = self._http.build_request(
-            call.method,
-            f"{self._base.text}/v1/{call.path}{query}",
-            headers=headers,
-            content=content,
-            timeout=httpx.Timeout(None, connect=min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds)),
-            extensions={"trace": trace},
-        )
-        response = await self._http.send(request, stream=True)
-        try:
-            limit = MAX_RESPONSE_BYTES if response.is_success else MAX_ERROR_BYTES
-            body = Body(response.headers.get("Content-Encoding", ""), limit)
-            async for chunk in response.aiter_raw():
-                body.add(chunk)
-                if body.cut:
-                    break
-            if body.cut and response.is_success:
-                raise FireworksError(ErrorKind.NO_ANSWER, f"the answer is larger than {limit // 2**20} MiB")
-            return response.status_code, response.headers, body.finish()
-        finally:
-            await response.aclose()
-
-    def _failure(self, sent: bool, reason: str) -> FireworksError:
-        if sent:
-            return FireworksError(
-                ErrorKind.NO_ANSWER, f"{self._base.host} was asked, but gave no usable answer: {reason}"
-            )
-        return FireworksError(ErrorKind.UNREACHABLE, f"{self._base.host} cannot be reached: {reason}")
-
-
-def _default_context(base: BaseUrl) -> ssl.SSLContext:
-    """Return what verifies the server; for plain http, which verifies nothing, one that trusts nobody."""
-    # The authorities take 20 ms to load.
-    return httpx.create_ssl_context() if base.secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _reason(error: BaseException, key: ApiKey, sent: bool) -> str:
-    """Say what went wrong below HTTP; the system's own words are useful for what failed before sending."""
-    kind = type(error).__name__
-    if sent:
-        return kind
-    if isinstance(error, httpx.TimeoutException):
-        return "the connection was not made in time"
-    words, cause = str(error), error.__cause__ or error.__context__
-    while cause is not None:
-        # "Connection refused" comes wrapped several times, at last in a group with one error per address.
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        if isinstance(cause, OSError) and cause.strerror:
-            words = cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return f"{kind}: {words}".replace(key.reveal(), REDACTED) if words else kind
+        return await self._transport.send(key, call)
 
 
 def _page_query(page_token: str | None, page_size: int) -> dict[str, str]:

@@ -117,7 +117,7 @@ class Deployment:
         Raises:
             FireworksError: PROTOCOL, if it has no name of a deployment or no base model, or a field is not of its type.
         """
-        obj = json_object(value, "a deployment")
+        obj = _without_secrets(json_object(value, "a deployment"))
         status, policy = child(obj, "status"), child(obj, "autoscalingPolicy")
         return cls(
             name=_name(obj, "deployments"),
@@ -149,7 +149,7 @@ class Deployment:
             scale_up_window=line(policy, "scaleUpWindow", _LONGEST_DURATION),
             scale_down_window=line(policy, "scaleDownWindow", _LONGEST_DURATION),
             scale_to_zero_window=line(policy, "scaleToZeroWindow", _LONGEST_DURATION),
-            raw={key: item for key, item in obj.items() if key not in _SECRET_FIELDS},
+            raw=obj,
         )
 
 
@@ -308,14 +308,21 @@ class DeploymentPage:
     next_page_token: str = ""
 
     @classmethod
-    def parse(cls, value: JsonValue) -> Self:
-        """Read a page.
+    def parse(cls, value: JsonValue, known: Mapping[str, Deployment] | None = None) -> Self:
+        """Read a page; of what is the same in `known`, its objects are taken: most of a large account never changes.
 
         Raises:
             FireworksError: PROTOCOL, if it is no page of deployments or an entry has no readable name.
         """
+        before = known or {}
+
+        def read(entry: JsonValue) -> Deployment:
+            obj = json_object(entry, "a deployment")
+            same = before.get(_name(obj, "deployments"))
+            return same if same is not None and same.raw == _without_secrets(obj) else Deployment.parse(entry)
+
         obj = _page(value, "deployments")
-        entries, unreadable = _entries(obj, "deployments", Deployment.parse)
+        entries, unreadable = _entries(obj, "deployments", read)
         return cls(entries, unreadable, text(obj, "nextPageToken"))
 
 
@@ -375,6 +382,10 @@ def _page(value: JsonValue, collection: str) -> Mapping[str, JsonValue]:
     if collection not in obj and not obj.keys() <= {"nextPageToken", "totalSize"}:
         raise protocol_error(f"a list without {collection}")
     return obj
+
+
+def _without_secrets(obj: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
+    return {key: item for key, item in obj.items() if key not in _SECRET_FIELDS}
 
 
 def _base_model(obj: Mapping[str, JsonValue]) -> str:

@@ -25,7 +25,7 @@ DEADLINE: Final = 10.0
 TOKEN_AGE: Final = 60.0
 """Seconds after which a projected token is read again (client-go does the same)."""
 
-CONNECTIONS: Final = 100
+CONNECTIONS: Final = 32
 """Most connections of one client; calls beyond them wait, within their deadline."""
 
 JSON: Final = "application/json"

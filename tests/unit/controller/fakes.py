@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from pydantic import JsonValue
+
 from fireworks_operator.controller.ports import SecretForbiddenError
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
@@ -46,7 +48,13 @@ class FakeFireworks:
         return tuple(Account(f"accounts/{name}") for name in self.accounts.get(key.reveal(), ("acme",)))
 
     async def list_deployments(
-        self, key: ApiKey, account: str, *, page_token: str | None = None, page_size: int = 200
+        self,
+        key: ApiKey,
+        account: str,
+        *,
+        page_token: str | None = None,
+        page_size: int = 200,
+        known: Mapping[str, Deployment] | None = None,
     ) -> DeploymentPage:
         self._call("list_deployments", key)
         if self.pages:
@@ -54,7 +62,10 @@ class FakeFireworks:
         start = int(page_token or 0)
         end = start + page_size
         found = tuple(self.deployments.values())
-        return DeploymentPage(found[start:end], next_page_token=str(end) if end < len(found) else "")
+        entries: list[JsonValue] = [dict(each.raw) for each in found[start:end]]
+        return DeploymentPage.parse(
+            {"deployments": entries, "nextPageToken": str(end) if end < len(found) else ""}, known
+        )
 
     async def list_deployed_models(self, key: ApiKey, account: str, page_token: str | None = None) -> DeployedModelPage:
         self._call("list_deployed_models", key)

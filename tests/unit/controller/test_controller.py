@@ -1,17 +1,20 @@
 """How many passes are made at a time, and who waits for whom; in virtual time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
+from types import SimpleNamespace
 from typing import Any, cast
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_RECONCILE_AT, FireworksDeployment
+from fireworks_operator.controller.account import Account
 from fireworks_operator.controller.controller import PLACES, Controller
+from fireworks_operator.controller.observer import Observer
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.reconciler import Reconciler, Result
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import Refuse, Wait
-from unit.builders import CREATED, a_resource
+from unit.builders import CREATED, a_resource, present
 from unit.fireworks.virtual_time import run
 
 
@@ -93,6 +96,38 @@ def test_a_place_is_given_back_once() -> None:
     run(_work(reconciler, [*sorted(waiting), *working], 20))
 
     assert reconciler.most_at_work == PLACES
+
+
+class InOrder:
+    """Passes of deployments whose resources have their names; `began` is in which order."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+
+    def concerned(self, account: Account, names: frozenset[str] | None) -> Collection[str]:
+        return [f"team/{name}" for name in sorted(names or ())]
+
+    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+        self.began.append(key)
+        return Result(Wait())
+
+
+def test_what_is_ready_is_told_before_how_far_others_are() -> None:
+    async def scenario() -> list[str]:
+        clock = asyncio.get_running_loop().time
+        queue, reconciler = WorkQueue(), InOrder()
+        controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
+        observer = Observer(lambda _: None, clock)
+        observer.learn("chat-1", present(state="CREATING"), asked=clock())
+        observer.learn("chat-2", present(state="READY"), asked=clock())
+        controller.on_change(cast("Account", SimpleNamespace(observer=observer)), frozenset({"chat-1", "chat-2"}))
+        working = asyncio.create_task(controller.run())
+        await asyncio.sleep(1)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return reconciler.began
+
+    assert run(scenario()) == ["team/chat-2", "team/chat-1"]
 
 
 class Refused:

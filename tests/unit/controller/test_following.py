@@ -1,7 +1,6 @@
 """An account whose LIST takes many pages: what is under way is asked for by itself, in virtual time."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -17,10 +16,9 @@ PAGE_SIZE = 200
 
 def fill(scene: Scene, pages: int, state: str = "READY") -> None:
     """Have so many pages of deployments of others in the account, and one of ours in a state."""
-    other = a_deployment()
     for number in range(pages * PAGE_SIZE - 1):
         name = f"accounts/acme/deployments/other-{number}"
-        scene.fireworks.deployments[name] = replace(other, name=name)
+        scene.fireworks.deployments[name] = a_deployment(name=name)
     scene.fireworks.deployments[NAME] = a_deployment(state=state)
 
 

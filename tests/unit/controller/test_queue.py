@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fireworks_operator.controller.queue import BACKOFF_LAST, Priority, WorkQueue
 from unit.fireworks.virtual_time import run
 
-USER, POLL = Priority.USER, Priority.POLL
+USER, POLL, PROGRESS = Priority
 
 
 def now() -> float:
@@ -74,12 +74,11 @@ def test_user_changes_go_first_also_for_a_key_that_waits_already() -> None:
         queue = WorkQueue()
         for key in ("a/1", "a/2", "b/1"):
             queue.add(key, POLL)
-        queue.add("c/1", USER)
         queue.add("a/2", USER)
         queue.add("a/2", POLL)
         return await drain(queue)
 
-    assert run(scenario()) == ["c/1", "a/2", "a/1", "b/1"]
+    assert run(scenario()) == ["a/2", "a/1", "b/1"]
 
 
 def test_what_polls_find_is_not_hidden_by_a_flood_of_changes() -> None:
@@ -92,8 +91,24 @@ def test_what_polls_find_is_not_hidden_by_a_flood_of_changes() -> None:
         return await drain(queue)
 
     order = run(scenario())
-    assert [each.startswith("a/ready") for each in order[:12]] == [False, False, False, True] * 3
+    assert [each.startswith("a/ready") for each in order[:12]] == [False, True, True, True] * 3
     assert len(order) == 18
+
+
+def test_progress_waits_until_nothing_else_does() -> None:
+    async def scenario() -> list[str]:
+        queue = WorkQueue()
+        for key in ("a/late", "a/early"):
+            queue.add(key, PROGRESS)
+        for number in range(9):
+            queue.add(f"a/change-{number}", USER)
+        queue.add("a/ready", POLL)
+        queue.add("a/late", POLL)
+        return await drain(queue)
+
+    order = run(scenario())
+    assert order[-1] == "a/early"
+    assert order.index("a/late") < 9, "it is no longer mere progress"
 
 
 def test_a_user_change_of_a_held_key_is_not_demoted_by_a_poll() -> None:

@@ -26,7 +26,7 @@ from unit.builders import (
     an_error,
     present,
 )
-from unit.core.report_steps import ASLEEP, BLUE, GONE, LOADING, after, find, serving, summary, with_spec
+from unit.core.report_steps import ASLEEP, BLUE, CREATE, GONE, LOADING, after, find, serving, summary, with_spec
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,13 @@ def test_what_is_about_to_happen_is_called_by_its_name(
         told = find(status, ConditionType.RECONCILING)
         assert (told.status, told.reason) == ("True", reason)
         assert words in told.message
+
+
+def test_the_answer_to_a_create_request_is_told_as_the_next_list_tells_it() -> None:
+    loading = present(**LOADING)
+    answered = after(a_resource(status=CLAIMED), loading, CREATE)
+    assert "initializing" in find(answered.status, ConditionType.READY).message
+    assert after(answered, loading, Wait()).status == answered.status, "so the next pass writes nothing"
 
 
 def test_a_marker_that_is_written_again_leaves_the_resource_ready() -> None:

@@ -95,6 +95,21 @@ async def test_every_way_to_fail_is_told_and_counted_once(
     assert len(server.requests) == 1, "nothing is ever sent twice"
 
 
+@pytest.mark.parametrize("answer", [resets, sends(b"")], ids=["reset", "closed"])
+async def test_nothing_is_sent_twice_where_a_kept_connection_ends_under_a_request(
+    answer: Answer, client: FireworksClient, server: RawServer, records: list[RequestRecord]
+) -> None:
+    for call in (client.get_deployment, client.delete_deployment):
+        server.answer = DEPLOYMENT
+        await client.get_deployment(KEY, NAME)
+        server.answer = answer
+        error = await failure(call(KEY, NAME))
+        assert (error.kind, error.definite) == (ErrorKind.NO_ANSWER, False)
+
+    assert [request.method for request in server.requests] == ["GET", "GET", "GET", "DELETE"]
+    assert [each.code for each in records] == ["200", "NoAnswer", "200", "NoAnswer"]
+
+
 async def test_an_answer_that_never_comes_ends_at_the_deadline(
     hasty: FireworksClient, server: RawServer, records: list[RequestRecord]
 ) -> None:
@@ -165,7 +180,7 @@ async def test_a_connection_that_is_never_made_was_definitely_not_asked() -> Non
 async def test_waiting_for_a_free_connection_counts_as_never_sent(
     server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fireworks_operator.fireworks.client._MAX_CONNECTIONS", 4)
+    monkeypatch.setattr("fireworks_operator.fireworks.transport._MAX_CONNECTIONS", 4)
     server.answer = hangs
     async with FireworksClient(server.url, timeout_read=5.0, timeout_write=0.2) as client:
         holders = [asyncio.create_task(client.get_deployment(KEY, NAME)) for _ in range(4)]
@@ -262,6 +277,44 @@ async def test_a_proxy_of_the_environment_sees_only_an_https_tunnel(
         assert error.kind is ErrorKind.UNREACHABLE, "neither loopback nor plain http goes through a proxy"
     assert [(r.method, r.target) for r in server.requests] == [("CONNECT", "api.fireworks.example:443")]
     assert all(SECRET not in str(r.headers) for r in server.requests)
+
+
+async def test_a_proxy_that_refuses_is_told_without_its_password(
+    server: RawServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", server.url.replace("://", "://user:hunter2@"))
+    for name in ("https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server.answer = replies(407, "who are you?")
+
+    async with FireworksClient("https://api.fireworks.example", timeout_write=1.0) as client:
+        error = await failure(client.delete_deployment(KEY, NAME))
+
+    assert (error.kind, error.definite) == (ErrorKind.UNREACHABLE, True)
+    assert error.message == "api.fireworks.example cannot be reached: the proxy answered with 407"
+    assert "proxy-authorization" in server.requests[0].headers
+
+
+@pytest.mark.parametrize("named", ["127.0.0.1:9", "http://user:hunter2@[", "socks5://127.0.0.1:9"])
+async def test_a_proxy_that_is_none_is_no_crash(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", named)
+    for name in ("https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    async with FireworksClient("https://api.fireworks.example", timeout_read=1.0) as client:
+        error = await failure(client.get_deployment(KEY, NAME))
+
+    assert error.kind is ErrorKind.UNREACHABLE
+    assert "hunter2" not in str(error)
+
+
+async def test_the_authorities_of_the_environment_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    async with (
+        RawServer(DEPLOYMENT).running(certificate_context()) as server,
+        FireworksClient(f"https://localhost:{server.port}", timeout_read=10.0) as client,
+    ):
+        assert (await client.get_deployment(KEY, NAME)).state == "READY"
 
 
 async def test_a_secret_that_the_server_echoes_is_taken_out(server: RawServer) -> None:

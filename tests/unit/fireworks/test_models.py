@@ -236,6 +236,20 @@ def test_a_page_tells_what_it_holds_and_what_could_not_be_read() -> None:
     assert page.next_page_token == "2"
 
 
+def test_what_is_the_same_in_the_next_list_is_the_same_object() -> None:
+    same: JsonValue = {"name": NAME, "baseModel": MODEL, "directRouteApiKeys": ["route-secret-1"]}
+    other = NAME + "-2"
+    before = DeploymentPage.parse({"deployments": [same, {"name": other, "baseModel": MODEL, "state": "CREATING"}]})
+    known = {each.name: each for each in before.deployments}
+
+    after = DeploymentPage.parse({"deployments": [same, {"name": other, "baseModel": MODEL, "state": "READY"}]}, known)
+
+    assert after.deployments[0] is before.deployments[0]
+    assert [each.state for each in after.deployments] == ["", "READY"]
+    now_unreadable = DeploymentPage.parse({"deployments": [{"name": NAME, "minReplicaCount": "x"}]}, known)
+    assert now_unreadable.unreadable == {NAME}
+
+
 @pytest.mark.parametrize(
     "value", [{}, {"deployments": []}, {"totalSize": 0, "nextPageToken": ""}, {"deployments": None}]
 )
