@@ -102,6 +102,11 @@ class ForkedOperator(Operator):
                 time.sleep(0.02)
                 written += log.read()
 
+    def last_words(self) -> str:
+        """Return the last line of its log, if it is no record: what the command says when it gives up."""
+        last = self.log_file.read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
+        return "no word" if last.startswith("{") else last.removeprefix("Error: ")
+
     def strike(self) -> None:
         """Send SIGKILL, from any thread and without waiting for the end."""
         if self._pid is not None:

@@ -90,10 +90,19 @@ def chaos_section(result: Mapping[str, Any]) -> str:
             table(("what", "count"), list(counts)),
             f"After the last fault of a round all was as it must be within {settling['median']} s (median) and "
             f"{settling['longest']} s (longest).",
+            _endings(result["endedByThemselves"]),
             "Faults that were met, and by which requests:",
             table(("fault", "times", "requests"), list(met)),
         )
     )
+
+
+def _endings(endings: Mapping[str, int]) -> str:
+    """Return why operators ended that nobody had killed."""
+    if not endings:
+        return "No operator ended by itself."
+    lines = [f"- {count}: {words}" for words, count in endings.items()]
+    return "\n".join(["Operators that ended by themselves, and were started again as by the kubelet:", "", *lines])
 
 
 def _kills_at_requests(aims: Mapping[str, int]) -> int:

@@ -204,7 +204,7 @@ class Shard:
         """Take note of an operator that has ended by itself; that is no kill."""
         self._note(f"the operator has ended with {self.operator.wait()}")
         with self._tally.lock:
-            self._tally.ended_by_itself += 1
+            self._tally.endings[self.operator.last_words()] += 1
 
     def _open_points(self, snapshot: Snapshot) -> dict[str, str]:
         """Return what is not yet as it must be, by key."""

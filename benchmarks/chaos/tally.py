@@ -13,7 +13,7 @@ class Tally:
     Attributes:
         kills: operators that were killed after they had begun to act.
         idle_kills: those that were killed before they did anything.
-        ended_by_itself: operators that ended, to be started anew, as after a 404 from an API server that starts.
+        endings: operators that ended by themselves, to be started anew, by their last words.
         aims: kills by what they were aimed at.
         steps: what users and others did, by kind.
         faults: requests that met a fault, by fault and route.
@@ -24,7 +24,6 @@ class Tally:
 
     kills: int = 0
     idle_kills: int = 0
-    ended_by_itself: int = 0
     rounds: int = 0
     api_server_restarts: int = 0
     aims: Counter[str] = field(default_factory=Counter)
@@ -32,6 +31,7 @@ class Tally:
     faults: Counter[tuple[str, str]] = field(default_factory=Counter)
     troubles: Counter[str] = field(default_factory=Counter)
     helped: Counter[str] = field(default_factory=Counter)
+    endings: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
     settling: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -57,7 +57,7 @@ class Tally:
         return {
             "kills": self.kills,
             "killsBeforeItActed": self.idle_kills,
-            "endedByItself": self.ended_by_itself,
+            "endedByThemselves": dict(self.endings.most_common()),
             "rounds": self.rounds,
             "apiServerRestarts": self.api_server_restarts,
             "killsByAim": dict(sorted(self.aims.items())),

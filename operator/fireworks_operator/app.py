@@ -50,6 +50,15 @@ class StartError(Exception):
     """The operator cannot start; the text says what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What the operator talks to, and with which key if a resource brings none."""
+
+    kubernetes: KubernetesClient
+    fireworks: FireworksClient
+    own: OwnCredential
+
+
 class _PassMetrics:
     def __init__(self, metrics: Metrics, queue: WorkQueue) -> None:
         self._metrics = metrics
@@ -102,6 +111,14 @@ async def _operate(settings: Settings) -> None:
     metrics.tasks.set_function(lambda: float(len(asyncio.all_tasks())))
     server = HealthServer(health, metrics.registry, host=settings.health_host, port=settings.health_port)
     async with contextlib.AsyncExitStack() as stack:
+        own = _own_credential(settings)
+        fireworks = FireworksClient(
+            settings.base_url,
+            user_agent=f"fireworks-operator/{VERSION}",
+            observe=metrics.observe_request,
+            allow_http=settings.allow_http,
+        )
+        await stack.enter_async_context(fireworks)
         await server.start()
         stack.push_async_callback(server.stop)
         log.info("fireworks-operator %s serves /metrics, /healthz and /readyz on port %d", VERSION, server.port)
@@ -110,7 +127,8 @@ async def _operate(settings: Settings) -> None:
         client = await stack.enter_async_context(await connect(settings.kubeconfig))
         fence = await _elect(settings, health, metrics, stack)
         identity = await _identity(settings, client)
-        await _operate_as_leader(settings, client, fence, identity, health, metrics, stack)
+        outside = _Outside(client, fireworks, own)
+        await _operate_as_leader(settings, outside, fence, identity, health, metrics, stack)
 
 
 async def _elect(
@@ -188,26 +206,19 @@ class _Rooms:
 
 async def _operate_as_leader(
     settings: Settings,
-    client: KubernetesClient,
+    outside: _Outside,
     fence: MutationFence,
     identity: Identity,
     health: Health,
     metrics: Metrics,
     stack: contextlib.AsyncExitStack,
 ) -> None:
-    namespaces = tuple(settings.watch_namespaces)
+    client, namespaces = outside.kubernetes, tuple(settings.watch_namespaces)
     await _patiently(lambda: ensure_served(client, namespaces))
-    fireworks = FireworksClient(
-        settings.base_url,
-        user_agent=f"fireworks-operator/{VERSION}",
-        observe=metrics.observe_request,
-        allow_http=settings.allow_http,
-    )
-    await stack.enter_async_context(fireworks)
     events = KubernetesEvents(client, metrics.count_write)
     events.start()
     stack.push_async_callback(events.stop)
-    rooms = _build(settings, client, fireworks, fence, identity, metrics, events)
+    rooms = _build(settings, outside, fence, identity, metrics, events)
     stack.push_async_callback(rooms.accounts.stop)
     sweep = _Sweep(client, namespaces, rooms.controller, settings.sweep_interval)
     await _patiently(sweep.once)
@@ -227,8 +238,7 @@ async def _operate_as_leader(
 
 def _build(
     settings: Settings,
-    client: KubernetesClient,
-    fireworks: FireworksClient,
+    outside: _Outside,
     fence: MutationFence,
     identity: Identity,
     metrics: Metrics,
@@ -236,9 +246,9 @@ def _build(
 ) -> _Rooms:
     store, queue = Store(), WorkQueue()
     accounts = Accounts(
-        fireworks,
-        KubernetesSecrets(client),
-        _own_credential(settings),
+        outside.fireworks,
+        KubernetesSecrets(outside.kubernetes),
+        outside.own,
         limits=Limits(settings.requests_per_minute, settings.request_burst),
         pace=Pace(
             hot=settings.poll_interval_changing,
@@ -250,8 +260,8 @@ def _build(
         uses_key=lambda credential: reconciler.uses_key(credential),
         watches=lambda name: reconciler.watches(name),
     )
-    writer = KubernetesWriter(client, metrics.count_write)
-    crd_deleting = CrdGuard(client).is_deleting
+    writer = KubernetesWriter(outside.kubernetes, metrics.count_write)
+    crd_deleting = CrdGuard(outside.kubernetes).is_deleting
     startups = Startups(lambda stage, seconds: metrics.startup_duration.labels(stage).observe(seconds))
     reconciler = Reconciler(
         store, accounts, writer, events, fence, identity, crd_deleting=crd_deleting, startups=startups

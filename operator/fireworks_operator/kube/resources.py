@@ -1,5 +1,7 @@
 """Where FireworksDeployments live in the API, and reading them as lists."""
 
+import asyncio
+import logging
 from collections.abc import Collection
 from typing import Final
 from urllib.parse import quote
@@ -9,10 +11,16 @@ from fireworks_operator.controller.ports import KubernetesUnavailableError, Reso
 
 from .client import Json, KubernetesClient, KubernetesRefusedError
 
+logger = logging.getLogger(__name__)
+
 CRD: Final = f"{PLURAL}.{GROUP}"
 PAGE_SIZE: Final = 500
 """Objects per page of a LIST, as kubectl and client-go ask for."""
 
+STARTS_WITHIN: Final = 10.0
+"""Seconds for which an API server that starts may not know the kind yet."""
+
+_PAUSE: Final = 2.0
 _RESTARTS: Final = 3
 
 
@@ -45,15 +53,26 @@ async def ensure_served(client: KubernetesClient, namespaces: Collection[str] = 
     Kopf waits silently for a CRD that is missing, so this must come first.
 
     Raises:
-        CrdMissingError: the API server does not know the kind.
+        CrdMissingError: the API server does not know the kind, and has not just been started either.
         KubernetesForbiddenError: the operator may not list it.
         KubernetesUnavailableError: no answer.
     """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + STARTS_WITHIN
     for namespace in namespaces or (None,):
-        try:
-            await client.request("GET", collection_path(namespace), query={"limit": "1"})
-        except ResourceGoneError:
-            raise CrdMissingError from None
+        while not await _is_served(client, namespace):
+            if clock() >= deadline:
+                raise CrdMissingError
+            logger.info("%s is not served: is the API server starting, or the CRD not installed?", CRD)
+            await asyncio.sleep(_PAUSE)
+
+
+async def _is_served(client: KubernetesClient, namespace: str | None) -> bool:
+    try:
+        await client.request("GET", collection_path(namespace), query={"limit": "1"})
+    except ResourceGoneError:
+        return False
+    return True
 
 
 async def list_resources(client: KubernetesClient, namespace: str | None = None) -> tuple[list[Json], str]:

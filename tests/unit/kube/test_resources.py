@@ -8,12 +8,14 @@ import pytest
 from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceGoneError
 from fireworks_operator.kube.client import KubernetesForbiddenError, KubernetesRefusedError
 from fireworks_operator.kube.resources import (
+    STARTS_WITHIN,
     CrdMissingError,
     collection_path,
     ensure_served,
     list_resources,
     resource_path,
 )
+from unit.fireworks.virtual_time import run
 from unit.kube.scripted_server import Call, FakeClient
 
 Answer = Mapping[str, Any] | Exception
@@ -92,9 +94,17 @@ async def test_the_kind_is_served_when_each_namespace_can_be_listed() -> None:
     assert [call.path for call in everywhere.calls] == [collection_path(None)]
 
 
-async def test_a_missing_crd_is_no_start() -> None:
+def test_a_missing_crd_is_no_start() -> None:
+    client = in_turn(*[ResourceGoneError("404")] * 20)
     with pytest.raises(CrdMissingError, match="kubectl apply"):
-        await ensure_served(in_turn(ResourceGoneError("404")))
+        run(ensure_served(client))
+    assert len(client.calls) == 1 + STARTS_WITHIN / 2, "every two seconds"
+
+
+def test_an_api_server_that_starts_may_not_know_the_kind_yet() -> None:
+    client = in_turn(page(), ResourceGoneError("404"), ResourceGoneError("404"), page())
+    run(ensure_served(client, ["a", "b"]))
+    assert [call.path for call in client.calls] == [collection_path("a"), *[collection_path("b")] * 3]
 
 
 async def test_one_namespace_without_permission_is_no_start() -> None:
