@@ -20,7 +20,7 @@ class Options:
         results: folder for the results.
         poll_seconds: interval between two LISTs while nothing changes.
         polls: LISTs in the idle window.
-        sweep_seconds: interval between two LISTs of all resources in the idle window.
+        sweep_seconds: until the first LIST of all resources in Kubernetes, which comes after the idle window.
         samples: changes of each kind.
     """
 
@@ -30,7 +30,7 @@ class Options:
     results: Path = RESULTS
     poll_seconds: float = 60.0
     polls: int = 2
-    sweep_seconds: float = 100.0
+    sweep_seconds: float = 200.0
     samples: int = 20
 
     @classmethod
@@ -42,7 +42,7 @@ class Options:
     def short(cls, scale: int, runs: int, results: Path) -> Self:
         """Only show that everything works: once, at one size, at a pace that nobody would run."""
         del runs
-        return cls(scale, (scale,), 1, results, poll_seconds=1.0, polls=10, sweep_seconds=5.0, samples=5)
+        return cls(scale, (scale,), 1, results, poll_seconds=1.0, polls=10, sweep_seconds=30.0, samples=5)
 
     @property
     def idle_pace(self) -> Mapping[str, str]:

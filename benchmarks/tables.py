@@ -21,6 +21,7 @@ IDLE: Mapping[str, str] = {
     "requests per resource-hour": "requests per resource-hour",
     "Kubernetes writes": "writes to Kubernetes",
     "changing requests": "changing requests",
+    "sweep CPU s": "CPU of a sweep",
     "CPU share %": "share of a core",
     "memory MiB": "memory",
 }

@@ -12,16 +12,22 @@ from benchmarks.options import Options
 from benchmarks.results import Result, Sample, Target, say
 from benchmarks.timeline import Timeline
 from benchmarks.usage import Usage
+from fireworks_operator.settings import Settings
 from fireworks_simulator.testing import JournalEntry
 from integration.processes import Operator
 from integration.waiting import eventually
 
 NAME: Final = "rest"
-IDLE, RESTART = "idle", "restart"
+IDLE, NAIVE, RESTART = "idle", "naive operator", "restart"
 WRITES: Final = "fireworks_operator_kubernetes_writes_total"
 PASSES: Final = "fireworks_operator_reconcile_total"
 _HOUR = 3600.0
+_SWEEP_EVERY = Settings.model_construct().sweep_interval
 _PATIENCE = 600.0
+_NAIVE_POLLS = 10.0
+"""Seconds between two looks of the naive operator at each of its deployments."""
+_SWEEP_TAKES = 10.0
+"""Seconds after which a LIST of all resources in Kubernetes is over, at the latest."""
 
 
 def run(bench: Bench, options: Options) -> Result:
@@ -29,6 +35,7 @@ def run(bench: Bench, options: Options) -> Result:
     sizes = (1, *options.sizes)
     samples = [_restart(bench.fleet(size), size) for size in sizes]
     samples += _idle({size: bench.fleet(size) for size in sizes}, options)
+    samples.append(_idle_naive(bench.arena("naive"), options))
     result = Result(NAME, tuple(samples), ())
     return Result(NAME, tuple(samples), tuple(_targets(result, options)))
 
@@ -111,11 +118,39 @@ def _idle(arenas: Mapping[int, Arena], options: Options) -> Iterator[Sample]:
     """Let an operator for each arena be idle, all at the same time, for some polls."""
     with contextlib.ExitStack() as stack:
         operators = {size: stack.enter_context(arenas[size].operator(options.idle_pace)) for size in arenas}
+        started = time.monotonic()
         for operator in operators.values():
             _settle(operator)
         windows = {size: _Window.begin(arenas[size], operators[size]) for size in arenas}
+        rest = {size: window.end(options.polls) for size, window in windows.items()}
+        time.sleep(max(0.0, started + options.sweep_seconds + _SWEEP_TAKES - time.monotonic()))
         for size, window in windows.items():
-            yield say(Sample(IDLE, size, _figures(window.first, window.end(options.polls), size)))
+            swept = _Reading.of(arenas[size], operators[size])
+            yield say(Sample(IDLE, size, _figures(window.first, rest[size], swept, size)))
+
+
+def _idle_naive(arena: Arena, options: Options) -> Sample:
+    """Let the naive operator be idle; it gets resources of its own, since it leaves its finalizer on them."""
+    names = arena.names(options.scale)
+    with Timeline(arena.team.api, arena.namespace) as timeline, arena.naive() as naive:
+        arena.apply(names)
+        if not timeline.until_ready(names, within=90 + options.scale / 6):
+            raise TimeoutError("the naive operator's resources did not become READY")
+        seen, writes, usage = arena.simulator.last_sequence(), timeline.writes, Usage.of(naive.pid)
+        began, requests = time.monotonic(), arena.requests()
+        time.sleep(max(options.poll_seconds, _NAIVE_POLLS))
+        seconds = time.monotonic() - began
+        figures = {
+            "window s": seconds,
+            "requests per resource-hour": (arena.requests() - requests) / options.scale / seconds * _HOUR,
+            "changing requests": float(len(arena.team.writes(since=seen))),
+            "Kubernetes writes": float(timeline.writes - writes),
+            "sweep CPU s": 0.0,
+            "CPU share %": 100 * (Usage.of(naive.pid).cpu - usage.cpu) / seconds,
+            "memory MiB": Usage.of(naive.pid).memory,
+        }
+    arena.close()
+    return say(Sample(NAIVE, options.scale, figures))
 
 
 def _settle(operator: Operator) -> None:
@@ -129,16 +164,20 @@ def _settle(operator: Operator) -> None:
     eventually(quiet, "the passes after the first LIST are over", within=120, interval=0.5, explain=operator.tail)
 
 
-def _figures(first: _Reading, last: _Reading, count: int) -> dict[str, float]:
+def _figures(first: _Reading, last: _Reading, swept: _Reading, count: int) -> dict[str, float]:
+    """Return what is so from the first to the last reading, and what the sweep took that came after it."""
     seconds = last.at - first.at
-    changed = sum(last.versions[name] != version for name, version in first.versions.items())
+    changed = sum(swept.versions[name] != version for name, version in first.versions.items())
+    share = (last.usage.cpu - first.usage.cpu) / seconds
+    sweep = max(0.0, swept.usage.cpu - last.usage.cpu - share * (swept.at - last.at))
     return {
         "window s": seconds,
         "requests per resource-hour": (last.requests - first.requests) / count / seconds * _HOUR,
-        "changing requests": float(last.changes - first.changes),
-        "Kubernetes writes": last.writes - first.writes + changed,
-        "CPU share %": 100 * (last.usage.cpu - first.usage.cpu) / seconds,
-        "memory MiB": last.usage.memory,
+        "changing requests": float(swept.changes - first.changes),
+        "Kubernetes writes": swept.writes - first.writes + changed,
+        "sweep CPU s": sweep,
+        "CPU share %": 100 * (share + sweep / _SWEEP_EVERY),
+        "memory MiB": swept.usage.memory,
     }
 
 

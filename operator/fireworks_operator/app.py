@@ -41,6 +41,8 @@ log = getLogger(__name__)
 VERSION = version("fireworks-operator")
 _CONNECT_RETRY = 2.0
 _MEASURE_INTERVAL = 5.0
+_MEASURE_SHARE = 0.002
+"""Seconds between two looks at what there is, and the part of a core that they may take: with 5,000 they are rarer."""
 
 
 Answer = TypeVar("Answer")
@@ -279,7 +281,7 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
     orphans: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     while True:
-        before, measured = measured, time.monotonic()
+        before, measured, began = measured, time.monotonic(), time.perf_counter()
         metrics.set_resources(inventory.states())
         held = inventory.holdings()
         used = [account for account in accounts if account.in_use]
@@ -302,7 +304,7 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
             log.warning(
                 "%s carries this cluster's owner marker, but no resource of that name has it; it goes on running", name
             )
-        await asyncio.sleep(_MEASURE_INTERVAL)
+        await asyncio.sleep(max(_MEASURE_INTERVAL, (time.perf_counter() - began) / _MEASURE_SHARE))
 
 
 class _Sweep:

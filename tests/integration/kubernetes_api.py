@@ -126,7 +126,8 @@ class Watch:
         assert not self.lost or kind is not None, f"the recording is not whole: {self.lost}"
 
     def _open(self) -> urllib3.BaseHTTPResponse:
-        query = urlencode({"watch": "true"} | ({"resourceVersion": self._version} if self._version else {}))
+        since = {"resourceVersion": self._version} if self._version else {}
+        query = urlencode({"watch": "true", "allowWatchBookmarks": "true", **since})
         response = self._pool.request(
             "GET", f"{self._url}?{query}", headers=self._headers, preload_content=False, timeout=_QUIET, retries=False
         )
@@ -152,7 +153,8 @@ class Watch:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     raise KubernetesError(event["object"]["code"], event["object"]["message"])
-                self._take(event["type"], event["object"])
+                if event["type"] != "BOOKMARK":  # it only says up to where all has been told
+                    self._take(event["type"], event["object"])
                 self._version = event["object"]["metadata"]["resourceVersion"]
 
 

@@ -83,3 +83,8 @@ def test_the_simulator_answers_faster_than_anybody_asks(results: Mapping[str, Re
     for sample in results["burst"].samples:
         moments = sample.series["POST"]
         assert create.figures["per second"] > len(moments) / max(moments[-1], 1.0), sample.contender
+
+
+def test_the_naive_operator_asks_for_each_resource_again_and_again(results: Mapping[str, Result]) -> None:
+    (naive,) = results["rest"].of("naive operator")
+    assert naive.figures["requests per resource-hour"] > 300, "every ten seconds"

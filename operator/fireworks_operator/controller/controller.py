@@ -190,7 +190,7 @@ class Controller:
         if not result.inconclusive:
             self._queue.forget(key)
         if result.again == 0.0:
-            self._queue.add(key, Priority.USER)
+            self._queue.add(key, Priority.PROGRESS if result.looks else Priority.USER)
         elif result.again is not None:
             self._queue.add_after(key, result.again)
 

@@ -63,6 +63,7 @@ class Result:
     `again` None: nothing to do until something changes; else seconds until the next pass. `failed` asks for the
     queue's growing pause instead. `drift`: it put back what somebody else had changed. `inconclusive`: nothing was
     known or done yet, so it says nothing about failures before it, and who asked for it has yet to be answered.
+    `looks`: the next pass only looks how far a creation has come.
     """
 
     action: Action
@@ -71,6 +72,7 @@ class Result:
     error: FireworksError | None = None
     drift: bool = False
     inconclusive: bool = False
+    looks: bool = False
 
 
 class Reconciler:
@@ -335,7 +337,9 @@ class Reconciler:
             log.warning("%s: %s was accepted before, and has come to nothing", resource.key, action.name)
         await self._write(resource, answer or observed, Outcome(action), context)
         known = resource.status.observed_generation == resource.metadata.generation
-        return Result(action, again=0.0, failed=in_vain, drift=isinstance(action, Update) and known)
+        drift = isinstance(action, Update) and known
+        looks = isinstance(answer, Present) and answer.deployment.state == "CREATING"
+        return Result(action, again=0.0, failed=in_vain, drift=drift, looks=looks)
 
     async def _look_at_taken(
         self, resource: FireworksDeployment, session: Session, action: Create, context: Context

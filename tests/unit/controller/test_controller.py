@@ -10,7 +10,7 @@ from fireworks_operator.api.v1alpha1 import ANNOTATION_RECONCILE_AT, FireworksDe
 from fireworks_operator.controller.account import Account
 from fireworks_operator.controller.controller import PLACES, Controller
 from fireworks_operator.controller.observer import Observer
-from fireworks_operator.controller.queue import WorkQueue
+from fireworks_operator.controller.queue import Priority, WorkQueue
 from fireworks_operator.controller.reconciler import Reconciler, Result
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import Refuse, Wait
@@ -128,6 +128,33 @@ def test_what_is_ready_is_told_before_how_far_others_are() -> None:
         return reconciler.began
 
     assert run(scenario()) == ["team/chat-2", "team/chat-1"]
+
+
+class Looking(FakeReconciler):
+    """Passes of which the first only has to look how far a creation has come."""
+
+    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+        looks = not self.began
+        await super().reconcile(key, forced=forced, make_room=make_room)
+        return Result(Wait(), again=0.0, looks=True) if looks else Result(Wait())
+
+
+def test_a_look_at_a_creation_does_not_keep_it_behind_others_once_it_is_ready() -> None:
+    async def scenario() -> float:
+        queue, reconciler = WorkQueue(), Looking(1.0, waits=lambda key: False)
+        controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
+        started = asyncio.get_running_loop().time()
+        for number in range(5 * PLACES):
+            queue.add(f"team/{number}", Priority.USER)
+        working = asyncio.create_task(controller.run())
+        await asyncio.sleep(1.5)
+        queue.add("team/0", Priority.POLL)
+        await asyncio.sleep(10)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return reconciler.began["team/0"] - started
+
+    assert run(scenario()) == 2.0, "in the next turn, with sixty others waiting"
 
 
 class Refused:

@@ -160,6 +160,7 @@ def test_a_creation_begins_when_its_turn_comes() -> None:
         decided = scene.now()
         result = await scene.reconcile()
         assert isinstance(result.action, Create)
+        assert result.looks
         begun = scene.kubernetes.written[-2].last_attempt
         assert begun is not None
         assert begun.time - decided >= timedelta(seconds=300), "how long it may still take effect counts from here"
