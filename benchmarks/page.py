@@ -11,7 +11,7 @@ from benchmarks.arena import STARTUP_SECONDS
 from benchmarks.notes import CAUSES
 from benchmarks.options import ROOT
 from benchmarks.results import Result, load_result
-from benchmarks.scenarios import rest
+from benchmarks.scenarios import burst, rest
 from benchmarks.scenarios.outage import ACCOUNTS
 
 TEMPLATE = ROOT / "benchmarks" / "page.md"
@@ -83,7 +83,9 @@ def render(folder: Path) -> str:
         "startup": f"{STARTUP_SECONDS:g}",
         "accounts": str(ACCOUNTS),
     }
-    parts["scale"] = f"{plots.scale_of(results['burst']):,}"
+    scale = plots.scale_of(results["burst"])
+    naive = results["burst"].spread("all READY s", burst.NAIVE, scale)
+    parts |= {"scale": f"{scale:,}", "naive_best": f"{tables.number(naive.least)} s"}
     parts |= _rest(results["rest"]) | {"sizing": sizing.table(results)} | sizing.limits(results)
     return Template(template).substitute(parts)
 

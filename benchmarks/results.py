@@ -69,8 +69,8 @@ class Result:
         return [each for each in self.samples if each.contender == contender and resources in (None, each.resources)]
 
     def spread(self, figure: str, contender: str, resources: int) -> Spread:
-        """Return what the runs gave for a figure."""
-        return Spread.of(each.figures[figure] for each in self.of(contender, resources))
+        """Return what the runs gave for a figure, those of them that have it."""
+        return Spread.of(each.figures[figure] for each in self.of(contender, resources) if figure in each.figures)
 
 
 def save(folder: Path, name: str, content: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from benchmarks import tables
 from benchmarks.results import Result
-from benchmarks.scenarios import burst, rest
+from benchmarks.scenarios import burst, deletion, rest
 from fireworks_operator.fireworks.budget import LIST_SHARE
 from fireworks_operator.settings import Settings
 
@@ -23,7 +23,7 @@ _DEFAULTS: Final = Settings.model_construct()
 
 def table(results: Mapping[str, Result]) -> str:
     """Return what each size of one account asks for."""
-    rows = [_row(size, _peak(results["burst"], size), _cpu(results["rest"], size)) for size in SIZES]
+    rows = [_row(size, _peak(results, size), _cpu(results["rest"], size)) for size in SIZES]
     head = (
         "resources of one account",
         "pages of a LIST",
@@ -40,8 +40,8 @@ def table(results: Mapping[str, Result]) -> str:
 
 def limits(results: Mapping[str, Result]) -> dict[str, str]:
     """Return where limits are reached, for the words of the page."""
-    burst_result, per_second = results["burst"], _lists_per_second()
-    fits = max((size for size in _CANDIDATES if _limit(_peak(burst_result, size)) <= CHART_LIMIT), default=0)
+    per_second = _lists_per_second()
+    fits = max((size for size in _CANDIDATES if _limit(_peak(results, size)) <= CHART_LIMIT), default=0)
     return {
         "rate": f"{_DEFAULTS.requests_per_minute:g}",
         "changing": f"{_DEFAULTS.poll_interval_changing:g}",
@@ -80,8 +80,14 @@ def _limit(peak: float) -> int:
     return math.ceil(peak * HEADROOM / 64) * 64
 
 
-def _peak(result: Result, size: int) -> float:
-    return _extended({each.resources: each.figures["peak MiB"] for each in result.of(burst.OPERATOR)}, size)
+def _peak(results: Mapping[str, Result], size: int) -> float:
+    """Return the highest peak: of a burst, a restart, a mass deletion, as far as they were measured."""
+    kinds = {burst.NAME: burst.OPERATOR, rest.NAME: rest.RESTART, deletion.NAME: deletion.OPERATOR}
+    peaks: dict[int, float] = {}
+    for scenario, contender in kinds.items():
+        for each in results[scenario].of(contender) if scenario in results else []:
+            peaks[each.resources] = max(peaks.get(each.resources, 0.0), each.figures["peak MiB"])
+    return _extended(peaks, size)
 
 
 def _cpu(result: Result, size: int) -> float:

@@ -64,7 +64,7 @@ def figures(
     return table(
         ("", size, *columns.values()),
         [
-            (contender, f"{count:,}", *(_spread(result.spread(name, contender, count), name) for name in columns))
+            (contender, f"{count:,}", *(_cell(result, name, contender, count) for name in columns))
             for contender, count in rows
             if contenders is None or contender in contenders
         ],
@@ -93,6 +93,11 @@ def number(value: float) -> str:
         return f"{value:,.0f}"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{digits}f}"
+
+
+def _cell(result: Result, name: str, contender: str, count: int) -> str:
+    measured = any(name in each.figures for each in result.of(contender, count))
+    return _spread(result.spread(name, contender, count), name) if measured else "-"
 
 
 def _spread(spread: Spread, name: str) -> str:

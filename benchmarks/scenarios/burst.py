@@ -49,8 +49,9 @@ def burst(bench: Bench, contender: str, count: int, *, latency: float = 0.0, lab
         applied = arena.apply(names)
         if not timeline.until_ready(names, within=90 + count / 6):
             print(f"{count - len(timeline.ready)} were not seen READY in time:\n{process.tail()}", flush=True)
-        usage = Usage.of(process.pid) if process.running else Usage(0, 0, 0)
-        figures = _figures(arena, timeline, applied, usage)
+        figures = _figures(arena, timeline, applied)
+        if process.running:  # the bare clients end by themselves
+            figures |= _usage(process.pid)
         sample = Sample(label or contender, count, figures, _series(arena, timeline, applied))
     if contender == OPERATOR and not latency:
         bench.leave_fleet(count, arena)
@@ -70,7 +71,12 @@ def _serve(arena: Arena, contender: str, count: int) -> Iterator[Process]:
             yield other
 
 
-def _figures(arena: Arena, timeline: Timeline, applied: Mapping[str, float], usage: Usage) -> dict[str, float]:
+def _usage(pid: int) -> dict[str, float]:
+    usage = Usage.of(pid)
+    return {"CPU s": usage.cpu, "peak MiB": usage.peak}
+
+
+def _figures(arena: Arena, timeline: Timeline, applied: Mapping[str, float]) -> dict[str, float]:
     began, count = min(applied.values()), len(applied)
     posts = [each for each in arena.team.posts() if each.committed]
     created = arena.created()
@@ -91,8 +97,6 @@ def _figures(arena: Arena, timeline: Timeline, applied: Mapping[str, float], usa
         "writes per resource": timeline.writes / count,
         "stuck": float(count - len(timeline.ready)),
         "twice created": float(len(posts) - len({each.query["deploymentId"] for each in posts})),
-        "CPU s": usage.cpu,
-        "peak MiB": usage.peak,
     }
 
 
