@@ -331,6 +331,7 @@ class Account:
         first, credential.listed_at = credential.listed_at is None, started
         credential.circuit.close()
         self.observer.listed(listing)
+        self._terminations = {name: told for name, told in self._terminations.items() if self.observer.has(name)}
         if first:
             self.observer.on_change(None)  # whoever uses this key has waited for its own LIST
         return None

@@ -460,6 +460,23 @@ def test_why_a_replica_died_is_asked_once_per_failure() -> None:
     play(scenario, start=False)
 
 
+def test_why_a_deployment_failed_is_forgotten_with_it() -> None:
+    async def scenario(scene: Scene) -> None:
+        failed, key = a_deployment(state="FAILED"), scene.key()
+        scene.fireworks.deployments = {NAME: failed}
+        await asyncio.sleep(5)
+        await scene.account.termination_message(key, failed, "team-a")
+        await asyncio.sleep(60)
+        await scene.account.termination_message(key, failed, "team-a")
+        assert scene.fireworks.calls["termination_message"] == 1
+        scene.fireworks.deployments = {}
+        await asyncio.sleep(60)
+        await scene.account.termination_message(key, failed, "team-a")
+        assert scene.fireworks.calls["termination_message"] == 2
+
+    play(scenario)
+
+
 def test_whoever_brings_a_second_key_is_told_of_its_first_list() -> None:
     async def scenario(scene: Scene) -> None:
         scene.key()
