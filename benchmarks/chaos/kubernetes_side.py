@@ -56,6 +56,7 @@ class KubernetesSide:
         """End all troubles."""
         self._losing.clear()
         self._kill_at = 0
+        self.struck.clear()
         self.proxy.silent = False
 
     def _before_write(self, method: str, path: str) -> bool:

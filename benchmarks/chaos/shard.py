@@ -149,10 +149,10 @@ class Shard:
         return ANY_MOMENT
 
     def _kill(self, aim: str, sequence: int, writes: int) -> None:
-        if not self.operator.running:
+        if not self.operator.running and not self._kubernetes.struck.is_set():
             self._bury()
             return
-        self.operator.kill()
+        self.operator.kill()  # one that was struck at a write is dead already
         asked = any(team.simulator.journal(account=team.account, since=sequence) for team in self.teams)
         self._tally.killed(aim, acted=asked or self._kubernetes.writes > writes)
         self._note("killed")
