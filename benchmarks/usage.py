@@ -25,6 +25,11 @@ class Usage:
         sizes = {name: value for name, _, value in lines}
         return cls((int(fields[11]) + int(fields[12])) / _TICKS, _mib(sizes["VmRSS"]), _mib(sizes["VmHWM"]))
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """What a sample says of it."""
+        return {"CPU s": self.cpu, "peak MiB": self.peak}
+
 
 def _mib(size: str) -> float:
     return int(size.split()[0]) / 1024

@@ -51,7 +51,7 @@ def burst(bench: Bench, contender: str, count: int, *, latency: float = 0.0, lab
             print(f"{count - len(timeline.ready)} were not seen READY in time:\n{process.tail()}", flush=True)
         figures = _figures(arena, timeline, applied)
         if process.running:  # the bare clients end by themselves
-            figures |= _usage(process.pid)
+            figures |= Usage.of(process.pid).figures
         sample = Sample(label or contender, count, figures, _series(arena, timeline, applied))
     if contender == OPERATOR and not latency:
         bench.leave_fleet(count, arena)
@@ -69,11 +69,6 @@ def _serve(arena: Arena, contender: str, count: int) -> Iterator[Process]:
     else:
         with arena.raw(count) if contender == RAW else arena.naive() as other:
             yield other
-
-
-def _usage(pid: int) -> dict[str, float]:
-    usage = Usage.of(pid)
-    return {"CPU s": usage.cpu, "peak MiB": usage.peak}
 
 
 def _figures(arena: Arena, timeline: Timeline, applied: Mapping[str, float]) -> dict[str, float]:

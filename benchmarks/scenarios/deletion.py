@@ -42,8 +42,7 @@ def _delete(arena: Arena, size: int) -> Sample:
         "all gone s": max(timeline.gone.values()) - began,
         "stuck": float(len(names) - len(timeline.gone)),
         "left at Fireworks": float(sum(each["state"] not in _GONE for each in arena.simulator.deployments())),
-        "CPU s": usage.cpu,
-        "peak MiB": usage.peak,
+        **usage.figures,
     }
     return say(Sample(OPERATOR, size, figures, {"gone": since(began, timeline.gone)}))
 

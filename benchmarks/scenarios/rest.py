@@ -60,8 +60,7 @@ def _restart(arena: Arena, count: int) -> Sample:
             "first action s": patches[0].monotonic - began,
             "writes to others": float(timeline.writes - timeline.changes[changed]),
             "requests that change others": float(len(others)),
-            "CPU s": usage.cpu,
-            "peak MiB": usage.peak,
+            **usage.figures,
         }
     return say(Sample(RESTART, count, figures))
 
@@ -139,15 +138,14 @@ def _idle_naive(arena: Arena, options: Options) -> Sample:
         seen, writes, usage = arena.simulator.last_sequence(), timeline.writes, Usage.of(naive.pid)
         began, requests = time.monotonic(), arena.requests()
         time.sleep(max(options.poll_seconds, _NAIVE_POLLS))
-        seconds = time.monotonic() - began
+        seconds, after = time.monotonic() - began, Usage.of(naive.pid)
         figures = {
             "window s": seconds,
             "requests per resource-hour": (arena.requests() - requests) / options.scale / seconds * _HOUR,
             "changing requests": float(len(arena.team.writes(since=seen))),
             "Kubernetes writes": float(timeline.writes - writes),
-            "sweep CPU s": 0.0,
-            "CPU share %": 100 * (Usage.of(naive.pid).cpu - usage.cpu) / seconds,
-            "memory MiB": Usage.of(naive.pid).memory,
+            "CPU share %": 100 * (after.cpu - usage.cpu) / seconds,
+            "memory MiB": after.memory,
         }
     arena.close()
     return say(Sample(NAIVE, options.scale, figures))

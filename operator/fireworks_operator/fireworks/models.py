@@ -316,10 +316,11 @@ class DeploymentPage:
         """
         before = known or {}
 
-        def read(entry: JsonValue) -> Deployment:
-            obj = json_object(entry, "a deployment")
-            same = before.get(_name(obj, "deployments"))
-            return same if same is not None and same.raw == _without_secrets(obj) else Deployment.parse(entry)
+        def read(name: str, entry: JsonValue) -> Deployment:
+            same = before.get(name)
+            if same is not None and same.raw == _without_secrets(json_object(entry, "a deployment")):
+                return same
+            return Deployment.parse(entry)
 
         obj = _page(value, "deployments")
         entries, unreadable = _entries(obj, "deployments", read)
@@ -342,7 +343,7 @@ class DeployedModelPage:
             FireworksError: PROTOCOL, if it is no page of deployed models or an entry has no readable name.
         """
         obj = _page(value, "deployedModels")
-        entries, unreadable = _entries(obj, "deployedModels", DeployedModel.parse)
+        entries, unreadable = _entries(obj, "deployedModels", lambda _, entry: DeployedModel.parse(entry))
         return cls(entries, unreadable, text(obj, "nextPageToken"))
 
 
@@ -359,14 +360,14 @@ Entry = TypeVar("Entry", Deployment, DeployedModel)
 
 
 def _entries(
-    obj: Mapping[str, JsonValue], collection: str, parse: Callable[[JsonValue], Entry]
+    obj: Mapping[str, JsonValue], collection: str, parse: Callable[[str, JsonValue], Entry]
 ) -> tuple[tuple[Entry, ...], frozenset[str]]:
     entries: list[Entry] = []
     unreadable: set[str] = set()
     for item in children(obj, collection):
         name = _name(json_object(item, "an entry of the list"), collection)
         try:
-            entries.append(parse(item))
+            entries.append(parse(name, item))
         except FireworksError:
             unreadable.add(name)
     return tuple(entries), frozenset(unreadable)

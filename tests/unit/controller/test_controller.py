@@ -50,6 +50,14 @@ class NoMetrics:
     def left_running(self, cause: str) -> None: ...
 
 
+async def run_for(controller: Controller, seconds: float) -> None:
+    """Let it work for a while."""
+    working = asyncio.create_task(controller.run())
+    await asyncio.sleep(seconds)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
 def _work(reconciler: FakeReconciler, keys: list[str], seconds: float) -> Coroutine[Any, Any, float]:
     """Work on keys for a while, and return when that began."""
 
@@ -59,10 +67,7 @@ def _work(reconciler: FakeReconciler, keys: list[str], seconds: float) -> Corout
         started = asyncio.get_running_loop().time()
         for key in keys:
             queue.add(key)
-        working = asyncio.create_task(controller.run())
-        await asyncio.sleep(seconds)
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await run_for(controller, seconds)
         return started
 
     return scenario()
@@ -121,10 +126,7 @@ def test_what_is_ready_is_told_before_how_far_others_are() -> None:
         observer.learn("chat-1", present(state="CREATING"), asked=clock())
         observer.learn("chat-2", present(state="READY"), asked=clock())
         controller.on_change(cast("Account", SimpleNamespace(observer=observer)), frozenset({"chat-1", "chat-2"}))
-        working = asyncio.create_task(controller.run())
-        await asyncio.sleep(1)
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await run_for(controller, 1)
         return reconciler.began
 
     assert run(scenario()) == ["team/chat-2", "team/chat-1"]
@@ -146,12 +148,8 @@ def test_a_look_at_a_creation_does_not_keep_it_behind_others_once_it_is_ready() 
         started = asyncio.get_running_loop().time()
         for number in range(5 * PLACES):
             queue.add(f"team/{number}", Priority.USER)
-        working = asyncio.create_task(controller.run())
-        await asyncio.sleep(1.5)
-        queue.add("team/0", Priority.POLL)
-        await asyncio.sleep(10)
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        asyncio.get_running_loop().call_later(1.5, queue.add, "team/0", Priority.POLL)
+        await run_for(controller, 11.5)
         return reconciler.began["team/0"] - started
 
     assert run(scenario()) == 2.0, "in the next turn, with sixty others waiting"

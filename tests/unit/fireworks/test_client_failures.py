@@ -258,14 +258,19 @@ def test_a_key_never_travels_in_plain_text() -> None:
         FireworksClient("http://api.fireworks.ai")
 
 
-async def test_a_proxy_of_the_environment_sees_only_an_https_tunnel(
-    server: RawServer, unused_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def name_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Have the environment name a proxy for everything."""
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, server.url)
+        monkeypatch.setenv(name, url)
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
+
+
+async def test_a_proxy_of_the_environment_sees_only_an_https_tunnel(
+    server: RawServer, unused_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name_proxy(monkeypatch, server.url)
     server.answer = replies(403, "not this host")
 
     async with FireworksClient("https://api.fireworks.example", timeout_read=1.0) as client:
@@ -282,9 +287,7 @@ async def test_a_proxy_of_the_environment_sees_only_an_https_tunnel(
 async def test_a_proxy_that_refuses_is_told_without_its_password(
     server: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", server.url.replace("://", "://user:hunter2@"))
-    for name in ("https_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
+    name_proxy(monkeypatch, server.url.replace("://", "://user:hunter2@"))
     server.answer = replies(407, "who are you?")
 
     async with FireworksClient("https://api.fireworks.example", timeout_write=1.0) as client:
@@ -297,9 +300,7 @@ async def test_a_proxy_that_refuses_is_told_without_its_password(
 
 @pytest.mark.parametrize("named", ["127.0.0.1:9", "http://user:hunter2@[", "socks5://127.0.0.1:9"])
 async def test_a_proxy_that_is_none_is_no_crash(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", named)
-    for name in ("https_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
+    name_proxy(monkeypatch, named)
 
     async with FireworksClient("https://api.fireworks.example", timeout_read=1.0) as client:
         error = await failure(client.get_deployment(KEY, NAME))
