@@ -296,9 +296,9 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
             metrics.orphaned_deployments.labels(account.name).set(len(held[account.name].orphans))
             for kind, gpus in held[account.name].gpus.items():
                 metrics.gpu_seconds.labels(account.name, kind).inc(gpus * (measured - before))
-        circuits = {each.key.fingerprint: each.circuit for account in used for each in account.credentials()}
-        replaced, keys = keys - circuits.keys(), frozenset(circuits)
-        metrics.set_circuits({key: circuit.retry_at is not None for key, circuit in circuits.items()}, replaced)
+        refused = inventory.refused_keys()
+        replaced, keys = keys - refused.keys(), frozenset(refused)
+        metrics.set_circuits(refused, replaced)
         known, orphans = orphans, frozenset(name for account in used for name in held[account.name].orphans)
         for name in sorted(orphans - known):
             log.warning(

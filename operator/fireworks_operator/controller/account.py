@@ -88,7 +88,7 @@ class Account:
         self._pace = pace
         self._rate = rate_per_minute
         self._clock = clock
-        self._credentials: dict[str, Credential] = {}
+        self._credentials: dict[ApiKey, Credential] = {}
         self.catalogue = Catalogue(clock)
         self._terminations: dict[str, tuple[tuple[str, datetime | None], str]] = {}
         self._changed_at = clock()
@@ -113,9 +113,9 @@ class Account:
 
     def credential(self, key: ApiKey, circuit: Circuit) -> Credential:
         """Register a key of this account; the newest is the first that lists."""
-        known = self._credentials.get(key.fingerprint)
+        known = self._credentials.get(key)
         if known is None:
-            known = self._credentials[key.fingerprint] = Credential(key, circuit)
+            known = self._credentials[key] = Credential(key, circuit)
             self._touched.set()
         return known
 
@@ -249,7 +249,7 @@ class Account:
         """Ask no more for keys that were refused and that no resource uses any more."""
         for each in self.credentials():
             if each.circuit.retry_at is not None and not self._uses_key(each):
-                del self._credentials[each.key.fingerprint]
+                del self._credentials[each.key]
 
     async def _sleep(self, started: float) -> None:
         """Sleep until the next LIST is due; a change on the way brings it nearer."""

@@ -82,7 +82,7 @@ class Accounts:
         self._watches = watches
         self._clock = clock
         self._accounts: dict[str, Account] = {}
-        self._circuits: dict[tuple[str, str | None], Circuit] = {}
+        self._circuits: dict[tuple[ApiKey, str | None], Circuit] = {}
         self._discovery = Discovery(client, self._budget(), clock)
         self._reread_at: dict[tuple[str, str], float] = {}
         self._last_good: dict[tuple[str, str, str], _Found] = {}
@@ -180,7 +180,7 @@ class Accounts:
         if isinstance(found, Unusable):
             return Resolved(found)
         # Per account, too: a wrong accountId beside a key must not harm those who use the key rightly.
-        circuit = self._circuits.setdefault((found.key.fingerprint, found.account), Circuit(self._clock))
+        circuit = self._circuits.setdefault((found.key, found.account), Circuit(self._clock))
         name = found.account or self._discovery.known(found.key)
         if name is None:
             make_room()

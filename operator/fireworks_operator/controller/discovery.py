@@ -40,13 +40,13 @@ class Discovery:
         self._client = client
         self._budget = budget
         self._clock = clock
-        self._accounts: dict[str, str] = {}
-        self._failures: dict[str, _Failure] = {}
-        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._accounts: dict[ApiKey, str] = {}
+        self._failures: dict[ApiKey, _Failure] = {}
+        self._asking: defaultdict[ApiKey, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def known(self, key: ApiKey) -> str | None:
         """Return the id of a key's account, None if it has to be asked for."""
-        return self._accounts.get(key.fingerprint)
+        return self._accounts.get(key)
 
     def withdraw(self, resource: str) -> None:
         """End a resource's wait for its turn, if it is waiting."""
@@ -58,8 +58,8 @@ class Discovery:
         Raises:
             WithdrawnError: `withdraw` was called for the resource.
         """
-        async with self._asking[key.fingerprint]:
-            known, failure = self.known(key), self._failures.get(key.fingerprint)
+        async with self._asking[key]:
+            known, failure = self.known(key), self._failures.get(key)
             if known is not None:
                 return known
             if failure is not None and (self._clock() < failure.until or not circuit.allow()):
@@ -73,8 +73,8 @@ class Discovery:
             if isinstance(found, Unusable):
                 self._note(key, found)
             else:
-                self._accounts[key.fingerprint] = found
-                self._failures.pop(key.fingerprint, None)
+                self._accounts[key] = found
+                self._failures.pop(key, None)
             return found
 
     def _failed(self, key: ApiKey, circuit: Circuit, error: FireworksError) -> Unusable:
@@ -85,9 +85,9 @@ class Discovery:
         return self._note(key, Unusable(explanation.reason, explanation.message, explanation.final), silence=asked)
 
     def _note(self, key: ApiKey, told: Unusable, *, silence: float = 0.0) -> Unusable:
-        before = self._failures.get(key.fingerprint)
+        before = self._failures.get(key)
         pause = FIRST_PAUSE if before is None else min(before.pause * 2, LONGEST_PAUSE)
-        self._failures[key.fingerprint] = _Failure(told, pause, self._clock() + max(pause, silence))
+        self._failures[key] = _Failure(told, pause, self._clock() + max(pause, silence))
         return told
 
 

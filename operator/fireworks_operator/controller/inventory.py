@@ -60,6 +60,15 @@ class Inventory:
             for account in self._accounts
         }
 
+    def refused_keys(self) -> dict[str, bool]:
+        """Return whether an API key in use is refused, by fingerprint: of those that share one, whether any is."""
+        refused: dict[str, bool] = {}
+        for account in self._accounts:
+            for each in account.credentials() if account.in_use else ():
+                name = each.key.fingerprint
+                refused[name] = refused.get(name, False) or each.circuit.retry_at is not None
+        return refused
+
     def _orphans(self, account: Account) -> tuple[str, ...]:
         listing = account.observer.listing
         if listing is None:

@@ -3,17 +3,23 @@
 import hashlib
 import hmac
 import re
+import secrets
 
 from fireworks_operator.observability.redaction import REDACTED, register_secret
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,512}")
+# Another one in each process: a published fingerprint must not tell who tries out keys whether a guess is right.
+_SALT = secrets.token_bytes(32)
 
 
 class ApiKey:
     """A Fireworks API key; its text forms never show the secret, and every log line of the process omits it.
 
+    Two of them are equal if their whole texts are: what is kept per key is kept by the key itself.
+
     Attributes:
-        fingerprint: first 8 hex digits of the SHA-256 of the key: names it in metrics and logs.
+        fingerprint: 8 hex digits that name the key in metrics and logs of this process, and nowhere else. They are for
+            people: two keys may have the same.
     """
 
     __slots__ = ("_secret", "fingerprint")
@@ -29,7 +35,7 @@ class ApiKey:
             raise ValueError("an API key is 1 to 512 printable ASCII characters without blanks")
         register_secret(text)
         self._secret = text
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:8]
+        self.fingerprint = hashlib.blake2b(text.encode(), key=_SALT, digest_size=4).hexdigest()
 
     def reveal(self) -> str:
         """Return the secret itself, for the Authorization header and nothing else."""

@@ -1,7 +1,7 @@
 """The metrics of the operator, each in one place with its name, unit and labels.
 
 Labels are bounded: no namespace, no resource name, no deployment. An account label has one value per
-Fireworks account in use, a credential label one per API key (its fingerprint).
+Fireworks account in use, a credential label one per API key (a fingerprint, which is another after a restart).
 """
 
 import platform
@@ -121,7 +121,7 @@ class Metrics:
         )
         self.circuit_open = self._gauge(
             "credential_circuit_open",
-            "1 while an API key is not used because it was refused, else 0.",
+            "1 while an API key with this fingerprint is not used because it was refused, else 0.",
             "credential",
         )
         self.observation_age = self._gauge(

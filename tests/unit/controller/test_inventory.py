@@ -1,5 +1,6 @@
 """What is counted of the account: deployments that nobody looks after."""
 
+from itertools import permutations
 from types import SimpleNamespace
 from typing import cast
 
@@ -8,6 +9,8 @@ from fireworks_operator.controller.inventory import Inventory
 from fireworks_operator.controller.observer import Listing, Observer
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.identity import Owner
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.budget import Circuit
 from unit.builders import CLUSTER, CREATED, NAME, a_deployment, a_resource
 
 SECOND, LOST = f"{NAME}-2", f"{NAME}-3"
@@ -36,3 +39,18 @@ def test_replicas_and_gpus_of_all_resources_add_up() -> None:
     (held,) = Inventory(store, accounts, {CLUSTER}, lambda _: True).holdings().values()
     assert held.ready_replicas == 3
     assert held.gpus == {"NVIDIA_H100_80GB": 12}
+
+
+def test_of_keys_with_the_same_fingerprint_a_refused_one_is_seen_whichever_comes_first() -> None:
+    keys = [ApiKey(f"fw_key_number_{number}") for number in range(3)]
+    circuits = [Circuit(lambda: 0.0) for _ in keys]
+    circuits[1].open("refused")
+    for key in keys[:2]:
+        key.fingerprint = "0a1b2c3d"
+    used = [SimpleNamespace(key=key, circuit=circuit) for key, circuit in zip(keys, circuits, strict=True)]
+    for each in permutations(used):
+        apart = [SimpleNamespace(in_use=True, credentials=lambda one=one: (one,)) for one in each]
+        together = [SimpleNamespace(in_use=True, credentials=lambda each=each: each)]
+        for accounts in (apart, together):
+            inventory = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True)
+            assert inventory.refused_keys() == {"0a1b2c3d": True, keys[2].fingerprint: False}

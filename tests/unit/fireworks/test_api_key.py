@@ -1,8 +1,11 @@
 """An API key cannot be shown by accident."""
 
 import copy
+import hashlib
 import json
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -32,6 +35,25 @@ def test_the_newline_of_a_secret_is_no_part_of_the_key() -> None:
     assert ApiKey(f"{SECRET}\n").reveal() == SECRET
     assert ApiKey(f" {SECRET}\r\n") == ApiKey(SECRET)
     assert hash(ApiKey(f"{SECRET}\n")) == hash(ApiKey(SECRET))
+
+
+def test_two_keys_are_the_same_only_if_their_whole_texts_are() -> None:
+    first, second = ApiKey("fw_bogusaaabaaab"), ApiKey("fw_bogusjzeaoosd")  # SHA-256 of both: 193b2722…
+    second.fingerprint = first.fingerprint
+
+    assert first != second
+    assert {first: "first", second: "second"}[ApiKey("fw_bogusjzeaoosd")] == "second"
+
+
+def test_a_fingerprint_tells_nobody_whether_a_guess_at_the_key_is_right() -> None:
+    ask = f"from fireworks_operator.fireworks.api_key import ApiKey; print(ApiKey('{SECRET}').fingerprint)"
+    others = {subprocess.check_output([sys.executable, "-c", ask], text=True).strip() for _ in range(2)}
+    here = ApiKey(SECRET).fingerprint
+
+    assert len({here, *others}) == 3, "each process has its own"
+    for name in hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}:
+        assert not hashlib.new(name, SECRET.encode()).hexdigest().startswith(here)
+    assert ApiKey(SECRET).fingerprint == here, "as long as the process lives"
 
 
 def test_different_keys_have_different_fingerprints() -> None:
