@@ -23,6 +23,7 @@ from fireworks_operator.controller.store import Store
 from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.names import is_account_id
 from fireworks_operator.kube.client import KubernetesClient, connect
 from fireworks_operator.kube.cluster import CrdGuard, read_cluster_id
 from fireworks_operator.kube.events import KubernetesEvents
@@ -337,6 +338,8 @@ class _Sweep:
 
 def _own_credential(settings: Settings) -> OwnCredential:
     namespaces = settings.credential_namespaces
+    if settings.account_id is not None and not is_account_id(settings.account_id):
+        raise StartError("FIREWORKS_ACCOUNT_ID: the id of an account is 1 to 128 letters, digits and dashes.")
     key = None
     if settings.api_key is not None:
         try:

@@ -16,6 +16,7 @@ _COMMAND = Path(sys.executable).with_name("fireworks-operator")
         ({"FIREWORKS_BASE_URL": "http://api.fireworks.ai"}, "must be https: API keys would be sent in plain text"),
         ({"FIREWORKS_BASE_URL": "https://api.fireworks.ai/v1"}, "must not contain /v1"),
         ({"FIREWORKS_API_KEY": "fw_one fw_two"}, "FIREWORKS_API_KEY: an API key is"),
+        ({"FIREWORKS_ACCOUNT_ID": "accounts/acme"}, "FIREWORKS_ACCOUNT_ID: the id of an account is"),
         ({"FIREWORKS_OPERATOR_SWEEP_INTERVAL": "soon"}, "Settings that cannot be used"),
     ],
 )

@@ -1,7 +1,7 @@
 """Which account a resource's API key belongs to, and whether the key may be used."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from fireworks_operator.api.conditions import Reason
@@ -11,10 +11,11 @@ from fireworks_operator.core.context import Unusable, Usable
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.names import is_account_id
 
 from .account import Account, Credential, Pace
 from .discovery import ACCOUNT_ID_KEY, Discovery
-from .ports import SecretForbiddenError, SecretReader
+from .ports import SecretExcerpt, SecretForbiddenError, SecretReader
 
 REREAD_SECONDS = 15.0
 """A Secret whose key does not work is read past the cache at most this often."""
@@ -150,14 +151,14 @@ class Accounts:
         if reference is None:
             return self._find_own(namespace)
         try:
-            data = await self._secrets.read(namespace, reference.name, fresh=fresh)
+            secret = await self._secrets.read(namespace, reference.name, (reference.key, ACCOUNT_ID_KEY), fresh=fresh)
         except SecretForbiddenError:
             return Unusable(
                 Reason.CREDENTIALS_MISSING,
                 f'The operator may not read the Secret "{reference.name}": give its service account the permission '
                 f'to get Secrets in namespace "{namespace}".',
             )
-        return _read_secret(namespace, reference, data)
+        return _read_secret(namespace, reference, secret)
 
     def _find_own(self, namespace: str) -> _Found | Unusable:
         own = self._own
@@ -225,27 +226,48 @@ def _works(resource: FireworksDeployment, credential: Usability) -> bool:
     return isinstance(credential, Usable) and resource.status.account in (None, credential.account)
 
 
-def _read_secret(namespace: str, reference: SecretKeyReference, data: Mapping[str, bytes] | None) -> _Found | Unusable:
-    if data is None:
+def _read_secret(namespace: str, reference: SecretKeyReference, secret: SecretExcerpt | None) -> _Found | Unusable:
+    if secret is None:
         return Unusable(
             Reason.CREDENTIALS_MISSING,
             f'The Secret "{reference.name}" does not exist: kubectl create secret generic {reference.name} '
             f"--namespace {namespace} --from-literal={reference.key}=YOUR_API_KEY",
         )
-    if not data.get(reference.key, b"").strip():
-        has = ", ".join(sorted(data)) or "nothing"
+    value, named = secret.values.get(reference.key, b""), secret.values.get(ACCOUNT_ID_KEY, b"")
+    if value is not None and not value.strip():
         return Unusable(
             Reason.CREDENTIALS_MISSING,
-            f'The Secret "{reference.name}" has no value under "{reference.key}" (it has: {has}): put the API key '
-            "there, or name the right key in spec.credentialsSecretRef.key.",
+            f'The Secret "{reference.name}" has no value under "{reference.key}" (it has: {secret.has}): put the API '
+            "key there, or name the right key in spec.credentialsSecretRef.key.",
         )
     try:
-        key = ApiKey(data[reference.key].decode())
-        account = data.get(ACCOUNT_ID_KEY, b"").decode().strip() or None
+        key = ApiKey(_text(value))
     except ValueError:
         return Unusable(
             Reason.CREDENTIALS_INVALID,
             f'The Secret "{reference.name}" does not hold an API key under "{reference.key}": a key is printable '
-            "ASCII without blanks, such as fw_….",
+            "ASCII without blanks, at most 512 characters, such as fw_….",
+        )
+    try:
+        account = _text(named).strip() or None
+    except ValueError:
+        account = ""
+    if account is not None and not is_account_id(account):
+        return Unusable(
+            Reason.CREDENTIALS_INVALID,
+            f'What the Secret "{reference.name}" has under "{ACCOUNT_ID_KEY}" cannot be the id of an account: that is '
+            "1 to 128 letters, digits and dashes. Correct it, or remove it: then Fireworks is asked for the key's "
+            "account.",
         )
     return _Found(key, account, own=False)
+
+
+def _text(value: bytes | None) -> str:
+    """Decode a value of a Secret.
+
+    Raises:
+        ValueError: it is no text, or too long.
+    """
+    if value is None:
+        raise ValueError("too long")
+    return value.decode()
