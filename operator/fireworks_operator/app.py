@@ -344,6 +344,7 @@ def _own_credential(settings: Settings) -> OwnCredential:
     if settings.api_key is not None:
         try:
             key = ApiKey(settings.api_key.get_secret_value())
+            key.hide()
         except ValueError as error:
             raise StartError(f"FIREWORKS_API_KEY: {error}.") from None
     return OwnCredential(key, settings.account_id, None if namespaces is None else frozenset(namespaces))

@@ -13,7 +13,7 @@ _SALT = secrets.token_bytes(32)
 
 
 class ApiKey:
-    """A Fireworks API key; its text forms never show the secret, and every log line of the process omits it.
+    """A Fireworks API key; its text forms never show the secret.
 
     Two of them are equal if their whole texts are: what is kept per key is kept by the key itself.
 
@@ -22,7 +22,7 @@ class ApiKey:
             people: two keys may have the same.
     """
 
-    __slots__ = ("_secret", "fingerprint")
+    __slots__ = ("__weakref__", "_hidden", "_secret", "fingerprint")
 
     def __init__(self, secret: str) -> None:
         """Take a key, with surrounding white space (a Secret's usual newline) removed.
@@ -33,13 +33,23 @@ class ApiKey:
         text = secret.strip()
         if not _HEADER_SAFE.fullmatch(text):
             raise ValueError("an API key is 1 to 512 printable ASCII characters without blanks")
-        register_secret(text)
         self._secret = text
+        self._hidden = False
         self.fingerprint = hashlib.blake2b(text.encode(), key=_SALT, digest_size=4).hexdigest()
 
     def reveal(self) -> str:
         """Return the secret itself, for the Authorization header and nothing else."""
         return self._secret
+
+    def hide(self) -> None:
+        """Have every log line of the process omit the key, for as long as this object lives.
+
+        Only for a key that is one: what merely stands in a Secret is a text of somebody's choice, who could blank out
+        words of the log with it.
+        """
+        if not self._hidden:
+            self._hidden = True
+            register_secret(self._secret, self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ApiKey) and hmac.compare_digest(self._secret, other._secret)

@@ -1,6 +1,7 @@
 """An API key cannot be shown by accident."""
 
 import copy
+import gc
 import hashlib
 import json
 import pickle
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.observability.redaction import redact
 
 SECRET = "fw_3ZqYxVtTestSecret"
 
@@ -20,6 +22,31 @@ def test_no_text_form_shows_the_secret() -> None:
     for text in (repr(key), str(key), f"{key}", f"{key!r}", f"{[key]}", "%s" % key, str({"key": key})):  # noqa: UP031
         assert SECRET not in text
         assert key.fingerprint in text
+
+
+@pytest.mark.parametrize("words", ["mallory/", "Delete-failed", "accounts/", "team-b/chat:", "[REDACTED]"])
+def test_a_text_that_only_stands_in_a_secret_blanks_nothing_out_of_the_log(words: str) -> None:
+    key = ApiKey(words)
+
+    assert (
+        redact(f"team-b/chat: Delete-failed {words} of accounts/acme")
+        == f"team-b/chat: Delete-failed {words} of accounts/acme"
+    )
+    assert words not in f"{key!r}" or words in "ApiKey([REDACTED]"
+
+
+def test_a_key_that_is_one_is_taken_out_of_every_line_for_as_long_as_it_is_used() -> None:
+    key, same = ApiKey("no-usual-prefix-0815"), ApiKey("no-usual-prefix-0815")
+    for _ in range(2):
+        key.hide()
+    assert redact("no-usual-prefix-0815") == "[REDACTED]"
+    same.hide()
+    del key
+    gc.collect()
+    assert redact("no-usual-prefix-0815") == "[REDACTED]", "the same key, used by somebody else"
+    del same
+    gc.collect()
+    assert redact("no-usual-prefix-0815") == "no-usual-prefix-0815"
 
 
 def test_it_is_never_serialised() -> None:
