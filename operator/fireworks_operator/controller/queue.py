@@ -14,7 +14,7 @@ BACKOFF_LAST = 300.0
 POLLS_PER_USER = 3
 """So many keys that polls found follow one that users asked for: a flood of changes hides nothing that is READY."""
 STALE_DATES = 64
-"""Dates that no longer hold are kept up to twice as many as hold, and these: taking each out at once would cost more."""
+"""So many dates may no longer hold, besides as many as do: taking each out at once would cost more."""
 
 
 class Priority(IntEnum):
