@@ -1,12 +1,11 @@
 """What the models of the resource are made of: the base class, times, and what a field says to the CRD."""
 
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 
@@ -121,16 +120,7 @@ def _kubernetes_time(value: datetime) -> str:
 Time = Annotated[datetime, PlainSerializer(_kubernetes_time, return_type=str)]
 """A point in time, on the wire in RFC 3339 with whole seconds and Z, as metav1.Time."""
 
-
-def _cut_to(length: int) -> Callable[[str], str]:
-    return lambda text: text if len(text) <= length else text[: length - 1] + "…"
-
-
 MESSAGE_LENGTH = 32768
 """Most characters of a condition's message (metav1.Condition)."""
 SENTENCE_LENGTH = 4096
 """Most characters of the other free texts in status."""
-
-Message = Annotated[str, AfterValidator(_cut_to(MESSAGE_LENGTH))]
-Sentence = Annotated[str, AfterValidator(_cut_to(SENTENCE_LENGTH))]
-"""Text that may quote somebody else, cut to what the CRD allows: an endless one must not block the status."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Message, Schema, Sentence, Time
+from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Schema, Time
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -39,7 +39,7 @@ class Condition(ApiModel):
         ),
     ]
     message: Annotated[
-        Message,
+        str,
         Schema("Why, in a sentence that says what to do next.", max_length=MESSAGE_LENGTH, required=True),
     ] = ""
     observed_generation: Annotated[
@@ -97,7 +97,7 @@ class LastAttempt(ApiModel):
     time: Annotated[Time, Schema("When.")]
     reason: Annotated[str, Schema("Why it failed.", max_length=1024)]
     message: Annotated[
-        Sentence | None, Schema("What was said to it, in the words of the condition.", max_length=SENTENCE_LENGTH)
+        str | None, Schema("What was said to it, in the words of the condition.", max_length=SENTENCE_LENGTH)
     ] = None
 
 
@@ -115,9 +115,7 @@ class AddonStatus(ApiModel):
     model_identifier: Annotated[
         str | None, Schema("What to put as model into an inference request.", max_length=1024)
     ] = None
-    message: Annotated[Sentence | None, Schema("What is wrong with it, if anything.", max_length=SENTENCE_LENGTH)] = (
-        None
-    )
+    message: Annotated[str | None, Schema("What is wrong with it, if anything.", max_length=SENTENCE_LENGTH)] = None
 
 
 class FireworksDeploymentStatus(ApiModel):
@@ -196,7 +194,7 @@ class FireworksDeploymentStatus(ApiModel):
         ),
     ] = None
     notices: Annotated[
-        list[Annotated[Sentence, Schema(max_length=SENTENCE_LENGTH)]] | None,
+        list[Annotated[str, Schema(max_length=SENTENCE_LENGTH)]] | None,
         Schema(
             "Settings that are accepted but have no effect, or are known to go wrong.",
             max_items=64,

@@ -30,6 +30,7 @@ from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
+from fireworks_operator.core.retry import set_clock_right
 from fireworks_operator.core.story import tell
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 
@@ -48,8 +49,6 @@ CREDENTIAL_RETRY = 30.0
 """Seconds until a resource without a usable credential looks at its Secret again."""
 UNLISTED_RETRY = 5.0
 """Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
-CLOCK_TOLERANCE = timedelta(seconds=5)
-"""How far ahead another node's clock may have been."""
 FENCED_RETRY = 2.0
 """Seconds until a change is tried again that the Lease was too short for."""
 LOOK_KEEPS = timedelta(seconds=60)
@@ -218,11 +217,11 @@ class Reconciler:
     async def _set_clock_right(self, resource: FireworksDeployment) -> bool:
         """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""
         now = self._wall_clock()
+        self._started = min(self._started, now)
         self._recent[resource.key].set_clock_right(now)
-        attempt = resource.status.last_attempt
-        if attempt is None or attempt.time <= now + CLOCK_TOLERANCE:
+        status = set_clock_right(resource.status, now)
+        if status is resource.status:
             return False
-        status = resource.status.model_copy(update={"last_attempt": attempt.model_copy(update={"time": now})})
         self._store.put(await self._writer.write_status(resource, status))
         return True
 

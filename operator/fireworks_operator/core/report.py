@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import (
     Condition,
@@ -43,7 +44,7 @@ def report(
         }
     )
     verdict = judge(resource, observed, outcome, context)
-    return status.model_copy(update={"conditions": _conditions(resource, status, verdict, context.now)})
+    return bounded(status.model_copy(update={"conditions": _conditions(resource, status, verdict, context.now)}))
 
 
 def _keeps(resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context) -> bool:

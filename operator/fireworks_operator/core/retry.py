@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, LastAttempt
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus, LastAttempt
 
 from .actions import Refuse
 from .context import Context
@@ -29,8 +29,8 @@ RECREATIONS = 3
 RECREATION_WINDOW = timedelta(hours=24)
 POST_SETTLES = timedelta(seconds=68)
 """A create request without an answer may take effect this long after it was begun: 8 s deadline and 60 s."""
-
-
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far ahead another node's clock may have been."""
 _REASONS = {each.value: each for each in Reason}
 
 
@@ -75,6 +75,27 @@ def next_attempt(
         reason=reason,
         message=message,
     )
+
+
+def set_clock_right(status: FireworksDeploymentStatus, now: datetime) -> FireworksDeploymentStatus:
+    """Return the status with each time that a pause is counted from pulled back out of the future; itself if none is.
+
+    A clock was ahead, and the pauses would last for as long. Conditions keep their times, by which nobody waits: at
+    rest nothing is written.
+    """
+    latest, now = now + CLOCK_TOLERANCE, now.replace(microsecond=0)
+
+    def right(time: datetime) -> datetime:
+        return now if time > latest else time
+
+    attempt, known = status.last_attempt, status.recreations
+    righted = status.model_copy(
+        update={
+            "last_attempt": attempt and attempt.model_copy(update={"time": right(attempt.time)}),
+            "recreations": None if known is None else [right(each) for each in known],
+        }
+    )
+    return status if righted == status else righted
 
 
 def may_take_effect(attempt: LastAttempt | None, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.v1alpha1 import (
     AddonStatus,
     AdoptionPolicy,
@@ -153,7 +154,11 @@ def test_times_are_written_in_utc_with_whole_seconds_and_z(time: datetime) -> No
 def test_an_endless_text_of_somebody_else_is_cut_to_what_the_crd_allows() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     condition = Condition(type="Ready", status="False", reason="X", message="x" * 40_000, last_transition_time=now)
-    status = FireworksDeploymentStatus(notices=["y" * 5000], addons=[AddonStatus(model="m", message="z" * 5000)])
+    status = FireworksDeploymentStatus(
+        notices=["y" * 5000], addons=[AddonStatus(model="m", message="z" * 5000)], conditions=[condition]
+    )
+    status = bounded(status)
+    (condition,) = status.conditions
     assert len(condition.message) == 32768
     assert condition.message.endswith("x…")
     assert [len(notice) for notice in status.notices or []] == [4096]
