@@ -283,6 +283,7 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
     keys: frozenset[str] = frozenset()
     while True:
         before, measured, began = measured, time.monotonic(), time.perf_counter()
+        await accounts.free_unused()
         metrics.set_resources(inventory.states())
         held = inventory.holdings()
         used = [account for account in accounts if account.in_use]
