@@ -270,6 +270,7 @@ def _build(
         store, accounts, writer, events, fence, identity, crd_deleting=crd_deleting, startups=startups
     )
     controller = Controller(store, queue, reconciler, _PassMetrics(metrics, queue))
+    metrics.is_account = accounts.is_proven
     clusters = (identity.cluster_id, *identity.previous_cluster_ids)
     watched = settings.watch_namespaces
     inventory = Inventory(store, accounts, clusters, lambda namespace: not watched or namespace in watched)
@@ -283,12 +284,11 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
     keys: frozenset[str] = frozenset()
     while True:
         before, measured, began = measured, time.monotonic(), time.perf_counter()
+        await accounts.free_unused()
         metrics.set_resources(inventory.states())
         held = inventory.holdings()
-        used = [account for account in accounts if account.in_use]
-        for account in accounts:
-            if account not in used:  # what was known of it is not kept up to date
-                metrics.forget_account(account.name)
+        used = [account for account in accounts if account.in_use and account.proven]
+        metrics.keep_accounts({account.name for account in accounts}, in_use={account.name for account in used})
         for account in used:
             metrics.observation_age.labels(account.name).set(account.observed_for())
             metrics.budget_tokens.labels(account.name).set(account.budget.available())
@@ -344,7 +344,7 @@ def _own_credential(settings: Settings) -> OwnCredential:
     if settings.api_key is not None:
         try:
             key = ApiKey(settings.api_key.get_secret_value())
-            key.hide()
+            key.accept()
         except ValueError as error:
             raise StartError(f"FIREWORKS_API_KEY: {error}.") from None
     return OwnCredential(key, settings.account_id, None if namespaces is None else frozenset(namespaces))

@@ -272,6 +272,7 @@ class Process:
 
     async def poll(self) -> None:
         """Observe each account once, as its own loop does when the time has come."""
+        await self.accounts.free_unused()
         for account in self.used():
             await account._observe()
 

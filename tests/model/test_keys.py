@@ -101,3 +101,42 @@ def test_a_valid_key_works_beside_a_refused_one_that_came_first(world: World, ac
 
     assert holds(status(world, CHAT), "Ready")
     assert is_told_that_the_key_is_wrong(world, EVIL)
+
+
+@pytest.mark.parametrize("what", ["key", "account"])
+def test_a_secret_that_changes_every_minute_leaves_nothing_behind(world: World, what: str) -> None:
+    accounts = world.process.accounts
+    world.server.create(EVIL, of_mallory())
+    for number in range(60):
+        secret = {"apiKey": f"fw_bogus_number_{number}".encode(), "accountId": b"acme"}
+        if what == "account":
+            secret = {"apiKey": OWNER.encode(), "accountId": f"account-{number}".encode()}
+        world.server.secrets["mallory", "fireworks"] = secret
+        go_on(world, rounds=1)
+        assert len(list(accounts)) <= 2
+        assert len(accounts._circuits) <= 2
+        assert sum(len(account.credentials()) for account in accounts) <= 3
+    world.server.delete(EVIL)
+    go_on(world, rounds=12)
+    assert not list(accounts)
+    assert not accounts._circuits
+
+
+@pytest.mark.parametrize("crossings", range(1, 12))
+def test_a_resource_that_goes_during_a_pass_leaves_nothing_behind(world: World, crossings: int) -> None:
+    world.server.secrets["mallory", "fireworks"] = {"apiKey": OWNER.encode()}
+
+    def goes() -> None:
+        if EVIL in world.server.objects:
+            world.server.objects[EVIL]["metadata"]["finalizers"].clear()
+            world.server.delete(EVIL)
+            world.process.watch()
+
+    world.process.gate.plan(crossings, goes)
+    world.server.create(EVIL, {**of_mallory(), "managementPolicy": "Observe"})
+    go_on(world, rounds=3)
+    goes()
+    go_on(world, rounds=12)
+    assert not world.process.reconciler._recent
+    assert not world.process.accounts._used
+    assert not list(world.process.accounts)

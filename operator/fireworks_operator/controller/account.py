@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from logging import getLogger
@@ -124,6 +124,11 @@ class Account:
         """Whether any resource uses it; an account that none does is not observed."""
         return self._in_use()
 
+    @property
+    def proven(self) -> bool:
+        """Whether any key has ever listed it, so that its name is one."""
+        return self.observer.listing is not None
+
     def observed_for(self) -> float:
         """Return the seconds since the last complete LIST began; infinite before the first."""
         listing = self.observer.listing
@@ -132,6 +137,10 @@ class Account:
     def credentials(self) -> tuple[Credential, ...]:
         """Return the keys in use."""
         return tuple(self._credentials.values())
+
+    def keep(self, keys: Collection[ApiKey]) -> None:
+        """Forget all other keys: no resource uses them any more."""
+        self._credentials = {key: each for key, each in self._credentials.items() if key in keys}
 
     def touch(self) -> None:
         """Observe often for a while, since something is changing."""

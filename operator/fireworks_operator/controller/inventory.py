@@ -10,6 +10,9 @@ from .account import Account
 from .accounts import Accounts
 from .store import Store
 
+MOST_STRANGERS = 100
+"""Keys that Fireworks has never accepted, of which the metrics tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
@@ -61,12 +64,17 @@ class Inventory:
         }
 
     def refused_keys(self) -> dict[str, bool]:
-        """Return whether an API key in use is refused, by fingerprint: of those that share one, whether any is."""
+        """Return whether an API key in use is refused, by fingerprint: of those that share one, whether any is.
+
+        Of texts that Fireworks has never accepted as a key only some are told: anybody may bring as many as he likes.
+        """
         refused: dict[str, bool] = {}
-        for account in self._accounts:
-            for each in account.credentials() if account.in_use else ():
-                name = each.key.fingerprint
-                refused[name] = refused.get(name, False) or each.circuit.retry_at is not None
+        used = [each for account in self._accounts if account.in_use for each in account.credentials()]
+        known = [each for each in used if each.key.accepted]
+        strangers = [each for each in used if not each.key.accepted]
+        for each in (*known, *strangers[:MOST_STRANGERS]):
+            name = each.key.fingerprint
+            refused[name] = refused.get(name, False) or each.circuit.retry_at is not None
         return refused
 
     def _orphans(self, account: Account) -> tuple[str, ...]:

@@ -119,6 +119,7 @@ class Reconciler:
         """Drop what is remembered of a resource that is gone."""
         self._recent.pop(key, None)
         self._sessions.forget(key)
+        self._accounts.forget(key)
         self._startups.forget(key)
 
     def concerned(self, account: Account, names: frozenset[str] | None) -> Collection[str]:

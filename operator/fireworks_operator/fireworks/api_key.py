@@ -18,11 +18,12 @@ class ApiKey:
     Two of them are equal if their whole texts are: what is kept per key is kept by the key itself.
 
     Attributes:
+        accepted: whether it is known to be a key, and not a text that somebody calls one.
         fingerprint: 8 hex digits that name the key in metrics and logs of this process, and nowhere else. They are for
             people: two keys may have the same.
     """
 
-    __slots__ = ("__weakref__", "_hidden", "_secret", "fingerprint")
+    __slots__ = ("__weakref__", "_secret", "accepted", "fingerprint")
 
     def __init__(self, secret: str) -> None:
         """Take a key, with surrounding white space (a Secret's usual newline) removed.
@@ -34,21 +35,20 @@ class ApiKey:
         if not _HEADER_SAFE.fullmatch(text):
             raise ValueError("an API key is 1 to 512 printable ASCII characters without blanks")
         self._secret = text
-        self._hidden = False
+        self.accepted = False
         self.fingerprint = hashlib.blake2b(text.encode(), key=_SALT, digest_size=4).hexdigest()
 
     def reveal(self) -> str:
         """Return the secret itself, for the Authorization header and nothing else."""
         return self._secret
 
-    def hide(self) -> None:
-        """Have every log line of the process omit the key, for as long as this object lives.
+    def accept(self) -> None:
+        """Note that it is a key: from now on every log line of the process omits it, for as long as this object lives.
 
-        Only for a key that is one: what merely stands in a Secret is a text of somebody's choice, who could blank out
-        words of the log with it.
+        What merely stands in a Secret is a text of somebody's choice, who could blank out words of the log with it.
         """
-        if not self._hidden:
-            self._hidden = True
+        if not self.accepted:
+            self.accepted = True
             register_secret(self._secret, self)
 
     def __eq__(self, other: object) -> bool:

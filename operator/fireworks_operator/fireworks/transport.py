@@ -104,7 +104,7 @@ class Transport:
             code, kind = str(error.status or error.kind), error.kind
             raise
         else:
-            key.hide()  # Fireworks has accepted it
+            key.accept()
             return answer
         finally:
             if self._observe is not None:

@@ -1,7 +1,6 @@
 """Takes secrets and line breaks out of texts before anybody sees them."""
 
 import base64
-import bisect
 import re
 import threading
 import unicodedata
@@ -29,14 +28,15 @@ _LOOKED_AT = 20
 class SecretRegistry:
     """The secrets that this process has in hand; safe to use from several threads.
 
-    Each is searched for in the whole text at once, by C code: a line costs microseconds per hundred secrets.
+    Looked up by their first characters, so that a line of the log costs no more with thousands of them: each tenant may
+    bring as many as it likes.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users: Counter[str] = Counter()
-        # Each in plain and in base64; the longest first, so that a secret that contains another one goes as a whole.
-        self._forms: list[str] = []
+        # Each in plain and in base64, by how it begins.
+        self._forms: dict[str, tuple[str, ...]] = {}
         self._left: deque[str] = deque()
 
     def register(self, value: str) -> None:
@@ -51,7 +51,7 @@ class SecretRegistry:
             self._users[value] += 1
             if self._users[value] == 1:
                 for form in _forms(value):
-                    bisect.insort(self._forms, form, key=_longest_first)
+                    self._forms[_beginning(form)] = (*self._forms.get(_beginning(form), ()), form)
 
     def leave(self, value: str) -> None:
         """Note that one of those who registered a secret no longer has it.
@@ -64,8 +64,12 @@ class SecretRegistry:
         """Return the text with every registered secret replaced by `[REDACTED]`."""
         with self._lock:
             self._forget_left()
-            found = [form for form in self._forms if form in text]
-        for form in found:
+            if not self._forms:
+                return text
+            beginnings = {text[at : at + _SHORTEST_SECRET] for at in range(len(text))} & self._forms.keys()
+            found = [form for beginning in beginnings for form in self._forms[beginning]]
+        # The longest first, so that a secret that contains another one goes as a whole.
+        for form in sorted(found, key=len, reverse=True):
             text = text.replace(form, REDACTED)
         return text
 
@@ -78,15 +82,21 @@ class SecretRegistry:
             if self._users[value] == 0:
                 del self._users[value]
                 for form in _forms(value):
-                    self._forms.remove(form)
+                    self._drop(form)
+
+    def _drop(self, form: str) -> None:
+        others = list(self._forms.pop(_beginning(form)))
+        others.remove(form)
+        if others:
+            self._forms[_beginning(form)] = tuple(others)
 
 
 def _forms(value: str) -> tuple[str, str]:
     return value, base64.b64encode(value.encode()).decode()
 
 
-def _longest_first(form: str) -> int:
-    return -len(form)
+def _beginning(form: str) -> str:
+    return form[:_SHORTEST_SECRET]
 
 
 _registry = SecretRegistry()

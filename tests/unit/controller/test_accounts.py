@@ -388,6 +388,10 @@ def test_the_last_key_that_worked_still_deletes(loss: str) -> None:
     async def scenario(scene: Scene) -> None:
         scene.store()
         await scene.accounts.resolve(RESOURCE)
+        await asyncio.sleep(1)
+        await scene.accounts.resolve(RESOURCE)
+        scene.store("fw_wrong_key_1234567890", accountId="acme")  # taken for a good one until it is tried
+        await scene.accounts.resolve(RESOURCE)
         if loss == "gone":
             scene.secrets.stored.clear()
         elif loss == "emptied":

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from fireworks_operator.controller.accounts import Accounts
-from fireworks_operator.controller.inventory import Inventory
+from fireworks_operator.controller.inventory import MOST_STRANGERS, Inventory
 from fireworks_operator.controller.observer import Listing, Observer
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.identity import Owner
@@ -47,6 +47,7 @@ def test_of_keys_with_the_same_fingerprint_a_refused_one_is_seen_whichever_comes
     circuits[1].open("refused")
     for key in keys[:2]:
         key.fingerprint = "0a1b2c3d"
+    keys[0].accept()
     used = [SimpleNamespace(key=key, circuit=circuit) for key, circuit in zip(keys, circuits, strict=True)]
     for each in permutations(used):
         apart = [SimpleNamespace(in_use=True, credentials=lambda one=one: (one,)) for one in each]
@@ -54,3 +55,14 @@ def test_of_keys_with_the_same_fingerprint_a_refused_one_is_seen_whichever_comes
         for accounts in (apart, together):
             inventory = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True)
             assert inventory.refused_keys() == {"0a1b2c3d": True, keys[2].fingerprint: False}
+
+
+def test_keys_that_fireworks_has_never_accepted_do_not_fill_the_metrics() -> None:
+    keys = [ApiKey(f"fw_key_number_{number}") for number in range(5000)]
+    valid, circuit = keys[-1], Circuit(lambda: 0.0)
+    valid.accept()
+    used = [SimpleNamespace(key=key, circuit=circuit) for key in keys]
+    accounts = [SimpleNamespace(in_use=True, credentials=lambda: used)]
+    told = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True).refused_keys()
+    assert len(told) <= MOST_STRANGERS + 1
+    assert valid.fingerprint in told

@@ -38,9 +38,9 @@ def test_a_text_that_only_stands_in_a_secret_blanks_nothing_out_of_the_log(words
 def test_a_key_that_is_one_is_taken_out_of_every_line_for_as_long_as_it_is_used() -> None:
     key, same = ApiKey("no-usual-prefix-0815"), ApiKey("no-usual-prefix-0815")
     for _ in range(2):
-        key.hide()
+        key.accept()
     assert redact("no-usual-prefix-0815") == "[REDACTED]"
-    same.hide()
+    same.accept()
     del key
     gc.collect()
     assert redact("no-usual-prefix-0815") == "[REDACTED]", "the same key, used by somebody else"
