@@ -277,3 +277,42 @@ def ask_for_the_deletion(world: World) -> None:
     """Delete the resource."""
     world.server.delete(KEY)
     world.work()
+
+
+@pytest.mark.parametrize("garbage", ["foo", "accounts/acme", "", "accounts/acme/deployments/..", "x" * 256])
+@pytest.mark.parametrize("deleted", [False, True], ids=["kept", "deleted"])
+def test_garbage_in_the_status_neither_stops_the_resource_nor_leaves_its_deployment_behind(
+    world: World, garbage: str, deleted: bool
+) -> None:
+    deployment = status(world)["deploymentName"]
+    raw = world.server.objects[KEY]
+    raw["status"]["deploymentName"] = garbage
+    world.server._changed(raw)
+    if deleted:
+        world.server.delete(KEY)
+    for _ in range(5):
+        world.advance(20.0)
+        world.poll()
+    if deleted:
+        assert KEY not in world.server.objects
+        assert world.fireworks.state().deployments[deployment]["state"] == "DELETED"
+    else:
+        assert status(world)["deploymentName"] == deployment
+        assert holds(status(world), "Ready")
+    posts = world.fireworks.simulator.journal(method="POST", path="/deployments$")
+    assert sum(each.committed for each in posts) == 1
+
+
+def test_another_account_in_the_status_than_in_the_deployments_name_opens_nothing(world: World) -> None:
+    raw = world.server.objects[KEY]
+    raw["status"]["deploymentName"] = "accounts/another/deployments/theirs"
+    world.server._changed(raw)
+    seen = world.fireworks.simulator.last_sequence()
+    for _ in range(3):
+        world.advance(20.0)
+        world.poll()
+    told = condition(status(world), "Stalled")
+    assert told is not None
+    assert told["reason"] == Reason.ACCOUNT_MISMATCH
+    assert "another" in told["message"]
+    assert not [each.path for each in world.fireworks.simulator.journal(since=seen) if "/another/" in each.path]
