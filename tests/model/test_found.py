@@ -316,3 +316,37 @@ def test_another_account_in_the_status_than_in_the_deployments_name_opens_nothin
     assert told["reason"] == Reason.ACCOUNT_MISMATCH
     assert "another" in told["message"]
     assert not [each.path for each in world.fireworks.simulator.journal(since=seen) if "/another/" in each.path]
+
+
+@pytest.mark.parametrize("purged", [True, False], ids=["purged", "given back"])
+def test_a_deployment_that_another_cluster_took_over_is_not_shown_as_serving_and_waiting_for_it_has_an_end(
+    world: World, purged: bool
+) -> None:
+    deployment = identifier(status(world)["deploymentName"])
+    ours = dict(world.fireworks.state().deployments[status(world)["deploymentName"]]["annotations"])
+    world.fireworks.simulator.edit(deployment, {"annotations": {**ours, "custom/cluster": "another"}})
+    _live(world, 120.0)
+    stalled, available = condition(status(world), "Stalled"), condition(status(world), "Available")
+    assert stalled is not None
+    assert stalled["reason"] == Reason.CONFLICT
+    assert available is not None
+    assert available["status"] == "Unknown"
+    assert not {"state", "modelIdentifier", "replicas", "effective"} & status(world).keys()
+    if not purged:
+        world.fireworks.simulator.edit(deployment, {"annotations": ours})
+        _live(world, 120.0)
+        assert holds(status(world), "Ready")
+        assert holds(status(world), "Available")
+        return
+    world.fireworks.simulator.vanish(deployment, soft=True)
+    _live(world, 120.0)
+    seen = world.fireworks.simulator.last_sequence()
+    for _ in range(6 * 24):
+        world.advance(3600.0)
+        world.poll()
+    requests = {(each.method, each.path.rsplit("/", 1)[-1]) for each in world.fireworks.simulator.journal(since=seen)}
+    assert requests == {("GET", "deployments")}, "it is waited for at no cost"
+    world.advance(86_400.0)
+    _live(world, 180.0)
+    assert holds(status(world), "Ready"), "its id is free again"
+    assert len(world.ours()) == 1
