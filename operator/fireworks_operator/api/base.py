@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 
@@ -114,10 +114,22 @@ class ApiModel(BaseModel):
 
 
 def _kubernetes_time(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-Time = Annotated[datetime, PlainSerializer(_kubernetes_time, return_type=str)]
+def _utc(value: datetime) -> datetime:
+    """Return the time in UTC; one without a zone is taken for that.
+
+    Raises:
+        ValueError: it is so near to the first or the last day of the calendar that it has no time in UTC.
+    """
+    try:
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is no time of our age") from None
+
+
+Time = Annotated[datetime, AfterValidator(_utc), PlainSerializer(_kubernetes_time, return_type=str)]
 """A point in time, on the wire in RFC 3339 with whole seconds and Z, as metav1.Time."""
 
 MESSAGE_LENGTH = 32768

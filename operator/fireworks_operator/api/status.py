@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Schema, Time
+from .formats import is_deployment_name
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -216,3 +217,10 @@ class FireworksDeploymentStatus(ApiModel):
             list_map_keys=("type",),
         ),
     ] = Field(default_factory=list)
+
+    @field_validator("deployment_name")
+    @classmethod
+    def _names_a_deployment(cls, name: str | None) -> str | None:
+        if name is not None and not is_deployment_name(name):
+            raise ValueError("is no name like accounts/ACCOUNT/deployments/ID")
+        return name

@@ -23,7 +23,7 @@ from fireworks_operator.core.actions import (
     Wait,
 )
 from fireworks_operator.core.addons import uses_addons
-from fireworks_operator.core.context import Context, Unusable
+from fireworks_operator.core.context import Context, Unusable, pinned_account
 from fireworks_operator.core.decide import decide, former_names, needs_closer_look, target_name
 from fireworks_operator.core.explain import explain
 from fireworks_operator.core.identity import Ownership
@@ -272,7 +272,7 @@ class Reconciler:
             self._sessions.note(resource.key, resolved.account, name)
         if name is None or resolved.account is None or resolved.using is None:
             return None
-        if resource.status.account not in (None, resolved.account.name):
+        if pinned_account(resource) not in (None, resolved.account.name):
             return None
         deleting = resource.metadata.deletion_timestamp is not None
         return Session(resolved.account, resolved.using, name, resource.key, make_room, deleting)

@@ -1,10 +1,12 @@
 """`report()`: the whole status, from the resource, the observation and what this pass did."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import (
+    AddonStatus,
     Condition,
     ConditionStatus,
     FireworksDeployment,
@@ -33,7 +35,8 @@ def report(
     """Derive the status. The same arguments give the same status, so an idle resource is never written."""
     if _keeps(resource, observed, outcome, context):
         return resource.status
-    if isinstance(outcome.action, Refuse) and outcome.action.reason in NOT_OURS:
+    others = isinstance(outcome.action, Refuse) and outcome.action.reason in NOT_OURS
+    if others:
         observed = Unknown()  # what it is like is nobody's business but its owner's
     status = _facts(resource, observed, outcome, context)
     status = status.model_copy(
@@ -44,6 +47,9 @@ def report(
         }
     )
     verdict = judge(resource, observed, outcome, context)
+    if others:
+        status = _without_facts(status)
+        verdict = replace(verdict, available=("Unknown", *verdict.ready[1:]))
     return bounded(status.model_copy(update={"conditions": _conditions(resource, status, verdict, context.now)}))
 
 
@@ -87,6 +93,12 @@ def _facts(
         # Nothing exists: let the spec, or the id, be corrected. Unless an earlier try may yet take effect.
         return status if may_take_effect(resource.status.last_attempt, context.now) else _unclaimed(status)
     return status
+
+
+def _without_facts(status: FireworksDeploymentStatus) -> FireworksDeploymentStatus:
+    """Take back what was told of a deployment that is another's now; what was loaded on it is still remembered."""
+    addons = [AddonStatus(model=each.model, message=each.message) for each in status.addons or ()]
+    return status.model_copy(update={**_GONE, "addons": addons or None})
 
 
 def _unclaimed(status: FireworksDeploymentStatus) -> FireworksDeploymentStatus:

@@ -163,3 +163,38 @@ def test_an_endless_text_of_somebody_else_is_cut_to_what_the_crd_allows() -> Non
     assert condition.message.endswith("x…")
     assert [len(notice) for notice in status.notices or []] == [4096]
     assert [len(addon.message or "") for addon in status.addons or []] == [4096]
+
+
+@pytest.mark.parametrize(
+    ("status", "left"),
+    [
+        ({"deploymentName": "foo", "account": "acme"}, {"account": "acme"}),
+        ({"deploymentName": "accounts/acme/deployments/../x", "account": "acme"}, {"account": "acme"}),
+        ({"deploymentName": "accounts/acme/deployments/a b"}, {}),
+        ({"deploymentName": "accounts/acme/deployments/.."}, {}),
+        (
+            {"deploymentName": "accounts/acmeInc/deployments/..a"},
+            {"deploymentName": "accounts/acmeInc/deployments/..a"},
+        ),
+        ({"createTime": "0000-01-01T00:00:00Z", "state": "READY"}, {"state": "READY"}),
+        ({"createTime": "0001-01-01T00:00:00+14:00"}, {}),
+        ({"lastAttempt": {"action": "Create"}, "state": "READY"}, {"state": "READY"}),
+        ({"conditions": [{"type": "Ready"}], "state": "READY"}, {"state": "READY"}),
+        ("lost", {}),
+    ],
+)
+def test_what_cannot_be_read_of_a_status_counts_as_lost_and_nothing_else_does(
+    status: object, left: dict[str, Any]
+) -> None:
+    read = FireworksDeployment.parse(resource() | {"status": status}).status
+    assert read == FireworksDeploymentStatus.model_validate(left)
+
+
+def test_a_time_without_a_zone_can_be_compared_with_others() -> None:
+    status = FireworksDeploymentStatus.model_validate({"createTime": "2026-03-04T05:06:07"})
+    assert status.create_time == datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def test_what_is_wrong_with_the_spec_is_told_also_beside_an_unreadable_status() -> None:
+    with pytest.raises(InvalidResourceError, match=r"spec\.paused"):
+        FireworksDeployment.parse(resource(paused="perhaps") | {"status": {"deploymentName": "foo"}})

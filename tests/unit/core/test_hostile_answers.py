@@ -17,12 +17,13 @@ from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploy
 from fireworks_operator.core.actions import MUTATIONS, AddFinalizer, RemoveFinalizer, Wait
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.misspelt import LAST_APPLIED
-from fireworks_operator.core.observed import Observed, Present, Unknown
+from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
+from fireworks_operator.core.retry import set_clock_right
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
-from unit.builders import ADDON, BORN, CREATED, NAME, a_context, a_deployment_json, a_resource, an_attempt
+from unit.builders import ADDON, BORN, CREATED, NAME, NOW, a_context, a_deployment_json, a_resource, an_attempt
 from unit.core.strategies import resources
 
 _STATUS = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
@@ -185,6 +186,43 @@ def test_a_key_of_5000_characters_in_what_was_applied_does_not_keep_the_status_f
     status = report(resource, Present(Deployment.parse(FULL)), Outcome(Wait()), a_context())
     assert wrong(status) == []
     assert any("is not a field" in each for each in status.notices or ())
+
+
+STATUS_FIELDS = sorted(info.alias or "" for info in FireworksDeploymentStatus.model_fields.values())
+GARBAGE = JSON | st.sampled_from(
+    [
+        "foo",
+        "accounts/acme",
+        "accounts/acme/deployments/..",
+        "accounts//deployments/x",
+        f"{NAME}?force=true",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-01:00",
+        "2026-03-01T12:00:00",
+        ["9999-12-31T23:59:59Z"] * 3,
+        {"action": "Delete", "generation": 1, "count": 2**62, "time": "9999-12-31T23:59:59Z", "reason": "Conflict"},
+        {"action": "Create", "generation": 1, "count": -1, "time": "0001-01-01T00:00:00Z", "reason": ""},
+        [{"model": "", "message": ""}] * 3,
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(resources(), st.dictionaries(st.sampled_from(STATUS_FIELDS), GARBAGE, max_size=3), answers(), st.booleans())
+def test_whatever_somebody_writes_into_the_status_the_next_pass_has_an_answer(
+    resource: FireworksDeployment, garbage: Mapping[str, JsonValue], answer: JsonValue, known: bool
+) -> None:
+    wire = resource.to_wire()
+    resource = FireworksDeployment.parse({**wire, "status": {**wire["status"], **garbage}})
+    resource = resource.model_copy(update={"status": set_clock_right(resource.status, NOW)})
+    observed: Observed = Unknown()
+    with contextlib.suppress(FireworksError):
+        observed = Present(Deployment.parse(answer)) if known else Absent(confirmed=True)
+    action = decide(resource, observed, a_context())
+    if isinstance(action, AddFinalizer | RemoveFinalizer):
+        return
+    status = report(resource, observed, Outcome(action), a_context())
+    FireworksDeployment.parse({**wire, "status": status.to_wire()})
 
 
 def wrong(status: FireworksDeploymentStatus) -> list[str]:

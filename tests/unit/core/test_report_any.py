@@ -173,7 +173,7 @@ def filled(model: type[Model], time: datetime) -> Model:
     def value(annotation: Any) -> Any:  # noqa: ANN401 - any type that a model is made of
         arguments = [each for each in get_args(annotation) if each is not type(None)]
         if annotation in (datetime, int, str):
-            return {datetime: time, int: 1, str: "x"}[annotation]
+            return {datetime: time, int: 1, str: "accounts/x/deployments/x"}[annotation]
         if get_origin(annotation) is list:
             return [value(arguments[0])]
         if isinstance(annotation, type) and issubclass(annotation, ApiModel):
