@@ -136,6 +136,17 @@ class Metrics:
         self.ready_replicas = self._gauge(
             "ready_replicas", "Replicas that serve, of deployments that resources manage.", "account"
         )
+        self.without_replicas = self._gauge(
+            "resources_without_replicas",
+            "Resources whose deployment served, should serve, and has had no ready replica for longer than usual.",
+            "account",
+        )
+        self.capacity_pending = self._gauge(
+            "resources_capacity_pending",
+            "Resources with replicas that wait for GPUs, or are missing, for longer than usual: others of them serve, "
+            "or none has ever served.",
+            "account",
+        )
         self.gpu_seconds = self._counter(
             "gpu_seconds_total",
             "GPUs of serving replicas, summed over time between observations: what is billed, within a poll interval.",
@@ -187,7 +198,8 @@ class Metrics:
 
     def forget_account(self, account: str) -> None:
         """Drop the gauges of an account that nobody uses."""
-        of_accounts = (self.observation_age, self.budget_tokens, self.budget_waiting)
+        of_accounts: tuple[Gauge, ...] = (self.observation_age, self.budget_tokens, self.budget_waiting)
+        of_accounts += (self.without_replicas, self.capacity_pending)
         for gauge in (*of_accounts, self.ready_replicas, self.orphaned_deployments):
             gauge.remove(account)
 
