@@ -105,7 +105,7 @@ def test_all_replicas_are_lost_with_min_replica_count_1_and_kubectl_wait_says_re
     scene.happen(loss.pop("fields", None), **loss)
     assert scene.tells("Available") == ("False", "Recovering")
     assert scene.ready() == ("True", "Recovering"), "for a moment that may be a node that is replaced"
-    scene.live(3.5 * MINUTE)
+    scene.live(2.5 * MINUTE)
     assert scene.ready() == ("False", reason)
     assert scene.tells("Available") == ("False", reason)
     assert scene.tells("CapacityPending") == ("True", reason)
@@ -116,9 +116,9 @@ def test_all_replicas_are_lost_with_min_replica_count_1_and_kubectl_wait_says_re
 def test_a_loss_is_told_when_its_time_has_come_although_no_list_is_new(scene: Scene) -> None:
     scene.begin(("minReplicaCount", 1))
     scene.happen(stockedOut=True, lostReplicas=1)
-    scene.unseen(2 * MINUTE)
+    scene.unseen(110.0)
     assert scene.ready() == ("True", "Recovering")
-    scene.unseen(62.0)
+    scene.unseen(12.0)
     assert scene.ready() == ("False", "CapacityPending")
 
 
@@ -149,7 +149,7 @@ def test_a_resource_that_waits_for_gpus_for_hours_is_written_at_its_transitions_
     scene.begin(("minReplicaCount", 1))
     scene.happen(stockedOut=True, lostReplicas=1)
     before = scene.world.server.writes
-    scene.live(3.5 * MINUTE)
+    scene.live(2.5 * MINUTE)
     assert scene.world.server.writes == before + 1, "Ready is False"
     scene.live(5 * 60 * MINUTE, step=60.0)
     scene.world.restart()
@@ -161,11 +161,11 @@ def test_a_resource_that_waits_for_gpus_for_hours_is_written_at_its_transitions_
 def test_a_restart_in_the_middle_of_the_patience_begins_no_new_one(scene: Scene) -> None:
     scene.begin(("minReplicaCount", 1))
     scene.happen(stockedOut=True, lostReplicas=1)
-    scene.live(2 * MINUTE)
+    scene.live(90)
     scene.world.restart()
     scene.world.poll()
     assert scene.ready() == ("True", "Recovering")
-    scene.live(75)
+    scene.live(45)
     assert scene.ready() == ("False", "CapacityPending")
 
 
@@ -183,12 +183,12 @@ def test_a_moment_without_replica_turns_nothing_from_healthy_to_progressing(scen
 def test_two_losses_with_a_replica_between_them_have_a_patience_each(scene: Scene) -> None:
     scene.begin(("minReplicaCount", 2))
     scene.happen(stockedOut=True, lostReplicas=2)
-    scene.live(2 * MINUTE)
+    scene.live(90)
     scene.happen(readyReplicas=1)
     scene.happen(stockedOut=True, lostReplicas=1)
-    scene.live(2 * MINUTE)
+    scene.live(90)
     assert scene.ready() == ("True", "Recovering")
-    scene.live(75)
+    scene.live(45)
     assert scene.ready()[0] == "False"
 
 
@@ -305,9 +305,9 @@ def test_the_loss_of_what_is_only_observed_or_paused_is_told_too(scene: Scene, p
     scene.live(45)
     assert scene.ready() == ("True", "Serving")
     scene.happen(stockedOut=True, lostReplicas=1)
-    scene.unseen(2 * MINUTE)
+    scene.unseen(100.0)
     assert scene.ready() == ("True", "Recovering")
-    scene.unseen(70.0)
+    scene.unseen(25.0)
     assert scene.ready() == ("False", "CapacityPending")
 
 

@@ -8,7 +8,7 @@ from fireworks_operator.fireworks.models import Deployment
 
 START_PATIENCE = timedelta(minutes=3)
 """How long the replicas of a new deployment may wait for a node before it is called a lack of capacity."""
-LOSS_PATIENCE = timedelta(minutes=3)
+LOSS_PATIENCE = timedelta(minutes=2)
 """How long none may be ready where minReplicaCount asks for one: a rolling update, or a node that is replaced."""
 WAKE_PATIENCE = timedelta(minutes=15)
 """How long a deployment that may scale to zero may take to wake."""
