@@ -295,6 +295,8 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
             metrics.budget_waiting.labels(account.name).set(account.budget.waiting())
             metrics.ready_replicas.labels(account.name).set(held[account.name].ready_replicas)
             metrics.orphaned_deployments.labels(account.name).set(len(held[account.name].orphans))
+            metrics.without_replicas.labels(account.name).set(held[account.name].without_replicas)
+            metrics.capacity_pending.labels(account.name).set(held[account.name].capacity_pending)
             for kind, gpus in held[account.name].gpus.items():
                 metrics.gpu_seconds.labels(account.name, kind).inc(gpus * (measured - before))
         refused = inventory.refused_keys()

@@ -24,7 +24,7 @@ class Condition(ApiModel):
     type: Annotated[
         str,
         Schema(
-            "Ready, Available, Reconciling, Stalled or AddonsReady.",
+            "Ready, Available, Reconciling, Stalled, CapacityPending or AddonsReady.",
             max_length=316,
             pattern=CONDITION_TYPE_PATTERN,
         ),
@@ -57,6 +57,13 @@ class Replicas(ApiModel):
     pending_scheduling: Annotated[int, Schema("Replicas waiting for free GPUs.", minimum=0)] = 0
     downloading_model: Annotated[int, Schema("Replicas downloading the model.", minimum=0)] = 0
     initializing: Annotated[int, Schema("Replicas loading the model onto their GPUs.", minimum=0)] = 0
+    waiting_since: Annotated[
+        Time | None,
+        Schema(
+            "Since when a deployment that served has no ready replica, or too few with some waiting for GPUs; absent "
+            "while there are enough."
+        ),
+    ] = None
 
 
 class Effective(ApiModel):
@@ -211,7 +218,8 @@ class FireworksDeploymentStatus(ApiModel):
         Schema(
             "Ready sums up: the current spec is in force, and the deployment serves, or is scaled to zero "
             "or parked as asked. Available: a replica answers now. Reconciling: work goes on by itself. "
-            "Stalled: a person must act. AddonsReady: all addons are loaded.",
+            "Stalled: a person must act. CapacityPending: replicas have been missing for long. AddonsReady: all "
+            "addons are loaded.",
             max_items=16,
             list_type="map",
             list_map_keys=("type",),

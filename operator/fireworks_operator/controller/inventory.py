@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from fireworks_operator.api.conditions import ConditionType
 from fireworks_operator.core.identity import orphaned_from
+from fireworks_operator.core.summary import has_condition, is_down
 
 from .account import Account
 from .accounts import Accounts
@@ -21,11 +23,15 @@ class Holdings:
     Attributes:
         ready_replicas: replicas that serve.
         gpus: GPUs of those replicas, by accelerator type.
+        without_replicas: resources that are down: they served, and have had no ready replica for longer than usual.
+        capacity_pending: others with replicas that have been missing for longer than usual.
         orphans: names of deployments with this cluster's owner marker that no resource of that name claims.
     """
 
     ready_replicas: int = 0
     gpus: Counter[str] = field(default_factory=Counter)
+    without_replicas: int = 0
+    capacity_pending: int = 0
     orphans: tuple[str, ...] = ()
 
 
@@ -48,19 +54,25 @@ class Inventory:
     def holdings(self) -> dict[str, Holdings]:
         """Return what is held in each account in use."""
         ready: Counter[str] = Counter()
+        down: Counter[str] = Counter()
+        short: Counter[str] = Counter()
         gpus: dict[str, Counter[str]] = {account.name: Counter() for account in self._accounts}
         for resource in self._store:
             status = resource.status
             held = gpus.get(status.account or "")
             if status.account is None or held is None or status.replicas is None or status.effective is None:
                 continue
+            if is_down(status):
+                down[status.account] += 1
+            elif has_condition(status, ConditionType.CAPACITY_PENDING):
+                short[status.account] += 1
             if status.replicas.ready:
                 ready[status.account] += status.replicas.ready
                 kind = status.effective.accelerator_type or "unknown"
                 held[kind] += status.replicas.ready * (status.effective.accelerator_count or 1)
         return {
-            account.name: Holdings(ready[account.name], gpus[account.name], self._orphans(account))
-            for account in self._accounts
+            name: Holdings(ready[name], gpus[name], down[name], short[name], self._orphans(account))
+            for name, account in ((each.name, each) for each in self._accounts)
         }
 
     def refused_keys(self) -> dict[str, bool]:

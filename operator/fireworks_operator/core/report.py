@@ -25,8 +25,9 @@ from .notices import notices
 from .observed import Absent, Observed, Present, Unknown
 from .outcome import Outcome
 from .retry import may_take_effect
+from .shortage import waiting_since
 from .summary import effective, is_ready, replicas
-from .verdict import Verdict, judge
+from .verdict import Capacity, Verdict, judge, judge_capacity
 
 
 def report(
@@ -50,7 +51,9 @@ def report(
     if others:
         status = _without_facts(status)
         verdict = replace(verdict, available=("Unknown", *verdict.ready[1:]))
-    return bounded(status.model_copy(update={"conditions": _conditions(resource, status, verdict, context.now)}))
+    capacity = judge_capacity(resource, Absent() if others else observed, context.now)
+    conditions = _conditions(resource, status, verdict, capacity, context.now)
+    return bounded(status.model_copy(update={"conditions": conditions}))
 
 
 def _keeps(resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context) -> bool:
@@ -122,7 +125,7 @@ def _present_facts(
             "state": deployment.state,
             "model_identifier": model_identifier(deployment.base_model, deployment.name),
             "endpoint": context.inference_url,
-            "replicas": replicas(deployment),
+            "replicas": replicas(deployment, waiting_since(resource, deployment, context.now)),
             "effective": effective(deployment),
             "notices": notices(resource, deployment, context.models) or None,
             "create_time": _whole_seconds(deployment.create_time),
@@ -147,7 +150,11 @@ def _after_success(
 
 
 def _conditions(
-    resource: FireworksDeployment, status: FireworksDeploymentStatus, verdict: Verdict, now: datetime
+    resource: FireworksDeployment,
+    status: FireworksDeploymentStatus,
+    verdict: Verdict,
+    capacity: Capacity | None,
+    now: datetime,
 ) -> list[Condition]:
     conditions = [each for each in resource.status.conditions if each.type != ConditionType.ADDONS_READY]
     generation = resource.metadata.generation
@@ -166,6 +173,12 @@ def _conditions(
         (ConditionType.STALLED, verdict.stalled),
     ):
         put(kind, "True" if value else "False", reason, message)
+    # Abnormal when True: what was never short of replicas does not have it at all.
+    if capacity is not None and (
+        capacity[0] or any(each.type == ConditionType.CAPACITY_PENDING for each in conditions)
+    ):
+        pending, reason, message = capacity
+        put(ConditionType.CAPACITY_PENDING, "True" if pending else "False", reason, message)
     addons = addon_condition(resource, status)
     if addons is not None:
         conditions.extend(each for each in resource.status.conditions if each.type == ConditionType.ADDONS_READY)

@@ -142,6 +142,17 @@ class Metrics:
         self.ready_replicas = self._gauge(
             "ready_replicas", "Replicas that serve, of deployments that resources manage.", "account"
         )
+        self.without_replicas = self._gauge(
+            "resources_without_replicas",
+            "Resources whose deployment served, should serve, and has had no ready replica for longer than usual.",
+            "account",
+        )
+        self.capacity_pending = self._gauge(
+            "resources_capacity_pending",
+            "Resources with replicas that wait for GPUs, or are missing, for longer than usual: others of them serve, "
+            "or none has ever served.",
+            "account",
+        )
         self.gpu_seconds = self._counter(
             "gpu_seconds_total",
             "GPUs of serving replicas, summed over time between observations: what is billed, within a poll interval.",
@@ -196,7 +207,8 @@ class Metrics:
     def keep_accounts(self, known: Collection[str], *, in_use: Collection[str]) -> None:
         """Drop the gauges of accounts that are not in use, and all that was counted for those that are not known."""
         self._accounts |= set(in_use)
-        gauges = (self.observation_age, self.budget_tokens, self.budget_waiting)
+        gauges: tuple[Gauge, ...] = (self.observation_age, self.budget_tokens, self.budget_waiting)
+        gauges += (self.without_replicas, self.capacity_pending)
         for account in self._accounts - set(in_use):
             for gauge in (*gauges, self.ready_replicas, self.orphaned_deployments):
                 gauge.remove(account)

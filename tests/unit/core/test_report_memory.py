@@ -399,3 +399,12 @@ def test_a_deployment_that_is_only_observed_and_may_no_longer_be_shown_is_not_sa
     told = after(shown, theirs, context=a_context(Usable(ACCOUNT, own=True))).status
     assert find(told, ConditionType.AVAILABLE).status == "Unknown"
     assert (told.state, told.model_identifier, told.replicas) == (None, None, None)
+
+
+def test_a_deployment_that_is_anothers_now_is_not_said_to_wait_for_gpus() -> None:
+    waits = {"type": "CapacityPending", "status": "True", "reason": "CapacityPending", "message": "Two are missing."}
+    short = a_resource(
+        status={**CREATED, "appliedFields": ["baseModel"], "conditions": [{**waits, "lastTransitionTime": NOW}]}
+    )
+    theirs = present(annotations=OTHERS, createTime=NOW.isoformat(), name=BY_HAND)
+    assert find(after(short, theirs).status, ConditionType.CAPACITY_PENDING).status == "False"

@@ -50,6 +50,8 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("reconcile_duration_seconds", "histogram", set()),
     ("reconcile_total", "counter", {"action", "result"}),
     ("resources", "gauge", {"state"}),
+    ("resources_capacity_pending", "gauge", {"account"}),
+    ("resources_without_replicas", "gauge", {"account"}),
     ("workqueue_depth", "gauge", set()),
     ("workqueue_queue_duration_seconds", "histogram", set()),
 ]
@@ -70,6 +72,8 @@ def fill(metrics: Metrics) -> None:
     metrics.drift_corrections.inc()
     metrics.startup_duration.labels("total").observe(90)
     metrics.ready_replicas.labels("acme").set(2)
+    metrics.without_replicas.labels("acme").set(1)
+    metrics.capacity_pending.labels("acme").set(1)
     metrics.gpu_seconds.labels("acme", "NVIDIA_H100_80GB").inc(8)
     metrics.orphaned_deployments.labels("acme").set(0)
     metrics.left_running.labels("Retain").inc()
