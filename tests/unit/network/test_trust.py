@@ -107,14 +107,15 @@ def test_a_file_that_is_of_no_use_is_told_with_variable_and_path(
     if content is not None:
         path.write_bytes(content)
 
-    for source in ("SSL_CERT_FILE", "certificate-authority of kubeconfig x"):
-        with pytest.raises(TrustError) as caught:
-            if source == "SSL_CERT_FILE":
-                default_context({"SSL_CERT_FILE": str(path)})
-            context_of(path, source=source)
-        assert str(caught.value).startswith(f"{source}: ")
-        assert words.format(path=path) in str(caught.value)
-        assert "\n" not in str(caught.value)
+    with pytest.raises(TrustError) as by_environment:
+        default_context({"SSL_CERT_FILE": str(path)})
+    with pytest.raises(TrustError) as by_kubeconfig:
+        context_of(path, source="certificate-authority of cluster x")
+
+    for told, source in ((by_environment, "SSL_CERT_FILE"), (by_kubeconfig, "certificate-authority of cluster x")):
+        assert str(told.value).startswith(f"{source}: ")
+        assert words.format(path=path) in str(told.value)
+        assert "\n" not in str(told.value)
 
 
 def test_a_folder_that_is_of_no_use_is_told_with_variable_and_path(tmp_path: Path) -> None:
