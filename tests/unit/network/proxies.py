@@ -49,23 +49,23 @@ class ProxyServer:
             await server.wait_closed()
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: those that asyncio makes complain when they are cancelled.
         self._tasks.add(asyncio.ensure_future(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far: asyncio.StreamWriter | None = None
         try:
-            if not await getattr(self, f"_{self.kind}")(reader, writer):
-                return
-            back, far = await asyncio.open_connection("127.0.0.1", self.target)
-            self.tunnels += 1
-            await asyncio.gather(_pump(reader, far), _pump(back, writer))
-        except (OSError, asyncio.IncompleteReadError):
+            if await getattr(self, f"_{self.kind}")(reader, writer):
+                back, far = await asyncio.open_connection("127.0.0.1", self.target)
+                self.tunnels += 1
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_pump(reader, far))
+                    group.create_task(_pump(back, writer))
+        except* (OSError, asyncio.IncompleteReadError):
             pass
         finally:
             for end in filter(None, (writer, far)):
-                end.close()
-                with contextlib.suppress(OSError):
-                    await end.wait_closed()
+                end.transport.abort()
 
     async def _hear(self, reader: asyncio.StreamReader, count: int) -> bytes:
         data = await reader.readexactly(count)

@@ -4,11 +4,14 @@ import os
 import ssl
 from pathlib import Path
 
+import aiohttp
 import certifi
 import pytest
 
-from fireworks_operator.network.trust import TrustError, context_of, default_context, is_certificate_trouble
-from unit.network.handshake import ROOT, SERVER, shake_hands
+from fireworks_operator.network.connector import connector
+from fireworks_operator.network.trust import TrustError, certificate_trouble, context_of, default_context
+from unit.fireworks.raw_server import RawServer, replies
+from unit.network.handshake import ROOT, SERVER, server_context, shake_hands
 
 
 @pytest.fixture(params=["SSL_CERT_FILE", "SSL_CERT_DIR", "file", "data"])
@@ -142,6 +145,19 @@ def test_trouble_with_a_certificate_is_seen_behind_other_errors() -> None:
     other.__context__ = other.__cause__ = ssl.SSLError()
     other.__cause__.__context__ = other
 
-    assert is_certificate_trouble(trouble)
-    assert is_certificate_trouble(ExceptionGroup("several", [other, trouble]))
-    assert not is_certificate_trouble(other)
+    assert certificate_trouble(trouble) is trouble.__cause__
+    assert certificate_trouble(ExceptionGroup("several", [other, trouble])) is trouble.__cause__
+    assert certificate_trouble(other) is None
+
+
+async def test_what_is_wrong_with_a_certificate_is_found_behind_the_error_of_aiohttp() -> None:
+    async with (
+        RawServer(replies(200, "{}")).running(server_context()) as server,
+        aiohttp.ClientSession(connector=connector(context_of(ROOT), None, limit=1)) as session,
+    ):
+        with pytest.raises(aiohttp.ClientError) as caught:
+            await session.get(f"https://127.0.0.1:{server.port}/")
+
+    trouble = certificate_trouble(caught.value)
+    assert trouble is not None
+    assert trouble.verify_message.startswith("IP address mismatch")
