@@ -29,7 +29,7 @@ def explain(error: FireworksError, action: Action | None = None) -> Explanation:
     general = _GENERAL.get(error.kind)
     if general is not None:
         reason, template, final = general
-        return Explanation(reason, template.format(words=_words(error)), final)
+        return Explanation(reason, template.format(words=_words(error), advice=error.advice or _NETWORK), final)
     if isinstance(action, Delete):
         reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
         return Explanation(reason, _replacement_message(error) if action.hard else _deletion_message(error), final=True)
@@ -45,11 +45,11 @@ def explain(error: FireworksError, action: Action | None = None) -> Explanation:
     return Explanation(Reason.REJECTED_BY_FIREWORKS, _rejection_message(error, action), final=True)
 
 
+_NETWORK = "Check FIREWORKS_BASE_URL, DNS and the network policy"
 _GENERAL: dict[ErrorKind, tuple[Reason, str, bool]] = {
     ErrorKind.UNREACHABLE: (
         Reason.API_UNAVAILABLE,
-        "The Fireworks API cannot be reached: {words} Check FIREWORKS_BASE_URL, DNS and the network policy; it "
-        "is tried again by itself.",
+        "The Fireworks API cannot be reached: {words} {advice}; it is tried again by itself.",
         False,
     ),
     ErrorKind.NO_ANSWER: (

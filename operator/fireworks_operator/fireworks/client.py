@@ -37,10 +37,10 @@ _MASK_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 class FireworksClient:
     """Client of one Fireworks control plane; safe for any number of concurrent calls of one event loop.
 
-    Proxies: `HTTPS_PROXY` and `NO_PROXY` of the environment are honoured for an https base URL, as
-    Kubernetes' own components do; never for loopback and never for plain http, where a proxy would see the
-    key. TLS certificates are always verified, against the usual authorities, those of `SSL_CERT_FILE` or
-    `SSL_CERT_DIR`, or the given context.
+    Proxies: `HTTPS_PROXY` (else `ALL_PROXY`) and `NO_PROXY` of the environment are honoured for an https base URL,
+    by kubectl's rules; never for loopback and never for plain http, where a proxy would see the key. TLS
+    certificates are always verified, against the usual authorities, those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, or
+    the given context.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class FireworksClient:
             ssl_context: verifies the server instead of the default; must verify.
 
         Raises:
-            ValueError: a base URL that cannot be one or would send keys in plain text, or a context that does
-                not verify.
+            ValueError: a base URL that cannot be one or would send keys in plain text, a context that does not
+                verify, or a proxy or authorities of the environment that are of no use; the text names the variable.
         """
         base = BaseUrl.parse(base_url, allow_http=allow_http)
         deadlines = Deadlines(timeout_read, timeout_write)

@@ -126,6 +126,7 @@ class FireworksError(Exception):
             keys, so that the same refusal always reads the same.
         status: HTTP status of the answer; None when there was none.
         retry_after: seconds for which the server asks for silence; None when it does not ask.
+        advice: what to check, where more is known than the kind says, without a full stop; else empty.
     """
 
     def __init__(
@@ -136,11 +137,13 @@ class FireworksError(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         definite: bool | None = None,
+        advice: str = "",
     ) -> None:
         self.kind = kind
         self.message = _presentable(message)
         self.status = status
         self.retry_after = retry_after
+        self.advice = advice
         self._definite = kind not in _NOT_DEFINITE if definite is None else definite
         super().__init__(kind, self.message)
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import ssl
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -15,6 +13,10 @@ import aiohttp
 import certifi
 from yarl import URL
 
+from fireworks_operator.network.connector import connector
+from fireworks_operator.network.proxy import proxy_for
+from fireworks_operator.network.trust import certificate_trouble, default_context
+from fireworks_operator.network.tunnel import ProxyFailedError
 from fireworks_operator.observability.redaction import REDACTED
 
 from .api_key import ApiKey
@@ -31,6 +33,10 @@ _CONNECT_SECONDS = 5.0
 _CONNECT_SHARE = 0.8
 # Shorter than the idle limit of common load balancers, so that a connection is rarely closed under a request.
 _KEEPALIVE_SECONDS = 15.0
+
+# OpenSSL's numbers of what is wrong with a certificate; all others are about who vouches for it.
+_DATES = frozenset({9, 10})
+_NAMES = frozenset({62, 64})
 
 # What aiohttp raises, plus what slips through it: socket errors and host names that IDNA cannot encode.
 _TRANSPORT_ERRORS = (aiohttp.ClientError, OSError, UnicodeError)
@@ -69,19 +75,26 @@ class Transport:
         """Set the connections up; nothing is sent.
 
         Raises:
-            ValueError: a context that does not verify.
+            ValueError: a context that does not verify, or a proxy or authorities of the environment that are of no use.
         """
-        context = ssl_context or _default_context(base)
+        context = ssl_context or (_authorities() if base.secure else _nobody())
         if context.verify_mode != ssl.CERT_REQUIRED or not context.check_hostname:
             raise ValueError("the TLS context must verify certificates and host names")
         self._base = base
         self._deadlines = deadlines
         self._observe = observe
+        # Plain http is for this machine or a test inside the cluster: a proxy would see the key.
+        self._proxy = proxy_for(base.text, all_proxy=True) if base.secure else None
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=_MAX_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS),
+            connector=connector(
+                context,
+                self._proxy,
+                limit=_MAX_CONNECTIONS,
+                keepalive_seconds=_KEEPALIVE_SECONDS,
+                proxy_context=_authorities,
+            ),
             # The connections are shared by all keys: a session cookie of one must never go out with another.
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=_proxy(base),
             # It would also read ~/.netrc, whose passwords are nobody's business here.
             trust_env=False,
             auto_decompress=False,
@@ -118,12 +131,12 @@ class Transport:
             async with asyncio.timeout(seconds):
                 status, headers, body = await self._read(key, call, seconds, sending)
         except aiohttp.ServerTimeoutError:
-            raise self._failure(sending, "the connection was not made in time") from None
+            raise self._failure(sending, f"the connection was not made in time{self._way}") from None
         except TimeoutError:
-            what = "no complete answer" if sending.sent else "no connection"
+            what = "no complete answer" if sending.sent else f"no connection{self._way}"
             raise self._failure(sending, f"{what} within {seconds:g} s") from None
         except _TRANSPORT_ERRORS as error:
-            raise self._failure(sending, _reason(error, sending)) from None
+            raise self._failure(sending, _reason(error, sending), error) from None
         if 200 <= status < 300:
             try:
                 value = decode_json(body)
@@ -166,31 +179,43 @@ class Transport:
                 raise FireworksError(ErrorKind.NO_ANSWER, f"the answer is larger than {limit // 2**20} MiB")
             return response.status, response.headers, body.finish()
 
-    def _failure(self, sending: _Sending, reason: str) -> FireworksError:
+    @property
+    def _way(self) -> str:
+        return f" through the proxy {self._proxy}" if self._proxy is not None else ""
+
+    def _failure(self, sending: _Sending, reason: str, error: BaseException | None = None) -> FireworksError:
         if sending.sent:
             return FireworksError(
                 ErrorKind.NO_ANSWER, f"{self._base.host} was asked, but gave no usable answer: {reason}"
             )
-        return FireworksError(ErrorKind.UNREACHABLE, f"{self._base.host} cannot be reached: {reason}")
+        message = f"{self._base.host} cannot be reached: {reason}"
+        return FireworksError(ErrorKind.UNREACHABLE, message, advice=self._advice(error))
+
+    def _advice(self, error: BaseException | None) -> str:
+        """Say what to check, where the error tells more than that there was no connection."""
+        trouble = certificate_trouble(error) if error is not None else None
+        if trouble is not None and trouble.verify_code in _DATES:
+            return "Check the clock of this machine, and whose certificate it is: a proxy may stand in between"
+        if trouble is not None and trouble.verify_code in _NAMES:
+            named = "the name of the proxy" if isinstance(error, ProxyFailedError) else "FIREWORKS_BASE_URL"
+            return f"Check {named}, and whether something else answers in its place"
+        if trouble is not None:
+            return (
+                "If a proxy in between inspects TLS, or the authority is a private one, name a file with its "
+                "certificate in SSL_CERT_FILE"
+            )
+        if self._proxy is not None:
+            return f"Check {self._proxy.source}, NO_PROXY and the network policy"
+        return ""
 
 
-def _default_context(base: BaseUrl) -> ssl.SSLContext:
-    """Return what verifies the server; for plain http, which verifies nothing, one that trusts nobody."""
-    if not base.secure:
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the authorities take 20 ms to load
-    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    context = ssl.create_default_context(cafile=file or (None if folder else certifi.where()), capath=folder)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+def _authorities() -> ssl.SSLContext:
+    return default_context(fallback=certifi.where())
 
 
-def _proxy(base: BaseUrl) -> str | None:
-    """Return the proxy that the environment names for a base URL."""
-    if not base.secure or base.loopback or urllib.request.proxy_bypass(base.host):
-        return None
-    found = urllib.request.getproxies()
-    named = found.get("https") or found.get("all")
-    return f"http://{named}" if named and "://" not in named else named
+def _nobody() -> ssl.SSLContext:
+    """Return a context for plain http, which verifies nothing; the authorities take 20 ms to load."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _trace() -> aiohttp.TraceConfig:
@@ -216,8 +241,11 @@ def _reason(error: BaseException, sending: _Sending) -> str:
     words = type(error).__name__
     if sending.sent:
         return words
-    if isinstance(error, aiohttp.ClientResponseError):
-        return f"the proxy answered with {error.status}"
+    if isinstance(error, ProxyFailedError):
+        return str(error)
+    trouble = certificate_trouble(error)
+    if trouble is not None:
+        return f"certificate verify failed: {trouble.verify_message.rstrip('.')}"
     cause: BaseException | None = error
     while cause is not None:
         # "Connection refused" comes wrapped several times, at last in a group with one error per address.

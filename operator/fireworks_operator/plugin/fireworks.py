@@ -48,7 +48,7 @@ def explain(error: FireworksError) -> str:
 
 def way_out(error: FireworksError) -> str:
     """Say what to do about an error; empty where nothing is known to help."""
-    return _WAYS_OUT.get(error.kind, "")
+    return f"{error.advice}." if error.advice else _WAYS_OUT.get(error.kind, "")
 
 
 def open_client(settings: Settings) -> FireworksClient:

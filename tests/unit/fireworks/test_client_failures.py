@@ -260,66 +260,6 @@ def test_a_key_never_travels_in_plain_text() -> None:
         FireworksClient("http://api.fireworks.ai")
 
 
-def name_proxy(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Have the environment name a proxy for everything."""
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, url)
-        monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-
-
-async def test_a_proxy_of_the_environment_sees_only_an_https_tunnel(
-    server: RawServer, unused_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name_proxy(monkeypatch, server.url)
-    server.answer = replies(403, "not this host")
-
-    async with FireworksClient("https://api.fireworks.example", timeout_read=1.0) as client:
-        error = await failure(client.list_accounts(KEY))
-    assert error.kind is ErrorKind.UNREACHABLE, "the proxy refused the tunnel: the request was never sent"
-    for direct in (f"http://127.0.0.1:{unused_port}", f"https://localhost:{unused_port}", "http://fireworks.invalid"):
-        async with FireworksClient(direct, timeout_read=1.0, allow_http=True) as client:
-            error = await failure(client.list_accounts(KEY))
-        assert error.kind is ErrorKind.UNREACHABLE, "neither loopback nor plain http goes through a proxy"
-    assert [(r.method, r.target) for r in server.requests] == [("CONNECT", "api.fireworks.example:443")]
-    assert all(SECRET not in str(r.headers) for r in server.requests)
-
-
-async def test_a_proxy_that_refuses_is_told_without_its_password(
-    server: RawServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name_proxy(monkeypatch, server.url.replace("://", "://user:hunter2@"))
-    server.answer = replies(407, "who are you?")
-
-    async with FireworksClient("https://api.fireworks.example", timeout_write=1.0) as client:
-        error = await failure(client.delete_deployment(KEY, NAME))
-
-    assert (error.kind, error.definite) == (ErrorKind.UNREACHABLE, True)
-    assert error.message == "api.fireworks.example cannot be reached: the proxy answered with 407"
-    assert "proxy-authorization" in server.requests[0].headers
-
-
-@pytest.mark.parametrize("named", ["127.0.0.1:9", "http://user:hunter2@[", "socks5://127.0.0.1:9"])
-async def test_a_proxy_that_is_none_is_no_crash(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name_proxy(monkeypatch, named)
-
-    async with FireworksClient("https://api.fireworks.example", timeout_read=1.0) as client:
-        error = await failure(client.get_deployment(KEY, NAME))
-
-    assert error.kind is ErrorKind.UNREACHABLE
-    assert "hunter2" not in str(error)
-
-
-async def test_the_authorities_of_the_environment_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    async with (
-        RawServer(DEPLOYMENT).running(certificate_context()) as server,
-        FireworksClient(f"https://localhost:{server.port}", timeout_read=10.0) as client,
-    ):
-        assert (await client.get_deployment(KEY, NAME)).state == "READY"
-
-
 async def test_a_secret_that_the_server_echoes_is_taken_out(server: RawServer) -> None:
     for text in ("no-usual-prefix-4711", 'a"quoted"&<odd>\\key', "x"):
         for escape in (json.dumps, lambda answer: json.dumps(answer).replace("&", "\\u0026").replace("<", "\\u003c")):
