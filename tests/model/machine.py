@@ -180,14 +180,6 @@ class Machine(RuleBasedStateMachine):
             self.world.judge_later(name)
             self._then(then)
 
-    @rule(which=st.integers(0, 9), replicas=st.integers(1, 2), stocked_out=st.booleans(), then=afterwards)
-    def replicas_lose_their_nodes(self, which: int, replicas: int, stocked_out: bool, then: str) -> None:
-        name = self._deployment(which)
-        if name is not None:
-            self.world.fireworks.simulator.edit(identifier(name), stockedOut=stocked_out, lostReplicas=replicas)
-            self.world.judge_later(name)
-            self._then(then)
-
     @rule(which=st.integers(0, 9))
     def a_deployment_has_traffic(self, which: int) -> None:
         name = self._deployment(which)
