@@ -45,7 +45,9 @@ _EVENTS = f"""\
 written when
 
 - `Stalled` becomes True, or is True for another reason: a Warning;
-- `Ready` changes its value or its reason while nothing is Stalled: Normal;
+- `Ready` changes its value or its reason while nothing is Stalled: a Warning if it is no longer True because replicas
+  are lost, or if the deployment is in an unknown state, else Normal;
+- `CapacityPending` becomes True, or has another reason, while `Ready` stays as it is: a Warning; its end: Normal;
 - `AddonsReady` does so: a Warning if an addon cannot be loaded, else Normal;
 - the operator lets a resource go: `Deleting`, or `Observed` when `managementPolicy` becomes Observe. It tells what
   became of the deployment, and is a Warning if that stays at Fireworks.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from integration.factories import Kubectl
 from integration.kubernetes_api import condition
+from integration.processes import Operator
 from integration.team import Team
 
 PATIENCE = 180
@@ -57,7 +58,7 @@ def test_a_deployment_that_served_before_is_waking_while_it_waits_for_gpus(team:
 
 
 def test_all_replicas_are_lost_with_min_replica_count_1_and_kubectl_wait_no_longer_says_ready(
-    team: Team, kubectl: Kubectl
+    team: Team, kubectl: Kubectl, operator: Operator
 ) -> None:
     wait = ("wait", "fwd/chat", "-n", team.namespace, "--for=condition=Ready", "--timeout=1s")
     team.create(minReplicaCount=1)
@@ -77,6 +78,8 @@ def test_all_replicas_are_lost_with_min_replica_count_1_and_kubectl_wait_no_long
         lambda: ("Warning", "CapacityPending") in {(each["type"], each["reason"]) for each in team.events()},
         "an event calls somebody",
     )
+    down = "fireworks_operator_resources_without_replicas"
+    team.eventually(lambda: operator.metric(down, account=team.account) == 1, "and so does an alert")
     team.simulator.edit(team.deployment_id(), stockedOut=False)
     team.until_ready()
     kubectl(*wait)

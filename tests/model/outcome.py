@@ -65,6 +65,9 @@ def _check_ready(key: str, raw: Raw, snapshot: Snapshot) -> None:
     deployment = snapshot.deployments.get(raw["status"]["deploymentName"])
     assert deployment is not None, f"{key} is Ready without a deployment"
     assert deployment["state"] == "READY", f"{key} is Ready and its deployment {deployment['state']}"
+    always = min(deployment.get("minReplicaCount", 0), deployment.get("maxReplicaCount", 0)) > 0
+    serves = deployment.get("replicaStats", {}).get("readyReplicaCount", 0) > 0
+    assert serves or not always, f"{key} is Ready and has no replica"
     if raw["spec"].get("managementPolicy") != "Observe":
         assert owner_key(deployment.get("annotations", {})) == key, f"{key} is Ready with another's deployment"
         wrong = mismatches(raw["spec"], deployment)

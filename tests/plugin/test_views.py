@@ -207,6 +207,15 @@ def test_texts_of_others_cannot_steer_the_terminal(terminal: bool) -> None:
     assert "\x1b" not in View.of(resource).brief()
 
 
+@pytest.mark.parametrize(("status", "colour"), [("False", 32), ("True", 33)])
+@pytest.mark.parametrize("kind", ["Reconciling", "Stalled", "CapacityPending"])
+def test_a_condition_that_is_good_when_false_is_green_then(kind: str, status: str, colour: int) -> None:
+    ready = a_condition("Ready", "True", "Serving", "1 of 1 replicas serving.")
+    text = shown(a_seen_resource(ready, a_condition(kind, status, "AsDesired")), terminal=True)
+    (row,) = (line for line in text.splitlines() if kind in line)
+    assert f"\x1b[{colour}m{status}" in row
+
+
 def test_a_table_in_a_terminal_keeps_identifiers_in_one_piece() -> None:
     out = io.StringIO()
     console = Console(file=out, width=WIDTH, force_terminal=True)

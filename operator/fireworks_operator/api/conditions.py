@@ -27,7 +27,7 @@ class ConditionType(_Documented):
     READY = (
         "Ready",
         "The current generation of the spec is in force, and the deployment serves, or is scaled to zero, "
-        "waking or parked as asked.",
+        "waking or parked as asked; without a replica that should be there, for some minutes only.",
     )
     AVAILABLE = (
         "Available",

@@ -17,7 +17,8 @@ PART_PATIENCE = timedelta(minutes=10)
 
 _ASLEEP = frozenset({Reason.SCALED_TO_ZERO, Reason.PARKED, Reason.WAKING})
 _SERVED = _ASLEEP | {Reason.SERVING, Reason.RECOVERING, Reason.REPLICAS_LOST}
-_ENDED = frozenset({"FAILED", "DELETING", "DELETED"})
+ENDED = frozenset({"FAILED", "DELETING", "DELETED"})
+"""States of a deployment that has no replicas to come."""
 
 
 def served_before(resource: FireworksDeployment) -> bool:
@@ -58,19 +59,19 @@ def is_short(deployment: Deployment) -> bool:
 
 
 def waiting_since(resource: FireworksDeployment, deployment: Deployment, now: datetime) -> datetime | None:
-    """Return since when a deployment that served is short of replicas, in whole seconds; None if it is not.
+    """Return since when a deployment that served is short of replicas; None if it is not.
 
     It is what the status says. It begins anew when the last ready replica goes, and when it lies in the future since a
     clock was ahead.
     """
     served = deployment.replica_stats.ready > 0 or served_before(resource)
-    if deployment.state in _ENDED or not served or not is_short(deployment):
+    if deployment.state in ENDED or not served or not is_short(deployment):
         return None
     before = resource.status.replicas
     if before is None or before.waiting_since is None or before.waiting_since > now:
-        return now.replace(microsecond=0)
+        return now
     lost_the_last = deployment.replica_stats.ready == 0 and before.ready > 0
-    return now.replace(microsecond=0) if lost_the_last else before.waiting_since
+    return now if lost_the_last else before.waiting_since
 
 
 def patience_ends(resource: FireworksDeployment, deployment: Deployment, now: datetime) -> datetime | None:

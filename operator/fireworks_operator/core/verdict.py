@@ -14,6 +14,7 @@ from .observed import Absent, Observed, Present, Unknown
 from .outcome import Outcome
 from .replicas import Serving, serving, shortage
 from .retry import CREATIONS, attempt_of, known_reason
+from .shortage import ENDED
 from .summary import is_ready
 
 
@@ -32,7 +33,6 @@ Capacity = tuple[bool, Reason, str]
 
 _STATES = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
 """Every state of the Fireworks REST reference (deployments) but STATE_UNSPECIFIED."""
-_ENDED = frozenset({"FAILED", "DELETING", "DELETED"})
 _ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED})
 """What keeps an addon from being loaded, changed or unloaded, and concerns nothing else."""
 
@@ -104,7 +104,7 @@ def _available(resource: FireworksDeployment, observed: Observed, context: Conte
     """Return what the replicas say; None where nothing is known, so that Available stays as it is."""
     if isinstance(observed, Present):
         deployment = observed.deployment
-        if deployment.state in _ENDED and deployment.replica_stats.ready == 0:
+        if deployment.state in ENDED and deployment.replica_stats.ready == 0:
             reason = Reason.DEPLOYMENT_FAILED if deployment.state == "FAILED" else Reason.DELETING
             return Serving(False, False, reason, f"The deployment is {deployment.state}.")
         if deployment.state not in _STATES and deployment.replica_stats.ready == 0:
@@ -119,7 +119,7 @@ def judge_capacity(resource: FireworksDeployment, observed: Observed, now: datet
     """Say whether replicas are missing for longer than usual; None where nothing is known, so that it stays so."""
     if isinstance(observed, Unknown):
         return None
-    known = isinstance(observed, Present) and observed.deployment.state in _STATES - _ENDED
+    known = isinstance(observed, Present) and observed.deployment.state in _STATES - ENDED
     if not isinstance(observed, Present) or not known or resource.metadata.deletion_timestamp is not None:
         return _ENOUGH
     found = shortage(resource, observed.deployment, now)

@@ -257,6 +257,14 @@ def test_an_observation_that_fails_in_between_begins_no_new_patience() -> None:
     assert told(later(unseen, present(**NO_GPUS), 2 * MINUTE, begin=False))[0] == "False CapacityPending"
 
 
+def test_what_was_missing_before_an_outage_of_the_api_is_missing_as_far_as_anybody_knows() -> None:
+    lost = later(serving(), present(**NO_GPUS), 5 * MINUTE)
+    context = a_context(now=NOW + 60 * MINUTE, unreachable_since=NOW + 6 * MINUTE, unreachable="No answer.")
+    unseen = after(lost, Unknown(), context=context)
+    assert told(unseen) == ("Unknown ApiUnavailable", "False CapacityPending", "True CapacityPending")
+    assert unseen.status.replicas == lost.status.replicas
+
+
 def test_a_new_spec_is_not_in_force_as_long_as_no_replica_serves_with_it() -> None:
     changed = with_spec(serving({"minReplicaCount": 1}), minReplicaCount=1, **BLUE)
     loading = present(displayName="blue", **ALWAYS, **stats(initializing=1))
@@ -349,6 +357,25 @@ def test_a_new_deployment_that_waits_for_its_first_gpus_is_told_by_the_condition
     assert over.status.replicas.waiting_since is None, "it has not served"
     loading = present(state="CREATING", createTime=BORN.isoformat(), **ALWAYS, **stats(downloading=1))
     assert told(after(over, loading)) == ("False Creating", "False Creating", "False AsDesired")
+
+
+def test_a_new_deployment_that_failed_waits_for_no_gpus() -> None:
+    failed = after(a_resource(status=CREATED), present(state="FAILED", createTime=BORN.isoformat(), **NO_GPUS))
+    assert told(failed) == ("False DeploymentFailed", "False DeploymentFailed", "-")
+
+
+@pytest.mark.parametrize(
+    ("wire", "reason"),
+    [
+        ({**bounds(0, 1, 0), **stats(pending=1)}, "Waking"),
+        ({**bounds(1, 0, 0), **stats()}, "Recovering"),
+    ],
+)
+def test_numbers_that_contradict_each_other_cause_no_alarm_and_no_flicker(wire: dict[str, Any], reason: str) -> None:
+    observed = present(state="UPDATING", **wire)
+    found = after(serving(), observed)
+    assert told(found) == (f"True {reason}", f"False {reason}", "-")
+    assert later(found, observed, 60 * MINUTE, begin=False).status == found.status
 
 
 def test_a_new_deployment_waits_until_its_patience_ends_and_not_for_a_replica_that_loads() -> None:
