@@ -107,7 +107,8 @@ def test_a_namespace_full_of_large_secrets_costs_the_others_no_time_and_the_proc
 
     def attack(number: int) -> None:
         hostile.put_secret(f"large-{number}", **secret_of(number, healthy))
-        hostile.create(f"evil-{number}", credentialsSecretRef={"name": f"large-{number}"})
+        metadata = {"annotations": {"example.com/note": "x" * (250_000 if number % 4 == 0 else 1)}}
+        hostile.create(f"evil-{number}", metadata=metadata, credentialsSecretRef={"name": f"large-{number}"})
 
     def come_again(number: int) -> None:
         hostile.put_secret(f"large-{number}", **secret_of(number + 1, healthy))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from .base import ApiModel, Rule, Schema, Time
 from .spec import FireworksDeploymentSpec
@@ -74,6 +74,20 @@ IMMUTABLE_FIELDS = ("baseModel", "disableSpeculativeDecoding", "placement", "pre
 """Fields of the spec that Fireworks takes at creation only (Fireworks REST reference, deployments)."""
 
 
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_MOST_ANNOTATIONS = 32
+_LONGEST_ANNOTATION = 256
+
+
+def _read_annotations(value: object) -> object:
+    """Keep what the operator reads of annotations: all together may have a quarter of a megabyte for each resource."""
+    if not isinstance(value, dict):
+        return value
+    ours = [name for name in value if str(name).startswith(f"{GROUP}/")][:_MOST_ANNOTATIONS]
+    kept = {name: each[:_LONGEST_ANNOTATION] for name in ours if isinstance(each := value[name], str)}
+    return kept | {name: value[name] for name in (_LAST_APPLIED,) if name in value}
+
+
 class ObjectMeta(ApiModel):
     """The part of Kubernetes' ObjectMeta that the operator reads."""
 
@@ -85,7 +99,7 @@ class ObjectMeta(ApiModel):
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None
     finalizers: list[str] = Field(default_factory=list)
-    annotations: dict[str, str] = Field(default_factory=dict)
+    annotations: Annotated[dict[str, str], BeforeValidator(_read_annotations)] = Field(default_factory=dict)
 
 
 class InvalidResourceError(ValueError):
