@@ -26,6 +26,7 @@ from .actions import (
 )
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
+from .attempts import revives_until
 from .context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
 from .deletion import decide_deletion
 from .desired import desired
@@ -37,7 +38,7 @@ from .identity import (
     deployment_name,
     full_model_name,
 )
-from .observed import UNREADABLE, Absent, Observed, Present, Unknown
+from .observed import UNREADABLE, Absent, Observed, Present, Unknown, is_of_now
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .replicas import running_cost
 from .retry import (
@@ -101,13 +102,19 @@ def former_names(resource: FireworksDeployment, context: Context, account: str) 
 
 
 def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
-    """Tell whether a GET is due before deciding: a LIST without the deployment does not say what became of it."""
-    if not isinstance(observed, Absent) or observed.confirmed or resource.status.deployment_name is None:
+    """Tell whether a GET is due before deciding.
+
+    What became of a deployment that a LIST lacks, the LIST does not say; and a resource goes upon an answer of now.
+    """
+    if isinstance(observed, Unknown):
         return False
-    deleted = resource.metadata.deletion_timestamp is not None
-    if deleted and resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true":
-        return False  # let go whatever became of it, also while Fireworks cannot be asked
-    return deleted or resource.status.create_time is not None
+    if resource.metadata.deletion_timestamp is not None:
+        if FINALIZER not in resource.metadata.finalizers:
+            return False
+        # What is abandoned is let go whatever became of it, also while Fireworks cannot be asked.
+        return resource.metadata.annotations.get(ANNOTATION_ABANDON) != "true" and not is_of_now(observed)
+    lost = isinstance(observed, Absent) and not observed.confirmed
+    return lost and resource.status.deployment_name is not None and resource.status.create_time is not None
 
 
 def _decide_observing(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
@@ -156,7 +163,7 @@ def _decide_observed(resource: FireworksDeployment, deployment: Deployment, cont
 
 
 def _decide_managed(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
-    if FINALIZER not in resource.metadata.finalizers:
+    if FINALIZER not in resource.metadata.finalizers and resource.status.deployment_name is not None:
         return AddFinalizer()
     if isinstance(context.credential, Unusable):
         return _unusable(context.credential)
@@ -225,6 +232,8 @@ def _decide_claim(resource: FireworksDeployment, observed: Observed, context: Co
     held = held_back(resource, context, *CREATIONS)
     if held is not None:
         return held
+    if FINALIZER not in resource.metadata.finalizers:
+        return AddFinalizer()  # not before: who has it and no claim may have lost the claim, which holds up a deletion
     return Claim(_new_name(resource, context, credential.account), credential.account)
 
 
@@ -320,8 +329,9 @@ def _updating(drift: Drift) -> str:
 
 
 def _decide_rest(resource: FireworksDeployment, deployment: Deployment, context: Context, wait: Wait) -> Wait:
-    """Wait no longer than until replicas that are missing have been waited for long enough."""
-    ends = patience_ends(resource, deployment, context.now)
-    if wait.reason is not None or ends is None or ends <= context.now:
+    """Wait no longer than for replicas that are missing, or for what a request without an answer may yet do."""
+    ends = (patience_ends(resource, deployment, context.now), revives_until(resource, context.now))
+    due = [each for each in ends if each is not None and each > context.now]
+    if wait.reason is not None or not due:
         return wait
-    return Wait(ends if wait.until is None else min(ends, wait.until))
+    return Wait(min(due if wait.until is None else [*due, wait.until]))
