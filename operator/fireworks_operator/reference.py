@@ -12,13 +12,13 @@ from pathlib import Path
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from fireworks_operator.api import json_schema, reference
 from fireworks_operator.observability.metrics import Metrics
 
-from .settings import Settings
+from .settings import Settings, variable
 
 _METRICS_INTRO = """\
 <!-- Generated from operator/fireworks_operator/observability/metrics.py; change that instead. -->
@@ -59,14 +59,6 @@ def render_settings() -> str:
     texts = dict(_texts())
     rows = ((*_setting(name, field), texts[name]) for name, field in Settings.model_fields.items())
     return _page(_SETTINGS_INTRO, reference.table(("Variable", "Default", "Meaning"), rows))
-
-
-def variable(name: str) -> str:
-    """Return the environment variable of a setting."""
-    alias = Settings.model_fields[name].validation_alias
-    if isinstance(alias, AliasChoices):
-        return str(alias.choices[0])
-    return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
 
 
 def _page(intro: str, lines: Iterable[str]) -> str:

@@ -28,15 +28,15 @@ class BaseUrl:
             host, _ = url.hostname or "", url.port
             host.encode("idna")
         except ValueError:
-            raise ValueError(f"the Fireworks base URL is no URL; write one like {_EXAMPLE}") from None
+            raise ValueError(f"FIREWORKS_BASE_URL is no URL; write one like {_EXAMPLE}") from None
         plain = "@" not in url.netloc and not url.query and not url.fragment
         if url.scheme not in {"http", "https"} or not host or not plain:
-            raise ValueError(f"the Fireworks base URL must be like {_EXAMPLE}, without user, query and fragment")
+            raise ValueError(f"FIREWORKS_BASE_URL must be like {_EXAMPLE}, without user, query and fragment")
         if "v1" in url.path.split("/"):
-            raise ValueError(f"the Fireworks base URL must not contain /v1; write one like {_EXAMPLE}")
+            raise ValueError(f"FIREWORKS_BASE_URL must not contain /v1; write one like {_EXAMPLE}")
         loopback = _is_loopback(host)
         if url.scheme == "http" and not loopback and not allow_http:
-            raise ValueError("the Fireworks base URL must be https: API keys would be sent in plain text")
+            raise ValueError("FIREWORKS_BASE_URL must be https: API keys would be sent in plain text")
         return cls(url.geturl().rstrip("/"), host, url.scheme == "https", loopback)
 
 
