@@ -34,7 +34,7 @@ _SETTINGS_INTRO = """\
 # Settings
 
 Environment variables of `fireworks-operator run`, read once at the start. A value that cannot be used ends the process
-with a sentence that names it. An empty one counts as unset; only for `FIREWORKS_OPERATOR_CREDENTIAL_NAMESPACES` it means
+with a sentence that names it. An empty one counts as unset; only as `FIREWORKS_OPERATOR_CREDENTIAL_NAMESPACES` it means
 that there are none. Lists are separated by commas or blanks. The chart has each as a value of the same name
 below `settings`, or under `credentials`, `watchNamespaces` and `leaderElection`. `HTTPS_PROXY`, `NO_PROXY`,
 `SSL_CERT_FILE` and their kin: [behind a proxy](../how-to/proxy.md).
