@@ -14,7 +14,6 @@ class BaseUrl:
     text: str
     host: str
     secure: bool  # https
-    loopback: bool  # this machine
 
     @classmethod
     def parse(cls, text: str, *, allow_http: bool) -> "BaseUrl":
@@ -34,10 +33,9 @@ class BaseUrl:
             raise ValueError(f"FIREWORKS_BASE_URL must be like {_EXAMPLE}, without user, query and fragment")
         if "v1" in url.path.split("/"):
             raise ValueError(f"FIREWORKS_BASE_URL must not contain /v1; write one like {_EXAMPLE}")
-        loopback = _is_loopback(host)
-        if url.scheme == "http" and not loopback and not allow_http:
+        if url.scheme == "http" and not _is_loopback(host) and not allow_http:
             raise ValueError("FIREWORKS_BASE_URL must be https: API keys would be sent in plain text")
-        return cls(url.geturl().rstrip("/"), host, url.scheme == "https", loopback)
+        return cls(url.geturl().rstrip("/"), host, url.scheme == "https")
 
 
 def _is_loopback(host: str) -> bool:
