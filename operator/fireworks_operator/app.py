@@ -23,6 +23,7 @@ from fireworks_operator.controller.store import Store
 from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.names import is_account_id
 from fireworks_operator.kube.client import KubernetesClient, connect
 from fireworks_operator.kube.cluster import CrdGuard, read_cluster_id
 from fireworks_operator.kube.events import KubernetesEvents
@@ -269,6 +270,7 @@ def _build(
         store, accounts, writer, events, fence, identity, crd_deleting=crd_deleting, startups=startups
     )
     controller = Controller(store, queue, reconciler, _PassMetrics(metrics, queue))
+    metrics.is_account = accounts.is_proven
     clusters = (identity.cluster_id, *identity.previous_cluster_ids)
     watched = settings.watch_namespaces
     inventory = Inventory(store, accounts, clusters, lambda namespace: not watched or namespace in watched)
@@ -282,23 +284,24 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
     keys: frozenset[str] = frozenset()
     while True:
         before, measured, began = measured, time.monotonic(), time.perf_counter()
+        await accounts.free_unused()
         metrics.set_resources(inventory.states())
         held = inventory.holdings()
-        used = [account for account in accounts if account.in_use]
-        for account in accounts:
-            if account not in used:  # what was known of it is not kept up to date
-                metrics.forget_account(account.name)
+        used = [account for account in accounts if account.in_use and account.proven]
+        metrics.keep_accounts({account.name for account in accounts}, in_use={account.name for account in used})
         for account in used:
             metrics.observation_age.labels(account.name).set(account.observed_for())
             metrics.budget_tokens.labels(account.name).set(account.budget.available())
             metrics.budget_waiting.labels(account.name).set(account.budget.waiting())
             metrics.ready_replicas.labels(account.name).set(held[account.name].ready_replicas)
             metrics.orphaned_deployments.labels(account.name).set(len(held[account.name].orphans))
+            metrics.without_replicas.labels(account.name).set(held[account.name].without_replicas)
+            metrics.capacity_pending.labels(account.name).set(held[account.name].capacity_pending)
             for kind, gpus in held[account.name].gpus.items():
                 metrics.gpu_seconds.labels(account.name, kind).inc(gpus * (measured - before))
-        circuits = {each.key.fingerprint: each.circuit for account in used for each in account.credentials()}
-        replaced, keys = keys - circuits.keys(), frozenset(circuits)
-        metrics.set_circuits({key: circuit.retry_at is not None for key, circuit in circuits.items()}, replaced)
+        refused = inventory.refused_keys()
+        replaced, keys = keys - refused.keys(), frozenset(refused)
+        metrics.set_circuits(refused, replaced)
         known, orphans = orphans, frozenset(name for account in used for name in held[account.name].orphans)
         for name in sorted(orphans - known):
             log.warning(
@@ -337,10 +340,13 @@ class _Sweep:
 
 def _own_credential(settings: Settings) -> OwnCredential:
     namespaces = settings.credential_namespaces
+    if settings.account_id is not None and not is_account_id(settings.account_id):
+        raise StartError("FIREWORKS_ACCOUNT_ID: the id of an account is 1 to 128 letters, digits and dashes.")
     key = None
     if settings.api_key is not None:
         try:
             key = ApiKey(settings.api_key.get_secret_value())
+            key.accept()
         except ValueError as error:
             raise StartError(f"FIREWORKS_API_KEY: {error}.") from None
     return OwnCredential(key, settings.account_id, None if namespaces is None else frozenset(namespaces))

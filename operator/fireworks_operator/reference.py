@@ -25,9 +25,11 @@ _METRICS_INTRO = """\
 # Metrics
 
 `/metrics` on port 8080 (`FIREWORKS_OPERATOR_HEALTH_PORT`), for Prometheus and OpenMetrics. No label names a resource or
-a namespace, so the series do not grow with yours; `account` has one value per Fireworks account in use, `credential`
-one per API key (a fingerprint, not the key). With several replicas, only the one that holds the Lease has the series
-of accounts. Beside these there are the usual `process_*` metrics. Alerts: [alerts.md](../alerts.md).
+a namespace, so the series do not grow with yours; `account` has one value per Fireworks account in use whose
+deployments could be listed, `credential` one per API key (a fingerprint, which is made anew at each start and tells
+nothing of the key; of keys that Fireworks has never accepted a hundred). With several replicas, only the one that
+holds the Lease has the series of accounts. Beside these there are the usual `process_*` metrics. Alerts:
+[alerts.md](../alerts.md).
 """
 _SETTINGS_INTRO = """\
 <!-- Generated from operator/fireworks_operator/settings.py; change that instead. -->

@@ -77,6 +77,10 @@ class DeploymentEdit(Body):
     termination_message: str | None = None
     ready_replicas: int | None = Field(default=None, ge=0)
     stocked_out: bool | None = None
+    lost_replicas: int = Field(default=0, ge=0, description="As many that serve lose their nodes and begin anew.")
+    shown_state: str | int | None = Field(
+        default=None, description="What answers say its state is, known or not, until `state` is forced."
+    )
 
 
 class TrafficBody(Body):

@@ -126,7 +126,8 @@ class Deployment:
     """A deployment: stored configuration plus the state of its replicas.
 
     `replicas` holds the start time of each replica, or None for one that gets no node; up to `progressed` their
-    stages have been replayed. `alive_since` is the create or undelete. All times are virtual seconds.
+    stages have been replayed. `alive_since` is the create or undelete. `shown_state` stands in answers for `state`
+    where an administrator wants it so. All times are virtual seconds.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Deployment:
     load: float = 0.0
     frozen: bool = False
     stocked_out: bool = False
+    shown_state: str | int | None = None
     deployed_models: list[DeployedModel] = field(default_factory=list)
     due: float = NEVER
     _encoded: bytes | None = None
@@ -266,7 +268,7 @@ class Deployment:
             result["autoscalingPolicy"] = {**DEFAULT_POLICY, **(policy if isinstance(policy, dict) else {})}
         result |= {
             "name": self.name,
-            "state": self.state.value,
+            "state": self.state.value if self.shown_state is None else self.shown_state,
             "status": {"code": self.status_code, "message": self.status_message},
             "createTime": timestamp(self.create_time),
             "updateTime": timestamp(self.update_time),

@@ -1,5 +1,7 @@
 """What the admin API does to deployments behind the service's back."""
 
+import math
+
 from fireworks_simulator import schema
 from fireworks_simulator.bodies import BulkBody, DeploymentEdit
 from fireworks_simulator.entities import GONE_STATES, NEVER, PURGE_AFTER, Account, Deployment, State
@@ -64,8 +66,12 @@ def edit(world: World, d: Deployment, body: DeploymentEdit, fields: JsonObject, 
         world.lifecycle.release_stock(d, now)
     if state is not None:
         _force(d, state, now)
+        d.shown_state = None
+    if body.shown_state is not None:
+        d.shown_state = body.shown_state
     if body.ready_replicas is not None:
         serve(d, body.ready_replicas, now)
+    _lose(d, body.lost_replicas, now)
     if body.status_code is not None:
         d.status_code = body.status_code
     if body.status_message is not None:
@@ -80,6 +86,19 @@ def serve(d: Deployment, replicas: int, now: float) -> None:
     d.replicas = [now - d.plan.timing.startup] * replicas
     d.progressed = d.idle_since = now
     d.ready_since = now if replicas else None
+
+
+def _lose(d: Deployment, replicas: int, now: float) -> None:
+    """Take the nodes of replicas that serve, the oldest first; each starts anew, once there is a node for it."""
+    serving = sorted(
+        started for started in d.replicas if started is not None and now - started >= d.plan.timing.startup
+    )
+    lost = serving[:replicas]
+    for started in lost:
+        d.replicas[d.replicas.index(started)] = None if d.stocked_out else now
+    if lost:
+        d.progressed = math.nextafter(now, 0.0)
+        d.ready_since = d.ready_since if d.ready(now) else None
 
 
 def _force(d: Deployment, state: State, now: float) -> None:

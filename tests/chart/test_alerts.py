@@ -98,6 +98,33 @@ CASES = [
         40,
     ),
     Case(
+        "FireworksReplicasLost",
+        "two of one account, seen by two pods",
+        {
+            'resources_without_replicas{account="acme",pod="a"}': "0x5 2x60",
+            'resources_without_replicas{account="acme",pod="b"}': "0x60",
+            'resources_without_replicas{account="globex",pod="a"}': "0x60",
+        },
+        12,
+        {"account": "acme"},
+        "2 deployments of account acme should serve and have no replica.",
+    ),
+    Case("FireworksReplicasLost", "back in time", {'resources_without_replicas{account="acme"}': "1x4 0x60"}, 6),
+    Case(
+        "FireworksCapacityPending",
+        "one, without end",
+        {'resources_capacity_pending{account="acme"}': "1x60"},
+        20,
+        {"account": "acme"},
+        "1 deployments of account acme wait for GPUs.",
+    ),
+    Case(
+        "FireworksCapacityPending",
+        "for ten minutes only",
+        {'resources_capacity_pending{account="acme"}': "1x10 0x60"},
+        20,
+    ),
+    Case(
         "FireworksDeploymentLeftRunning",
         "the first one that was ever let go",
         {'deployments_left_running_total{cause="Abandon"}': "_x10 1x110"},

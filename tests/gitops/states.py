@@ -81,6 +81,7 @@ def all_states() -> list[State]:
         _credentials(),
         _outages(),
         _losses(),
+        _shortages(),
         _addons(),
         _end(),
     )
@@ -231,6 +232,34 @@ def _losses() -> Iterator[Row]:
     yield "former-deleting", "its former deployment is still being deleted", after(_created(), going)
     nothing = a_resource({"managementPolicy": "Observe", "deploymentId": "chat"}, finalizers=[])
     yield "nothing-to-observe", "only observed, and nothing there", after(nothing, Absent())
+
+
+def _shortages() -> Iterator[Row]:
+    none: Json = {"minReplicaCount": 1, "replicaCount": 0}
+    no_gpus = present(**none, replicaStats={"pendingSchedulingReplicaCount": 1})
+    loading = present(**none, replicaStats={"initializingReplicaCount": 1})
+    nothing = present(**none, replicaStats={})
+
+    def for_minutes(minutes: int, observed: Observed, resource: FireworksDeployment) -> FireworksDeployment:
+        begun = after(resource, observed)
+        return after(begun, observed, context=a_context(now=NOW + timedelta(minutes=minutes)))
+
+    always_one = serving({"minReplicaCount": 1})
+    yield "recovering", "the last replica is lost, for less than 2 minutes", for_minutes(1, no_gpus, always_one)
+    yield "lost-no-gpus", "there are no GPUs for another one", for_minutes(2, no_gpus, always_one)
+    yield "lost-loading", "another one loads for longer than that", for_minutes(2, loading, always_one)
+    yield "lost-nothing-comes", "Fireworks starts no other one", for_minutes(2, nothing, always_one)
+    woken = present(replicaCount=0, replicaStats={"pendingSchedulingReplicaCount": 1})
+    asleep = after(_created(), present(**ASLEEP))
+    yield "woken-no-gpus", "a request wakes it, no GPUs for 15 minutes", for_minutes(15, woken, asleep)
+    some = present(
+        minReplicaCount=2,
+        maxReplicaCount=2,
+        desiredReplicaCount=2,
+        replicaStats={"readyReplicaCount": 1, "pendingSchedulingReplicaCount": 1},
+    )
+    yield "some-without-gpus", "serves, a second replica gets no GPUs for 10 minutes", for_minutes(10, some, serving())
+    yield "unknown-state", "Fireworks names an unknown state", after(serving(), present(state="SUSPENDED"))
 
 
 def _addons() -> Iterator[Row]:

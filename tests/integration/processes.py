@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -166,6 +167,12 @@ class Operator(Process):
     def memory(self) -> float:
         """Return its resident memory in MiB."""
         return self.metric("process_resident_memory_bytes") / 2**20
+
+    def seconds_to_answer(self, path: str) -> float:
+        """Return how long it takes to answer a path with 200; infinite if it does not."""
+        port, began = self._port(), time.monotonic()
+        answered = port is not None and self._get(port, path)[0] == 200
+        return time.monotonic() - began if answered else float("inf")
 
     def _port(self) -> int | None:
         told = re.search(r"serves /metrics.* on port (\d+)", self.log(latest=True))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from integration.factories import Kubectl
 from integration.kubernetes_api import condition
 from integration.team import Team
 
@@ -53,6 +54,32 @@ def test_a_deployment_that_served_before_is_waking_while_it_waits_for_gpus(team:
     assert condition(resource, "Ready")["status"] == "True"
     team.simulator.edit(team.deployment_id(), stockedOut=False)
     team.until("chat", "Available", "True", "Serving")
+
+
+def test_all_replicas_are_lost_with_min_replica_count_1_and_kubectl_wait_no_longer_says_ready(
+    team: Team, kubectl: Kubectl
+) -> None:
+    wait = ("wait", "fwd/chat", "-n", team.namespace, "--for=condition=Ready", "--timeout=1s")
+    team.create(minReplicaCount=1)
+    team.until_ready()
+    team.simulator.edit(team.deployment_id(), stockedOut=True, lostReplicas=1)
+    team.until("chat", "Available", "False", "Recovering", says="waiting for GPUs")
+    kubectl(*wait)
+    # Since a while ago, as nobody here wants to wait for it.
+    since = datetime.now(UTC) - timedelta(seconds=PATIENCE)
+    team.set_status("chat", {"replicas": {"waitingSince": since.isoformat(timespec="seconds")}})
+    team.annotate("chat", "reconcile-at", "now")
+    resource = team.until("chat", "Ready", "False", "CapacityPending", says="No replica is left")
+    assert condition(resource, "Stalled")["status"] == "False", "it heals by itself"
+    assert condition(resource, "CapacityPending")["status"] == "True"
+    assert kubectl(*wait, check=False).returncode != 0
+    team.eventually(
+        lambda: ("Warning", "CapacityPending") in {(each["type"], each["reason"]) for each in team.events()},
+        "an event calls somebody",
+    )
+    team.simulator.edit(team.deployment_id(), stockedOut=False)
+    team.until_ready()
+    kubectl(*wait)
 
 
 def test_growth_beyond_the_quota_is_refused_and_harms_neither_the_deployment_nor_others(team: Team) -> None:

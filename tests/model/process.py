@@ -1,7 +1,7 @@
 """One run of the operator's process: the real controller, client and accounts, which can be killed at any call."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from fireworks_operator.api.conditions import Reason
@@ -9,7 +9,7 @@ from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploy
 from fireworks_operator.controller.account import Account, Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
 from fireworks_operator.controller.controller import Controller
-from fireworks_operator.controller.ports import EventType
+from fireworks_operator.controller.ports import EventType, SecretExcerpt
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.reconciler import Reconciler
 from fireworks_operator.controller.startups import Startups
@@ -148,9 +148,12 @@ class GatedKubernetes:
         self._gate.cross()
         return FireworksDeployment.parse(stored)
 
-    async def read(self, namespace: str, name: str, *, fresh: bool = False) -> Mapping[str, bytes] | None:
+    async def read(
+        self, namespace: str, name: str, wanted: tuple[str, ...], *, fresh: bool = False
+    ) -> SecretExcerpt | None:
         self._gate.cross()
-        return self._server.secrets.get((namespace, name))
+        data = self._server.secrets.get((namespace, name))
+        return None if data is None else SecretExcerpt.of(data, wanted)
 
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
         """Events are told to nobody here."""
@@ -269,6 +272,7 @@ class Process:
 
     async def poll(self) -> None:
         """Observe each account once, as its own loop does when the time has come."""
+        await self.accounts.free_unused()
         for account in self.used():
             await account._observe()
 

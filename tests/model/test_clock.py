@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
+from model.fireworks import identifier
 from model.outcome import check_settled
 from model.promises import condition, holds
 from model.specs import new_spec
@@ -176,3 +177,23 @@ def test_a_deletion_under_way_is_finished_when_the_clock_jumps_there_and_back(
     _live(world, 40.0)
     clock.set(0.0)
     check_settled(world)
+
+
+def test_a_deployment_that_is_deleted_elsewhere_comes_back_whatever_the_clock_said_before(
+    world: World, clock: Clock
+) -> None:
+    _serve(world)
+    deployment = identifier(world.server.objects[KEY]["status"]["deploymentName"])
+    clock.set(30 * DAY)
+    for _ in range(4):
+        _live(world, 180.0)
+        world.fireworks.simulator.vanish(deployment, soft=False)
+        world.judge_later(f"accounts/acme/deployments/{deployment}")
+    _live(world, 180.0)
+    assert _reason(world, "Stalled") == "DeploymentLost", "three times a day and no more"
+    clock.set(0.0)
+    _live(world, 60.0)
+    assert _reason(world, "Stalled") == "DeploymentLost"
+    _live(world, 2 * DAY + 1200.0, step=600.0)
+    assert holds(world.server.objects[KEY]["status"], "Ready"), "the pause begins again at its end, and lasts a day"
+    assert len(world.ours()) == 1

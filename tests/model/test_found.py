@@ -277,3 +277,76 @@ def ask_for_the_deletion(world: World) -> None:
     """Delete the resource."""
     world.server.delete(KEY)
     world.work()
+
+
+@pytest.mark.parametrize("garbage", ["foo", "accounts/acme", "", "accounts/acme/deployments/..", "x" * 256])
+@pytest.mark.parametrize("deleted", [False, True], ids=["kept", "deleted"])
+def test_garbage_in_the_status_neither_stops_the_resource_nor_leaves_its_deployment_behind(
+    world: World, garbage: str, deleted: bool
+) -> None:
+    deployment = status(world)["deploymentName"]
+    raw = world.server.objects[KEY]
+    raw["status"]["deploymentName"] = garbage
+    world.server._changed(raw)
+    if deleted:
+        world.server.delete(KEY)
+    for _ in range(5):
+        world.advance(20.0)
+        world.poll()
+    if deleted:
+        assert KEY not in world.server.objects
+        assert world.fireworks.state().deployments[deployment]["state"] == "DELETED"
+    else:
+        assert status(world)["deploymentName"] == deployment
+        assert holds(status(world), "Ready")
+    posts = world.fireworks.simulator.journal(method="POST", path="/deployments$")
+    assert sum(each.committed for each in posts) == 1
+
+
+def test_another_account_in_the_status_than_in_the_deployments_name_opens_nothing(world: World) -> None:
+    raw = world.server.objects[KEY]
+    raw["status"]["deploymentName"] = "accounts/another/deployments/theirs"
+    world.server._changed(raw)
+    seen = world.fireworks.simulator.last_sequence()
+    for _ in range(3):
+        world.advance(20.0)
+        world.poll()
+    told = condition(status(world), "Stalled")
+    assert told is not None
+    assert told["reason"] == Reason.ACCOUNT_MISMATCH
+    assert "another" in told["message"]
+    assert not [each.path for each in world.fireworks.simulator.journal(since=seen) if "/another/" in each.path]
+
+
+@pytest.mark.parametrize("purged", [True, False], ids=["purged", "given back"])
+def test_a_deployment_that_another_cluster_took_over_is_not_shown_as_serving_and_waiting_for_it_has_an_end(
+    world: World, purged: bool
+) -> None:
+    deployment = identifier(status(world)["deploymentName"])
+    ours = dict(world.fireworks.state().deployments[status(world)["deploymentName"]]["annotations"])
+    world.fireworks.simulator.edit(deployment, {"annotations": {**ours, "custom/cluster": "another"}})
+    _live(world, 120.0)
+    stalled, available = condition(status(world), "Stalled"), condition(status(world), "Available")
+    assert stalled is not None
+    assert stalled["reason"] == Reason.CONFLICT
+    assert available is not None
+    assert available["status"] == "Unknown"
+    assert not {"state", "modelIdentifier", "replicas", "effective"} & status(world).keys()
+    if not purged:
+        world.fireworks.simulator.edit(deployment, {"annotations": ours})
+        _live(world, 120.0)
+        assert holds(status(world), "Ready")
+        assert holds(status(world), "Available")
+        return
+    world.fireworks.simulator.vanish(deployment, soft=True)
+    _live(world, 120.0)
+    seen = world.fireworks.simulator.last_sequence()
+    for _ in range(6 * 24):
+        world.advance(3600.0)
+        world.poll()
+    requests = {(each.method, each.path.rsplit("/", 1)[-1]) for each in world.fireworks.simulator.journal(since=seen)}
+    assert requests == {("GET", "deployments")}, "it is waited for at no cost"
+    world.advance(86_400.0)
+    _live(world, 180.0)
+    assert holds(status(world), "Ready"), "its id is free again"
+    assert len(world.ours()) == 1

@@ -128,6 +128,33 @@ def test_a_state_can_be_forced(sim: SimulatorClient, api: Api) -> None:
     assert "purgeTime" in api.get()
 
 
+def test_replicas_lose_their_nodes_and_wait_for_others(sim: SimulatorClient, api: Api) -> None:
+    api.create(minReplicaCount=3)
+    sim.advance(60)
+    sim.edit("chat", stockedOut=True, lostReplicas=2)
+    stats = {"readyReplicaCount": 1, "pendingSchedulingReplicaCount": 2}
+    assert (api.get()["replicaStats"], api.get()["desiredReplicaCount"]) == (stats, 3)
+    sim.advance(3600)
+    assert api.get()["replicaStats"] == stats, "there is no stock"
+    sim.edit("chat", stockedOut=False)
+    sim.advance(60)
+    assert api.get()["replicaStats"] == {"readyReplicaCount": 3}
+    sim.edit("chat", lostReplicas=9)
+    assert api.get()["replicaStats"] == {"pendingSchedulingReplicaCount": 3}
+    assert api.get()["state"] == "READY"
+
+
+@pytest.mark.parametrize("shown", ["SUSPENDED", "", 7])
+def test_answers_can_name_a_state_that_nobody_knows(sim: SimulatorClient, api: Api, shown: str | int) -> None:
+    api.create()
+    sim.advance(60)
+    sim.edit("chat", shownState=shown)
+    assert api.get()["state"] == shown
+    assert api.listed() == ["chat"]
+    sim.edit("chat", state="READY")
+    assert api.get()["state"] == "READY"
+
+
 @pytest.mark.parametrize("fields", [{"oops": 1}, {"minReplicaCount": "x"}])
 def test_edits_that_make_no_sense_are_refused(sim: SimulatorClient, api: Api, fields: dict[str, object]) -> None:
     api.create()

@@ -23,6 +23,7 @@ _COMMAND = Path(sys.executable).with_name("fireworks-operator")
         ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR: the folder /nowhere cannot be read: No such file"),
         ({"HTTPS_PROXY": "socks6://jane:fw_two@proxy.example:1080"}, "HTTPS_PROXY: a proxy is spoken to by one of"),
         ({"ALL_PROXY": "http://jane:fw_two@"}, "ALL_PROXY: a proxy is written like http://proxy.example.com:3128"),
+        ({"FIREWORKS_ACCOUNT_ID": "accounts/acme"}, "FIREWORKS_ACCOUNT_ID: the id of an account is"),
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_reached(

@@ -1,6 +1,5 @@
 """What the models of the resource are made of: the base class, times, and what a field says to the CRD."""
 
-from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -115,22 +114,25 @@ class ApiModel(BaseModel):
 
 
 def _kubernetes_time(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-Time = Annotated[datetime, PlainSerializer(_kubernetes_time, return_type=str)]
+def _utc(value: datetime) -> datetime:
+    """Return the time in UTC; one without a zone is taken for that.
+
+    Raises:
+        ValueError: it is so near to the first or the last day of the calendar that it has no time in UTC.
+    """
+    try:
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is no time of our age") from None
+
+
+Time = Annotated[datetime, AfterValidator(_utc), PlainSerializer(_kubernetes_time, return_type=str)]
 """A point in time, on the wire in RFC 3339 with whole seconds and Z, as metav1.Time."""
-
-
-def _cut_to(length: int) -> Callable[[str], str]:
-    return lambda text: text if len(text) <= length else text[: length - 1] + "…"
-
 
 MESSAGE_LENGTH = 32768
 """Most characters of a condition's message (metav1.Condition)."""
 SENTENCE_LENGTH = 4096
 """Most characters of the other free texts in status."""
-
-Message = Annotated[str, AfterValidator(_cut_to(MESSAGE_LENGTH))]
-Sentence = Annotated[str, AfterValidator(_cut_to(SENTENCE_LENGTH))]
-"""Text that may quote somebody else, cut to what the CRD allows: an endless one must not block the status."""

@@ -38,6 +38,11 @@ class ConditionType(_Documented):
         "Work is under way and will finish by itself; never True together with Stalled.",
     )
     STALLED = "Stalled", "A person must act; the message says how. The operator goes on trying, slowly."
+    CAPACITY_PENDING = (
+        "CapacityPending",
+        "Replicas wait for GPUs, or are missing, for longer than usual; Ready stays True while others serve. Only "
+        "present once it was so.",
+    )
     ADDONS_READY = "AddonsReady", "Every addon of the spec is loaded; only present with addons."
 
 
@@ -53,6 +58,11 @@ class Reason(_Documented):
     CREATING = "Creating", "The deployment is being created; the message names the stage of its replicas."
     UPDATING = "Updating", "A change of the spec is being put into force."
     WAKING = "Waking", "A replica is starting after the deployment was scaled to zero."
+    RECOVERING = "Recovering", "The last replica is gone although there should be one, and another is on its way."
+    REPLICAS_LOST = (
+        "ReplicasLost",
+        "Replicas that should be there are gone for longer than usual, and none takes their place.",
+    )
     DELETING = "Deleting", "The deployment is being deleted at Fireworks."
     DELETION_BLOCKED = (
         "DeletionBlocked",
@@ -75,7 +85,7 @@ class Reason(_Documented):
     QUOTA_EXCEEDED = "QuotaExceeded", "The account's GPU quota does not cover what the spec asks for."
     CAPACITY_PENDING = (
         "CapacityPending",
-        "Fireworks has accepted the deployment but has no free GPUs for its replicas yet.",
+        "Fireworks has no free GPUs for the replicas, or for some of them.",
     )
     MODEL_NOT_FOUND = (
         "ModelNotFound",
@@ -101,6 +111,10 @@ class Reason(_Documented):
     DEPLOYMENT_LOST = (
         "DeploymentLost",
         "The deployment was deleted outside Kubernetes and is not created again.",
+    )
+    UNKNOWN_STATE = (
+        "UnknownState",
+        "Fireworks names a state of the deployment that this version of the operator does not know.",
     )
     NOT_CONVERGING = "NotConverging", "Fireworks accepts a change but does not apply it."
     ADDONS_LOADED = "AddonsLoaded", "Every addon of the spec is loaded."

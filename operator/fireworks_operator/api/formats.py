@@ -1,5 +1,7 @@
 """Formats of the values in the spec: patterns, and the CEL rules that check them with a helpful message."""
 
+import re
+
 from .base import Rule
 
 MODEL_PATTERN = r"^(accounts/[A-Za-z0-9][A-Za-z0-9-]*/models/)?[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -22,6 +24,14 @@ QUANTIZED_PATTERN = r"^(FP8|FP4|NF4)"
 """Precisions below 16 bits."""
 UNQUANTIZED_ONLY_PATTERN = r"^(NVIDIA_A100|AMD_MI300X)"
 """Accelerators that cannot serve them (Fireworks documentation, on-demand deployments, quantization)."""
+
+
+_DEPLOYMENT_NAME = re.compile(r"accounts/(?!\.{1,2}/)[^\s/\\:%?#]+/deployments/(?!\.{1,2}\Z)[^\s/\\:%?#]+")
+
+
+def is_deployment_name(name: str) -> bool:
+    """Tell whether this is `accounts/A/deployments/D`, with ids of which each can stand in a URL's path."""
+    return name.isprintable() and _DEPLOYMENT_NAME.fullmatch(name) is not None
 
 
 def matches(pattern: str, value: str = "self") -> str:

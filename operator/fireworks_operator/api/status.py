@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Message, Schema, Sentence, Time
+from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Schema, Time
+from .formats import is_deployment_name
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -23,7 +24,7 @@ class Condition(ApiModel):
     type: Annotated[
         str,
         Schema(
-            "Ready, Available, Reconciling, Stalled or AddonsReady.",
+            "Ready, Available, Reconciling, Stalled, CapacityPending or AddonsReady.",
             max_length=316,
             pattern=CONDITION_TYPE_PATTERN,
         ),
@@ -39,7 +40,7 @@ class Condition(ApiModel):
         ),
     ]
     message: Annotated[
-        Message,
+        str,
         Schema("Why, in a sentence that says what to do next.", max_length=MESSAGE_LENGTH, required=True),
     ] = ""
     observed_generation: Annotated[
@@ -56,6 +57,13 @@ class Replicas(ApiModel):
     pending_scheduling: Annotated[int, Schema("Replicas waiting for free GPUs.", minimum=0)] = 0
     downloading_model: Annotated[int, Schema("Replicas downloading the model.", minimum=0)] = 0
     initializing: Annotated[int, Schema("Replicas loading the model onto their GPUs.", minimum=0)] = 0
+    waiting_since: Annotated[
+        Time | None,
+        Schema(
+            "Since when a deployment that served has no ready replica, or too few with some waiting for GPUs; absent "
+            "while there are enough."
+        ),
+    ] = None
 
 
 class Effective(ApiModel):
@@ -97,7 +105,7 @@ class LastAttempt(ApiModel):
     time: Annotated[Time, Schema("When.")]
     reason: Annotated[str, Schema("Why it failed.", max_length=1024)]
     message: Annotated[
-        Sentence | None, Schema("What was said to it, in the words of the condition.", max_length=SENTENCE_LENGTH)
+        str | None, Schema("What was said to it, in the words of the condition.", max_length=SENTENCE_LENGTH)
     ] = None
 
 
@@ -115,9 +123,7 @@ class AddonStatus(ApiModel):
     model_identifier: Annotated[
         str | None, Schema("What to put as model into an inference request.", max_length=1024)
     ] = None
-    message: Annotated[Sentence | None, Schema("What is wrong with it, if anything.", max_length=SENTENCE_LENGTH)] = (
-        None
-    )
+    message: Annotated[str | None, Schema("What is wrong with it, if anything.", max_length=SENTENCE_LENGTH)] = None
 
 
 class FireworksDeploymentStatus(ApiModel):
@@ -196,7 +202,7 @@ class FireworksDeploymentStatus(ApiModel):
         ),
     ] = None
     notices: Annotated[
-        list[Annotated[Sentence, Schema(max_length=SENTENCE_LENGTH)]] | None,
+        list[Annotated[str, Schema(max_length=SENTENCE_LENGTH)]] | None,
         Schema(
             "Settings that are accepted but have no effect, or are known to go wrong.",
             max_items=64,
@@ -212,9 +218,17 @@ class FireworksDeploymentStatus(ApiModel):
         Schema(
             "Ready sums up: the current spec is in force, and the deployment serves, or is scaled to zero "
             "or parked as asked. Available: a replica answers now. Reconciling: work goes on by itself. "
-            "Stalled: a person must act. AddonsReady: all addons are loaded.",
+            "Stalled: a person must act. CapacityPending: replicas have been missing for long. AddonsReady: all "
+            "addons are loaded.",
             max_items=16,
             list_type="map",
             list_map_keys=("type",),
         ),
     ] = Field(default_factory=list)
+
+    @field_validator("deployment_name")
+    @classmethod
+    def _names_a_deployment(cls, name: str | None) -> str | None:
+        if name is not None and not is_deployment_name(name):
+            raise ValueError("is no name like accounts/ACCOUNT/deployments/ID")
+        return name

@@ -1,6 +1,6 @@
 """The FireworksDeployment resource, version v1alpha1; with spec and status the single source of the CRD."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, ValidationError
@@ -105,6 +105,12 @@ def _immutable(name: str) -> Rule:
     )
 
 
+def _without(status: Any, places: Collection[tuple[int | str, ...]]) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """Return a status without the fields that cannot be read, as they are in none that the operator writes."""
+    unreadable = {place[1] for place in places if len(place) > 1}
+    return {name: value for name, value in status.items() if name not in unreadable} if unreadable else {}
+
+
 class FireworksDeployment(ApiModel):
     """A dedicated deployment of a large language model on Fireworks AI.
 
@@ -129,14 +135,17 @@ class FireworksDeployment(ApiModel):
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Self:
-        """Read an object of the API server.
+        """Read an object of the API server; what cannot be read of its status counts as lost.
 
         Raises:
-            InvalidResourceError: with the path of each unreadable field and what is wrong there.
+            InvalidResourceError: with the path of each other unreadable field and what is wrong there.
         """
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
+            places = [item["loc"] for item in error.errors()]
+            if all(place[0] == "status" for place in places):
+                return cls.model_validate({**raw, "status": _without(raw["status"], places)})
             found = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
             raise InvalidResourceError("; ".join(found)) from error
 

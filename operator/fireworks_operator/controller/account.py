@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from logging import getLogger
@@ -88,7 +88,7 @@ class Account:
         self._pace = pace
         self._rate = rate_per_minute
         self._clock = clock
-        self._credentials: dict[str, Credential] = {}
+        self._credentials: dict[ApiKey, Credential] = {}
         self.catalogue = Catalogue(clock)
         self._terminations: dict[str, tuple[tuple[str, datetime | None], str]] = {}
         self._changed_at = clock()
@@ -113,9 +113,9 @@ class Account:
 
     def credential(self, key: ApiKey, circuit: Circuit) -> Credential:
         """Register a key of this account; the newest is the first that lists."""
-        known = self._credentials.get(key.fingerprint)
+        known = self._credentials.get(key)
         if known is None:
-            known = self._credentials[key.fingerprint] = Credential(key, circuit)
+            known = self._credentials[key] = Credential(key, circuit)
             self._touched.set()
         return known
 
@@ -123,6 +123,11 @@ class Account:
     def in_use(self) -> bool:
         """Whether any resource uses it; an account that none does is not observed."""
         return self._in_use()
+
+    @property
+    def proven(self) -> bool:
+        """Whether any key has ever listed it, so that its name is one."""
+        return self.observer.listing is not None
 
     def observed_for(self) -> float:
         """Return the seconds since the last complete LIST began; infinite before the first."""
@@ -132,6 +137,10 @@ class Account:
     def credentials(self) -> tuple[Credential, ...]:
         """Return the keys in use."""
         return tuple(self._credentials.values())
+
+    def keep(self, keys: Collection[ApiKey]) -> None:
+        """Forget all other keys: no resource uses them any more."""
+        self._credentials = {key: each for key, each in self._credentials.items() if key in keys}
 
     def touch(self) -> None:
         """Observe often for a while, since something is changing."""
@@ -249,7 +258,7 @@ class Account:
         """Ask no more for keys that were refused and that no resource uses any more."""
         for each in self.credentials():
             if each.circuit.retry_at is not None and not self._uses_key(each):
-                del self._credentials[each.key.fingerprint]
+                del self._credentials[each.key]
 
     async def _sleep(self, started: float) -> None:
         """Sleep until the next LIST is due; a change on the way brings it nearer."""

@@ -96,6 +96,7 @@ class Controller:
         self._queue.drop(key)
         self._reconciler.forget(key)
         self._forced.discard(key)
+        self._told.pop(key, None)
 
     def replace_all(self, objects: Sequence[Mapping[str, Any]], version: int) -> None:
         """Take in a complete LIST and its resourceVersion: what it lacks is gone, even if the watch never said so."""
@@ -167,6 +168,8 @@ class Controller:
             if told is not None and not self._store.is_own(key, told):
                 self._queue.add(key)
             self._queue.done(key)
+            if self._store.get(key) is None and self._store.unreadable(key) is None:
+                self._reconciler.forget(key)  # it went during the pass, which has noted something since
             place.leave()
             self._watcher.passed(action, outcome, perf_counter() - started)
 

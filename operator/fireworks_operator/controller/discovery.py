@@ -1,9 +1,9 @@
 """Which account an API key is for, asked of Fireworks where nobody says so."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.context import Unusable
@@ -18,6 +18,8 @@ ACCOUNT_ID_KEY = "accountId"
 FIRST_PAUSE = 15.0
 LONGEST_PAUSE = 300.0
 """Seconds until a key that has not told its account is asked about again; doubled in between."""
+MOST_TOLD = 10
+"""Accounts of a key that are named in a message."""
 LONGEST_SILENCE = 3600.0
 """Whatever a server asks for, it is asked again after so many seconds."""
 
@@ -40,13 +42,18 @@ class Discovery:
         self._client = client
         self._budget = budget
         self._clock = clock
-        self._accounts: dict[str, str] = {}
-        self._failures: dict[str, _Failure] = {}
-        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._accounts: dict[ApiKey, str] = {}
+        self._failures: dict[ApiKey, _Failure] = {}
+        self._asking: WeakValueDictionary[ApiKey, asyncio.Lock] = WeakValueDictionary()
 
     def known(self, key: ApiKey) -> str | None:
         """Return the id of a key's account, None if it has to be asked for."""
-        return self._accounts.get(key.fingerprint)
+        return self._accounts.get(key)
+
+    def keep(self, keys: Collection[ApiKey]) -> None:
+        """Forget all other keys: no resource uses them any more."""
+        self._accounts = {key: account for key, account in self._accounts.items() if key in keys}
+        self._failures = {key: failure for key, failure in self._failures.items() if key in keys}
 
     def withdraw(self, resource: str) -> None:
         """End a resource's wait for its turn, if it is waiting."""
@@ -58,8 +65,8 @@ class Discovery:
         Raises:
             WithdrawnError: `withdraw` was called for the resource.
         """
-        async with self._asking[key.fingerprint]:
-            known, failure = self.known(key), self._failures.get(key.fingerprint)
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            known, failure = self.known(key), self._failures.get(key)
             if known is not None:
                 return known
             if failure is not None and (self._clock() < failure.until or not circuit.allow()):
@@ -73,8 +80,8 @@ class Discovery:
             if isinstance(found, Unusable):
                 self._note(key, found)
             else:
-                self._accounts[key.fingerprint] = found
-                self._failures.pop(key.fingerprint, None)
+                self._accounts[key] = found
+                self._failures.pop(key, None)
             return found
 
     def _failed(self, key: ApiKey, circuit: Circuit, error: FireworksError) -> Unusable:
@@ -85,9 +92,9 @@ class Discovery:
         return self._note(key, Unusable(explanation.reason, explanation.message, explanation.final), silence=asked)
 
     def _note(self, key: ApiKey, told: Unusable, *, silence: float = 0.0) -> Unusable:
-        before = self._failures.get(key.fingerprint)
+        before = self._failures.get(key)
         pause = FIRST_PAUSE if before is None else min(before.pause * 2, LONGEST_PAUSE)
-        self._failures[key.fingerprint] = _Failure(told, pause, self._clock() + max(pause, silence))
+        self._failures[key] = _Failure(told, pause, self._clock() + max(pause, silence))
         return told
 
 
@@ -95,7 +102,9 @@ def _only(accounts: tuple[Account, ...]) -> str | Unusable:
     """Return the id of the one account that a key can see."""
     if len(accounts) == 1:
         return accounts[0].id
-    seen = "no account" if not accounts else "the accounts " + ", ".join(sorted(each.id for each in accounts))
+    ids = sorted(each.id for each in accounts)
+    more = f" and {len(ids) - MOST_TOLD} more" if len(ids) > MOST_TOLD else ""
+    seen = f"the accounts {', '.join(ids[:MOST_TOLD])}{more}" if ids else "no account"
     return Unusable(
         Reason.CREDENTIALS_INVALID,
         f"The API key can see {seen}: say which one is meant, by the key {ACCOUNT_ID_KEY} in the Secret, or "

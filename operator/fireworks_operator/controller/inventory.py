@@ -4,11 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from fireworks_operator.api.conditions import ConditionType
 from fireworks_operator.core.identity import orphaned_from
+from fireworks_operator.core.summary import has_condition, is_down
 
 from .account import Account
 from .accounts import Accounts
 from .store import Store
+
+MOST_STRANGERS = 100
+"""Keys that Fireworks has never accepted, of which the metrics tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +23,15 @@ class Holdings:
     Attributes:
         ready_replicas: replicas that serve.
         gpus: GPUs of those replicas, by accelerator type.
+        without_replicas: resources that are down: they served, and have had no ready replica for longer than usual.
+        capacity_pending: others with replicas that have been missing for longer than usual.
         orphans: names of deployments with this cluster's owner marker that no resource of that name claims.
     """
 
     ready_replicas: int = 0
     gpus: Counter[str] = field(default_factory=Counter)
+    without_replicas: int = 0
+    capacity_pending: int = 0
     orphans: tuple[str, ...] = ()
 
 
@@ -45,20 +54,40 @@ class Inventory:
     def holdings(self) -> dict[str, Holdings]:
         """Return what is held in each account in use."""
         ready: Counter[str] = Counter()
+        down: Counter[str] = Counter()
+        short: Counter[str] = Counter()
         gpus: dict[str, Counter[str]] = {account.name: Counter() for account in self._accounts}
         for resource in self._store:
             status = resource.status
             held = gpus.get(status.account or "")
             if status.account is None or held is None or status.replicas is None or status.effective is None:
                 continue
+            if is_down(status):
+                down[status.account] += 1
+            elif has_condition(status, ConditionType.CAPACITY_PENDING):
+                short[status.account] += 1
             if status.replicas.ready:
                 ready[status.account] += status.replicas.ready
                 kind = status.effective.accelerator_type or "unknown"
                 held[kind] += status.replicas.ready * (status.effective.accelerator_count or 1)
         return {
-            account.name: Holdings(ready[account.name], gpus[account.name], self._orphans(account))
-            for account in self._accounts
+            name: Holdings(ready[name], gpus[name], down[name], short[name], self._orphans(account))
+            for name, account in ((each.name, each) for each in self._accounts)
         }
+
+    def refused_keys(self) -> dict[str, bool]:
+        """Return whether an API key in use is refused, by fingerprint: of those that share one, whether any is.
+
+        Of texts that Fireworks has never accepted as a key only some are told: anybody may bring as many as he likes.
+        """
+        refused: dict[str, bool] = {}
+        used = [each for account in self._accounts if account.in_use for each in account.credentials()]
+        known = [each for each in used if each.key.accepted]
+        strangers = [each for each in used if not each.key.accepted]
+        for each in (*known, *strangers[:MOST_STRANGERS]):
+            name = each.key.fingerprint
+            refused[name] = refused.get(name, False) or each.circuit.retry_at is not None
+        return refused
 
     def _orphans(self, account: Account) -> tuple[str, ...]:
         listing = account.observer.listing

@@ -1,12 +1,18 @@
 """What the controller needs of Kubernetes, as Protocols; `kube/` implements them."""
 
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
 
 EventType = Literal["Normal", "Warning"]
+
+LONGEST_VALUE: Final = 4096
+"""Bytes of a Secret's value that are looked at: eight times the longest API key."""
+_NAMES_TOLD: Final = 10
+_LONGEST_NAME_TOLD: Final = 63
 
 
 class ResourceChangedError(Exception):
@@ -23,6 +29,33 @@ class KubernetesUnavailableError(Exception):
 
 class SecretForbiddenError(Exception):
     """The operator may not read this Secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretExcerpt:
+    """What is kept of a Secret: the values that were asked for, and which keys it has.
+
+    Attributes:
+        values: by key, without those that the Secret lacks; None where a value is longer than `LONGEST_VALUE`.
+        has: the names of its keys for a message; of many only some, and long ones cut.
+    """
+
+    values: Mapping[str, bytes | None] = field(repr=False)
+    has: str
+
+    @classmethod
+    def of(cls, data: Mapping[str, bytes], wanted: Collection[str]) -> "SecretExcerpt":
+        """Take from decoded data what is wanted."""
+        values = {key: data[key] if len(data[key]) <= LONGEST_VALUE else None for key in wanted if key in data}
+        return cls(values, tell_names(data))
+
+
+def tell_names(names: Iterable[str]) -> str:
+    """Return the names of a Secret's keys for a message, of bounded length."""
+    every = sorted(names)
+    told = [name if len(name) <= _LONGEST_NAME_TOLD else f"{name[:_LONGEST_NAME_TOLD]}…" for name in every]
+    more = f" and {len(every) - _NAMES_TOLD} more" if len(every) > _NAMES_TOLD else ""
+    return ", ".join(told[:_NAMES_TOLD]) + more or "nothing"
 
 
 class ResourceWriter(Protocol):
@@ -54,8 +87,10 @@ class ResourceWriter(Protocol):
 class SecretReader(Protocol):
     """Reads single Secrets by name."""
 
-    async def read(self, namespace: str, name: str, *, fresh: bool = False) -> Mapping[str, bytes] | None:
-        """Return the decoded data of a Secret, None if it does not exist; `fresh` goes past the cache.
+    async def read(
+        self, namespace: str, name: str, wanted: tuple[str, ...], *, fresh: bool = False
+    ) -> SecretExcerpt | None:
+        """Return the values under the wanted keys of a Secret, None if it does not exist; `fresh` asks anew.
 
         Raises:
             SecretForbiddenError: the operator lacks the permission.

@@ -13,6 +13,8 @@ BACKOFF_LAST = 300.0
 """Seconds of pause after the first failure of a key, and at most; doubled in between, with full jitter above half."""
 POLLS_PER_USER = 3
 """So many keys that polls found follow one that users asked for: a flood of changes hides nothing that is READY."""
+STALE_DATES = 64
+"""So many dates may no longer hold, besides as many as do: taking each out at once would cost more."""
 
 
 class Priority(IntEnum):
@@ -80,6 +82,7 @@ class WorkQueue:
             return
         self._due[key] = due
         heapq.heappush(self._delayed, (due, next(self._order), key))
+        self._tidy()
         self._arm()
 
     def add_failed(self, key: str) -> float:
@@ -98,6 +101,7 @@ class WorkQueue:
         """Remove all that is planned for a key, since it is gone."""
         self.forget(key)
         self._due.pop(key, None)
+        self._tidy()
 
     async def get(self) -> tuple[str, float]:
         """Wait for a key and hold it; return it with the seconds it waited. Give it back with `done()`."""
@@ -157,6 +161,12 @@ class WorkQueue:
             if not waiter.done():
                 waiter.set_result(None)
                 return
+
+    def _tidy(self) -> None:
+        """Take out the dates that no longer hold once they are most: one is left at each look that plans another."""
+        if len(self._delayed) > 2 * len(self._due) + STALE_DATES:
+            self._delayed = [(due, next(self._order), key) for key, due in self._due.items()]
+            heapq.heapify(self._delayed)
 
     def _arm(self) -> None:
         if self._timer is not None:

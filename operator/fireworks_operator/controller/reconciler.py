@@ -23,13 +23,14 @@ from fireworks_operator.core.actions import (
     Wait,
 )
 from fireworks_operator.core.addons import uses_addons
-from fireworks_operator.core.context import Context, Unusable
+from fireworks_operator.core.context import Context, Unusable, pinned_account
 from fireworks_operator.core.decide import decide, former_names, needs_closer_look, target_name
 from fireworks_operator.core.explain import explain
 from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
+from fireworks_operator.core.retry import set_clock_right
 from fireworks_operator.core.story import tell
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 
@@ -48,8 +49,6 @@ CREDENTIAL_RETRY = 30.0
 """Seconds until a resource without a usable credential looks at its Secret again."""
 UNLISTED_RETRY = 5.0
 """Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
-CLOCK_TOLERANCE = timedelta(seconds=5)
-"""How far ahead another node's clock may have been."""
 FENCED_RETRY = 2.0
 """Seconds until a change is tried again that the Lease was too short for."""
 LOOK_KEEPS = timedelta(seconds=60)
@@ -120,6 +119,7 @@ class Reconciler:
         """Drop what is remembered of a resource that is gone."""
         self._recent.pop(key, None)
         self._sessions.forget(key)
+        self._accounts.forget(key)
         self._startups.forget(key)
 
     def concerned(self, account: Account, names: frozenset[str] | None) -> Collection[str]:
@@ -218,11 +218,11 @@ class Reconciler:
     async def _set_clock_right(self, resource: FireworksDeployment) -> bool:
         """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""
         now = self._wall_clock()
+        self._started = min(self._started, now)
         self._recent[resource.key].set_clock_right(now)
-        attempt = resource.status.last_attempt
-        if attempt is None or attempt.time <= now + CLOCK_TOLERANCE:
+        status = set_clock_right(resource.status, now)
+        if status is resource.status:
             return False
-        status = resource.status.model_copy(update={"last_attempt": attempt.model_copy(update={"time": now})})
         self._store.put(await self._writer.write_status(resource, status))
         return True
 
@@ -272,7 +272,7 @@ class Reconciler:
             self._sessions.note(resource.key, resolved.account, name)
         if name is None or resolved.account is None or resolved.using is None:
             return None
-        if resource.status.account not in (None, resolved.account.name):
+        if pinned_account(resource) not in (None, resolved.account.name):
             return None
         deleting = resource.metadata.deletion_timestamp is not None
         return Session(resolved.account, resolved.using, name, resource.key, make_room, deleting)

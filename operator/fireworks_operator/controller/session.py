@@ -156,6 +156,7 @@ class Sessions:
     def __init__(self) -> None:
         """Start without any."""
         self._accounts: dict[str, Account] = {}
+        self._users: defaultdict[Account, dict[str, None]] = defaultdict(dict)
         self._names: dict[str, str] = {}
         self._keys: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -163,6 +164,8 @@ class Sessions:
         """Remember what a resource looks at; `name` None while it cannot be said."""
         if self._accounts.get(key) is not account:
             account.touch()  # something new is about to happen there, perhaps after nobody used it for a while
+            self._forget_account(key)
+            self._users[account][key] = None
         self._accounts[key] = account
         if self._names.get(key) == name:
             return
@@ -173,14 +176,14 @@ class Sessions:
 
     def forget(self, key: str) -> None:
         """Forget a resource that is gone."""
-        account = self._accounts.pop(key, None)
+        account = self._forget_account(key)
         name = self._forget_name(key)
         if account is not None and name is not None and name not in self._keys:
             account.observer.forget(name)
 
     def of_account(self, account: Account) -> list[str]:
         """Return the keys that look at an account."""
-        return [key for key, used in self._accounts.items() if used is account]
+        return list(self._users.get(account, ()))
 
     def of_deployments(self, names: Iterable[str]) -> set[str]:
         """Return the keys that look at any of these deployments."""
@@ -192,7 +195,15 @@ class Sessions:
 
     def uses(self, account: Account) -> bool:
         """Tell whether any resource looks at an account."""
-        return any(used is account for used in self._accounts.values())
+        return account in self._users
+
+    def _forget_account(self, key: str) -> Account | None:
+        account = self._accounts.pop(key, None)
+        if account is not None:
+            del self._users[account][key]
+            if not self._users[account]:
+                del self._users[account]
+        return account
 
     def _forget_name(self, key: str) -> str | None:
         name = self._names.pop(key, None)

@@ -94,6 +94,8 @@ def overdue_at(
         return None
     available = (each for each in resource.status.conditions if each.type == ConditionType.AVAILABLE)
     serving = next((each.last_transition_time for each in available if each.status == "True"), now)
+    if serving > now:
+        return addon.create_time + ADDON_PATIENCE  # a clock was ahead when that was written
     return max(addon.create_time, serving) + ADDON_PATIENCE
 
 

@@ -7,6 +7,7 @@ from fireworks_operator.fireworks.models import Deployment
 from .actions import Adopt, Refuse
 from .context import Context, Usable
 from .identity import TAG_RELEASED, Ownership
+from .retry import freed_at
 
 
 def decide_adoption(
@@ -25,6 +26,7 @@ def decide_adoption(
             Reason.CONFLICT,
             f"{deployment.name} belonged to another resource (see its custom/namespace and custom/name annotations) "
             "and is deleted, but Fireworks keeps its id for 7 days. Choose another spec.deploymentId, or wait.",
+            freed_at(deployment, context.now),
         )
     if whose is Ownership.FOREIGN:
         return Refuse(
@@ -37,12 +39,14 @@ def decide_adoption(
             Reason.ADOPTION_NOT_ALLOWED,
             f"{deployment.name} exists and was not created for this resource. Set spec.adoptionPolicy to Unowned "
             "to take it over, or choose another spec.deploymentId.",
+            freed_at(deployment, context.now),
         )
     if credential.own and resource.metadata.namespace not in context.adoption_namespaces:
         return Refuse(
             Reason.ADOPTION_NOT_ALLOWED,
             f"Taking over {deployment.name} needs an API key of this namespace (spec.credentialsSecretRef), or "
             f'the namespace "{resource.metadata.namespace}" in the operator\'s setting adoptionNamespaces.',
+            freed_at(deployment, context.now),
         )
     return Adopt(context.owner(resource).marker(), remove, by_request=True)
 

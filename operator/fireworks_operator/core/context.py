@@ -35,9 +35,9 @@ Credential = Usable | Unusable
 
 
 def pinned_account(resource: FireworksDeployment) -> str | None:
-    """Return the account that the resource's deployment belongs to, also where only its name tells."""
+    """Return the account that the resource's deployment belongs to: its name tells, whatever else stands beside it."""
     name = resource.status.deployment_name
-    return resource.status.account or (account_of(name) if name is not None else None)
+    return resource.status.account if name is None else account_of(name)
 
 
 def _unknown(_name: str) -> bool:

@@ -39,7 +39,7 @@ from .identity import (
 )
 from .observed import UNREADABLE, Absent, Observed, Present, Unknown
 from .recovery import decide_deleted, decide_failed, decide_lost
-from .replicas import CAPACITY_PATIENCE, only_pending, running_cost
+from .replicas import running_cost
 from .retry import (
     CONVERGENCE_TRIES,
     CREATIONS,
@@ -50,6 +50,7 @@ from .retry import (
     held_back,
     pause_until,
 )
+from .shortage import patience_ends
 
 
 def decide(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
@@ -132,11 +133,11 @@ def _decide_observing(resource: FireworksDeployment, observed: Observed, context
         )
         return Refuse(Reason.DEPLOYMENT_LOST, f"There is no deployment {name} to observe: {way_out}.")
     return refuse_to_show(resource, observed.deployment, context, context.credential) or _decide_observed(
-        observed.deployment
+        resource, observed.deployment, context
     )
 
 
-def _decide_observed(deployment: Deployment) -> Action:
+def _decide_observed(resource: FireworksDeployment, deployment: Deployment, context: Context) -> Action:
     """Say what will not come right by itself, as nobody here will put it right."""
     if deployment.state == "DELETED":
         return Refuse(
@@ -151,7 +152,7 @@ def _decide_observed(deployment: Deployment) -> Action:
             f"Fireworks reports that the deployment failed: {why}. It is only observed here: see to it where it is "
             "managed, or in the Fireworks console.",
         )
-    return Wait()
+    return _decide_rest(resource, deployment, context, Wait())
 
 
 def _decide_managed(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
@@ -265,9 +266,9 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
         unload = decide_switching_off(resource, observed, context) if switches_off else None
         return unload or _decide_update(resource, deployment, drift, context)
     addons = decide_addons(resource, observed, context)
-    if addons is not None:
+    if addons is not None and not isinstance(addons, Wait):
         return addons
-    return _decide_rest(deployment, context)
+    return _decide_rest(resource, deployment, context, addons or Wait())
 
 
 def _replace_required(drift: Drift) -> Refuse:
@@ -318,8 +319,9 @@ def _updating(drift: Drift) -> str:
     return "Changing " + ", ".join(f"spec.{change.path}" for change in drift.changes) + "."
 
 
-def _decide_rest(deployment: Deployment, context: Context) -> Wait:
-    if only_pending(deployment) and deployment.create_time is not None:
-        until = deployment.create_time + CAPACITY_PATIENCE
-        return Wait(until if until > context.now else None)
-    return Wait()
+def _decide_rest(resource: FireworksDeployment, deployment: Deployment, context: Context, wait: Wait) -> Wait:
+    """Wait no longer than until replicas that are missing have been waited for long enough."""
+    ends = patience_ends(resource, deployment, context.now)
+    if wait.reason is not None or ends is None or ends <= context.now:
+        return wait
+    return Wait(ends if wait.until is None else min(ends, wait.until))

@@ -77,7 +77,7 @@ def deployment_name(account: str, identifier: str) -> str:
 
 def account_of(name: str) -> str:
     """Return the account id in a full resource name."""
-    return name.split("/")[1]
+    return name.removeprefix("accounts/").partition("/")[0]
 
 
 def full_model_name(account: str, model: str) -> str:

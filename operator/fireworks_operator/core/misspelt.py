@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
+from itertools import islice
 from typing import get_args
 
 from pydantic import JsonValue
@@ -12,22 +14,46 @@ from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploy
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
+MOST_TOLD = 10
+"""So many fields are named at most: who corrects them sees the next ones."""
+_LONGEST_ANNOTATION = 262_144
+"""Characters; the API server takes no more of all annotations together."""
+_MOST_ENTRIES = 200
+"""Of an object or a list no more are looked at: twice as many as any of the spec may have."""
+_LONGEST_KEY = 64
+"""Most characters that are shown of a key: no field's name is as long."""
+_REMEMBERED = 4096
+"""Annotations of which it is remembered what they say: most are looked at again and again, and never change."""
+_told: dict[tuple[int, int], tuple[str, ...]] = {}
+"""What was found in a text, by its length and hash, which nobody outside of the process can foretell."""
 
-def misspelt_fields(resource: FireworksDeployment) -> Iterator[str]:
-    """Yield a sentence for each field of the last applied spec that the schema does not know.
+
+def misspelt_fields(resource: FireworksDeployment) -> tuple[str, ...]:
+    """Return a sentence for each field of the last applied spec that the schema does not know.
 
     kubectl without server-side validation, Helm 3 and Argo CD's default apply drop such a field; a misspelt
     deletionPolicy would be found out only when it is too late.
     """
-    spec = _last_applied_spec(resource.metadata.annotations)
-    for path, near in _unknown(spec, FireworksDeploymentSpec, "spec"):
+    text = resource.metadata.annotations.get(LAST_APPLIED, "")
+    if not text or len(text) > _LONGEST_ANNOTATION:
+        return ()
+    key = len(text), hash(text)
+    if key not in _told:
+        while len(_told) >= _REMEMBERED:
+            del _told[next(iter(_told))]
+        _told[key] = tuple(islice(_sentences(text), MOST_TOLD))
+    return _told[key]
+
+
+def _sentences(text: str) -> Iterator[str]:
+    for path, near in _unknown(_spec_in(text), FireworksDeploymentSpec, "spec"):
         hint = f"; did you mean {near}?" if near else "."
         yield f"{path} is not a field of FireworksDeployment and was dropped when it was applied{hint}"
 
 
-def _last_applied_spec(annotations: Mapping[str, str]) -> JsonValue:
+def _spec_in(text: str) -> JsonValue:
     try:
-        applied: JsonValue = json.loads(annotations.get(LAST_APPLIED, "{}"))
+        applied: JsonValue = json.loads(text)
     except (ValueError, RecursionError):
         return None
     return applied.get("spec") if isinstance(applied, dict) else None
@@ -36,18 +62,33 @@ def _last_applied_spec(annotations: Mapping[str, str]) -> JsonValue:
 def _unknown(value: JsonValue, model: type[ApiModel], path: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, dict):
         return
-    fields = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
-    for key, inner in sorted(value.items()):
+    fields = _fields(model)
+    for key, inner in sorted(islice(value.items(), _MOST_ENTRIES)):
         if key not in fields:
-            close = get_close_matches(key, fields, n=1)
-            yield f"{path}.{key}", close[0] if close else ""
+            yield f"{path}.{_shown(key)}", _nearest(key, fields)
             continue
-        nested = _model_in(fields[key])
+        nested = fields[key]
         if nested is None:
             continue
-        for number, each in enumerate(inner if isinstance(inner, list) else [inner]):
+        for number, each in enumerate(inner[:_MOST_ENTRIES] if isinstance(inner, list) else [inner]):
             place = f"{path}.{key}[{number}]" if isinstance(inner, list) else f"{path}.{key}"
             yield from _unknown(each, nested, place)
+
+
+def _shown(key: str) -> str:
+    return key if len(key) <= _LONGEST_KEY else key[:_LONGEST_KEY] + "…"
+
+
+def _nearest(key: str, fields: Mapping[str, object]) -> str:
+    """Return the field that was meant, empty if none is near."""
+    close = get_close_matches(key, fields, n=1) if len(key) <= _LONGEST_KEY else []
+    return close[0] if close else ""
+
+
+@cache
+def _fields(model: type[ApiModel]) -> Mapping[str, type[ApiModel] | None]:
+    """Return the fields of a model by their names in manifests, each with the model of what is in it, if any."""
+    return {info.alias or name: _model_in(info.annotation) for name, info in model.model_fields.items()}
 
 
 def _model_in(annotation: object) -> type[ApiModel] | None:

@@ -1,7 +1,5 @@
 """Sentences about settings that are accepted but have no effect, or are known to go wrong."""
 
-from itertools import islice
-
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentSpec, ManagementPolicy
@@ -22,7 +20,7 @@ _ANYWHERE: JsonValue = {"multiRegion": "GLOBAL"}
 def notices(resource: FireworksDeployment, deployment: Deployment, models: Models) -> list[str]:
     """Return the notices for a resource and its deployment, in a fixed order."""
     spec = resource.spec
-    found = [*islice(misspelt_fields(resource), 10), *_scaling(spec, deployment), *_speculation(spec)]
+    found = [*misspelt_fields(resource), *_scaling(spec, deployment), *_speculation(spec)]
     drift = find_drift(desired(spec, account_of(deployment.name)), deployment.raw, _applied(resource))
     found += _kept(spec, deployment, drift)
     found += model_notices(resource, deployment, models)

@@ -18,6 +18,7 @@ from .retry import (
     RECREATIONS,
     REPLACE,
     attempt_of,
+    freed_at,
     held_back,
     pause_until,
     recent_recreations,
@@ -50,11 +51,8 @@ def decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | Non
 def decide_deleted(resource: FireworksDeployment, deployment: Deployment, drift: Drift, context: Context) -> Action:
     """Bring back a soft-deleted deployment, or make room for one that it cannot become."""
     lost = decide_lost(resource, context)
-    purged = deployment.purge_time
-    if lost is not None and lost.retry is None and purged is not None and purged > context.now:
-        return replace(lost, retry=purged)  # no LIST tells of that
     if lost is not None:
-        return lost
+        return lost if lost.retry is not None else replace(lost, retry=freed_at(deployment, context.now))
     held = held_back(resource, context, "Undelete", "Delete")
     if held is not None:
         return held

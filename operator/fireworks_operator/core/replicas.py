@@ -1,15 +1,18 @@
 """What a deployment's replicas are doing, in the words of the conditions."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.fireworks.models import Deployment
 
 from .observed import Observed, Present
+from .shortage import is_lost, none_coming, only_pending, patience_ends, served_before
+from .summary import is_ready
 
-CAPACITY_PATIENCE = timedelta(minutes=3)
-"""How long replicas may wait for a node before it is called a lack of capacity."""
+MISSING = frozenset({Reason.CAPACITY_PENDING, Reason.REPLICAS_LOST})
+"""Why a deployment has no replica, or too few, for longer than usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,7 @@ class Serving:
     message: str
 
 
-def only_pending(deployment: Deployment) -> bool:
-    """Tell whether every replica still waits for a node."""
-    stats = deployment.replica_stats
-    return stats.pending_scheduling > 0 and stats.downloading_model == stats.initializing == stats.ready == 0
-
-
-def serving(deployment: Deployment, *, served_before: bool, now: datetime) -> Serving:
+def serving(resource: FireworksDeployment, deployment: Deployment, now: datetime) -> Serving:
     """Describe a live deployment by its replicas: READY is no proof of serving, a ready replica is."""
     stats = deployment.replica_stats
     if stats.ready > 0:
@@ -48,22 +45,75 @@ def serving(deployment: Deployment, *, served_before: bool, now: datetime) -> Se
             Reason.SCALED_TO_ZERO,
             "Scaled to zero for lack of traffic; the next request wakes a replica, which takes minutes.",
         )
-    if (
-        not served_before
-        and only_pending(deployment)
-        and deployment.create_time is not None
-        and now - deployment.create_time >= CAPACITY_PATIENCE
-    ):
-        return Serving(False, False, Reason.CAPACITY_PENDING, _capacity_message(deployment))
-    reason = Reason.WAKING if served_before else Reason.CREATING
-    return Serving(False, served_before, reason, f"Replicas are {_stage(deployment)}.")
+    return _without_replica(resource, deployment, now)
 
 
-def _capacity_message(deployment: Deployment) -> str:
+def _without_replica(resource: FireworksDeployment, deployment: Deployment, now: datetime) -> Serving:
+    """Describe a deployment that should have a ready replica and has none."""
+    served = served_before(resource)
+    overdue = is_overdue(resource, deployment, now)
+    if overdue and only_pending(deployment):
+        return Serving(False, False, Reason.CAPACITY_PENDING, _no_gpus(deployment, served=served))
+    if not served:
+        return Serving(False, False, Reason.CREATING, f"Replicas are {_stage(deployment)}.")
+    if overdue and none_coming(deployment):
+        return Serving(
+            False,
+            False,
+            Reason.REPLICAS_LOST,
+            "No replica is left, and Fireworks starts no other one: look at the deployment in the Fireworks console, "
+            "or ask Fireworks support. It goes on by itself as soon as a replica answers.",
+        )
+    # Who asks for one replica at least is only Ready without if that was so before: a new spec is not in force yet.
+    settled = not overdue and (deployment.min_replica_count == 0 or is_ready(resource))
+    if is_lost(resource, deployment):
+        return Serving(False, settled, Reason.RECOVERING, f"No replica is left; others are {_stage(deployment)}.")
+    return Serving(False, settled, Reason.WAKING, f"Replicas are {_stage(deployment)}.")
+
+
+def shortage(resource: FireworksDeployment, deployment: Deployment, now: datetime) -> tuple[Reason, str] | None:
+    """Say which replicas have been missing for longer than usual without being on their way; None if none have."""
+    if not is_overdue(resource, deployment, now):
+        return None
+    if deployment.replica_stats.ready == 0:
+        found = serving(resource, deployment, now)
+        return (found.reason, found.message) if found.reason in MISSING else None
+    if deployment.replica_stats.pending_scheduling > 0:
+        return (
+            Reason.CAPACITY_PENDING,
+            f"Fireworks has no free {_gpus(deployment)} for some of the replicas, which are not billed meanwhile; the "
+            "others serve. They start by themselves when there are some. If that takes too long, spread the load over "
+            "a second resource with another acceleratorType or a wider placement.",
+        )
     return (
-        f"Fireworks has no free {deployment.accelerator_type or 'GPUs'} for the replicas yet; nothing is billed "
-        "meanwhile. Wait, or choose another acceleratorType or a wider placement."
+        Reason.REPLICAS_LOST,
+        "Fewer replicas serve than there should be, and Fireworks starts no others: look at the deployment in the "
+        "Fireworks console, or ask Fireworks support.",
     )
+
+
+def is_overdue(resource: FireworksDeployment, deployment: Deployment, now: datetime) -> bool:
+    """Tell whether replicas have been missing for longer than usual."""
+    ends = patience_ends(resource, deployment, now)
+    return ends is not None and ends <= now
+
+
+def _no_gpus(deployment: Deployment, *, served: bool) -> str:
+    gpus = _gpus(deployment)
+    if served:
+        return (
+            f"No replica is left, and Fireworks has no free {gpus} for another one; nothing is billed meanwhile. It "
+            "starts by itself when there are some; or create a second resource with another acceleratorType or a "
+            "wider placement."
+        )
+    return (
+        f"Fireworks has no free {gpus} for the replicas yet; nothing is billed meanwhile. Wait, or choose another "
+        "acceleratorType or a wider placement."
+    )
+
+
+def _gpus(deployment: Deployment) -> str:
+    return deployment.accelerator_type or "GPUs"
 
 
 def _stage(deployment: Deployment) -> str:

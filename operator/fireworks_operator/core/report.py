@@ -1,9 +1,12 @@
 """`report()`: the whole status, from the resource, the observation and what this pass did."""
 
+from dataclasses import replace
 from datetime import datetime
 
+from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import (
+    AddonStatus,
     Condition,
     ConditionStatus,
     FireworksDeployment,
@@ -22,8 +25,9 @@ from .notices import notices
 from .observed import Absent, Observed, Present, Unknown
 from .outcome import Outcome
 from .retry import may_take_effect
+from .shortage import waiting_since
 from .summary import effective, is_ready, replicas
-from .verdict import Verdict, judge
+from .verdict import Capacity, Verdict, judge, judge_capacity
 
 
 def report(
@@ -32,7 +36,8 @@ def report(
     """Derive the status. The same arguments give the same status, so an idle resource is never written."""
     if _keeps(resource, observed, outcome, context):
         return resource.status
-    if isinstance(outcome.action, Refuse) and outcome.action.reason in NOT_OURS:
+    others = isinstance(outcome.action, Refuse) and outcome.action.reason in NOT_OURS
+    if others:
         observed = Unknown()  # what it is like is nobody's business but its owner's
     status = _facts(resource, observed, outcome, context)
     status = status.model_copy(
@@ -43,7 +48,12 @@ def report(
         }
     )
     verdict = judge(resource, observed, outcome, context)
-    return status.model_copy(update={"conditions": _conditions(resource, status, verdict, context.now)})
+    if others:
+        status = _without_facts(status)
+        verdict = replace(verdict, available=("Unknown", *verdict.ready[1:]))
+    capacity = judge_capacity(resource, Absent() if others else observed, context.now)
+    conditions = _conditions(resource, status, verdict, capacity, context.now)
+    return bounded(status.model_copy(update={"conditions": conditions}))
 
 
 def _keeps(resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context) -> bool:
@@ -88,6 +98,12 @@ def _facts(
     return status
 
 
+def _without_facts(status: FireworksDeploymentStatus) -> FireworksDeploymentStatus:
+    """Take back what was told of a deployment that is another's now; what was loaded on it is still remembered."""
+    addons = [AddonStatus(model=each.model, message=each.message) for each in status.addons or ()]
+    return status.model_copy(update={**_GONE, "addons": addons or None})
+
+
 def _unclaimed(status: FireworksDeploymentStatus) -> FireworksDeploymentStatus:
     return status.model_copy(update=_UNCLAIMED)
 
@@ -109,7 +125,7 @@ def _present_facts(
             "state": deployment.state,
             "model_identifier": model_identifier(deployment.base_model, deployment.name),
             "endpoint": context.inference_url,
-            "replicas": replicas(deployment),
+            "replicas": replicas(deployment, waiting_since(resource, deployment, context.now)),
             "effective": effective(deployment),
             "notices": notices(resource, deployment, context.models) or None,
             "create_time": _whole_seconds(deployment.create_time),
@@ -134,7 +150,11 @@ def _after_success(
 
 
 def _conditions(
-    resource: FireworksDeployment, status: FireworksDeploymentStatus, verdict: Verdict, now: datetime
+    resource: FireworksDeployment,
+    status: FireworksDeploymentStatus,
+    verdict: Verdict,
+    capacity: Capacity | None,
+    now: datetime,
 ) -> list[Condition]:
     conditions = [each for each in resource.status.conditions if each.type != ConditionType.ADDONS_READY]
     generation = resource.metadata.generation
@@ -153,6 +173,12 @@ def _conditions(
         (ConditionType.STALLED, verdict.stalled),
     ):
         put(kind, "True" if value else "False", reason, message)
+    # Abnormal when True: what was never short of replicas does not have it at all.
+    if capacity is not None and (
+        capacity[0] or any(each.type == ConditionType.CAPACITY_PENDING for each in conditions)
+    ):
+        pending, reason, message = capacity
+        put(ConditionType.CAPACITY_PENDING, "True" if pending else "False", reason, message)
     addons = addon_condition(resource, status)
     if addons is not None:
         conditions.extend(each for each in resource.status.conditions if each.type == ConditionType.ADDONS_READY)

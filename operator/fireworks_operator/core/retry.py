@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, LastAttempt
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus, LastAttempt
+from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Refuse
 from .context import Context
@@ -29,8 +30,10 @@ RECREATIONS = 3
 RECREATION_WINDOW = timedelta(hours=24)
 POST_SETTLES = timedelta(seconds=68)
 """A create request without an answer may take effect this long after it was begun: 8 s deadline and 60 s."""
-
-
+PURGE_LATE = timedelta(hours=1)
+"""How often it is seen whether a deleted deployment is gone for good that should be."""
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far ahead another node's clock may have been."""
 _REASONS = {each.value: each for each in Reason}
 
 
@@ -75,6 +78,40 @@ def next_attempt(
         reason=reason,
         message=message,
     )
+
+
+def set_clock_right(status: FireworksDeploymentStatus, now: datetime) -> FireworksDeploymentStatus:
+    """Return the status with each time that a pause is counted from pulled back out of the future; itself if none is.
+
+    A clock was ahead, and the pauses would last for as long. Conditions keep their times, by which nobody waits: at
+    rest nothing is written.
+    """
+    latest, now = now + CLOCK_TOLERANCE, now.replace(microsecond=0)
+
+    def right(time: datetime) -> datetime:
+        return now if time > latest else time
+
+    attempt, known, replicas = status.last_attempt, status.recreations, status.replicas
+    since = None if replicas is None or replicas.waiting_since is None else right(replicas.waiting_since)
+    righted = status.model_copy(
+        update={
+            "last_attempt": attempt and attempt.model_copy(update={"time": right(attempt.time)}),
+            "recreations": None if known is None else [right(each) for each in known],
+            "replicas": replicas and replicas.model_copy(update={"waiting_since": since}),
+        }
+    )
+    return status if righted == status else righted
+
+
+def freed_at(deployment: Deployment, now: datetime) -> datetime | None:
+    """Return when to look at a deleted deployment again, as no LIST tells that its id is free; None if it is not one.
+
+    That is when Fireworks purges it; if it does not say when, or is late, hourly.
+    """
+    if deployment.state != "DELETED":
+        return None
+    purged = deployment.purge_time
+    return purged if purged is not None and purged > now else now + PURGE_LATE
 
 
 def may_take_effect(attempt: LastAttempt | None, now: datetime) -> bool:

@@ -8,6 +8,8 @@ from fireworks_operator.api.v1alpha1 import Condition, FireworksDeploymentStatus
 
 Line = tuple[Literal["Normal", "Warning"], Reason, str]
 _REASONS = {each.value: each for each in Reason}
+_OUTAGES = frozenset({Reason.CAPACITY_PENDING, Reason.REPLICAS_LOST, Reason.RECOVERING, Reason.WAKING})
+"""Why a deployment that was Ready is so no longer although nobody has changed anything."""
 
 
 def tell(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) -> Iterator[Line]:
@@ -22,10 +24,32 @@ def tell(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) ->
         message = ready.message
         if ready.reason == Reason.SERVING and after.model_identifier is not None:
             message = f"{message} Model identifier: {after.model_identifier}"
-        yield "Normal", _REASONS[ready.reason], message
+        yield ("Warning" if _is_outage(before, ready) else "Normal"), _REASONS[ready.reason], message
+    else:
+        yield from _tell_capacity(before, after)
     addons = _find(after, ConditionType.ADDONS_READY)
     if addons is not None and _changed(before, addons):
         yield ("Warning" if addons.reason == Reason.ADDON_FAILED else "Normal"), _REASONS[addons.reason], addons.message
+
+
+def _is_outage(before: FireworksDeploymentStatus, ready: Condition) -> bool:
+    if ready.status == "True":
+        return False
+    former = _find(before, ConditionType.READY)
+    ends = former is not None and former.status == "True" and ready.reason in _OUTAGES
+    return ends or ready.reason in (Reason.REPLICAS_LOST, Reason.UNKNOWN_STATE)
+
+
+def _tell_capacity(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) -> Iterator[Line]:
+    """Yield that some replicas have been missing for long, or no longer are, where Ready has nothing to tell."""
+    capacity, ready = _find(after, ConditionType.CAPACITY_PENDING), _find(after, ConditionType.READY)
+    former = _find(before, ConditionType.CAPACITY_PENDING)
+    if capacity is None or not _changed(before, capacity):
+        return
+    if capacity.status == "True":
+        yield "Warning", _REASONS[capacity.reason], capacity.message
+    elif former is not None and ready is not None and ready.status == "True":
+        yield "Normal", _REASONS[ready.reason], ready.message
 
 
 def _find(status: FireworksDeploymentStatus, kind: ConditionType) -> Condition | None:

@@ -1,12 +1,16 @@
 """The parts of status that are copied from an observed deployment, and what they come to."""
 
-from fireworks_operator.api.conditions import ConditionType
-from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment, Replicas
+from datetime import datetime
+
+from fireworks_operator.api.conditions import ConditionType, Reason
+from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment, FireworksDeploymentStatus, Replicas
 from fireworks_operator.fireworks.models import Deployment
 
+_STARTING = frozenset({Reason.RECOVERING, Reason.WAKING})
 
-def replicas(deployment: Deployment) -> Replicas:
-    """Return the replica counts by stage."""
+
+def replicas(deployment: Deployment, waiting_since: datetime | None) -> Replicas:
+    """Return the replica counts by stage, and since when there are too few."""
     stats = deployment.replica_stats
     return Replicas(
         desired=deployment.desired_replica_count,
@@ -14,6 +18,7 @@ def replicas(deployment: Deployment) -> Replicas:
         pending_scheduling=stats.pending_scheduling,
         downloading_model=stats.downloading_model,
         initializing=stats.initializing,
+        waiting_since=waiting_since,
     )
 
 
@@ -39,6 +44,18 @@ def effective(deployment: Deployment) -> Effective:
 def is_ready(resource: FireworksDeployment) -> bool:
     """Tell whether the resource was Ready for the spec as it is now."""
     current = resource.status.observed_generation == resource.metadata.generation
-    return current and any(
-        each.type == ConditionType.READY and each.status == "True" for each in resource.status.conditions
-    )
+    return current and has_condition(resource.status, ConditionType.READY)
+
+
+def has_condition(status: FireworksDeploymentStatus, kind: ConditionType) -> bool:
+    """Tell whether a condition is True."""
+    return any(each.type == kind and each.status == "True" for each in status.conditions)
+
+
+def is_down(status: FireworksDeploymentStatus) -> bool:
+    """Tell whether a deployment that served should serve and has had no ready replica for longer than usual."""
+    if status.replicas is None or status.replicas.ready > 0 or status.replicas.waiting_since is None:
+        return False
+    starting = (each.type == ConditionType.READY and each.reason in _STARTING for each in status.conditions)
+    overdue = any(starting) and not has_condition(status, ConditionType.READY)
+    return overdue or has_condition(status, ConditionType.CAPACITY_PENDING)

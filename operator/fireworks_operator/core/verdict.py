@@ -1,6 +1,7 @@
 """How things stand: the four summary conditions, from the observation and what the pass did."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import ConditionStatus, FireworksDeployment
@@ -9,9 +10,9 @@ from .actions import Action, AddFinalizer, Adopt, Claim, Create, Delete, Refuse,
 from .addons import ADDON_ACTIONS, wants_addons
 from .context import Context
 from .explain import Explanation, explain
-from .observed import Absent, Observed, Present
+from .observed import Absent, Observed, Present, Unknown
 from .outcome import Outcome
-from .replicas import Serving, serving
+from .replicas import Serving, serving, shortage
 from .retry import CREATIONS, attempt_of, known_reason
 from .summary import is_ready
 
@@ -26,6 +27,12 @@ class Verdict:
     available: tuple[ConditionStatus, Reason, str] | None
 
 
+Capacity = tuple[bool, Reason, str]
+"""Whether replicas are missing for longer than usual, and why."""
+
+_STATES = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
+"""Every state of the Fireworks REST reference (deployments) but STATE_UNSPECIFIED."""
+_ENDED = frozenset({"FAILED", "DELETING", "DELETED"})
 _ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED})
 """What keeps an addon from being loaded, changed or unloaded, and concerns nothing else."""
 
@@ -97,18 +104,36 @@ def _available(resource: FireworksDeployment, observed: Observed, context: Conte
     """Return what the replicas say; None where nothing is known, so that Available stays as it is."""
     if isinstance(observed, Present):
         deployment = observed.deployment
-        if deployment.state in ("DELETED", "DELETING", "FAILED") and deployment.replica_stats.ready == 0:
+        if deployment.state in _ENDED and deployment.replica_stats.ready == 0:
             reason = Reason.DEPLOYMENT_FAILED if deployment.state == "FAILED" else Reason.DELETING
             return Serving(False, False, reason, f"The deployment is {deployment.state}.")
-        return serving(deployment, served_before=_served_before(resource), now=context.now)
+        if deployment.state not in _STATES and deployment.replica_stats.ready == 0:
+            return Serving(False, False, Reason.UNKNOWN_STATE, _unknown_state(deployment.state).message)
+        return serving(resource, deployment, context.now)
     if isinstance(observed, Absent):
         return Serving(False, False, Reason.CREATING, "There is no deployment at Fireworks.")
     return None
 
 
-def _served_before(resource: FireworksDeployment) -> bool:
-    reasons = {each.reason for each in resource.status.conditions if each.type == ConditionType.AVAILABLE}
-    return bool(reasons & {Reason.SERVING, Reason.SCALED_TO_ZERO, Reason.PARKED, Reason.WAKING})
+def judge_capacity(resource: FireworksDeployment, observed: Observed, now: datetime) -> Capacity | None:
+    """Say whether replicas are missing for longer than usual; None where nothing is known, so that it stays so."""
+    if isinstance(observed, Unknown):
+        return None
+    known = isinstance(observed, Present) and observed.deployment.state in _STATES - _ENDED
+    if not isinstance(observed, Present) or not known or resource.metadata.deletion_timestamp is not None:
+        return _ENOUGH
+    found = shortage(resource, observed.deployment, now)
+    return _ENOUGH if found is None else (True, *found)
+
+
+def _unknown_state(state: str) -> Explanation:
+    named = f'"{state}"' if state else "missing"
+    return Explanation(
+        Reason.UNKNOWN_STATE,
+        f"The state of the deployment is {named}, which this version of the operator does not know: look at it in the "
+        "Fireworks console, or run a newer version. Ready says more when Fireworks names a state that is known.",
+        final=False,
+    )
 
 
 def _available_condition(available: Serving | None) -> tuple[ConditionStatus, Reason, str] | None:
@@ -118,6 +143,7 @@ def _available_condition(available: Serving | None) -> tuple[ConditionStatus, Re
 
 
 _AT_REST = (False, Reason.AS_DESIRED, "")
+_ENOUGH: Capacity = (False, Reason.AS_DESIRED, "No replica has been missing for longer than usual.")
 
 
 def _troubled(explanation: Explanation, available: Serving | None) -> Verdict:
@@ -135,18 +161,29 @@ def _progressing(reason: Reason, message: str, available: Serving | None) -> Ver
     return Verdict(("False", reason, message), (True, reason, message), _AT_REST, _available_condition(available))
 
 
+def _always_one(observed: Observed) -> bool:
+    return isinstance(observed, Present) and observed.deployment.min_replica_count > 0
+
+
 def _resting(resource: FireworksDeployment, available: Serving | None, observed: Observed) -> Verdict:
     """Nothing is left to do; Ready if the deployment serves, or does not on purpose."""
     if available is None:
         return _progressing(Reason.PROGRESSING, "The deployment is being looked at.", None)
     told = (available.reason, available.message)
     state = observed.deployment.state if isinstance(observed, Present) else "READY"
+    if state not in _STATES:
+        return _troubled(_unknown_state(state), available)
+    on_its_way = available.reason in (Reason.RECOVERING, Reason.WAKING)
+    if state == "UPDATING" and (not is_ready(resource) if available.settled else on_its_way):
+        return _progressing(Reason.UPDATING, "Fireworks is putting the change into force.", available)
+    if available.reason is Reason.WAKING and not available.settled and _always_one(observed):
+        # minReplicaCount was raised while it was asleep.
+        return _progressing(Reason.UPDATING, available.message, available)
     if state == "CREATING" or not available.settled:
         reason, message = (
             told if not available.available else (Reason.CREATING, "Fireworks is still creating the deployment.")
         )
         return _progressing(reason, message, available)
-    if state == "UPDATING" and not is_ready(resource):
-        return _progressing(Reason.UPDATING, "Fireworks is putting the change into force.", available)
-    # Waking, too: traffic does that, not a change, and who waits for a change must not wait, or fail, over it.
+    # Waking, too: traffic does that, not a change, and who waits for a change must not wait, or fail, over it. The same
+    # goes for a replica that is lost and replaced. Both only for as long as usual.
     return Verdict(("True", *told), _AT_REST, _AT_REST, _available_condition(available))

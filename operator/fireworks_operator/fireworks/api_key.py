@@ -3,20 +3,27 @@
 import hashlib
 import hmac
 import re
+import secrets
 
 from fireworks_operator.observability.redaction import REDACTED, register_secret
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,512}")
+# Another one in each process: a published fingerprint must not tell who tries out keys whether a guess is right.
+_SALT = secrets.token_bytes(32)
 
 
 class ApiKey:
-    """A Fireworks API key; its text forms never show the secret, and every log line of the process omits it.
+    """A Fireworks API key; its text forms never show the secret.
+
+    Two of them are equal if their whole texts are: what is kept per key is kept by the key itself.
 
     Attributes:
-        fingerprint: first 8 hex digits of the SHA-256 of the key: names it in metrics and logs.
+        accepted: whether it is known to be a key, and not a text that somebody calls one.
+        fingerprint: 8 hex digits that name the key in metrics and logs of this process, and nowhere else. They are for
+            people: two keys may have the same.
     """
 
-    __slots__ = ("_secret", "fingerprint")
+    __slots__ = ("__weakref__", "_secret", "accepted", "fingerprint")
 
     def __init__(self, secret: str) -> None:
         """Take a key, with surrounding white space (a Secret's usual newline) removed.
@@ -27,13 +34,22 @@ class ApiKey:
         text = secret.strip()
         if not _HEADER_SAFE.fullmatch(text):
             raise ValueError("an API key is 1 to 512 printable ASCII characters without blanks")
-        register_secret(text)
         self._secret = text
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:8]
+        self.accepted = False
+        self.fingerprint = hashlib.blake2b(text.encode(), key=_SALT, digest_size=4).hexdigest()
 
     def reveal(self) -> str:
         """Return the secret itself, for the Authorization header and nothing else."""
         return self._secret
+
+    def accept(self) -> None:
+        """Note that it is a key: from now on every log line of the process omits it, for as long as this object lives.
+
+        What merely stands in a Secret is a text of somebody's choice, who could blank out words of the log with it.
+        """
+        if not self.accepted:
+            self.accepted = True
+            register_secret(self._secret, self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ApiKey) and hmac.compare_digest(self._secret, other._secret)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from fireworks_operator.observability.redaction import one_line, redact_shapes
+from fireworks_operator.observability.redaction import REDACTED, one_line, redact_shapes
 
 from .wire import decode_json
 
@@ -210,13 +210,14 @@ class _Answer:
     broken: bool = False  # empty, or JSON that cannot be decoded, as after a cut connection
 
 
-def classify(status: int, headers: Mapping[str, str], body: bytes) -> FireworksError:
+def classify(status: int, headers: Mapping[str, str], body: bytes, *, hidden: str = "") -> FireworksError:
     """Say what an answer that is no success means.
 
     Args:
         status: HTTP status. A 2xx is given only if its body is not the promised JSON object.
         headers: of the answer, in any case; `Retry-After`, `Date`, `Content-Type` and `Location` are used.
         body: the decoded (unzipped) body.
+        hidden: a secret that the message must not show, in whatever way it is escaped in the body.
 
     Both envelopes are understood: `{"code", "message", "details"}` of the control plane and `{"error": {…}}`
     of the edge. Source: Fireworks REST reference (gatewayCode) and grpc-gateway's mapping of codes to HTTP.
@@ -226,7 +227,7 @@ def classify(status: int, headers: Mapping[str, str], body: bytes) -> FireworksE
     kind = _kind(status, answer)
     return FireworksError(
         kind,
-        answer.message,
+        answer.message.replace(hidden, REDACTED) if hidden else answer.message,
         status=status,
         retry_after=_retry_after(lower),
         definite=kind not in _NOT_DEFINITE and answer.envelope and 400 <= status < 500,

@@ -29,7 +29,7 @@ from .fields import (
     texts,
     time,
 )
-from .names import is_resource_name
+from .names import is_account_id, is_resource_name
 
 # Enterprise routing keys stand in plain text in a deployment: never kept, so that they can never be shown.
 _SECRET_FIELDS = frozenset({"directRouteApiKeys"})
@@ -223,7 +223,7 @@ class Account:
         obj = json_object(value, "an account")
         name = text(obj, "name")
         prefix, _, account = name.partition("/")
-        if prefix != "accounts" or not account or "/" in account:
+        if prefix != "accounts" or not is_account_id(account):
             raise protocol_error("an account without a name")
         return cls(name=name, state=enum(obj, "state"), suspend_state=enum(obj, "suspendState"))
 

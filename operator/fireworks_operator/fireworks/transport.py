@@ -117,6 +117,7 @@ class Transport:
             code, kind = str(error.status or error.kind), error.kind
             raise
         else:
+            key.accept()
             return answer
         finally:
             if self._observe is not None:
@@ -143,7 +144,7 @@ class Transport:
                 value = None
             if isinstance(value, dict):
                 return status, value
-        raise classify(status, headers, body.replace(key.reveal().encode(), REDACTED.encode()))
+        raise classify(status, headers, body.replace(key.reveal().encode(), REDACTED.encode()), hidden=key.reveal())
 
     async def _read(
         self, key: ApiKey, call: Call, seconds: float, sending: _Sending

@@ -33,7 +33,7 @@ MESSAGE_BYTES: Final = 1024
 """Longest message, in bytes of UTF-8: the limit of the events API, which counts as Go does."""
 
 QUEUE_LIMIT: Final = 1000
-"""Events that may wait; more are dropped and counted."""
+"""Events that may wait; of more, those of the namespace with the most are dropped and counted."""
 
 DROPS_TOLD: Final = 60.0
 """Seconds between two log lines that say how many events were dropped."""
@@ -88,6 +88,49 @@ class _Record:
         return f"{subject.name}.{digest[:16]}"
 
 
+class _Waiting:
+    """The events that wait, by namespace: these take turns, and a full queue drops those of who has most in it."""
+
+    def __init__(self) -> None:
+        self._tenants: OrderedDict[str, OrderedDict[_Subject, _Record]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def get(self, subject: _Subject) -> _Record | None:
+        """Return what waits about a subject."""
+        records = self._tenants.get(subject.namespace)
+        return None if records is None else records.get(subject)
+
+    def replace(self, record: _Record) -> None:
+        """Put a record into the place of the one that waits about the same."""
+        self._tenants[record.subject.namespace][record.subject] = record
+
+    def add(self, record: _Record) -> bool:
+        """Have a record wait as the last of its namespace; False if it, or another one, is dropped for it."""
+        namespace = record.subject.namespace
+        full = self._count >= QUEUE_LIMIT
+        if full:
+            most = max(self._tenants, key=lambda each: len(self._tenants[each]))
+            if len(self._tenants.get(namespace, ())) >= len(self._tenants[most]):
+                return False
+            self._tenants[most].popitem()
+            self._count -= 1
+        self._tenants.setdefault(namespace, OrderedDict())[record.subject] = record
+        self._count += 1
+        return not full
+
+    def pop(self) -> _Record:
+        """Take out the first record of the namespace whose turn it is."""
+        namespace, records = self._tenants.popitem(last=False)
+        _, record = records.popitem(last=False)
+        if records:
+            self._tenants[namespace] = records
+        self._count -= 1
+        return record
+
+
 class KubernetesEvents:
     """Implements `EventRecorder` with core/v1 Events, whose count and age `kubectl describe` shows.
 
@@ -114,7 +157,7 @@ class KubernetesEvents:
         self._sleep = sleep
         self._bucket = _TokenBucket(clock)
         self._drops = _Drops(clock)
-        self._waiting: OrderedDict[_Subject, _Record] = OrderedDict()
+        self._waiting = _Waiting()
         self._written: OrderedDict[_Subject, _Record] = OrderedDict()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -147,12 +190,10 @@ class KubernetesEvents:
         now = self._now()
         waiting = self._waiting.get(subject)
         if waiting is not None:
-            self._waiting[subject] = waiting.again(now, 1)
+            self._waiting.replace(waiting.again(now, 1))
             return
-        if len(self._waiting) >= QUEUE_LIMIT:
+        if not self._waiting.add(_Record(subject, metadata.resource_version, first=now, last=now)):
             self._drops.add()
-            return
-        self._waiting[subject] = _Record(subject, metadata.resource_version, first=now, last=now)
         self._idle.clear()
         self._wake.set()
 
@@ -162,7 +203,7 @@ class KubernetesEvents:
             self._wake.clear()
             while self._waiting:
                 await self._sleep_for_token()
-                _, record = self._waiting.popitem(last=False)
+                record = self._waiting.pop()
                 try:
                     await self._write(record)
                 except Exception:

@@ -1,17 +1,21 @@
-"""Single Secrets, read by name and kept for a minute; Secrets are never listed or watched."""
+"""Single Secrets, read by name; two values of each are kept, for a minute. Secrets are never listed or watched."""
 
 import asyncio
 import base64
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
 
 from fireworks_operator.controller.ports import (
+    LONGEST_VALUE,
     KubernetesUnavailableError,
     ResourceGoneError,
+    SecretExcerpt,
     SecretForbiddenError,
+    tell_names,
 )
 
 from .client import KubernetesClient, KubernetesForbiddenError
@@ -25,7 +29,12 @@ MISSING_FOR: Final = 5.0
 UNANSWERED_FOR: Final = 1.0
 """Seconds for which a failed read stands for those that wait behind it, so that time-outs do not add up."""
 
-_CACHE_LIMIT: Final = 10_000
+AT_ONCE: Final = 4
+"""Secrets that are being read at a time: each may have a megabyte, of which all but two short values is dropped."""
+
+# Base64 of one byte more than is looked at, so that a value that is too long can be told.
+_LONGEST_ENCODED: Final = (LONGEST_VALUE // 3 + 1) * 4
+_Question = tuple[str, str, tuple[str, ...]]
 _SECRET_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -36,13 +45,13 @@ class _Answer:
     Attributes:
         asked_at: when the read began; whatever changed before that is in it.
         expires_at: until when it is believed.
-        data: the decoded data, None if there is no such Secret.
+        excerpt: what was wanted of it, None if there is no such Secret.
         error: raised instead, if set.
     """
 
     asked_at: float
     expires_at: float
-    data: Mapping[str, bytes] | None = field(default=None, repr=False)
+    excerpt: SecretExcerpt | None = None
     error: SecretForbiddenError | KubernetesUnavailableError | None = None
 
 
@@ -60,15 +69,21 @@ class KubernetesSecrets:
     def __init__(self, client: KubernetesClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._clock = clock
-        self._answers: dict[tuple[str, str], _Answer] = {}
-        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+        # By namespace, name and wanted keys, the oldest first.
+        self._answers: dict[_Question, _Answer] = {}
+        self._locks: WeakValueDictionary[_Question, asyncio.Lock] = WeakValueDictionary()
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def read(self, namespace: str, name: str, *, fresh: bool = False) -> Mapping[str, bytes] | None:
-        """Return the decoded data of a Secret, None if it does not exist.
+    async def read(
+        self, namespace: str, name: str, wanted: tuple[str, ...], *, fresh: bool = False
+    ) -> SecretExcerpt | None:
+        """Return what a Secret has under the wanted keys, None if it does not exist.
 
         Args:
             namespace: of the Secret.
             name: of the Secret; one that no Secret can have is answered with None.
+            wanted: keys of its data.
             fresh: accept only an answer to a question asked from now on.
 
         Raises:
@@ -77,23 +92,24 @@ class KubernetesSecrets:
         """
         if not _SECRET_NAME.fullmatch(name) or not _SECRET_NAME.fullmatch(namespace):
             return None
-        key = (namespace, name)
+        question = (namespace, name, wanted)
         wanted_since = self._clock()
-        async with self._lock(key):
-            answer = self._answers.get(key)
+        async with self._locks.setdefault(question, asyncio.Lock()):
+            answer = self._answers.get(question)
             if answer is None or not self._is_usable(answer, wanted_since, fresh=fresh):
-                answer = await self._ask(namespace, name)
-                self._answers[key] = answer
+                async with self._places:
+                    answer = await self._ask(*question)
+                self._keep(question, answer)
         if answer.error is not None:
             raise answer.error.with_traceback(None)
-        return answer.data
+        return answer.excerpt
 
     def _is_usable(self, answer: _Answer, wanted_since: float, *, fresh: bool) -> bool:
         if answer.asked_at >= wanted_since:
             return True
         return not fresh and self._clock() < answer.expires_at
 
-    async def _ask(self, namespace: str, name: str) -> _Answer:
+    async def _ask(self, namespace: str, name: str, wanted: tuple[str, ...]) -> _Answer:
         asked_at = self._clock()
         try:
             secret = await self._client.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
@@ -103,20 +119,32 @@ class KubernetesSecrets:
             return _Answer(asked_at, self._clock() + MISSING_FOR, error=SecretForbiddenError(str(error)))
         except KubernetesUnavailableError as error:
             return _Answer(asked_at, self._clock() + UNANSWERED_FOR, error=error)
-        encoded: Mapping[str, str] = secret.get("data") or {}
-        data = {key: base64.b64decode(value) for key, value in encoded.items()}
-        return _Answer(asked_at, self._clock() + FOUND_FOR, data=data)
+        excerpt = _excerpt(secret.get("data") or {}, wanted)
+        return _Answer(asked_at, self._clock() + FOUND_FOR, excerpt)
 
-    def _lock(self, key: tuple[str, str]) -> asyncio.Lock:
-        if len(self._locks) >= _CACHE_LIMIT:
-            self._forget()
-        return self._locks.setdefault(key, asyncio.Lock())
+    def _keep(self, question: _Question, answer: _Answer) -> None:
+        self._answers.pop(question, None)
+        self._answers[question] = answer
+        self._forget()
 
     def _forget(self) -> None:
-        """Drop what is out of date and not being read, so that memory does not grow with deleted Secrets."""
-        now = self._clock()
-        for key, lock in list(self._locks.items()):
-            answer = self._answers.get(key)
-            if not lock.locked() and (answer is None or answer.expires_at <= now):
-                del self._locks[key]
-                self._answers.pop(key, None)
+        """Drop the answers that are older than any is believed, now and for as long as there are any."""
+        long_ago = self._clock() - FOUND_FOR
+        while self._answers:
+            question, answer = next(iter(self._answers.items()))
+            if answer.asked_at > long_ago:
+                break
+            del self._answers[question]
+        if self._answers and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(FOUND_FOR, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._forget()
+
+
+def _excerpt(encoded: Mapping[str, str], wanted: tuple[str, ...]) -> SecretExcerpt:
+    """Decode what is wanted, and no more of it than is looked at."""
+    values = {key: base64.b64decode(encoded[key][:_LONGEST_ENCODED]) for key in wanted if encoded.get(key)}
+    cut = {key: value if len(value) <= LONGEST_VALUE else None for key, value in values.items()}
+    return SecretExcerpt(cut, tell_names(encoded))

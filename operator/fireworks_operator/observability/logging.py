@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from types import TracebackType
 from typing import IO, Final, Literal
 
@@ -29,6 +30,8 @@ _NOT_FOR_READERS: Final = frozenset({"settings", "k8s_skip"})
 _BASE_KEYS: Final = ("time", "level", "logger", "message")
 
 _DEEPEST: Final = 4
+_MOST_ITEMS: Final = 100
+_LONGEST_TRACEBACK: Final = 65_536
 
 
 def configure(level: str = "INFO", format: LogFormat = "json", stream: IO[str] | None = None) -> None:  # noqa: A002
@@ -65,7 +68,7 @@ def configure(level: str = "INFO", format: LogFormat = "json", stream: IO[str] |
 
 
 class RedactingFilter(logging.Filter):
-    """Takes secrets out of everything in a record: message, arguments, extras, traceback, stack."""
+    """Takes secrets out of everything in a record: message, arguments, extras, traceback, stack; cuts what is long."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record in place, for every handler after this one as well; nothing is ever dropped."""
@@ -77,9 +80,9 @@ class RedactingFilter(logging.Filter):
         if record.exc_info and not record.exc_text:
             record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
         if record.exc_text:
-            record.exc_text = redact(record.exc_text)
+            record.exc_text = redact(record.exc_text, _LONGEST_TRACEBACK)
         if record.stack_info:
-            record.stack_info = redact(record.stack_info)
+            record.stack_info = redact(record.stack_info, _LONGEST_TRACEBACK)
         for key, value in _extras(record).items():
             setattr(record, key, _plain(value))
         return True
@@ -135,9 +138,9 @@ def _plain(value: object, depth: int = 0) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping) and depth < _DEEPEST:
-        return {redact(str(key)): _plain(item, depth + 1) for key, item in value.items()}
+        return {redact(str(key)): _plain(item, depth + 1) for key, item in islice(value.items(), _MOST_ITEMS)}
     if isinstance(value, list | tuple | set | frozenset) and depth < _DEEPEST:
-        return [_plain(item, depth + 1) for item in value]
+        return [_plain(item, depth + 1) for item in islice(value, _MOST_ITEMS)]
     try:
         return redact(str(value))
     except Exception:  # noqa: BLE001 - somebody's broken __str__ must not stop the work that is logged
@@ -146,6 +149,8 @@ def _plain(value: object, depth: int = 0) -> object:
 
 def _escaped(text: str) -> str:
     """Make control characters visible, so that a text can neither forge a line nor colour a terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -1,11 +1,13 @@
 """The metrics of the operator, each in one place with its name, unit and labels.
 
 Labels are bounded: no namespace, no resource name, no deployment. An account label has one value per
-Fireworks account in use, a credential label one per API key (its fingerprint).
+Fireworks account in use whose deployments have been listed, and is empty otherwise: an account id that merely
+stands in a Secret is a text of somebody's choice. A credential label has one per API key (a fingerprint, which is
+another after a restart).
 """
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from prometheus_client import (
@@ -65,6 +67,9 @@ class Metrics:
         # The library would add a `_created` series to each counter and histogram, which nobody asked for.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self.is_account: Callable[[str], bool] = lambda _: False
+        """Tells whether a text is the id of an account; only then it becomes a label."""
+        self._accounts: set[str] = set()
         ProcessCollector(registry=self.registry)
         self._controller()
         self._fireworks()
@@ -100,7 +105,8 @@ class Metrics:
     def _fireworks(self) -> None:
         self.api_requests = self._counter(
             "api_requests_total",
-            "Requests to the Fireworks API, by HTTP status or, without an answer, by the kind of failure.",
+            "Requests to the Fireworks API, by HTTP status or, without an answer, by the kind of failure; without an "
+            "account before its first list of deployments.",
             "operation",
             "code",
             "account",
@@ -121,7 +127,7 @@ class Metrics:
         )
         self.circuit_open = self._gauge(
             "credential_circuit_open",
-            "1 while an API key is not used because it was refused, else 0.",
+            "1 while an API key with this fingerprint is not used because it was refused, else 0.",
             "credential",
         )
         self.observation_age = self._gauge(
@@ -135,6 +141,17 @@ class Metrics:
         )
         self.ready_replicas = self._gauge(
             "ready_replicas", "Replicas that serve, of deployments that resources manage.", "account"
+        )
+        self.without_replicas = self._gauge(
+            "resources_without_replicas",
+            "Resources whose deployment served, should serve, and has had no ready replica for longer than usual.",
+            "account",
+        )
+        self.capacity_pending = self._gauge(
+            "resources_capacity_pending",
+            "Resources with replicas that wait for GPUs, or are missing, for longer than usual: others of them serve, "
+            "or none has ever served.",
+            "account",
         )
         self.gpu_seconds = self._counter(
             "gpu_seconds_total",
@@ -171,7 +188,9 @@ class Metrics:
 
     def observe_request(self, request: ApiRequest) -> None:
         """Count a finished request to Fireworks; fits the client's `observe`."""
-        self.api_requests.labels(request.operation, request.code, request.account).inc()
+        account = request.account if self.is_account(request.account) else ""
+        self._accounts.add(account)
+        self.api_requests.labels(request.operation, request.code, account).inc()
         self.api_request_duration.labels(request.operation).observe(request.seconds)
 
     def count_write(self, kind: str, result: str) -> None:
@@ -185,11 +204,18 @@ class Metrics:
         for key, refused in is_open.items():
             self.circuit_open.labels(key).set(refused)
 
-    def forget_account(self, account: str) -> None:
-        """Drop the gauges of an account that nobody uses."""
-        of_accounts = (self.observation_age, self.budget_tokens, self.budget_waiting)
-        for gauge in (*of_accounts, self.ready_replicas, self.orphaned_deployments):
-            gauge.remove(account)
+    def keep_accounts(self, known: Collection[str], *, in_use: Collection[str]) -> None:
+        """Drop the gauges of accounts that are not in use, and all that was counted for those that are not known."""
+        self._accounts |= set(in_use)
+        gauges: tuple[Gauge, ...] = (self.observation_age, self.budget_tokens, self.budget_waiting)
+        gauges += (self.without_replicas, self.capacity_pending)
+        for account in self._accounts - set(in_use):
+            for gauge in (*gauges, self.ready_replicas, self.orphaned_deployments):
+                gauge.remove(account)
+        for account in self._accounts - {"", *known}:
+            for counter in (self.api_requests, self.gpu_seconds):
+                counter.remove_by_labels({"account": account})
+            self._accounts.discard(account)
 
     def set_resources(self, by_state: Mapping[str, int]) -> None:
         """Set how many resources there are by state; states that are not given become 0.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import click
 
+from fireworks_operator.controller.discovery import ACCOUNT_ID_KEY
 from fireworks_operator.controller.ports import SecretForbiddenError
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient
 from fireworks_operator.fireworks.errors import FireworksError
@@ -49,18 +50,18 @@ async def check_own(fireworks: FireworksClient, settings: Settings) -> Check | N
 async def _read(secrets: KubernetesSecrets, where: SecretKey) -> tuple[ApiKey, str | None] | Check:
     """Return the key and the account in a Secret, or what is wrong with it."""
     try:
-        data = await secrets.read(where.namespace, where.name)
+        secret = await secrets.read(where.namespace, where.name, (where.key, ACCOUNT_ID_KEY))
     except SecretForbiddenError:
         return Check.skipped("API key", f"you may not read the Secret {where}; the operator may be able to")
-    if data is None:
+    if secret is None:
         literal = f"--from-literal={where.key}=YOUR_API_KEY"
         command = f"kubectl create secret generic {where.name} -n {where.namespace} {literal}"
         return Check.failed("API key", f"the Secret {where} does not exist", command)
     try:
-        key = ApiKey(data.get(where.key, b"").decode())
-        return key, data.get("accountId", b"").decode().strip() or None
+        key = ApiKey((secret.values.get(where.key, b"") or b"").decode())
+        return key, (secret.values.get(ACCOUNT_ID_KEY, b"") or b"").decode().strip() or None
     except ValueError:
-        advice = f"put the API key under {where.key}; the Secret has: {', '.join(sorted(data)) or 'nothing'}"
+        advice = f"put the API key under {where.key}; the Secret has: {secret.has}"
         return Check.failed("API key", f'the Secret {where} has no usable API key under "{where.key}"', advice)
 
 

@@ -139,8 +139,8 @@ def _bar(stage: Stage) -> Table:
 def _conditions(conditions: tuple[Condition, ...]) -> Table:
     table = new_table("CONDITION", "STATUS", "REASON", "MESSAGE")
     for each in conditions:
-        # False is the good news of these two.
-        good = "False" if each.type in ("Reconciling", "Stalled") else "True"
+        # False is the good news of these.
+        good = "False" if each.type in ("Reconciling", "Stalled", "CapacityPending") else "True"
         style = "green" if each.status == good else _STYLES.get(each.status, "") if good == "True" else "yellow"
         table.add_row(each.type, Text(each.status, style=style), each.reason, clean(each.message))
     return table

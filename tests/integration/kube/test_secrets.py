@@ -9,21 +9,27 @@ from fireworks_operator.kube.client import KubernetesClient, connect
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from integration.kube.api import Namespace
 
+WANTED = ("apiKey", "accountId")
+
 
 async def test_a_secret_is_read_and_read_again(client: KubernetesClient, namespace: Namespace) -> None:
     secrets = KubernetesSecrets(client)
-    assert await secrets.read(namespace.name, "key") is None
+    assert await secrets.read(namespace.name, "key", WANTED) is None
     namespace.kubectl("create", "secret", "generic", "key", "--from-literal=apiKey=fw_ä")
-    assert await secrets.read(namespace.name, "key", fresh=True) == {"apiKey": "fw_ä".encode()}
+    found = await secrets.read(namespace.name, "key", WANTED, fresh=True)
+    assert found is not None
+    assert found.values == {"apiKey": "fw_ä".encode()}
 
 
 async def test_get_is_the_only_permission_that_is_needed(namespace: Namespace, tmp_path: Path) -> None:
     namespace.kubectl("create", "secret", "generic", "key", "--from-literal=apiKey=x")
     async with await connect(namespace.kubeconfig_of(tmp_path, "reader", "get secrets")) as reader:
-        assert await KubernetesSecrets(reader).read(namespace.name, "key") == {"apiKey": b"x"}
+        found = await KubernetesSecrets(reader).read(namespace.name, "key", WANTED)
+        assert found is not None
+        assert found.values == {"apiKey": b"x"}
 
 
 async def test_a_secret_without_permission_is_said_so(namespace: Namespace, tmp_path: Path) -> None:
     async with await connect(namespace.kubeconfig_of(tmp_path, "nobody")) as nobody:
         with pytest.raises(SecretForbiddenError, match=f"get secrets {namespace.name}/key"):
-            await KubernetesSecrets(nobody).read(namespace.name, "key")
+            await KubernetesSecrets(nobody).read(namespace.name, "key", WANTED)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.v1alpha1 import (
     AddonStatus,
     AdoptionPolicy,
@@ -153,8 +154,47 @@ def test_times_are_written_in_utc_with_whole_seconds_and_z(time: datetime) -> No
 def test_an_endless_text_of_somebody_else_is_cut_to_what_the_crd_allows() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     condition = Condition(type="Ready", status="False", reason="X", message="x" * 40_000, last_transition_time=now)
-    status = FireworksDeploymentStatus(notices=["y" * 5000], addons=[AddonStatus(model="m", message="z" * 5000)])
+    status = FireworksDeploymentStatus(
+        notices=["y" * 5000], addons=[AddonStatus(model="m", message="z" * 5000)], conditions=[condition]
+    )
+    status = bounded(status)
+    (condition,) = status.conditions
     assert len(condition.message) == 32768
     assert condition.message.endswith("x…")
     assert [len(notice) for notice in status.notices or []] == [4096]
     assert [len(addon.message or "") for addon in status.addons or []] == [4096]
+
+
+@pytest.mark.parametrize(
+    ("status", "left"),
+    [
+        ({"deploymentName": "foo", "account": "acme"}, {"account": "acme"}),
+        ({"deploymentName": "accounts/acme/deployments/../x", "account": "acme"}, {"account": "acme"}),
+        ({"deploymentName": "accounts/acme/deployments/a b"}, {}),
+        ({"deploymentName": "accounts/acme/deployments/.."}, {}),
+        (
+            {"deploymentName": "accounts/acmeInc/deployments/..a"},
+            {"deploymentName": "accounts/acmeInc/deployments/..a"},
+        ),
+        ({"createTime": "0000-01-01T00:00:00Z", "state": "READY"}, {"state": "READY"}),
+        ({"createTime": "0001-01-01T00:00:00+14:00"}, {}),
+        ({"lastAttempt": {"action": "Create"}, "state": "READY"}, {"state": "READY"}),
+        ({"conditions": [{"type": "Ready"}], "state": "READY"}, {"state": "READY"}),
+        ("lost", {}),
+    ],
+)
+def test_what_cannot_be_read_of_a_status_counts_as_lost_and_nothing_else_does(
+    status: object, left: dict[str, Any]
+) -> None:
+    read = FireworksDeployment.parse(resource() | {"status": status}).status
+    assert read == FireworksDeploymentStatus.model_validate(left)
+
+
+def test_a_time_without_a_zone_can_be_compared_with_others() -> None:
+    status = FireworksDeploymentStatus.model_validate({"createTime": "2026-03-04T05:06:07"})
+    assert status.create_time == datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def test_what_is_wrong_with_the_spec_is_told_also_beside_an_unreadable_status() -> None:
+    with pytest.raises(InvalidResourceError, match=r"spec\.paused"):
+        FireworksDeployment.parse(resource(paused="perhaps") | {"status": {"deploymentName": "foo"}})

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from fireworks_operator.controller.ports import SecretForbiddenError
+from fireworks_operator.controller.ports import SecretExcerpt, SecretForbiddenError
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Account, DeployedModelPage, Deployment, DeploymentPage
@@ -90,8 +90,11 @@ class FakeSecrets:
         self.forbidden = False
         self.fresh = 0
 
-    async def read(self, namespace: str, name: str, *, fresh: bool = False) -> Mapping[str, bytes] | None:
+    async def read(
+        self, namespace: str, name: str, wanted: tuple[str, ...], *, fresh: bool = False
+    ) -> SecretExcerpt | None:
         self.fresh += fresh
         if self.forbidden:
             raise SecretForbiddenError
-        return self.stored.get(f"{namespace}/{name}")
+        data = self.stored.get(f"{namespace}/{name}")
+        return None if data is None else SecretExcerpt.of(data, wanted)

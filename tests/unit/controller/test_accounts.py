@@ -77,6 +77,8 @@ def play(scenario: Callable[[Scene], Awaitable[None]], own: OwnCredential | None
         ({"apiKey": b" \n"}, Reason.CREDENTIALS_MISSING, 'has no value under "apiKey"'),
         ({"key": b"fw_x", "b": b""}, Reason.CREDENTIALS_MISSING, "(it has: b, key)"),
         ({"apiKey": b"two words"}, Reason.CREDENTIALS_INVALID, "does not hold an API key"),
+        ({"apiKey": b"x" * 1_000_000}, Reason.CREDENTIALS_INVALID, "at most 512 characters"),
+        ({"apiKey": b"x" + b" " * 5000 + b"y"}, Reason.CREDENTIALS_INVALID, "does not hold an API key"),
         ({"apiKey": b"\xff\xfe"}, Reason.CREDENTIALS_INVALID, "printable ASCII"),
         ({"apiKey": "schlüssel".encode()}, Reason.CREDENTIALS_INVALID, "printable ASCII"),
     ],
@@ -92,6 +94,44 @@ def test_a_secret_without_a_key_is_told_with_what_to_do(
         assert words in found.message
         assert not any(value.decode("latin-1") in found.message for value in (data or {}).values() if len(value) > 5)
         assert sum(scene.fireworks.calls.values()) == 0
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "account",
+    ["a" * 129, "a" * 700_000, "accounts/acme", "../acme", "-", "ac me", "größe", "x\ud7ff", "a\nb", "a" * 5000 + "\n"],
+)
+def test_an_account_id_that_cannot_be_one_is_told_without_being_quoted_and_costs_nothing(account: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.store(accountId=account)
+        found = await scene.refused()
+        assert (found.reason, found.final) == (Reason.CREDENTIALS_INVALID, True)
+        assert 'under "accountId" cannot be the id of an account' in found.message
+        assert account not in found.message or account == "-"
+        assert len(found.message) < 400
+        assert not list(scene.accounts)
+        assert sum(scene.fireworks.calls.values()) == 0
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("account", ["acmeInc", "a", "a.b_c-1", "a" * 128, " acme\n"])
+def test_an_account_id_that_can_be_one_is_taken_as_it_is(account: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.store(accountId=account)
+        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable(account.strip())
+
+    play(scenario)
+
+
+def test_a_secret_with_thousands_of_keys_is_told_in_a_few_words() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.secrets.stored["team-a/key"] = {"long" * 63: b"", **{f"key-{number:04}": b"" for number in range(3000)}}
+        found = await scene.refused()
+        assert "(it has: key-0000, key-0001," in found.message
+        assert "and 2991 more)" in found.message
+        assert len(found.message) < 1000
 
     play(scenario)
 
@@ -347,6 +387,10 @@ def test_a_secret_whose_key_does_not_work_is_read_past_the_cache_every_fifteen_s
 def test_the_last_key_that_worked_still_deletes(loss: str) -> None:
     async def scenario(scene: Scene) -> None:
         scene.store()
+        await scene.accounts.resolve(RESOURCE)
+        await asyncio.sleep(1)
+        await scene.accounts.resolve(RESOURCE)
+        scene.store("fw_wrong_key_1234567890", accountId="acme")  # taken for a good one until it is tried
         await scene.accounts.resolve(RESOURCE)
         if loss == "gone":
             scene.secrets.stored.clear()

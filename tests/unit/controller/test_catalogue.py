@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fireworks_operator.controller.catalogue import KNOWN_FOR, UNKNOWN_FOR, Catalogue
+from fireworks_operator.controller.catalogue import KNOWN_FOR, MOST_KEPT, UNKNOWN_FOR, Catalogue
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Model
 from unit.builders import BASE_MODEL
@@ -50,5 +50,18 @@ def test_a_record_that_cannot_be_had_is_asked_for_again_after_a_while() -> None:
         await asyncio.sleep(3)
         assert await catalogue.find(BASE_MODEL, ask) == Model(BASE_MODEL)
         assert ask.count == 2
+
+    run(scenario())
+
+
+def test_specs_that_name_ever_other_models_do_not_fill_the_memory() -> None:
+    async def scenario() -> None:
+        ask, catalogue = Asked(), Catalogue(asyncio.get_running_loop().time)
+        for number in range(3 * MOST_KEPT):
+            await catalogue.find(f"{BASE_MODEL}-{number}", ask)
+        assert len(catalogue._records) == MOST_KEPT
+        assert not catalogue._asking
+        assert catalogue.knows([f"{BASE_MODEL}-{3 * MOST_KEPT - 1}"])
+        assert await catalogue.find(f"{BASE_MODEL}-0", ask) is not None, "asked for again"
 
     run(scenario())

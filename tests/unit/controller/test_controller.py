@@ -42,6 +42,9 @@ class FakeReconciler:
             self.at_work -= 1
         return Result(Wait())
 
+    def forget(self, key: str) -> None:
+        """Nothing is remembered here."""
+
 
 class NoMetrics:
     def waited(self, seconds: float) -> None: ...

@@ -1,13 +1,18 @@
 """What is counted of the account: deployments that nobody looks after."""
 
+from itertools import permutations
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from fireworks_operator.controller.accounts import Accounts
-from fireworks_operator.controller.inventory import Inventory
+from fireworks_operator.controller.inventory import MOST_STRANGERS, Inventory
 from fireworks_operator.controller.observer import Listing, Observer
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.identity import Owner
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.budget import Circuit
 from unit.builders import CLUSTER, CREATED, NAME, a_deployment, a_resource
 
 SECOND, LOST = f"{NAME}-2", f"{NAME}-3"
@@ -36,3 +41,91 @@ def test_replicas_and_gpus_of_all_resources_add_up() -> None:
     (held,) = Inventory(store, accounts, {CLUSTER}, lambda _: True).holdings().values()
     assert held.ready_replicas == 3
     assert held.gpus == {"NVIDIA_H100_80GB": 12}
+
+
+def test_of_keys_with_the_same_fingerprint_a_refused_one_is_seen_whichever_comes_first() -> None:
+    keys = [ApiKey(f"fw_key_number_{number}") for number in range(3)]
+    circuits = [Circuit(lambda: 0.0) for _ in keys]
+    circuits[1].open("refused")
+    for key in keys[:2]:
+        key.fingerprint = "0a1b2c3d"
+    keys[0].accept()
+    used = [SimpleNamespace(key=key, circuit=circuit) for key, circuit in zip(keys, circuits, strict=True)]
+    for each in permutations(used):
+        apart = [SimpleNamespace(in_use=True, credentials=lambda one=one: (one,)) for one in each]
+        together = [SimpleNamespace(in_use=True, credentials=lambda each=each: each)]
+        for accounts in (apart, together):
+            inventory = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True)
+            assert inventory.refused_keys() == {"0a1b2c3d": True, keys[2].fingerprint: False}
+
+
+def test_keys_that_fireworks_has_never_accepted_do_not_fill_the_metrics() -> None:
+    keys = [ApiKey(f"fw_key_number_{number}") for number in range(5000)]
+    valid, circuit = keys[-1], Circuit(lambda: 0.0)
+    valid.accept()
+    used = [SimpleNamespace(key=key, circuit=circuit) for key in keys]
+    accounts = [SimpleNamespace(in_use=True, credentials=lambda: used)]
+    told = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True).refused_keys()
+    assert len(told) <= MOST_STRANGERS + 1
+    assert valid.fingerprint in told
+
+
+def _conditions(**statuses: tuple[str, str]) -> list[dict[str, str]]:
+    since = "2026-03-01T12:00:00Z"
+    return [
+        {"type": kind, "status": status, "reason": reason, "message": "Words.", "lastTransitionTime": since}
+        for kind, (status, reason) in statuses.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "ready", "served", "down", "short", "reason"),
+    [
+        ({"Ready": ("True", "Serving")}, 1, True, 0, 0, "It serves."),
+        ({"Ready": ("True", "Recovering")}, 0, True, 0, 0, "A moment without replica is nothing unusual."),
+        ({"Ready": ("False", "Recovering")}, 0, True, 1, 0, "It is longer than usual."),
+        ({"Ready": ("False", "Waking")}, 0, True, 1, 0, "It does not wake."),
+        ({"Ready": ("False", "Updating")}, 0, True, 0, 0, "A change is under way."),
+        (
+            {"Ready": ("False", "CapacityPending"), "CapacityPending": ("True", "CapacityPending")},
+            0,
+            True,
+            1,
+            0,
+            "There are no GPUs.",
+        ),
+        (
+            {"Ready": ("False", "QuotaExceeded"), "CapacityPending": ("True", "ReplicasLost")},
+            0,
+            True,
+            1,
+            0,
+            "It is down, whatever Ready says.",
+        ),
+        (
+            {"Ready": ("False", "CapacityPending"), "CapacityPending": ("True", "CapacityPending")},
+            0,
+            False,
+            0,
+            1,
+            "It has never served.",
+        ),
+        ({"Ready": ("True", "Serving"), "CapacityPending": ("True", "CapacityPending")}, 1, True, 0, 1, "Some serve."),
+        ({"Ready": ("True", "Serving"), "CapacityPending": ("False", "AsDesired")}, 1, True, 0, 0, "It is over."),
+    ],
+)
+def test_outages_and_shortages_are_counted_apart(
+    conditions: dict[str, tuple[str, str]], ready: int, served: bool, down: int, short: int, reason: str
+) -> None:
+    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer(lambda _: None, lambda: 0.0))])
+    waiting = {"waitingSince": "2026-03-01T12:00:00Z"} if served else {}
+    status = {
+        **CREATED,
+        "replicas": {"ready": ready, **waiting},
+        "effective": {},
+        "conditions": _conditions(**conditions),
+    }
+    store = Store()
+    store.put(a_resource(status=status))
+    (held,) = Inventory(store, accounts, {CLUSTER}, lambda _: True).holdings().values()
+    assert (held.without_replicas, held.capacity_pending) == (down, short), reason

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fireworks_operator.controller.queue import BACKOFF_LAST, Priority, WorkQueue
+from fireworks_operator.controller.queue import BACKOFF_LAST, STALE_DATES, Priority, WorkQueue
 from unit.fireworks.virtual_time import run
 
 USER, POLL, PROGRESS = Priority
@@ -258,6 +258,40 @@ def test_a_worker_cancelled_while_it_waits_is_passed_over() -> None:
         queue.add("a/1")
         key, _ = await second
         assert key == "a/1"
+
+    run(scenario())
+
+
+def test_memory_does_not_grow_while_a_resource_that_waits_for_days_is_looked_at() -> None:
+    """A deleted deployment is looked at again at its purge, and meanwhile as often as somebody changes something."""
+
+    async def scenario() -> None:
+        queue = WorkQueue()
+        purge = now() + 6 * 86_400
+        queue.add_after("b/1", 7 * 86_400)
+        for number in range(2_000):
+            queue.add("a/1", USER)
+            queue.done(await take(queue))
+            queue.add_after("a/1", purge - now() - (number % 2))
+            assert len(queue._delayed) <= 2 * 2 + STALE_DATES + 1
+        assert await queue.get() == ("a/1", 0.0)
+        assert now() == pytest.approx(purge - 1, abs=0.1), "the date still holds"
+        queue.done("a/1")
+        assert (await queue.get())[0] == "b/1"
+
+    run(scenario())
+
+
+def test_a_thousand_resources_that_are_gone_leave_no_dates_behind() -> None:
+    async def scenario() -> None:
+        queue = WorkQueue()
+        for number in range(1_000):
+            queue.add_after(f"a/{number}", 3_600)
+        queue.add_after("b/1", 7_200)
+        for number in range(1_000):
+            queue.drop(f"a/{number}")
+        assert len(queue._delayed) <= 2 + STALE_DATES
+        assert await take(queue) == "b/1", "who is left keeps its date"
 
     run(scenario())
 

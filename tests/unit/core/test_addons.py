@@ -8,6 +8,7 @@ import pytest
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.actions import LoadAddon, Refuse, UnloadAddon, Update, UpdateAddon, Wait
+from fireworks_operator.core.addon_report import NEVER_READY
 from fireworks_operator.core.addons import addons_by_model
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.notices import notices
@@ -299,3 +300,14 @@ def test_what_an_observed_deployment_lacks_is_a_notice() -> None:
     assert "spec.maxReplicaCount is 7, the deployment has 3: not changed while managementPolicy is Observe." in notices(
         resource, a_deployment(maxReplicaCount=3), {}
     )
+
+
+def test_an_addon_that_never_comes_is_told_also_if_a_clock_was_ahead_when_the_deployment_began_to_serve() -> None:
+    serves = {"type": "Available", "status": "True", "reason": "Serving", "message": "It serves."}
+    ahead = {**serves, "lastTransitionTime": (NOW + timedelta(days=30)).isoformat()}
+    resource = a_resource(
+        {"addons": [{"model": ADDON}]}, {**STATUS, "addons": [{"model": ADDON}], "conditions": [ahead]}
+    )
+    loading = an_addon(state="DEPLOYING", createTime=(NOW - timedelta(minutes=16)).isoformat())
+    status = after(resource, present(loading, enableAddons=True)).status
+    assert [each.message for each in status.addons or ()] == [NEVER_READY]

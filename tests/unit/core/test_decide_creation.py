@@ -211,11 +211,11 @@ LOST = [
         refuses(Reason.DEPLOYMENT_LOST, retry=NOW + timedelta(days=7)),
     ),
     Row(
-        "Once, whatever the clocks say.",
+        "Once, whatever the clocks say; hourly after that, as Fireworks may be late.",
         created({"externalDeletionPolicy": "Report"}),
         present(state="DELETED", purgeTime=NOW.isoformat()),
         Refuse,
-        refuses(Reason.DEPLOYMENT_LOST, retry=None),
+        refuses(Reason.DEPLOYMENT_LOST, retry=NOW + timedelta(hours=1)),
     ),
     Row("Soft-deleted, the same name again: brought back.", claimed(), present(state="DELETED"), Undelete),
     Row(
@@ -286,11 +286,25 @@ OWNERSHIP = [
         refuses(Reason.CONFLICT),
     ),
     Row(
-        "Nor when it is DELETED.",
+        "Nor when it is DELETED, but then its purge is waited for.",
+        claimed(),
+        present(annotations=OTHERS, state="DELETED", purgeTime=(NOW + timedelta(days=7)).isoformat()),
+        Refuse,
+        refuses(Reason.CONFLICT, retry=NOW + timedelta(days=7)),
+    ),
+    Row(
+        "Nobody says when it is purged: looked at hourly.",
         claimed(),
         present(annotations=OTHERS, state="DELETED"),
         Refuse,
-        refuses(Reason.CONFLICT),
+        refuses(Reason.CONFLICT, retry=NOW + timedelta(hours=1)),
+    ),
+    Row(
+        "One of nobody's that is DELETED goes by itself, too.",
+        claimed(UNMANAGED_ID, HAND_MADE),
+        present(name=BY_HAND, annotations={}, state="DELETED", purgeTime=(NOW + timedelta(days=7)).isoformat()),
+        Refuse,
+        refuses(Reason.ADOPTION_NOT_ALLOWED, retry=NOW + timedelta(days=7)),
     ),
     Row("Our marker was removed: written again.", claimed(), present(annotations={}), Adopt, {"by_request": False}),
     Row(

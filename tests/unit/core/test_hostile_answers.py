@@ -1,6 +1,8 @@
 """Whatever Fireworks says of a deployment, nothing breaks, and the status is one that the API server accepts."""
 
+import contextlib
 import copy
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +14,16 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.crd import crd
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.core.actions import AddFinalizer, RemoveFinalizer
+from fireworks_operator.core.actions import MUTATIONS, AddFinalizer, RemoveFinalizer, Wait
 from fireworks_operator.core.decide import decide
-from fireworks_operator.core.observed import Observed, Present, Unknown
+from fireworks_operator.core.misspelt import LAST_APPLIED
+from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
-from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.core.retry import set_clock_right
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
-from unit.builders import ADDON, CREATED, NAME, a_context, a_deployment_json, a_resource
+from unit.builders import ADDON, BORN, CREATED, NAME, NOW, a_context, a_deployment_json, a_resource, an_attempt
 from unit.core.strategies import resources
 
 _STATUS = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
@@ -38,7 +42,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=4,
 )
-FULL: Mapping[str, Any] = a_deployment_json(
+FULL: dict[str, JsonValue] = a_deployment_json(
     status={"code": "OK", "message": "fine"},
     autoscalingPolicy={"scaleUpWindow": "30s", "scaleToZeroWindow": "3600s", "loadTargets": {"default": 0.8}},
     placement={"multiRegion": "GLOBAL"},
@@ -112,6 +116,113 @@ def test_whatever_fireworks_says_of_a_deployment_its_status_is_accepted(
         return
     status = report(resource, observed, Outcome(action), a_context())
     assert wrong(status) == []
+
+
+ENDLESS = st.sampled_from(["x" * 40_000, "y" * 1_025, "a\nb", "\x1b[31mred", "\ud800", "fine"])
+STORED = st.fixed_dictionaries(
+    {},
+    optional={
+        "state": ENDLESS,
+        "modelIdentifier": ENDLESS,
+        "endpoint": ENDLESS,
+        "effective": st.fixed_dictionaries({}, optional={"region": ENDLESS, "draftModel": ENDLESS}),
+        "appliedFields": st.lists(ENDLESS, min_size=60, max_size=70),
+        "lastAttempt": st.builds(
+            lambda name, message: {**an_attempt(name, "FromAnotherVersion", ago=5), "message": message},
+            st.sampled_from(["Create", "Update", "Delete", "Old"]),
+            ENDLESS,
+        ),
+        "addons": st.lists(
+            st.fixed_dictionaries({"model": st.sampled_from([ADDON, "other"]), "message": ENDLESS}), max_size=300
+        ),
+        "notices": st.lists(ENDLESS, max_size=70),
+        "conditions": st.integers(0, 16).map(
+            lambda count: [
+                {"type": f"Theirs{number}", "status": "True", "reason": "X", "message": "z", "lastTransitionTime": BORN}
+                for number in range(count)
+            ]
+        ),
+    },
+)
+APPLIED = st.recursive(
+    st.none() | st.integers() | ENDLESS,
+    lambda inner: (
+        st.lists(inner, max_size=12) | st.dictionaries(ENDLESS | st.sampled_from([*SPEC]), inner, max_size=12)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(resources(), STORED, APPLIED, answers(), ENDLESS, st.booleans())
+def test_whatever_is_stored_and_annotated_the_next_status_is_accepted(
+    resource: FireworksDeployment,
+    stored: Mapping[str, Any],
+    applied: JsonValue,
+    answer: JsonValue,
+    words: str,
+    known: bool,
+) -> None:
+    annotations = {**resource.metadata.annotations, LAST_APPLIED: json.dumps({"spec": applied})}
+    status = FireworksDeploymentStatus.model_validate({**resource.status.model_dump(exclude_none=True), **stored})
+    resource = resource.model_copy(
+        update={"status": status, "metadata": resource.metadata.model_copy(update={"annotations": annotations})}
+    )
+    observed: Observed = Unknown()
+    with contextlib.suppress(FireworksError):
+        observed = Present(Deployment.parse(answer), termination=words) if known else Unknown()
+    context = a_context(unreachable_since=BORN, unreachable=words, inference_url=f"https://{words}")
+    action = decide(resource, observed, context)
+    if isinstance(action, AddFinalizer | RemoveFinalizer):
+        return
+    error = FireworksError(ErrorKind.INVALID, words) if isinstance(action, MUTATIONS) else None
+    status = report(resource, observed, Outcome(action, error), context)
+    assert status is resource.status or wrong(status) == []
+
+
+def test_a_key_of_5000_characters_in_what_was_applied_does_not_keep_the_status_from_being_written() -> None:
+    applied = json.dumps({"spec": {"k" * 5000: 1}})
+    resource = a_resource(status=CREATED, annotations={LAST_APPLIED: applied})
+    status = report(resource, Present(Deployment.parse(FULL)), Outcome(Wait()), a_context())
+    assert wrong(status) == []
+    assert any("is not a field" in each for each in status.notices or ())
+
+
+STATUS_FIELDS = sorted(info.alias or "" for info in FireworksDeploymentStatus.model_fields.values())
+GARBAGE = JSON | st.sampled_from(
+    [
+        "foo",
+        "accounts/acme",
+        "accounts/acme/deployments/..",
+        "accounts//deployments/x",
+        f"{NAME}?force=true",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-01:00",
+        "2026-03-01T12:00:00",
+        ["9999-12-31T23:59:59Z"] * 3,
+        {"action": "Delete", "generation": 1, "count": 2**62, "time": "9999-12-31T23:59:59Z", "reason": "Conflict"},
+        {"action": "Create", "generation": 1, "count": -1, "time": "0001-01-01T00:00:00Z", "reason": ""},
+        [{"model": "", "message": ""}] * 3,
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(resources(), st.dictionaries(st.sampled_from(STATUS_FIELDS), GARBAGE, max_size=3), answers(), st.booleans())
+def test_whatever_somebody_writes_into_the_status_the_next_pass_has_an_answer(
+    resource: FireworksDeployment, garbage: Mapping[str, JsonValue], answer: JsonValue, known: bool
+) -> None:
+    wire = resource.to_wire()
+    resource = FireworksDeployment.parse({**wire, "status": {**wire["status"], **garbage}})
+    resource = resource.model_copy(update={"status": set_clock_right(resource.status, NOW)})
+    observed: Observed = Unknown()
+    with contextlib.suppress(FireworksError):
+        observed = Present(Deployment.parse(answer)) if known else Absent(confirmed=True)
+    action = decide(resource, observed, a_context())
+    if isinstance(action, AddFinalizer | RemoveFinalizer):
+        return
+    status = report(resource, observed, Outcome(action), a_context())
+    FireworksDeployment.parse({**wire, "status": status.to_wire()})
 
 
 def wrong(status: FireworksDeploymentStatus) -> list[str]:

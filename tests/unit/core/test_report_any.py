@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.api.v1alpha1 import ApiModel, FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.core.actions import (
     MUTATIONS,
     Action,
@@ -24,10 +25,12 @@ from fireworks_operator.core.decide import decide
 from fireworks_operator.core.observed import Observed, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
+from fireworks_operator.core.retry import CLOCK_TOLERANCE, set_clock_right
 from fireworks_operator.fireworks.errors import ErrorKind
-from unit.builders import an_error
+from unit.builders import NOW, an_error
 from unit.core.strategies import contexts, observations, resources
 
+Model = TypeVar("Model", bound=ApiModel)
 REASONS = {reason.value for reason in Reason}
 MANY = settings(max_examples=100, deadline=None)
 UNREPORTED = (AddFinalizer, RemoveFinalizer)
@@ -135,6 +138,49 @@ def test_the_same_inputs_give_the_same_status_and_one_that_the_schema_accepts(
     assert len({each.type for each in status.conditions}) == len(status.conditions)
     if status.last_attempt is not None:
         assert len(status.last_attempt.action) <= 64
+
+
+PULLED_BACK = {"time", "recreations", "waiting_since"}
+KEPT = {"create_time", "purge_time", "last_transition_time"}
+"""Times that Fireworks tells, and one that only people read."""
+
+
+def _times(value: object, name: str = "") -> list[tuple[str, datetime]]:
+    """Return all times in a status by the names of their fields."""
+    if isinstance(value, datetime):
+        return [(name, value)]
+    if isinstance(value, list):
+        return [time for each in value for time in _times(each, name)]
+    if isinstance(value, ApiModel):
+        return [time for field in type(value).model_fields for time in _times(getattr(value, field), field)]
+    return []
+
+
+def test_no_pause_is_counted_from_a_time_in_the_future() -> None:
+    ahead = NOW + timedelta(days=30)
+    status = filled(FireworksDeploymentStatus, ahead)
+    assert {name for name, _ in _times(status)} == PULLED_BACK | KEPT, "a new one needs its place in set_clock_right"
+    righted = set_clock_right(status, NOW)
+    assert {time for name, time in _times(righted) if name in PULLED_BACK} == {NOW}
+    assert {time for name, time in _times(righted) if name in KEPT} == {ahead}
+    assert set_clock_right(righted, NOW) is righted
+    assert set_clock_right(status, ahead - CLOCK_TOLERANCE) is status, "clocks of two nodes differ a little"
+
+
+def filled(model: type[Model], time: datetime) -> Model:
+    """Return a model with every field filled, each list with one entry, each time the one given."""
+
+    def value(annotation: Any) -> Any:  # noqa: ANN401 - any type that a model is made of
+        arguments = [each for each in get_args(annotation) if each is not type(None)]
+        if annotation in (datetime, int, str):
+            return {datetime: time, int: 1, str: "accounts/x/deployments/x"}[annotation]
+        if get_origin(annotation) is list:
+            return [value(arguments[0])]
+        if isinstance(annotation, type) and issubclass(annotation, ApiModel):
+            return filled(annotation, time)
+        return arguments[0] if get_origin(annotation) is Literal else value(arguments[0])
+
+    return model(**{name: value(info.annotation) for name, info in model.model_fields.items()})
 
 
 def test_every_reason_is_explained() -> None:

@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.api.v1alpha1 import AddonStatus, FireworksDeployment
 from fireworks_operator.core.actions import Action, Claim, Create, Delete, LoadAddon, Refuse, Undelete, Update, Wait
+from fireworks_operator.core.context import Usable
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.core.observed import Absent, Observed
@@ -27,7 +29,7 @@ from unit.builders import (
     an_error,
     present,
 )
-from unit.core.decide_rows import BY_HAND
+from unit.core.decide_rows import BY_HAND, OTHERS
 from unit.core.report_steps import BLUE, CREATE, GONE, LOADING, UPDATE, after, find, serving, summary, with_spec
 
 
@@ -369,3 +371,40 @@ def test_a_refused_unload_is_told_while_the_resource_is_being_deleted() -> None:
 
 def test_the_claim_names_what_decide_named() -> None:
     assert decide(a_resource(), Absent(), a_context()) == Claim(NAME, ACCOUNT)
+
+
+@pytest.mark.parametrize("taken", [OTHERS, {}], ids=["by another resource", "by nobody"])
+def test_a_deployment_that_is_anothers_now_is_not_said_to_serve(taken: dict[str, JsonValue]) -> None:
+    spec = {"addons": [{"model": ADDON}]}
+    ours = after(a_resource(spec, {**CREATED, "appliedFields": ["baseModel"]}), present(an_addon(), enableAddons=True))
+    assert summary(ours.status)[0] == "TT"
+    theirs = present(an_addon(), enableAddons=True, annotations=taken, createTime=NOW.isoformat(), name=BY_HAND)
+    told = after(ours, theirs).status
+    assert find(told, ConditionType.AVAILABLE).status == "Unknown"
+    assert find(told, ConditionType.AVAILABLE).reason in {Reason.CONFLICT, Reason.ADOPTION_NOT_ALLOWED}
+    assert find(told, ConditionType.ADDONS_READY).status == "False"
+    for name in ("state", "model_identifier", "endpoint", "replicas", "effective", "notices", "purge_time"):
+        assert getattr(told, name) is None, name
+    assert told.addons == [AddonStatus(model=ADDON)], "what was loaded is known if the deployment comes back"
+    assert (told.deployment_name, told.applied_fields) == (NAME, ours.status.applied_fields)
+    again = after(ours.model_copy(update={"status": told}), present(an_addon(), enableAddons=True))
+    assert summary(again.status)[0] == "TT", "the marker was put back"
+
+
+def test_a_deployment_that_is_only_observed_and_may_no_longer_be_shown_is_not_said_to_serve() -> None:
+    observing = a_resource({"managementPolicy": "Observe", "deploymentId": "by-hand"}, finalizers=[])
+    theirs = present(name=BY_HAND, annotations=OTHERS)
+    shown = after(observing, theirs)
+    assert find(shown.status, ConditionType.AVAILABLE).status == "True"
+    told = after(shown, theirs, context=a_context(Usable(ACCOUNT, own=True))).status
+    assert find(told, ConditionType.AVAILABLE).status == "Unknown"
+    assert (told.state, told.model_identifier, told.replicas) == (None, None, None)
+
+
+def test_a_deployment_that_is_anothers_now_is_not_said_to_wait_for_gpus() -> None:
+    waits = {"type": "CapacityPending", "status": "True", "reason": "CapacityPending", "message": "Two are missing."}
+    short = a_resource(
+        status={**CREATED, "appliedFields": ["baseModel"], "conditions": [{**waits, "lastTransitionTime": NOW}]}
+    )
+    theirs = present(annotations=OTHERS, createTime=NOW.isoformat(), name=BY_HAND)
+    assert find(after(short, theirs).status, ConditionType.CAPACITY_PENDING).status == "False"

@@ -11,6 +11,7 @@ from unit.builders import NOW
 
 Line = tuple[ConditionType, ConditionStatus, Reason, str]
 READY, STALLED, ADDONS = ConditionType.READY, ConditionType.STALLED, ConditionType.ADDONS_READY
+CAPACITY = ConditionType.CAPACITY_PENDING
 
 
 def a_status(*conditions: Line, identifier: str | None = None) -> FireworksDeploymentStatus:
@@ -27,6 +28,11 @@ QUOTA: Line = (STALLED, "True", Reason.QUOTA_EXCEEDED, "No GPUs.")
 FINE: Line = (STALLED, "False", Reason.AS_DESIRED, "")
 FAILED_ADDON: Line = (ADDONS, "False", Reason.ADDON_FAILED, "No such model.")
 LOADED: Line = (ADDONS, "True", Reason.ADDONS_LOADED, "1 loaded.")
+RECOVERING: Line = (READY, "True", Reason.RECOVERING, "Another one starts.")
+LOST: Line = (READY, "False", Reason.CAPACITY_PENDING, "No GPUs for any.")
+ALL_WAIT: Line = (CAPACITY, "True", Reason.CAPACITY_PENDING, "No GPUs for any.")
+SOME_WAIT: Line = (CAPACITY, "True", Reason.CAPACITY_PENDING, "No GPUs for some.")
+NONE_WAITS: Line = (CAPACITY, "False", Reason.AS_DESIRED, "None is missing.")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +67,68 @@ LOADED: Line = (ADDONS, "True", Reason.ADDONS_LOADED, "1 loaded.")
             [("Normal", Reason.ADDONS_LOADED, "1 loaded.")],
             "And out of it.",
         ),
+        (
+            a_status(RECOVERING),
+            a_status(LOST, ALL_WAIT),
+            [("Warning", Reason.CAPACITY_PENDING, "No GPUs for any.")],
+            "An outage, told once and not by two conditions.",
+        ),
+        (
+            a_status(SERVING),
+            a_status((READY, "False", Reason.RECOVERING, "It starts.")),
+            [("Warning", Reason.RECOVERING, "It starts.")],
+            "An outage, too, although others are on their way.",
+        ),
+        (
+            a_status(SERVING),
+            a_status(RECOVERING),
+            [("Normal", Reason.RECOVERING, "Another one starts.")],
+            "A moment without replica is no outage yet.",
+        ),
+        (
+            a_status(CREATING),
+            a_status(LOST, ALL_WAIT),
+            [("Normal", Reason.CAPACITY_PENDING, "No GPUs for any.")],
+            "What never served is no outage.",
+        ),
+        (
+            a_status(LOST, ALL_WAIT),
+            a_status((READY, "False", Reason.REPLICAS_LOST, "None starts.")),
+            [("Warning", Reason.REPLICAS_LOST, "None starts.")],
+            "An outage that does not heal by itself.",
+        ),
+        (
+            a_status(SERVING),
+            a_status((READY, "Unknown", Reason.UNKNOWN_STATE, "SUSPENDED.")),
+            [("Warning", Reason.UNKNOWN_STATE, "SUSPENDED.")],
+            "Somebody has to look.",
+        ),
+        (
+            a_status(LOST, ALL_WAIT),
+            a_status(SERVING, NONE_WAITS),
+            [("Normal", Reason.SERVING, "It serves.")],
+            "The end of an outage, told once.",
+        ),
+        (
+            a_status(SERVING),
+            a_status(SERVING, SOME_WAIT),
+            [("Warning", Reason.CAPACITY_PENDING, "No GPUs for some.")],
+            "Ready stays, and yet somebody may want to know.",
+        ),
+        (a_status(SERVING, SOME_WAIT), a_status(SERVING, SOME_WAIT), [], "The same shortage is not told twice."),
+        (
+            a_status(SERVING, SOME_WAIT),
+            a_status(SERVING, NONE_WAITS),
+            [("Normal", Reason.SERVING, "It serves.")],
+            "The end of it.",
+        ),
+        (
+            a_status(SERVING, SOME_WAIT),
+            a_status((READY, "False", Reason.DELETING, "It goes."), NONE_WAITS),
+            [("Normal", Reason.DELETING, "It goes.")],
+            "Nobody waits for GPUs any more.",
+        ),
+        (a_status(SERVING), a_status(SERVING, NONE_WAITS), [], "What never was has no end."),
         (a_status(SERVING), a_status(), [], "A condition that is gone is no news."),
     ],
 )

@@ -1,6 +1,7 @@
 """What the client makes of everything that can go wrong, and how it keeps the key."""
 
 import asyncio
+import gc
 import inspect
 import json
 import logging
@@ -13,6 +14,7 @@ import pytest
 
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient, RequestRecord
 from fireworks_operator.fireworks.errors import ErrorKind
+from fireworks_operator.observability.redaction import redact
 from unit.fireworks.calls import DEPLOYMENT, EMPTY, KEY, NAME, SECRET, failure
 from unit.fireworks.raw_server import Answer, RawServer, hangs, replies, resets, sends
 
@@ -259,12 +261,29 @@ def test_a_key_never_travels_in_plain_text() -> None:
 
 
 async def test_a_secret_that_the_server_echoes_is_taken_out(server: RawServer) -> None:
-    odd = ApiKey("no-usual-prefix-4711")
-    server.answer = replies(400, json.dumps({"code": 3, "message": "bad header: no-usual-prefix-4711"}))
-    async with FireworksClient(server.url) as client:
-        error = await failure(client.get_deployment(odd, NAME))
+    for text in ("no-usual-prefix-4711", 'a"quoted"&<odd>\\key', "x"):
+        for escape in (json.dumps, lambda answer: json.dumps(answer).replace("&", "\\u0026").replace("<", "\\u003c")):
+            server.answer = replies(400, escape({"code": 3, "message": f"bad: {text}"}))
+            async with FireworksClient(server.url) as client:
+                error = await failure(client.get_deployment(ApiKey(text), NAME))
 
-    assert error.message == "bad header: [REDACTED]"
+            assert error.message == "bad: [REDACTED]"
+
+
+async def test_only_a_key_that_fireworks_accepts_is_taken_out_of_the_log(
+    client: FireworksClient, server: RawServer
+) -> None:
+    key = ApiKey("team-b/chat-is-no-key")
+    for answer in (replies(401, "{}"), replies(404, '{"code": 5, "message": "not found"}'), replies(500, "{}"), resets):
+        server.answer = answer
+        await failure(client.get_deployment(key, NAME))
+        assert redact("team-b/chat-is-no-key") == "team-b/chat-is-no-key"
+    server.answer = DEPLOYMENT
+    await client.get_deployment(key, NAME)
+    assert redact("team-b/chat-is-no-key") == "[REDACTED]"
+    del key
+    gc.collect()
+    assert redact("team-b/chat-is-no-key") == "team-b/chat-is-no-key", "nobody uses it any more"
 
 
 async def test_nothing_is_logged_that_holds_the_key(

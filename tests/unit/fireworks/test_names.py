@@ -45,6 +45,8 @@ def test_a_name_becomes_a_quoted_path(name: str, path: str) -> None:
         ("accounts/acme/deployments/a\nb", "a line break would forge a header"),
         ("accounts/acme/deployments/a\x00", "a control character"),
         ("accounts/acme/deployments/a\ud800", "half a character cannot be sent"),
+        ("accounts/acme/deployments/" + "a" * 256, "longer than any"),
+        ("/" * 1_000_000, "longer than any"),
     ],
 )
 def test_anything_else_is_refused_before_it_is_sent(name: str, reason: str) -> None:
@@ -52,10 +54,11 @@ def test_anything_else_is_refused_before_it_is_sent(name: str, reason: str) -> N
         resource_path(name, "deployments")
 
     assert caught.value.kind is ErrorKind.INVALID, reason
+    assert len(str(caught.value)) <= 500
     assert caught.value.definite, "nothing was sent"
 
 
-@pytest.mark.parametrize("account", ["", ".", "..", "a/b", "a:b", "a b", "-/../b"])
+@pytest.mark.parametrize("account", ["", ".", "..", "a/b", "a:b", "a b", "-/../b", "a" * 257])
 def test_an_account_id_is_checked_as_well(account: str) -> None:
     with pytest.raises(FireworksError):
         account_path(account)

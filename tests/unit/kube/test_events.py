@@ -43,8 +43,8 @@ class World:
     def calls(self) -> list[Call]:
         return self.client.calls
 
-    def record(self, message: str = "It is being created.", name: str = "llama") -> None:
-        self.events.record(resource(name), "Normal", Reason.CREATING, message)
+    def record(self, message: str = "It is being created.", name: str = "llama", namespace: str = "team") -> None:
+        self.events.record(resource(name, namespace=namespace), "Normal", Reason.CREATING, message)
 
     async def written(self, count: int) -> None:
         await eventually(lambda: len(self.results) >= count)
@@ -296,3 +296,29 @@ async def test_stopping_gives_up_on_a_server_that_does_not_answer(
     await eventually(lambda: world.calls)
     await world.events.stop()
     assert "2 events were not written" in caplog.text
+
+
+async def test_a_namespace_that_floods_drops_its_own_events_and_keeps_no_others_waiting() -> None:
+    async with running() as world:
+        world.gate.clear()
+        for number in range(2 * QUEUE_LIMIT):
+            world.record(f"Flood {number}.", namespace="mallory")
+        for number in range(50):
+            world.record(f"News {number}.", namespace=f"team-{number % 5}")
+        assert len(world.events._waiting) <= QUEUE_LIMIT + 1
+        world.gate.set()
+        await world.written(200)
+    namespaces = [call.path.split("/")[4] for call in world.calls[:60]]
+    assert sorted(namespaces) == sorted([f"team-{number % 5}" for number in range(50)] + 10 * ["mallory"]), "by turns"
+    flood = [int(call.body["message"].split()[1][:-1]) for call in world.calls if call.path.split("/")[4] == "mallory"]
+    assert flood == sorted(flood), "in the order in which they happened"
+
+
+async def test_of_two_namespaces_that_fill_the_queue_both_keep_half() -> None:
+    world = World()
+    for namespace in ("one", "two"):
+        for number in range(QUEUE_LIMIT):
+            world.record(f"Flood {number}.", namespace=namespace)
+    waiting = [world.events._waiting.pop().subject for _ in range(len(world.events._waiting))]
+    assert [sum(each.namespace == name for each in waiting) for name in ("one", "two")] == [QUEUE_LIMIT // 2] * 2
+    assert {each.message for each in waiting} == {f"Flood {number}." for number in range(QUEUE_LIMIT // 2)}

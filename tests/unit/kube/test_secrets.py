@@ -2,19 +2,27 @@
 
 import asyncio
 import base64
+import gc
+import sys
 from collections.abc import Mapping
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
 
 from fireworks_operator.controller.ports import (
+    LONGEST_VALUE,
     KubernetesUnavailableError,
     ResourceGoneError,
+    SecretExcerpt,
     SecretForbiddenError,
 )
 from fireworks_operator.kube.client import KubernetesForbiddenError
-from fireworks_operator.kube.secrets import KubernetesSecrets
+from fireworks_operator.kube.secrets import AT_ONCE, KubernetesSecrets
+from unit.fireworks.virtual_time import run
 from unit.kube.scripted_server import Call, FakeClient
+
+WANTED = ("apiKey", "accountId")
 
 
 class World:
@@ -32,8 +40,9 @@ class World:
     def reads(self) -> int:
         return len(self.client.calls)
 
-    async def read(self, *, fresh: bool = False) -> Mapping[str, bytes] | None:
-        return await self.secrets.read("team", "key", fresh=fresh)
+    async def read(self, *, fresh: bool = False) -> Mapping[str, bytes | None] | None:
+        found = await self.secrets.read("team", "key", WANTED, fresh=fresh)
+        return None if found is None else found.values
 
     async def _answer(self, call: Call) -> Mapping[str, Any]:
         value = self.value
@@ -53,7 +62,8 @@ async def test_an_empty_secret_exists() -> None:
     async def empty(call: Call) -> Mapping[str, Any]:
         return {"metadata": {"name": "key"}}
 
-    assert await KubernetesSecrets(FakeClient(empty)).read("team", "key") == {}
+    found = await KubernetesSecrets(FakeClient(empty)).read("team", "key", WANTED)
+    assert found == SecretExcerpt({}, "nothing")
 
 
 @pytest.mark.parametrize(
@@ -153,19 +163,90 @@ async def test_a_cancelled_reader_does_not_take_the_others_with_it() -> None:
 @pytest.mark.parametrize("name", ["", "..", "../other/secrets/key", "a/b", "A", "key\n", "k" * 254, "a?x=1"])
 async def test_a_name_that_no_secret_can_have_is_never_sent(name: str) -> None:
     world = World()
-    assert await world.secrets.read("team", name) is None
-    assert await world.secrets.read(name, "key") is None
+    assert await world.secrets.read("team", name, WANTED) is None
+    assert await world.secrets.read(name, "key", WANTED) is None
     assert world.reads == 0
 
 
-async def test_secrets_that_are_no_longer_used_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fireworks_operator.kube.secrets._CACHE_LIMIT", 10)
+def held(what: object, seen: set[int] | None = None) -> int:
+    """Return how many bytes an object and all that it alone leads to take."""
+    seen = set() if seen is None else seen
+    if id(what) in seen or isinstance(what, type | FunctionType | ModuleType):
+        return 0
+    seen.add(id(what))
+    return sys.getsizeof(what) + sum(held(each, seen) for each in gc.get_referents(what))
+
+
+async def test_of_large_secrets_only_a_minutes_worth_of_short_values_is_held() -> None:
+    megabyte = base64.b64encode(bytes(700_000)).decode()
+
+    async def large(call: Call) -> Mapping[str, Any]:
+        return {"data": {"apiKey": base64.b64encode(b"fw_key").decode(), "accountId": megabyte, "model": megabyte}}
+
     world = World()
-    for number in range(100):
-        world.now += 60
-        await world.secrets.read("team", f"key-{number}")
+    world.secrets = KubernetesSecrets(FakeClient(large), lambda: world.now)
+    for number in range(200):
+        world.now += 6
+        assert await world.secrets.read("team", f"key-{number}", WANTED) == SecretExcerpt(
+            {"apiKey": b"fw_key", "accountId": None}, "accountId, apiKey, model"
+        )
     assert len(world.secrets._answers) <= 10
-    assert len(world.secrets._locks) <= 10
+    assert not world.secrets._locks
+    assert held(world.secrets._answers) < 20_000
+
+
+def test_secrets_that_nobody_asks_for_any_more_are_forgotten() -> None:
+    async def scenario() -> None:
+        async def small(call: Call) -> Mapping[str, Any]:
+            return {"data": {"apiKey": base64.b64encode(b"fw_key").decode()}}
+
+        secrets = KubernetesSecrets(FakeClient(small), asyncio.get_running_loop().time)
+        for number in range(100):
+            await secrets.read("team", f"key-{number}", WANTED)
+            await asyncio.sleep(0.1)
+        assert len(secrets._answers) == 100
+        await asyncio.sleep(120)
+        assert not secrets._answers
+
+    run(scenario())
+
+
+async def test_two_keys_of_one_secret_are_both_found() -> None:
+    async def two(call: Call) -> Mapping[str, Any]:
+        return {"data": {name: base64.b64encode(f"fw_{name}".encode()).decode() for name in ("blue", "green")}}
+
+    secrets = KubernetesSecrets(FakeClient(two))
+    for _ in range(2):
+        for name in ("blue", "green", "red"):
+            found = await secrets.read("team", "key", (name, "accountId"))
+            assert found is not None
+            assert found.values == ({} if name == "red" else {name: f"fw_{name}".encode()})
+            assert found.has == "blue, green"
+
+
+async def test_no_more_than_a_few_large_secrets_are_in_memory_at_a_time() -> None:
+    reading: list[Call] = []
+    most: list[int] = []
+
+    async def slowly(call: Call) -> Mapping[str, Any]:
+        reading.append(call)
+        most.append(len(reading))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        reading.remove(call)
+        return {}
+
+    secrets = KubernetesSecrets(FakeClient(slowly))
+    await asyncio.gather(*(secrets.read("team", f"key-{number}", WANTED) for number in range(20)))
+    assert max(most) == AT_ONCE
+    assert len(most) == 20
+
+
+@pytest.mark.parametrize("size", [LONGEST_VALUE - 1, LONGEST_VALUE, LONGEST_VALUE + 1, LONGEST_VALUE + 2, 900_000])
+async def test_a_value_that_is_too_long_for_a_key_is_told_apart_from_none(size: int) -> None:
+    world = World()
+    world.value = b"x" * size
+    assert await world.read() == {"apiKey": world.value if size <= LONGEST_VALUE else None}
 
 
 async def test_what_is_kept_shows_no_secret() -> None:

@@ -1,5 +1,6 @@
 """Metrics are named by the conventions, documented, bounded, and say what happened."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -19,7 +20,9 @@ class Request:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(version="1.2.3")
+    metrics = Metrics(version="1.2.3")
+    metrics.is_account = lambda name: name.startswith("acme")
+    return metrics
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -47,6 +50,8 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("reconcile_duration_seconds", "histogram", set()),
     ("reconcile_total", "counter", {"action", "result"}),
     ("resources", "gauge", {"state"}),
+    ("resources_capacity_pending", "gauge", {"account"}),
+    ("resources_without_replicas", "gauge", {"account"}),
     ("workqueue_depth", "gauge", set()),
     ("workqueue_queue_duration_seconds", "histogram", set()),
 ]
@@ -67,6 +72,8 @@ def fill(metrics: Metrics) -> None:
     metrics.drift_corrections.inc()
     metrics.startup_duration.labels("total").observe(90)
     metrics.ready_replicas.labels("acme").set(2)
+    metrics.without_replicas.labels("acme").set(1)
+    metrics.capacity_pending.labels("acme").set(1)
     metrics.gpu_seconds.labels("acme", "NVIDIA_H100_80GB").inc(8)
     metrics.orphaned_deployments.labels("acme").set(0)
     metrics.left_running.labels("Retain").inc()
@@ -115,6 +122,30 @@ def test_requests_are_counted_by_operation_code_and_account(metrics: Metrics) ->
     assert value(metrics, "api_requests_total", **counted, code="200") == 2
     assert value(metrics, "api_requests_total", **counted, code="NoAnswer") == 1
     assert value(metrics, "api_request_duration_seconds_sum", operation="get_deployment") == pytest.approx(8.4)
+
+
+def test_an_account_id_that_only_stands_in_a_secret_becomes_no_label(metrics: Metrics) -> None:
+    for number in range(5000):
+        metrics.observe_request(Request(account=f"somebody-{number}", code="401"))
+
+    assert value(metrics, "api_requests_total", operation="get_deployment", account="", code="401") == 5000
+    assert len(generate_latest(metrics.registry)) < 20_000
+
+
+def test_what_was_counted_for_an_account_goes_with_it(metrics: Metrics) -> None:
+    for number in range(500):
+        account = f"acme-{number}"
+        metrics.observe_request(Request(account=account))
+        metrics.gpu_seconds.labels(account, "NVIDIA_H100_80GB").inc(8)
+        metrics.observation_age.labels(account).set(3)
+        metrics.keep_accounts({account, "acme-0"}, in_use={account})
+        shown = generate_latest(metrics.registry).decode()
+        for name, accounts in {
+            "observation_age_seconds": {account},
+            "gpu_seconds_total": {account, "acme-0"},
+            "api_requests_total": {account, "acme-0"},
+        }.items():
+            assert set(re.findall(rf'_{name}{{.*account="(.*?)"', shown)) == accounts, name
 
 
 def test_resources_are_counted_by_a_bounded_set_of_states(metrics: Metrics) -> None:
