@@ -16,11 +16,13 @@ def server_context(file: Path = SERVER) -> ssl.SSLContext:
     return context
 
 
-def shake_hands(client: ssl.SSLContext, name: str = "api.fireworks.example", server: Path = SERVER) -> None:
-    """Connect both sides, or raise what the client objects to."""
+def shake_hands(client: ssl.SSLContext, name: str = "api.fireworks.example", server: Path = SERVER) -> str | None:
+    """Connect both sides and return the protocol they agree on, or raise what the client objects to."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     near = client.wrap_bio(down, up, server_hostname=name)
-    far = server_context(server).wrap_bio(up, down, server_side=True)
+    context = server_context(server)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    far = context.wrap_bio(up, down, server_side=True)
     waiting = [near, far]
     for _ in range(10):
         for each in tuple(waiting):
@@ -30,3 +32,4 @@ def shake_hands(client: ssl.SSLContext, name: str = "api.fireworks.example", ser
                 continue
             waiting.remove(each)
     assert not waiting
+    return near.selected_alpn_protocol()
