@@ -9,6 +9,9 @@ ROOT = CERTS / "root.pem"
 SERVER = CERTS / "server.pem"
 """Key and certificate by that authority, for localhost and api.fireworks.example."""
 
+EXPIRED = CERTS / "expired.pem"
+"""The same, but of yesterday."""
+
 
 def server_context(file: Path = SERVER) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
