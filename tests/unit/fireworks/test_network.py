@@ -230,7 +230,7 @@ async def test_the_certificate_of_a_proxy_is_told_as_the_proxys(
 async def test_what_went_wrong_once_the_request_was_sent_is_told_by_its_kind_alone(answer: Answer, reason: str) -> None:
     """The library's words may quote what was sent."""
     async with RawServer(answer).running() as server, FireworksClient(server.url) as client:
-        error = await failure(client.delete_deployment(KEY, NAME))
+        error = await failure(client.create_deployment(KEY, "acme", "chat", {}))
 
     assert error.message == f"127.0.0.1 was asked, but gave no usable answer: {reason}"
 
