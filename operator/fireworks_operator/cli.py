@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from fireworks_operator.api.crd import render_crd
 
-from .settings import Settings
+from .settings import Settings, explain_settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,7 +40,7 @@ def run(kubeconfig: Path | None, log_level: str | None, log_format: str | None) 
     try:
         settings = Settings().model_copy(update={name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        raise click.ClickException(_explain(error)) from None
+        raise click.ClickException(explain_settings(error)) from None
     configure(settings.log_level, settings.log_format)
     try:
         asyncio.run(app.run(settings))
@@ -60,8 +60,3 @@ def version() -> None:
     from fireworks_operator.app import VERSION
 
     click.echo(VERSION)
-
-
-def _explain(error: ValidationError) -> str:
-    lines = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors(include_input=False))
-    return "Settings that cannot be used:\n  " + "\n  ".join(lines)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
-from pydantic import AliasChoices, SecretStr
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from fireworks_operator.api import json_schema, reference
 from fireworks_operator.observability.metrics import Metrics
 
-from .settings import Settings
+from .settings import Settings, variable
 
 _METRICS_INTRO = """\
 <!-- Generated from operator/fireworks_operator/observability/metrics.py; change that instead. -->
@@ -36,8 +36,10 @@ _SETTINGS_INTRO = """\
 # Settings
 
 Environment variables of `fireworks-operator run`, read once at the start. A value that cannot be used ends the process
-with a sentence that names it. Lists are separated by commas or blanks. The chart has each as a value of the same name
-below `settings`, or under `credentials`, `watchNamespaces` and `leaderElection`.
+with a sentence that names it. An empty one counts as unset; only as `FIREWORKS_OPERATOR_CREDENTIAL_NAMESPACES` it means
+that there are none. Lists are separated by commas or blanks. The chart has each as a value of the same name
+below `settings`, or under `credentials`, `watchNamespaces` and `leaderElection`. `HTTPS_PROXY`, `NO_PROXY`,
+`SSL_CERT_FILE` and their kin: [behind a proxy](../how-to/proxy.md).
 """
 
 
@@ -61,14 +63,6 @@ def render_settings() -> str:
     texts = dict(_texts())
     rows = ((*_setting(name, field), texts[name]) for name, field in Settings.model_fields.items())
     return _page(_SETTINGS_INTRO, reference.table(("Variable", "Default", "Meaning"), rows))
-
-
-def variable(name: str) -> str:
-    """Return the environment variable of a setting."""
-    alias = Settings.model_fields[name].validation_alias
-    if isinstance(alias, AliasChoices):
-        return str(alias.choices[0])
-    return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
 
 
 def _page(intro: str, lines: Iterable[str]) -> str:

@@ -1,25 +1,58 @@
 """Every setting of the operator, once: environment variable, type, default, unit and reason."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from fireworks_operator.fireworks.key_form import odd_form
+
+_SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
+_LINKED: Final = (
+    "this is the address of a Service, which Kubernetes puts into pods; set the variable itself, or "
+    "enableServiceLinks: false in the pod"
+)
 
 
 def _split(value: object) -> object:
-    return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
+    """Return the names in a text, each once: what is listed twice is not watched twice."""
+    return list(dict.fromkeys(value.replace(",", " ").split())) if isinstance(value, str) else value
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list in one environment variable: separated by commas or blanks."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
     """Read from the environment: `FIREWORKS_OPERATOR_` and the name in capitals, unless it says otherwise."""
 
     model_config = SettingsConfigDict(env_prefix="FIREWORKS_OPERATOR_", frozen=True, populate_by_name=True)
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr | None) -> SecretStr | None:
+        odd = key and odd_form(key.get_secret_value())
+        if odd:
+            raise ValueError(odd)
+        return key
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, values: dict[str, object]) -> dict[str, object]:
+        """Drop what Compose, a ConfigMap or a secretKeyRef sets to nothing, and the line break at the end of a file.
+
+        Nothing as credential_namespaces means that no namespace may use the key. A cluster id stays as it is, blanks
+        and all: deployments carry it.
+        """
+        given = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        given |= {name: values[name] for name in ("cluster_id",) if given.get(name)}
+        return {name: value for name, value in given.items() if value != "" or name == "credential_namespaces"}
 
     api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("FIREWORKS_API_KEY"))
     """FIREWORKS_API_KEY: the operator's own key, for resources without credentialsSecretRef. None: there is none."""
@@ -50,17 +83,17 @@ class Settings(BaseSettings):
     accept_shapeless_risk: bool = False
     """Send acceptShapelessRisk=true when a deployment without a shape is created, once Fireworks demands it."""
 
-    requests_per_minute: float = Field(600.0, gt=0)
+    requests_per_minute: Positive = 600.0
     """Requests per minute to one account: a tenth of what Fireworks grants a paying account for all its use."""
     request_burst: int = Field(100, ge=5)
     """Requests to one account that may come at once after a quiet time."""
-    poll_interval_changing: float = Field(3.0, gt=0)
+    poll_interval_changing: Positive = 3.0
     """Seconds between two LISTs of an account in the two minutes after a change."""
-    poll_interval_settling: float = Field(15.0, gt=0)
+    poll_interval_settling: Positive = 15.0
     """Seconds between two LISTs in the ten minutes after a change."""
-    poll_interval_idle: float = Field(60.0, gt=0)
+    poll_interval_idle: Positive = 60.0
     """Seconds between two LISTs at rest: how long a change made in the Fireworks console may go unnoticed."""
-    sweep_interval: float = Field(600.0, gt=0)
+    sweep_interval: Positive = 600.0
     """Seconds between two LISTs of all resources, which find deletions that the watch missed."""
 
     leader_election: bool = False
@@ -78,3 +111,23 @@ class Settings(BaseSettings):
     """How much is logged."""
     log_format: Literal["json", "text"] = "json"
     """One JSON object per line for machines, or text for people."""
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def explain_settings(error: ValidationError) -> str:
+    """Say which variables have values that cannot be used, one a line; the values are not shown: one may be a key."""
+    return "\n  ".join(["Settings that cannot be used:", *map(_explain, error.errors())])
+
+
+def _explain(problem: ErrorDetails) -> str:
+    name, value = str(problem["loc"][0]), problem["input"]
+    linked = isinstance(value, str) and _SERVICE_LINK.match(value)
+    shown = variable(name) if name in Settings.model_fields else name
+    return f"{shown}: {_LINKED if linked else problem['msg'].removeprefix('Value error, ')}"

@@ -1,7 +1,9 @@
 """Command `fireworks-simulator`."""
 
 import contextlib
+import functools
 import ipaddress
+import re
 import signal
 import sys
 import types
@@ -10,13 +12,32 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from fireworks_simulator.app import Simulator
 from fireworks_simulator.server import listen, make_server
 from fireworks_simulator.settings import AccountSettings, Assumptions, Settings, Timing
 
 F = TypeVar("F", bound=Callable[..., None])
+
+_SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://")
+
+
+class _Option(click.Option):
+    """An option whose variable counts as unset where nobody has set it to anything."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Leave out blanks, and what Kubernetes puts into every pod beside a Service named `fireworks-simulator`."""
+        value = super().resolve_envvar_value(ctx)
+        if value is None or not value.strip():
+            return None
+        if _SERVICE_LINK.match(value):
+            click.echo(f"The variable of --{self.name} is not read: it holds the address of a Service.", err=True)
+            return None
+        return value.strip()
+
+
+option = functools.partial(click.option, cls=_Option)
 
 
 def _options(model: type[BaseModel]) -> Callable[[F], F]:
@@ -32,10 +53,8 @@ def _options(model: type[BaseModel]) -> Callable[[F], F]:
                 declaration, kind = f"--{flag}", click.Choice(typing.get_args(info.annotation))
             else:
                 declaration, kind = f"--{flag}", int if info.annotation is int else float
-            option = click.option(
-                declaration, name, type=kind, default=info.default, show_default=True, help=info.description
-            )
-            function = option(function)
+            add = option(declaration, name, type=kind, default=info.default, show_default=True, help=info.description)
+            function = add(function)
         return function
 
     return decorate
@@ -56,34 +75,36 @@ def _accounts(accounts: Sequence[str], api_keys: Sequence[str]) -> tuple[Account
     keys = api_keys or ((default.api_key,) if len(names) == 1 else ())
     if len(names) != len(keys):
         raise click.UsageError("give as many --api-key as --account")
+    if len(set(names)) != len(names):
+        raise click.UsageError("give each --account once")
     if len(set(keys)) != len(keys):
         raise click.UsageError("each --api-key can belong to one account only")
     return tuple(AccountSettings(id=name, api_key=key) for name, key in zip(names, keys, strict=True))
 
 
 @click.command(context_settings={"auto_envvar_prefix": "FIREWORKS_SIMULATOR", "show_default": True})
-@click.option("--host", default="127.0.0.1", help="Address to listen on.")
-@click.option("--port", default=8090, type=click.IntRange(0, 65535), help="TCP port; 0 picks a free one.")
-@click.option(
+@option("--host", default="127.0.0.1", help="Address to listen on.")
+@option("--port", default=8090, type=click.IntRange(0, 65535), help="TCP port; 0 picks a free one.")
+@option(
     "--account",
     "accounts",
     multiple=True,
     envvar="FIREWORKS_SIMULATOR_ACCOUNT",
     help="Account id; repeatable, each with its --api-key. [acme]",
 )
-@click.option(
+@option(
     "--api-key",
     "api_keys",
     multiple=True,
     envvar="FIREWORKS_SIMULATOR_API_KEY",
     help="API key of the account. [fw_simulator]",
 )
-@click.option("--speed", default=1.0, type=click.FloatRange(min=0, min_open=True), help="Virtual seconds per second.")
-@click.option("--stepped", is_flag=True, help="The clock moves only when the admin API says so.")
-@click.option("--seed", default=0, type=int, help="Seed of generated ids and of probabilities.")
-@click.option("--admin/--no-admin", default=None, help="Serve the admin API.  [default: on a loopback address only]")
-@click.option("--journal-size", default=100_000, type=click.IntRange(min=1), help="Requests to remember.")
-@click.option("--gpu-quota", default=None, type=click.IntRange(min=0), help="GPUs of each type per account. [any]")
+@option("--speed", default=1.0, type=click.FloatRange(min=0, min_open=True), help="Virtual seconds per second.")
+@option("--stepped", is_flag=True, help="The clock moves only when the admin API says so.")
+@option("--seed", default=0, type=int, help="Seed of generated ids and of probabilities.")
+@option("--admin/--no-admin", default=None, help="Serve the admin API.  [default: on a loopback address only]")
+@option("--journal-size", default=100_000, type=click.IntRange(min=1), help="Requests to remember.")
+@option("--gpu-quota", default=None, type=click.IntRange(min=0), help="GPUs of each type per account. [any]")
 @_options(Timing)
 @_options(Assumptions)
 def main(
@@ -100,17 +121,21 @@ def main(
     **fields: bool | float | str,
 ) -> None:
     """Run a Fireworks AI control plane locally: deployments, addons, inference; no GPUs."""
-    settings = Settings(
-        accounts=_accounts(accounts, api_keys),
-        seed=seed,
-        speed=speed,
-        stepped=stepped,
-        admin=_is_loopback(host) if admin is None else admin,
-        journal_size=journal_size,
-        gpu_quota=gpu_quota,
-        timing=Timing.model_validate({name: fields[name] for name in Timing.model_fields}),
-        assumptions=Assumptions.model_validate({name: fields[name] for name in Assumptions.model_fields}),
-    )
+    try:
+        settings = Settings(
+            accounts=_accounts(accounts, api_keys),
+            seed=seed,
+            speed=speed,
+            stepped=stepped,
+            admin=_is_loopback(host) if admin is None else admin,
+            journal_size=journal_size,
+            gpu_quota=gpu_quota,
+            timing=Timing.model_validate({name: fields[name] for name in Timing.model_fields}),
+            assumptions=Assumptions.model_validate({name: fields[name] for name in Assumptions.model_fields}),
+        )
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise click.UsageError(f"--{str(wrong['loc'][-1]).replace('_', '-')}: {wrong['msg']}") from None
     try:
         listener = listen(host, port)
     except OSError as error:

@@ -117,6 +117,7 @@ class Assumptions(BaseModel):
     routing_delay_seconds: float = Field(
         default=0.0,
         ge=0,
+        allow_inf_nan=False,
         description="Virtual seconds for which inference answers 404 after the first replica or addon is ready.",
     )
     load_while_not_ready: Literal["accept", "refuse"] = Field(
@@ -126,6 +127,7 @@ class Assumptions(BaseModel):
     list_lag_seconds: float = Field(
         default=0.0,
         ge=0,
+        allow_inf_nan=False,
         description="Virtual seconds by which every LIST of deployments lags behind.",
     )
     retry_after: bool = Field(
@@ -144,13 +146,21 @@ class Timing(BaseModel):
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
-    pending: float = Field(default=5.0, ge=0, description="A replica waits for its node.")
-    downloading: float = Field(default=35.0, ge=0, description="It downloads the model.")
-    initializing: float = Field(default=20.0, ge=0, description="It starts the server.")
-    updating: float = Field(default=30.0, ge=0, description="A changed serving configuration rolls out.")
-    deleting: float = Field(default=10.0, ge=0, description="A deployment passes through DELETING.")
-    addon: float = Field(default=15.0, ge=0, description="An addon is loaded into, or unloaded from, a deployment.")
-    preparing: float = Field(default=60.0, ge=0, description="A model is prepared for a precision.")
+    pending: float = Field(default=5.0, ge=0, allow_inf_nan=False, description="A replica waits for its node.")
+    downloading: float = Field(default=35.0, ge=0, allow_inf_nan=False, description="It downloads the model.")
+    initializing: float = Field(default=20.0, ge=0, allow_inf_nan=False, description="It starts the server.")
+    updating: float = Field(
+        default=30.0, ge=0, allow_inf_nan=False, description="A changed serving configuration rolls out."
+    )
+    deleting: float = Field(
+        default=10.0, ge=0, allow_inf_nan=False, description="A deployment passes through DELETING."
+    )
+    addon: float = Field(
+        default=15.0, ge=0, allow_inf_nan=False, description="An addon is loaded into, or unloaded from, a deployment."
+    )
+    preparing: float = Field(
+        default=60.0, ge=0, allow_inf_nan=False, description="A model is prepared for a precision."
+    )
 
     @property
     def startup(self) -> float:
@@ -174,7 +184,7 @@ class Settings(BaseModel):
 
     accounts: tuple[AccountSettings, ...] = (AccountSettings(),)
     seed: int = Field(default=0, description="Seed of generated ids and of probabilities.")
-    speed: float = Field(default=1.0, gt=0, description="Virtual seconds per real second.")
+    speed: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Virtual seconds per real second.")
     stepped: bool = Field(default=False, description="The virtual clock moves only when told to.")
     admin: bool = Field(default=True, description="Serve the admin API under /_simulator.")
     journal_size: int = Field(default=100_000, ge=1, description="Requests that the journal remembers.")

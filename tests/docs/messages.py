@@ -63,5 +63,7 @@ def _text(node: ast.expr) -> str | None:
     if isinstance(node, ast.JoinedStr):
         return "".join(str(each.value) if isinstance(each, ast.Constant) else GAP for each in node.values)
     return (
-        node.value.replace("{words}", GAP) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+        re.sub(r"\{(words|advice)\}", GAP, node.value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        else None
     )

@@ -10,8 +10,8 @@ from docs.generate import COMMANDS, generated
 from docs.pages import PAGES, ROOT, anchors
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS, ANNOTATION_RECONCILE_AT
 from fireworks_operator.observability.metrics import Metrics
-from fireworks_operator.reference import files, variable
-from fireworks_operator.settings import Settings
+from fireworks_operator.reference import files
+from fireworks_operator.settings import Settings, variable
 
 SETTINGS = {variable(name) for name in Settings.model_fields}
 ANNOTATIONS = {ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS, ANNOTATION_RECONCILE_AT}

@@ -366,7 +366,7 @@ def test_the_first_of_several_kubeconfigs_names_the_context_as_with_kubectl(
         (["orphans"], {"FIREWORKS_API_KEY": ""}, "set FIREWORKS_API_KEY"),
         (["orphans"], {"FIREWORKS_API_KEY": "fw_wrong-key"}, "Set FIREWORKS_API_KEY to a valid API key."),
         (["import", "x"], {"FIREWORKS_BASE_URL": "http://127.0.0.1:1"}, "Check FIREWORKS_BASE_URL and the network."),
-        (["import", "x"], {"FIREWORKS_BASE_URL": "ftp://x"}, "FIREWORKS_BASE_URL: the Fireworks base URL must"),
+        (["import", "x"], {"FIREWORKS_BASE_URL": "ftp://x"}, "FIREWORKS_BASE_URL must be like https"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence_with_the_way_out(

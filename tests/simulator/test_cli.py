@@ -90,7 +90,12 @@ def test_beyond_loopback_there_is_no_admin_api_unless_asked_for(start: Start) ->
     [
         (["--account", "a", "--account", "b", "--api-key", "k"], "give as many --api-key as --account"),
         (["--account", "a", "--account", "b", "--api-key", "k", "--api-key", "k"], "one account only"),
+        (["--account", "a", "--account", "a", "--api-key", "k", "--api-key", "l"], "give each --account once"),
         (["--speed", "0"], "--speed"),
+        (["--speed", "nan"], "--speed: Input should be"),
+        (["--speed", "inf"], "--speed: Input should be a finite number"),
+        (["--deleting", "-1"], "--deleting: Input should be greater than or equal to 0"),
+        (["--list-lag-seconds", "1e400"], "--list-lag-seconds: Input should be a finite number"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),
     ],
 )
@@ -98,6 +103,24 @@ def test_mistakes_are_explained(options: list[str], message: str) -> None:
     result = CliRunner().invoke(main, options)
     assert result.exit_code != 0
     assert message in result.output
+
+
+def test_the_address_of_a_service_beside_it_is_not_taken_for_a_port() -> None:
+    """Kubernetes puts it into every pod of a namespace that has a Service named fireworks-simulator."""
+    links = {"FIREWORKS_SIMULATOR_PORT": "tcp://10.96.1.2:8090", "FIREWORKS_SIMULATOR_PORT_8090_TCP_PORT": "8090"}
+    result = CliRunner().invoke(main, ["--host", "192.0.2.1"], env=links)
+    assert "cannot listen on 192.0.2.1:8090" in result.output
+    assert "The variable of --port is not read: it holds the address of a Service." in result.stderr
+
+
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_a_variable_that_is_set_to_nothing_counts_as_unset(empty: str) -> None:
+    names = [str(each.name).upper() for each in main.params if each.name not in {"host", "help"}]
+    names += ["ACCOUNT", "API_KEY"]
+    result = CliRunner().invoke(
+        main, ["--host", "192.0.2.1"], env={f"FIREWORKS_SIMULATOR_{name}": empty for name in names}
+    )
+    assert "cannot listen on 192.0.2.1:8090" in result.output
 
 
 def test_every_switch_is_explained_in_the_help() -> None:

@@ -91,7 +91,7 @@ class Transport:
                 self._proxy,
                 limit=_MAX_CONNECTIONS,
                 keepalive_seconds=_KEEPALIVE_SECONDS,
-                proxy_context=_authorities,
+                proxy_context=lambda: context,
             ),
             # The connections are shared by all keys: a session cookie of one must never go out with another.
             cookie_jar=aiohttp.DummyCookieJar(),

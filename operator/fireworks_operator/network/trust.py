@@ -101,8 +101,9 @@ def _system(environment: Mapping[str, str]) -> ssl.SSLContext:
 def _lenient(context: ssl.SSLContext) -> ssl.SSLContext:
     """Make the same checks on every version of Python, those of kubectl and curl: chain, dates and host name.
 
-    Python 3.13 by itself refuses authorities without key identifiers or a critical basicConstraints, which many
-    companies and clusters have, and trusts an intermediate authority that is named alone; 3.11 does neither.
+    The default context of Python 3.13 refuses authorities without key identifiers or a critical basicConstraints,
+    which many companies and clusters have, and trusts an intermediate authority that is named alone; that of 3.11 does
+    neither.
     """
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

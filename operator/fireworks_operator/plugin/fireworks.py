@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
-from fireworks_operator.settings import Settings
+from fireworks_operator.settings import Settings, explain_settings
 
 _NETWORK: Final = "Check FIREWORKS_BASE_URL and the network."
 _WAYS_OUT: Final = {
@@ -36,8 +36,7 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        names = ", ".join(sorted({str(each["loc"][0]) for each in error.errors(include_input=False)}))
-        raise click.ClickException(f"The environment sets {names} to what cannot be used: correct it.") from None
+        raise click.ClickException(explain_settings(error)) from None
 
 
 def explain(error: FireworksError) -> str:
@@ -55,13 +54,13 @@ def open_client(settings: Settings) -> FireworksClient:
     """Return a client of the API that FIREWORKS_BASE_URL names.
 
     Raises:
-        click.ClickException: it cannot be a base URL.
+        click.ClickException: it cannot be a base URL, or the proxy or the authorities of the environment are of no use.
     """
     agent = f"kubectl-fireworks/{version('fireworks-operator')}"
     try:
         return FireworksClient(settings.base_url, user_agent=agent, allow_http=settings.allow_http)
     except ValueError as error:
-        raise click.ClickException(f"FIREWORKS_BASE_URL: {error}.") from None
+        raise click.ClickException(f"{error}.") from None
 
 
 def read_key(settings: Settings) -> ApiKey | None:

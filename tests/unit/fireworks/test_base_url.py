@@ -8,14 +8,14 @@ from fireworks_operator.fireworks.base_url import BaseUrl
 @pytest.mark.parametrize(
     ("text", "allow_http", "expected"),
     [
-        ("https://api.fireworks.ai", False, BaseUrl("https://api.fireworks.ai", "api.fireworks.ai", True, False)),
-        (" https://api.fireworks.ai/ ", False, BaseUrl("https://api.fireworks.ai", "api.fireworks.ai", True, False)),
-        ("https://gw.example/fw/", False, BaseUrl("https://gw.example/fw", "gw.example", True, False)),
-        ("http://localhost:8080", False, BaseUrl("http://localhost:8080", "localhost", False, True)),
-        ("http://127.0.0.9:1", False, BaseUrl("http://127.0.0.9:1", "127.0.0.9", False, True)),
-        ("http://[::1]:8080", False, BaseUrl("http://[::1]:8080", "::1", False, True)),
-        ("https://localhost", False, BaseUrl("https://localhost", "localhost", True, True)),
-        ("http://simulator.ci:80", True, BaseUrl("http://simulator.ci:80", "simulator.ci", False, False)),
+        ("https://api.fireworks.ai", False, BaseUrl("https://api.fireworks.ai", "api.fireworks.ai", True)),
+        (" https://api.fireworks.ai/ ", False, BaseUrl("https://api.fireworks.ai", "api.fireworks.ai", True)),
+        ("https://gw.example/fw/", False, BaseUrl("https://gw.example/fw", "gw.example", True)),
+        ("http://localhost:8080", False, BaseUrl("http://localhost:8080", "localhost", False)),
+        ("http://127.0.0.9:1", False, BaseUrl("http://127.0.0.9:1", "127.0.0.9", False)),
+        ("http://[::1]:8080", False, BaseUrl("http://[::1]:8080", "::1", False)),
+        ("https://localhost", False, BaseUrl("https://localhost", "localhost", True)),
+        ("http://simulator.ci:80", True, BaseUrl("http://simulator.ci:80", "simulator.ci", False)),
     ],
 )
 def test_a_good_base_url_is_taken(text: str, allow_http: bool, expected: BaseUrl) -> None:

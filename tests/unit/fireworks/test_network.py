@@ -11,7 +11,7 @@ from fireworks_operator.fireworks.client import FireworksClient, RequestRecord
 from fireworks_operator.fireworks.errors import ErrorKind
 from unit.fireworks.calls import DEPLOYMENT, KEY, NAME, SECRET, failure
 from unit.fireworks.raw_server import Answer, RawServer, hangs, resets, sends
-from unit.network.handshake import ROOT, server_context
+from unit.network.handshake import EXPIRED, ROOT, SERVER, server_context
 from unit.network.proxies import ProxyServer
 
 SITE = "https://api.fireworks.example"
@@ -205,16 +205,34 @@ async def test_trouble_with_a_certificate_is_named_and_not_taken_for_one_of_the_
     assert "DNS" not in told
 
 
+@pytest.mark.parametrize(
+    ("host", "certificate", "reason", "advice"),
+    [
+        ("localhost", LOCALHOST, "self-signed certificate", "in SSL_CERT_FILE; it is tried again"),
+        ("localhost", EXPIRED, "certificate has expired", "Check the clock of this machine, and whose certificate"),
+        ("127.0.0.1", SERVER, "IP address mismatch", "Check the name of the proxy, and whether something else"),
+    ],
+)
 async def test_the_certificate_of_a_proxy_is_told_as_the_proxys(
-    site: RawServer, monkeypatch: pytest.MonkeyPatch
+    host: str, certificate: Path, reason: str, advice: str, site: RawServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with ProxyServer(site.port).running(server_context(LOCALHOST)) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"https://localhost:{proxy.port}")
+    async with ProxyServer(site.port).running(server_context(certificate)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://{host}:{proxy.port}")
         async with FireworksClient(SITE) as client:
             error = await failure(client.get_deployment(KEY, NAME))
 
-    assert f"the proxy https://localhost:{proxy.port} (HTTPS_PROXY) cannot be reached: its certificate" in error.message
-    assert "SSL_CERT_FILE" in explain(error).message
+    named = f"the proxy https://{host}:{proxy.port} (HTTPS_PROXY)"
+    assert f"{named} cannot be reached: its certificate is not accepted: {reason}" in error.message
+    assert advice in explain(error).message
+
+
+@pytest.mark.parametrize(("answer", "reason"), [(resets, "ClientOSError"), (sends(b""), "ServerDisconnectedError")])
+async def test_what_went_wrong_once_the_request_was_sent_is_told_by_its_kind_alone(answer: Answer, reason: str) -> None:
+    """The library's words may quote what was sent."""
+    async with RawServer(answer).running() as server, FireworksClient(server.url) as client:
+        error = await failure(client.create_deployment(KEY, "acme", "chat", {}))
+
+    assert error.message == f"127.0.0.1 was asked, but gave no usable answer: {reason}"
 
 
 async def test_authorities_that_are_of_no_use_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

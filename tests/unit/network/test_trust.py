@@ -8,6 +8,7 @@ import aiohttp
 import certifi
 import pytest
 
+from fireworks_operator.network import trust
 from fireworks_operator.network.connector import connector
 from fireworks_operator.network.trust import TrustError, certificate_trouble, context_of, default_context
 from unit.fireworks.raw_server import RawServer, replies
@@ -32,6 +33,17 @@ def test_a_corporate_root_that_newer_pythons_object_to_is_trusted(context: ssl.S
     context.verify_flags |= ssl.VERIFY_X509_STRICT  # what Python 3.13 does by itself
     with pytest.raises(ssl.SSLCertVerificationError, match="Basic Constraints of CA cert not marked critical"):
         shake_hands(context)
+
+
+def test_nothing_but_chain_dates_and_name_is_checked_whatever_a_python_adds() -> None:
+    strict = ssl.create_default_context(cafile=str(ROOT))
+    strict.verify_flags |= ssl.VERIFY_X509_STRICT
+
+    shake_hands(trust._lenient(strict))
+
+
+def test_a_server_that_could_do_http_2_is_not_asked_for_it(context: ssl.SSLContext) -> None:
+    assert shake_hands(context) == "http/1.1"
 
 
 def test_chain_and_host_name_are_checked_all_the_same(context: ssl.SSLContext) -> None:
@@ -76,6 +88,11 @@ def test_an_empty_variable_does_not_take_the_authorities_of_the_system_away(
 
 def test_the_authorities_that_are_named_are_trusted_and_no_others() -> None:
     assert default_context({"SSL_CERT_FILE": str(ROOT)}, fallback=certifi.where()).cert_store_stats()["x509"] == 1
+
+
+def test_what_file_and_folder_both_hold_is_no_trouble(tmp_path: Path) -> None:
+    (tmp_path / "corp.crt").write_bytes(ROOT.read_bytes())
+    shake_hands(default_context({"SSL_CERT_FILE": str(ROOT), "SSL_CERT_DIR": str(tmp_path)}))
 
 
 def test_the_files_of_a_folder_may_have_any_name_and_be_links(tmp_path: Path) -> None:
