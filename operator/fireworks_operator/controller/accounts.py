@@ -12,6 +12,7 @@ from fireworks_operator.core.context import Unusable, Usable
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.key_form import odd_form
 from fireworks_operator.fireworks.names import is_account_id
 
 from .account import Account, Credential, Pace
@@ -304,6 +305,12 @@ def _read_secret(namespace: str, reference: SecretKeyReference, secret: SecretEx
             Reason.CREDENTIALS_MISSING,
             f'The Secret "{reference.name}" has no value under "{reference.key}" (it has: {secret.has}): put the API '
             "key there, or name the right key in spec.credentialsSecretRef.key.",
+        )
+    odd = odd_form(value.decode(errors="replace")) if value is not None else None
+    if odd is not None:
+        return Unusable(
+            Reason.CREDENTIALS_INVALID,
+            f'The Secret "{reference.name}" does not hold an API key under "{reference.key}": {odd}.',
         )
     try:
         key = ApiKey(_text(value))

@@ -80,6 +80,11 @@ def play(scenario: Callable[[Scene], Awaitable[None]], own: OwnCredential | None
         ({"apiKey": b"x" * 1_000_000}, Reason.CREDENTIALS_INVALID, "at most 512 characters"),
         ({"apiKey": b"x" + b" " * 5000 + b"y"}, Reason.CREDENTIALS_INVALID, "does not hold an API key"),
         ({"apiKey": b"\xff\xfe"}, Reason.CREDENTIALS_INVALID, "printable ASCII"),
+        ({"apiKey": b'"fw_x"'}, Reason.CREDENTIALS_INVALID, 'under "apiKey": it is in quotes; give the key alone'),
+        ({"apiKey": b"Bearer fw_x"}, Reason.CREDENTIALS_INVALID, "it is a header (Bearer …); give the key alone"),
+        ({"apiKey": b"FIREWORKS_API_KEY=fw_x"}, Reason.CREDENTIALS_INVALID, "it is an assignment (NAME=…)"),
+        ({"apiKey": b'{"apiKey":"fw_x"}'}, Reason.CREDENTIALS_INVALID, "it is JSON; give the key alone"),
+        ({"apiKey": b"ZndfU2VjcmV0"}, Reason.CREDENTIALS_INVALID, "it is in base64; give the key itself"),
         ({"apiKey": "schlüssel".encode()}, Reason.CREDENTIALS_INVALID, "printable ASCII"),
     ],
 )
