@@ -23,7 +23,7 @@ class KubeconfigError(Exception):
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Extension(_Entry):
@@ -43,7 +43,7 @@ class Cluster(_Entry):
     certificate_authority_data: str = Field("", alias="certificate-authority-data")
     proxy_url: str = Field("", alias="proxy-url")
     disable_compression: bool = Field(False, alias="disable-compression")
-    extensions: tuple[Extension, ...] | None = Field(None, strict=False)
+    extensions: list[Extension] | None = None
 
     @property
     def plugin_config(self) -> object | None:
@@ -63,8 +63,8 @@ class Exec(_Entry):
 
     api_version: str = Field(alias="apiVersion", min_length=1)
     command: str = Field(min_length=1)
-    args: tuple[str, ...] | None = Field(None, strict=False)
-    env: tuple[Variable, ...] | None = Field(None, strict=False)
+    args: list[str] | None = None
+    env: list[Variable] | None = None
     install_hint: str = Field("", alias="installHint")
     provide_cluster_info: bool = Field(False, alias="provideClusterInfo")
     interactive_mode: str = Field("", alias="interactiveMode", pattern="^(Never|IfAvailable|Always|)$")
@@ -88,13 +88,13 @@ class User(_Entry):
     token_file: str = Field("", alias="tokenFile")
     impersonate: str = Field("", alias="as")
     impersonate_uid: str = Field("", alias="as-uid")
-    impersonate_groups: tuple[str, ...] | None = Field(None, alias="as-groups", strict=False)
-    impersonate_extra: Mapping[str, tuple[str, ...]] | None = Field(None, alias="as-user-extra", strict=False)
+    impersonate_groups: list[str] | None = Field(None, alias="as-groups")
+    impersonate_extra: Mapping[str, list[str]] | None = Field(None, alias="as-user-extra")
     username: str = ""
     password: str = Field("", repr=False)
     auth_provider: AuthProvider | None = Field(None, alias="auth-provider")
     exec: Exec | None = None
-    extensions: tuple[Extension, ...] | None = Field(None, strict=False)
+    extensions: list[Extension] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +193,19 @@ def _entry(
     configs: Sequence[tuple[Path, Mapping[str, Any]]], kind: str, name: str, model: type[EntryModel]
 ) -> EntryModel:
     file, content = _find(configs, kind, name)
-    present = {field: value for field, value in content.items() if value is not None}
     try:
-        return model.model_validate(_absolute(present, file.parent))
+        return model.model_validate(_absolute(_present(content), file.parent))
     except ValidationError as error:
         raise KubeconfigError(f'the {kind} "{name}" in {file}: {_explain(error)}') from None
+
+
+def _present(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry without what is null, which means the same as absent."""
+    return {
+        field: _present(value) if isinstance(value, dict) else value
+        for field, value in content.items()
+        if value is not None
+    }
 
 
 _PATHS: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
