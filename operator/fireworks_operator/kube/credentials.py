@@ -1,6 +1,7 @@
 """How to reach the API server and as whom: from a kubeconfig, or from the pod's service account."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import ssl
@@ -301,7 +302,7 @@ _HEADER_SAFE: Final = "!#$&'*+-.^_`|~"
 def _authorization(scheme: str, secret: str) -> str:
     secret = secret.strip()
     if not secret.isascii() or not secret.isprintable():
-        raise CredentialsError("The token for Kubernetes holds characters that no HTTP header may have.")
+        raise CredentialsError("Cannot use the token for Kubernetes: it holds characters that no header may have.")
     return f"{scheme} {secret}"
 
 
@@ -346,13 +347,13 @@ def new_session(credentials: Credentials, *, connections: int) -> aiohttp.Client
     """
     if credentials.proxy is not None and credentials.authorization and credentials.server.startswith("http://"):
         raise CredentialsError(
-            f"{credentials.server} is reached by plain HTTP, so the proxy {credentials.proxy} would read the token: "
-            "use https, or no proxy."
+            f"Cannot use the proxy {credentials.proxy} for {credentials.server}: it would read the token, which plain "
+            "HTTP does not hide; use https, or no proxy."
         )
     try:
         made = connector(_tls_context(credentials), credentials.proxy, limit=connections)
     except TrustError as error:
-        raise CredentialsError(f"{error}.") from None
+        raise CredentialsError(f"Cannot use the certificates for {credentials.server}: {error}.") from None
     return aiohttp.ClientSession(
         connector=made,
         headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
@@ -376,29 +377,25 @@ def _tls_context(credentials: Credentials) -> ssl.SSLContext:
 
 def _show_certificate(context: ssl.SSLContext, credentials: Credentials) -> None:
     """Have the client certificate shown, if there is one; Python takes it from files only."""
-    with tempfile.TemporaryDirectory(prefix="fireworks-operator-") as folder:
-        certificate, key = (
-            _file(file, data, Path(folder) / name)
-            for name, file, data in (
-                ("certificate", credentials.certificate_file, credentials.certificate_data),
-                ("key", credentials.key_file, credentials.key_data),
-            )
-        )
-        if certificate is None:
-            return
+    with contextlib.ExitStack() as stack:
         try:
-            context.load_cert_chain(certificate, key, password="")
+            certificate = _file(credentials.certificate_file, credentials.certificate_data, stack)
+            if certificate is not None:
+                key = _file(credentials.key_file, credentials.key_data, stack)
+                context.load_cert_chain(certificate, key, password="")  # or it asks the terminal
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
             raise CredentialsError(
-                f"The client certificate for {credentials.server} cannot be used: "
+                f"Cannot use the client certificate for {credentials.server}: "
                 f"{why or 'certificate and key are not PEM, do not belong together, or the key is encrypted'}."
             ) from None
 
 
-def _file(file: str | None, data: str | None, place: Path) -> Path | None:
+def _file(file: str | None, data: str | None, stack: contextlib.ExitStack) -> str | None:
+    """Return the path of a file with these contents, which lasts as long as the stack; only its owner can read it."""
     if data is None:
-        return None if file is None else Path(file)
-    place.touch(mode=0o600)
-    place.write_text(data)
-    return place
+        return file
+    made = stack.enter_context(tempfile.NamedTemporaryFile(prefix="fireworks-operator-"))  # noqa: SIM115
+    made.write(data.encode())
+    made.flush()
+    return made.name
