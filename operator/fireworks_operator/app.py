@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from logging import getLogger
@@ -15,7 +16,7 @@ from fireworks_operator.controller.account import Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
 from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.inventory import Inventory
-from fireworks_operator.controller.ports import KubernetesUnavailableError, MutationFence
+from fireworks_operator.controller.ports import KubernetesUnavailableError, MutationFence, ResourceGoneError
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.reconciler import Reconciler
 from fireworks_operator.controller.startups import Startups
@@ -26,9 +27,16 @@ from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.names import is_account_id
 from fireworks_operator.kube.client import KubernetesClient, connect
 from fireworks_operator.kube.cluster import CrdGuard, read_cluster_id
+from fireworks_operator.kube.contact import Contact
 from fireworks_operator.kube.events import KubernetesEvents
 from fireworks_operator.kube.lease import LeaseElector, LeaseFence, NoLease, default_identity
-from fireworks_operator.kube.resources import CrdMissingError, ensure_served, list_resources
+from fireworks_operator.kube.resources import (
+    STARTS_WITHIN,
+    CrdMissingError,
+    collection_path,
+    ensure_served,
+    list_resources,
+)
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.kube.watch import KopfWatch
 from fireworks_operator.kube.writer import KubernetesWriter
@@ -41,6 +49,8 @@ log = getLogger(__name__)
 
 VERSION = version("fireworks-operator")
 _CONNECT_RETRY = 2.0
+_CONTACT_INTERVAL = 10.0
+"""Seconds between two looks whether the API server still accepts this process."""
 _MEASURE_INTERVAL = 5.0
 _MEASURE_SHARE = 0.002
 """Seconds between two looks at what there is, and the part of a core that they may take: with 5,000 they are rarer."""
@@ -108,6 +118,7 @@ async def _operate(settings: Settings) -> None:
         {
             "kubernetes": "The FireworksDeployments of the cluster have not been listed yet.",
             "watch": "The watch of FireworksDeployments has not started yet.",
+            "api-server": "The API server has not answered yet.",
         }
     )
     metrics = Metrics(version=VERSION)
@@ -128,14 +139,17 @@ async def _operate(settings: Settings) -> None:
         beating = asyncio.create_task(keep_beating(health))
         stack.callback(beating.cancel)
         client = await stack.enter_async_context(await connect(settings.kubeconfig))
-        fence = await _elect(settings, health, metrics, stack)
+        contacts = [Contact()]
+        keeping = asyncio.create_task(_keep_contact(client, settings.watch_namespaces, contacts, health))
+        stack.callback(keeping.cancel)
+        fence = await _elect(settings, health, metrics, contacts, stack)
         identity = await _identity(settings, client)
         outside = _Outside(client, fireworks, own)
         await _operate_as_leader(settings, outside, fence, identity, health, metrics, stack)
 
 
 async def _elect(
-    settings: Settings, health: Health, metrics: Metrics, stack: contextlib.AsyncExitStack
+    settings: Settings, health: Health, metrics: Metrics, contacts: list[Contact], stack: contextlib.AsyncExitStack
 ) -> MutationFence:
     """Wait for the Lease, if one is asked for; losing it ends the process at once."""
     if not settings.leader_election:
@@ -149,6 +163,7 @@ async def _elect(
         on_lost=_end_process,
         kubeconfig=settings.kubeconfig,
     )
+    contacts.append(elector.contact)
     elector.start()
     stack.push_async_callback(elector.stop)
     health.satisfy("kubernetes")
@@ -164,13 +179,81 @@ def _end_process(why: str) -> None:
     os._exit(1)
 
 
-async def _identity(settings: Settings, client: KubernetesClient) -> Identity:
-    cluster_id = settings.cluster_id or await _patiently(lambda: read_cluster_id(client))
-    if cluster_id is None:
+async def _keep_contact(
+    client: KubernetesClient, namespaces: Sequence[str], contacts: Sequence[Contact], health: Health
+) -> None:
+    """Ask for resources now and then, and be ready only while the API server accepts that; runs until cancelled.
+
+    At rest nothing else would be asked, and nobody would notice that a certificate has expired.
+
+    Args:
+        client: the one that everything but the Lease and the watch goes through.
+        namespaces: those that are watched; empty means all.
+        contacts: the first is that of `client`; others are kept by their owners.
+        health: gets to know.
+    """
+    own = contacts[0]
+    path = collection_path(namespaces[0] if namespaces else None)
+    while True:
+        try:
+            await client.request("GET", path, query={"limit": "1"})
+        except KubernetesUnavailableError as error:
+            own.failed(str(error))
+        except ResourceGoneError:  # the kind is not known, but who asks is
+            own.succeeded()
+        else:
+            own.succeeded()
+        complaint = next(filter(None, (each.complaint() for each in contacts)), None)
+        if complaint is not None:
+            health.miss("api-server", complaint)
+        elif own.is_open:
+            health.satisfy("api-server")
+        await asyncio.sleep(_CONTACT_INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311 - spreads load
+
+
+async def _cluster_id(settings: Settings, client: KubernetesClient) -> str:
+    """Return the uid of kube-system.
+
+    Raises:
+        StartError: it may not be read; a new id is only suggested where no resource can have an id yet.
+    """
+    deadline = time.monotonic() + STARTS_WITHIN  # an API server that starts refuses everything at first
+    while (found := await _patiently(lambda: read_cluster_id(client))) is None:
+        if time.monotonic() >= deadline:
+            break
+        await asyncio.sleep(_CONNECT_RETRY)
+    if found is not None:
+        return found
+    if await _is_new_here(settings, client):
         raise StartError(
             "The namespace kube-system may not be read, so this cluster has no id of its own: set "
-            "FIREWORKS_OPERATOR_CLUSTER_ID to a name that no other cluster of your Fireworks accounts uses."
+            "FIREWORKS_OPERATOR_CLUSTER_ID to a name that no other cluster of your Fireworks accounts uses, and "
+            "never change it."
         )
+    raise StartError(
+        "The namespace kube-system may not be read, and there are FireworksDeployments that may carry an id of this "
+        "cluster already: let the operator get the namespace kube-system again, as the chart's ClusterRole does, or "
+        "set FIREWORKS_OPERATOR_CLUSTER_ID to the value that it had before; another one would leave their deployments "
+        "without anybody who looks after them."
+    )
+
+
+async def _is_new_here(settings: Settings, client: KubernetesClient) -> bool:
+    """Return whether certainly no resource has been claimed by an operator yet."""
+    try:
+        for namespace in settings.watch_namespaces or (None,):
+            objects, _ = await list_resources(client, namespace)
+            if any((each.get("status") or {}).get("deploymentName") for each in objects):
+                return False
+    except CrdMissingError:
+        return True
+    except KubernetesUnavailableError:
+        return False
+    return True
+
+
+async def _identity(settings: Settings, client: KubernetesClient) -> Identity:
+    cluster_id = settings.cluster_id or await _cluster_id(settings, client)
     log.info("cluster id %s", cluster_id)
     return Identity(
         cluster_id,

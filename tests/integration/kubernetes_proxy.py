@@ -4,7 +4,7 @@ import http.server
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,8 @@ class KubernetesProxy:
         self.before_write: BeforeWrite = lambda method, path: False
         self.silent = False
         self.hidden_group: str | None = None
+        self.refuses = False
+        """Whether it answers as an API server that does not accept the credentials."""
         self._watches: set[_Handler] = set()
         self._lock = threading.Lock()
 
@@ -63,10 +65,14 @@ class KubernetesProxy:
 
     def expire_watches(self) -> None:
         """End all watches as the API server does when it has forgotten their resourceVersion."""
+        self.break_watches(_GONE)
+
+    def break_watches(self, event: Mapping[str, object]) -> None:
+        """End all watches with a last event."""
         with self._lock:
             watches, self._watches = self._watches, set()
         for each in watches:
-            each.end_watch(json.dumps(_GONE).encode() + b"\n")
+            each.end_watch(json.dumps(event).encode() + b"\n")
 
     def open_watches(self) -> int:
         """Return the number of watches."""
@@ -103,6 +109,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _carry(self) -> None:
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if proxy.refuses:
+            self._answer(401, b'{"kind": "Status", "message": "Unauthorized", "code": 401}', "application/json")
+            return
         try:
             lost = self.command != "GET" and proxy.before_write(self.command, self.path)
         except RequestLostError:
@@ -127,8 +136,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if lost:
             self.close_connection = True
             return
-        self.send_response(self._upstream.status)
-        self.send_header("Content-Type", self._upstream.headers.get("Content-Type", "application/json"))
+        self._answer(self._upstream.status, content, self._upstream.headers.get("Content-Type", "application/json"))
+
+    def _answer(self, status: int, content: bytes, content_type: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

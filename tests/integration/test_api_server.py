@@ -11,7 +11,7 @@ from integration.factories import MakeTeam, StartOperator
 from integration.kubernetes_api import MERGE_PATCH, Json, resources_path
 from integration.kubernetes_proxy import KubernetesProxy
 from integration.team import Team
-from integration.waiting import eventually
+from integration.waiting import eventually, steadily
 
 HEALS_WITHIN = 60.0
 """The watch comes back with growing pauses."""
@@ -110,6 +110,46 @@ def test_what_a_watch_missed_is_found_when_it_ends_with_410(
     assert sorted(each.get("displayName", "") for each in team.deployments()) == ["", "after"]
     assert len(team.posts()) == 3
     assert operator.running
+
+
+@pytest.mark.parametrize("code", [429, 500, 504])
+def test_an_error_in_the_middle_of_a_watch_does_not_end_the_operator(
+    through_proxy: str, start_operator: StartOperator, make_team: MakeTeam, proxy: KubernetesProxy, code: int
+) -> None:
+    operator = start_operator(KUBECONFIG=through_proxy)
+    team = make_team(operator)
+    team.create("before")
+    team.until_ready("before")
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code}
+    for name in ("first", "second"):
+        eventually(lambda: proxy.open_watches() >= 1, "it watches")
+        proxy.silent = True
+        team.create(name)
+        proxy.silent = False
+        proxy.break_watches({"type": "ERROR", "object": status | {"message": "etcdserver: leader changed"}})
+        team.until_ready(name)
+    assert operator.running
+
+
+# --- it does not let the operator in --------------------------------------------------------------------------------
+
+
+def test_a_standby_that_the_api_server_does_not_let_in_is_not_ready_until_it_does(
+    through_proxy: str, start_operator: StartOperator, proxy: KubernetesProxy
+) -> None:
+    election = {"FIREWORKS_OPERATOR_LEADER_ELECTION": "true", "FIREWORKS_OPERATOR_LEASE_NAME": "not-let-in"}
+    leader = start_operator(**election)
+    eventually(lambda: leader.metric("fireworks_operator_leader") == 1, "the first one leads", explain=leader.tail)
+    standby = start_operator(KUBECONFIG=through_proxy, **election)
+    standby.stop()
+    proxy.refuses = True
+    standby.launch()
+    eventually(lambda: "Unauthorized (401)" in standby.log(), "it is refused", explain=standby.tail)
+    steadily(lambda: not standby.ready(), "it is not ready", seconds=3, explain=standby.tail)
+    proxy.refuses = False
+    eventually(standby.ready, "it is ready", explain=standby.tail)
+    leader.stop()
+    eventually(lambda: standby.metric("fireworks_operator_leader") == 1, "it takes over", explain=standby.tail)
 
 
 # --- somebody else writes, or an answer gets lost -------------------------------------------------------------------

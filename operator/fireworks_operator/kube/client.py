@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,19 +10,14 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 import aiohttp
-from yarl import URL
 
 from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 
-from .credentials import Credentials, CredentialsError, load_credentials, new_session
-
-logger = logging.getLogger(__name__)
+from .credentials import Credentials, load_credentials
+from .session import ApiSession, Request
 
 DEADLINE: Final = 10.0
 """Seconds that one call may take, sign-in and reading of the answer included."""
-
-TOKEN_AGE: Final = 60.0
-"""Seconds after which a projected token is read again (client-go does the same)."""
 
 CONNECTIONS: Final = 32
 """Most connections of one client; calls beyond them wait, within their deadline."""
@@ -72,15 +66,19 @@ class KubernetesRefusedError(KubernetesUnavailableError):
         self.causes = tuple(causes)
 
 
-async def connect(kubeconfig: Path | None = None) -> "KubernetesClient":
+async def connect(kubeconfig: Path | None = None, context: str | None = None) -> "KubernetesClient":
     """Return a client for the API server that `kubeconfig`, $KUBECONFIG or the service account names.
 
     Nothing is sent yet. The client belongs to the running event loop.
 
+    Args:
+        kubeconfig: one file, or several as in $KUBECONFIG.
+        context: name of a context in it; None for the current one.
+
     Raises:
         CredentialsError: there is no usable way to reach an API server.
     """
-    return KubernetesClient(await load_credentials(kubeconfig), kubeconfig)
+    return KubernetesClient(await load_credentials(kubeconfig, context), kubeconfig, context)
 
 
 class KubernetesClient:
@@ -90,15 +88,16 @@ class KubernetesClient:
         self,
         credentials: Credentials,
         kubeconfig: Path | None = None,
+        context: str | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._credentials = credentials
-        self._kubeconfig = kubeconfig
-        self._clock = clock
-        self._read_at = clock()
-        self._refreshing = asyncio.Lock()
-        self._session = new_session(credentials, connections=CONNECTIONS)
+        where = (kubeconfig,) if context is None else (kubeconfig, context)
+
+        async def load() -> Credentials:
+            return await load_credentials(*where)
+
+        self._session = ApiSession(credentials, load, connections=CONNECTIONS, clock=clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -141,51 +140,46 @@ class KubernetesClient:
                 5xx, or an answer that is not of an API server.
         """
         call = _describe(method, path)
-        url = URL(self._credentials.server + path, encoded=True).with_query(query)
         data = None if body is None else json.dumps(body).encode()
+        headers = {} if data is None else {"Content-Type": content_type}
         try:
             async with asyncio.timeout(deadline):
-                status, answer = await self._send(method, url, data, content_type)
+                status, answer = await self._send(Request(method, path, query, headers, data))
         except TimeoutError:
             raise KubernetesUnavailableError(f"{call}: no answer within {deadline:g} s.") from None
         except aiohttp.ClientError as error:
-            raise KubernetesUnavailableError(f"{call}: {_reason(error)}") from None
+            raise KubernetesUnavailableError(f"{call}: {_reason(error)}{self._trouble}") from None
         if status >= 300:
-            raise _error(call, status, answer or {})
+            raise self._error(call, status, answer or {})
         if answer is None:
             raise KubernetesUnavailableError(f"{call}: the answer is not a JSON object; is a proxy in between?")
         return answer
 
-    async def _send(self, method: Method, url: URL, data: bytes | None, content_type: str) -> tuple[int, Json | None]:
-        """Send once, and once more with credentials read again if the server does not accept these (401)."""
-        if self._credentials.rotates and self._clock() - self._read_at >= TOKEN_AGE:
-            await self._refresh(self._credentials)
-        used = self._credentials
-        status, answer = await self._exchange(method, url, data, content_type, used)
-        if status == 401:
-            await self._refresh(used)
-            status, answer = await self._exchange(method, url, data, content_type, self._credentials)
+    async def _send(self, request: Request) -> tuple[int, Json | None]:
+        """Send once, and once more with credentials read again if the server does not know whose these are."""
+        used = self._session.credentials
+        status, answer = await self._exchange(request)
+        if _is_anonymous(status, answer) and await self._session.renew(used):
+            status, answer = await self._exchange(request)
         return status, answer
 
-    async def _exchange(
-        self, method: Method, url: URL, data: bytes | None, content_type: str, credentials: Credentials
-    ) -> tuple[int, Json | None]:
-        headers = {"Content-Type": content_type} if data is not None else {}
-        if credentials.authorization is not None:
-            headers["Authorization"] = credentials.authorization
-        async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as response:
+    async def _exchange(self, request: Request) -> tuple[int, Json | None]:
+        async with await self._session.request(request) as response:
             return response.status, _decode(await response.read())
 
-    async def _refresh(self, used: Credentials) -> None:
-        """Read the credentials again, unless another call has done so since `used` was taken."""
-        async with self._refreshing:
-            if self._credentials is not used:
-                return
-            try:
-                self._credentials = await load_credentials(self._kubeconfig)
-            except CredentialsError as error:
-                logger.warning("The Kubernetes credentials cannot be read again: %s", error)
-            self._read_at = self._clock()
+    def _error(self, call: str, status: int, answer: Json) -> Exception:
+        if _is_anonymous(status, answer):
+            return KubernetesUnavailableError(
+                f"{call}: the API server takes this for nobody ({_ANONYMOUS}): sign in, or give the user in the "
+                f"kubeconfig credentials that it accepts ({status}).{self._trouble}"
+            )
+        error = _error(call, status, answer)
+        return KubernetesUnavailableError(f"{error}{self._trouble}") if status == 401 else error
+
+    @property
+    def _trouble(self) -> str:
+        """What is wrong with the credentials, to stand after another sentence."""
+        return f" {self._session.trouble}" if self._session.trouble else ""
 
 
 def _decode(content: bytes) -> Json | None:
@@ -194,6 +188,15 @@ def _decode(content: bytes) -> Json | None:
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None
+
+
+_ANONYMOUS: Final = "system:anonymous"
+
+
+def _is_anonymous(status: int, answer: Json | None) -> bool:
+    """Return whether a refusal is that of somebody whom the API server does not know at all."""
+    words = str((answer or {}).get("message")) if (answer or {}).get("kind") == "Status" else ""
+    return status == 403 and f'User "{_ANONYMOUS}" ' in words
 
 
 def _reason(error: aiohttp.ClientError) -> str:

@@ -1,19 +1,34 @@
 """How to reach the API server and as whom: from a kubeconfig, or from the pod's service account."""
 
+import base64
+import contextlib
+import hashlib
 import os
 import ssl
-import urllib.request
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
-import yaml
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException, load_incluster_config
+from multidict import CIMultiDict
+
+from fireworks_operator.network.connector import connector
+from fireworks_operator.network.proxy import Proxy, ProxyError, proxy_for, proxy_named
+from fireworks_operator.network.trust import TrustError, context_of, default_context
+
+from .exec_plugin import Issued, PluginError, issue
+from .kubeconfig import Chosen, Cluster, KubeconfigError, User, choose, decode, split
+from .oidc import id_token
 
 USER_AGENT: Final = "fireworks-operator"
+
+Stamp = tuple[int, int, int] | None
+"""What tells one version of a file from the next: time of change, size and inode; None: it is not there."""
 
 
 class CredentialsError(Exception):
@@ -31,8 +46,18 @@ class Credentials:
         certificate_file: PEM file of the client certificate.
         key_file: PEM file of its key.
         verify_tls: False only where the kubeconfig says `insecure-skip-tls-verify`.
-        proxy: URL of the proxy to go through.
+        proxy: the proxy to go through.
         rotates: True if the token is a projected one, which the kubelet replaces before it expires.
+        ca_data: in place of `ca_file`, the PEM text itself.
+        certificate_data: likewise.
+        key_data: likewise.
+        server_name: the name that the server's certificate must have, None for that of the URL.
+        impersonation: headers that say as whom to act instead.
+        compressed: whether answers may be compressed.
+        from_plugin: whether a program was run to get the credentials.
+        expires_at: when the plugin's credentials end, in seconds since 1970; None: unknown.
+        files: the files behind all this as they were when they were read.
+        digest: of the contents of all TLS files.
     """
 
     server: str
@@ -41,118 +66,336 @@ class Credentials:
     certificate_file: str | None = None
     key_file: str | None = field(default=None, repr=False)
     verify_tls: bool = True
-    proxy: str | None = field(default=None, repr=False)
+    proxy: Proxy | None = field(default=None, repr=False)
     rotates: bool = False
+    ca_data: str | None = field(default=None, repr=False)
+    certificate_data: str | None = field(default=None, repr=False)
+    key_data: str | None = field(default=None, repr=False)
+    server_name: str | None = None
+    impersonation: tuple[tuple[str, str], ...] = ()
+    compressed: bool = True
+    from_plugin: bool = False
+    expires_at: float | None = field(default=None, compare=False)
+    files: Mapping[Path, Stamp] = field(default_factory=dict, compare=False, repr=False)
+    digest: str = field(default="", compare=False)
+
+    def headers(self) -> CIMultiDict[str]:
+        """Return the headers that a request carries: never those of a session, which aiohttp shows to proxies."""
+        headers = CIMultiDict(self.impersonation)
+        if self.authorization is not None:
+            headers["Authorization"] = self.authorization
+        if not self.compressed:
+            headers["Accept-Encoding"] = "identity"
+        return headers
+
+    @property
+    def line(self) -> tuple[object, ...]:
+        """All that a connection depends on; another one is needed when it changes."""
+        return (
+            *(self.server, self.server_name, self.verify_tls, self.proxy),
+            *(self.ca_file, self.certificate_file, self.key_file),
+            *(self.ca_data, self.certificate_data, self.key_data, self.digest),
+        )
+
+    def files_changed(self) -> bool:
+        """Return whether a file behind these credentials is not what was read."""
+        return any(_stamp(file) != stamp for file, stamp in self.files.items())
 
 
-async def load_credentials(kubeconfig: Path | None) -> Credentials:
+async def load_credentials(kubeconfig: Path | None, context: str | None = None) -> Credentials:
     """Read the credentials anew: from `kubeconfig`, else from $KUBECONFIG, else from the service account.
 
     `~/.kube/config` is never used by itself: an operator that was started in the wrong terminal must not act
     on whatever cluster that happens to name.
 
+    Args:
+        kubeconfig: one file, or several as in $KUBECONFIG; an empty path counts as none.
+        context: name of a context; None for the current one.
+
     Raises:
-        CredentialsError: neither is there, or it cannot be read.
+        CredentialsError: neither is there, or it cannot be used.
     """
+    given = kubeconfig if kubeconfig is not None and kubeconfig != Path() else None
+    source = str(given) if given is not None else os.environ.get("KUBECONFIG", "")
+    if source.strip(os.pathsep):
+        try:
+            return await _from_kubeconfig(source, context)
+        except (KubeconfigError, PluginError, ProxyError) as error:
+            raise CredentialsError(f"Cannot use kubeconfig {source}: {error}.") from None
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return await _from_service_account()
+    raise CredentialsError("No way to reach Kubernetes: set KUBECONFIG, or run inside a cluster.")
+
+
+async def _from_service_account() -> Credentials:
     configuration = Configuration()
-    source = str(kubeconfig) if kubeconfig is not None else os.environ.get("KUBECONFIG", "")
-    where = f"kubeconfig {source}" if source else "the service account of this pod"
     try:
-        if source:
-            await load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=source,
-                context=_current_context(source),
-                client_configuration=configuration,
-                persist_config=False,
-            )
-        elif os.environ.get("KUBERNETES_SERVICE_HOST"):
-            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        else:
-            raise CredentialsError("No way to reach Kubernetes: set KUBECONFIG, or run inside a cluster.")
-    except ConfigException as error:
-        raise CredentialsError(f"Cannot use {where}: {error}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
-        raise CredentialsError(f"Cannot read {where}: {type(error).__name__}.") from None
-    return await _from_configuration(configuration, in_cluster=not source)
-
-
-def _current_context(source: str) -> str | None:
-    """Return the current context of several files as kubectl does, the first one named; the client takes the last."""
-    for file in map(Path, filter(None, source.split(os.pathsep))):
-        content = yaml.safe_load(file.read_text()) if file.exists() else None
-        if isinstance(content, dict) and content.get("current-context"):
-            return str(content["current-context"])
-    return None
-
-
-async def _from_configuration(configuration: Configuration, *, in_cluster: bool) -> Credentials:
-    if configuration.tls_server_name:
-        raise CredentialsError("`tls-server-name` in a kubeconfig is not supported; use a name of the certificate.")
-    server = configuration.host.rstrip("/")
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        token = await configuration.get_api_key_with_prefix("BearerToken") or ""
+        digest = _digest({"certificate-authority": configuration.ssl_ca_cert})
+    except (ConfigException, KubeconfigError, OSError, ValueError) as error:
+        raise CredentialsError(f"Cannot use the service account of this pod: {error}.") from None
+    # In a cluster the API server is always reached directly: HTTPS_PROXY there is meant for Fireworks.
     return Credentials(
-        server=server,
-        authorization=_authorization(await configuration.get_api_key_with_prefix("BearerToken")),
+        configuration.host.rstrip("/"),
+        authorization=_authorization("Bearer", token.partition(" ")[2]),
         ca_file=configuration.ssl_ca_cert,
-        certificate_file=configuration.cert_file,
-        key_file=configuration.key_file,
-        verify_tls=configuration.verify_ssl,
-        # In a cluster the API server is always reached directly: HTTPS_PROXY there is meant for Fireworks,
-        # and Python does not understand the address ranges that NO_PROXY usually holds.
-        proxy=configuration.proxy or (None if in_cluster else _proxy_of_environment(server)),
-        rotates=in_cluster,
+        rotates=True,
+        digest=digest,
     )
 
 
-def _authorization(value: str | None) -> str | None:
-    """Return the header with its scheme in RFC 6750's spelling, and without the token file's line break."""
-    if value is None:
-        return None
-    scheme, _, secret = value.strip().partition(" ")
-    return f"{scheme.capitalize()} {secret.strip()}"
+async def _from_kubeconfig(source: str, context: str | None) -> Credentials:
+    before = {file: _stamp(file) for file in split(source)}
+    chosen = choose(source, context)
+    cluster, user = chosen.cluster, chosen.user
+    for one, other in (
+        (cluster.certificate_authority, cluster.certificate_authority_data),
+        (user.client_certificate, user.client_certificate_data),
+        (user.client_key, user.client_key_data),
+    ):
+        if one and other:
+            raise KubeconfigError(f"{Path(one).name} is named beside its -data: keep one of them")
+    named = {
+        "certificate-authority": cluster.certificate_authority,
+        "client-certificate": user.client_certificate,
+        "client-key": user.client_key,
+    }
+    files = before | {Path(each): _stamp(Path(each)) for each in (*named.values(), user.token_file) if each}
+    digest = _digest(named)
+    server = _server(cluster, user)
+    authorization, issued = await _identity(chosen, server)
+    data = _inline("client-certificate", user.client_certificate_data), _inline("client-key", user.client_key_data)
+    has_key, has_certificate = (
+        bool(user.client_key or user.client_key_data),
+        bool(user.client_certificate or user.client_certificate_data),
+    )
+    if has_key != has_certificate:
+        raise KubeconfigError(f'the user "{chosen.user_name}" has only one of `client-certificate` and `client-key`')
+    if issued is not None and issued.certificate:
+        data = issued.certificate, issued.key
+    return Credentials(
+        server,
+        authorization,
+        ca_file=cluster.certificate_authority or None,
+        certificate_file=user.client_certificate or None if data[0] is None else None,
+        key_file=user.client_key or None if data[1] is None else None,
+        verify_tls=not cluster.insecure_skip_tls_verify,
+        proxy=_proxy(cluster, server),
+        ca_data=_inline("certificate-authority", cluster.certificate_authority_data),
+        certificate_data=data[0],
+        key_data=data[1],
+        server_name=cluster.tls_server_name or None,
+        impersonation=_impersonation(user, chosen.user_name),
+        compressed=not cluster.disable_compression,
+        from_plugin=issued is not None,
+        expires_at=None if issued is None else issued.expires_at,
+        files=files,
+        digest=digest,
+    )
 
 
-def _proxy_of_environment(server: str) -> str | None:
-    parts = urlsplit(server)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
+def _server(cluster: Cluster, user: User) -> str:
+    """Return the URL; without a scheme it is https where anything says so, as for kubectl."""
+    text = cluster.server
+    if "://" not in text:
+        secure = (
+            cluster.certificate_authority or cluster.certificate_authority_data or cluster.insecure_skip_tls_verify
+        ) or (user.client_certificate or user.client_certificate_data)
+        text = f"{'https' if secure else 'http'}://{text}"
+    if not _is_url(text):
+        raise KubeconfigError("the cluster's `server` must be a URL such as https://kubernetes.example.com:6443")
+    return text.rstrip("/")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return whole and parts.username is None and not parts.query and not parts.fragment
+
+
+def _proxy(cluster: Cluster, server: str) -> Proxy | None:
+    if cluster.proxy_url:
+        return proxy_named(cluster.proxy_url, source="the cluster's `proxy-url`")
+    return proxy_for(server)
+
+
+async def _identity(chosen: Chosen, server: str) -> tuple[str | None, Issued | None]:
+    """Return the header that says who is asking, and what a plugin gave; a user with an identity always gets one."""
+    user, name = chosen.user, chosen.user_name
+    if user.exec is not None and user.auth_provider is not None:
+        raise KubeconfigError(f'the user "{name}" has both `exec` and `auth-provider`: keep one of them')
+    token = _token(user)
+    if token and (user.username or user.password):
+        raise KubeconfigError(f'the user "{name}" has both a token and a username: keep one of them')
+    if token:  # what is written there counts before what a program would say, as for kubectl
+        return _authorization("Bearer", token), None
+    if user.username or user.password:
+        return _authorization("Basic", base64.b64encode(f"{user.username}:{user.password}".encode()).decode()), None
+    if user.auth_provider is not None:
+        return _authorization("Bearer", id_token(user.auth_provider, name)), None
+    if user.exec is not None:
+        issued = await issue(user.exec, _cluster_info(chosen.cluster, server))
+        return _authorization("Bearer", issued.token) if issued.token else None, issued
+    return None, None
+
+
+def _token(user: User) -> str:
+    """Return the token of the user; that of the file counts, and the other one while that cannot be read."""
+    if not user.token_file:
+        return user.token.strip()
+    try:
+        token = Path(user.token_file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        if user.token:
+            return user.token.strip()
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise KubeconfigError(f"`tokenFile`: the file {user.token_file} cannot be read: {why}") from None
+    if not token:
+        raise KubeconfigError(f"`tokenFile`: the file {user.token_file} is empty")
+    return token
+
+
+def _cluster_info(cluster: Cluster, server: str) -> dict[str, object]:
+    """Return what a plugin is told of the cluster if it asks for it."""
+    info: dict[str, object] = {"server": server, "config": cluster.plugin_config}
+    authority = cluster.certificate_authority_data
+    if cluster.certificate_authority:
+        authority = base64.b64encode(_content("certificate-authority", cluster.certificate_authority)).decode()
+    said = {
+        "tls-server-name": cluster.tls_server_name,
+        "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
+        "certificate-authority-data": authority,
+        "proxy-url": cluster.proxy_url,
+        "disable-compression": cluster.disable_compression,
+    }
+    return info | {name: value for name, value in said.items() if value}
+
+
+def _impersonation(user: User, name: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers of `as` and its relatives."""
+    groups, extra = user.impersonate_groups or (), user.impersonate_extra or {}
+    if not user.impersonate:
+        if user.impersonate_uid or groups or extra:
+            raise KubeconfigError(f'the user "{name}" has `as-uid`, `as-groups` or `as-user-extra` without `as`')
+        return ()
+    headers = [("Impersonate-User", user.impersonate)]
+    headers += [("Impersonate-Uid", user.impersonate_uid)] if user.impersonate_uid else []
+    headers += [("Impersonate-Group", group) for group in groups]
+    headers += [
+        (f"Impersonate-Extra-{quote(key.lower(), safe=_HEADER_SAFE)}", value)
+        for key, values in extra.items()
+        for value in values
+    ]
+    if any(not value.isprintable() for _, value in headers):
+        raise KubeconfigError(f'the user "{name}": what `as` and its relatives say must be printable')
+    return tuple(headers)
+
+
+_HEADER_SAFE: Final = "!#$&'*+-.^_`|~"
+"""What may stand in the name of a header as it is, but for the sign of encoding itself."""
+
+
+def _authorization(scheme: str, secret: str) -> str:
+    secret = secret.strip()
+    if not secret.isascii() or not secret.isprintable():
+        raise CredentialsError("Cannot use the token for Kubernetes: it holds characters that no header may have.")
+    return f"{scheme} {secret}"
+
+
+def _inline(field_name: str, data: str) -> str | None:
+    return decode(data, f"{field_name}-data").decode("ascii", "replace") if data else None
+
+
+def _content(field_name: str, file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise KubeconfigError(f"`{field_name}`: the file {file} cannot be read: {error.strerror}") from None
+
+
+def _digest(named: Mapping[str, str | None]) -> str:
+    """Return a digest of the files' contents, by which it is noticed that they were replaced."""
+    digest = hashlib.sha256()
+    for name, file in named.items():
+        digest.update(hashlib.sha256(_content(name, file) if file else b"").digest())
+    return digest.hexdigest()
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        found = file.stat()
+    except OSError:
         return None
-    return urllib.request.getproxies().get(parts.scheme)
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def new_session(credentials: Credentials, *, connections: int) -> aiohttp.ClientSession:
-    """Open an HTTP session with the TLS settings and the identity of these credentials.
+    """Open an HTTP session over which these credentials may be used; they are sent with each request by its caller.
 
     Must be called, used and closed in one event loop.
 
     Args:
-        credentials: whom to reach and as whom.
+        credentials: whom to reach.
         connections: most that are open at once; 0 means no limit.
 
     Raises:
-        CredentialsError: a certificate file cannot be read.
+        CredentialsError: a certificate cannot be used, or a proxy would get to see a token.
     """
-    headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
-    if credentials.authorization is not None:
-        headers["Authorization"] = credentials.authorization
+    if credentials.proxy is not None and credentials.authorization and credentials.server.startswith("http://"):
+        raise CredentialsError(
+            f"Cannot use the proxy {credentials.proxy} for {credentials.server}: it would read the token, which plain "
+            "HTTP does not hide; use https, or no proxy."
+        )
+    try:
+        made = connector(_tls_context(credentials), credentials.proxy, limit=connections)
+    except TrustError as error:
+        raise CredentialsError(f"Cannot use the certificates for {credentials.server}: {error}.") from None
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, ssl=_tls_context(credentials)),
-        headers=headers,
-        proxy=credentials.proxy,
+        connector=made,
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
         trust_env=False,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
 
 
 def _tls_context(credentials: Credentials) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=credentials.ca_file)
-        if credentials.certificate_file:
-            context.load_cert_chain(credentials.certificate_file, credentials.key_file)
-    except OSError as error:
-        raise CredentialsError(f"Cannot load the TLS files of {credentials.server}: {error.strerror}.") from None
-    # Python 3.13 refuses authorities without the key usage extensions of RFC 5280, which many clusters have;
-    # the chain and the host name are still checked, as kubectl does.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    unchecked = not credentials.verify_tls or credentials.server.startswith("http://")
+    if credentials.ca_file is None and credentials.ca_data is None and not unchecked:
+        context = default_context()
+    else:
+        context = context_of(credentials.ca_file, data=credentials.ca_data, source="certificate-authority")
     if not credentials.verify_tls:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    _show_certificate(context, credentials)
     return context
+
+
+def _show_certificate(context: ssl.SSLContext, credentials: Credentials) -> None:
+    """Have the client certificate shown, if there is one; Python takes it from files only."""
+    with contextlib.ExitStack() as stack:
+        try:
+            certificate = _file(credentials.certificate_file, credentials.certificate_data, stack)
+            if certificate is not None:
+                key = _file(credentials.key_file, credentials.key_data, stack)
+                context.load_cert_chain(certificate, key, password="")  # or it asks the terminal
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
+            raise CredentialsError(
+                f"Cannot use the client certificate for {credentials.server}: "
+                f"{why or 'certificate and key are not PEM, do not belong together, or the key is encrypted'}."
+            ) from None
+
+
+def _file(file: str | None, data: str | None, stack: contextlib.ExitStack) -> str | None:
+    """Return the path of a file with these contents, which lasts as long as the stack; only its owner can read it."""
+    if data is None:
+        return file
+    made = stack.enter_context(tempfile.NamedTemporaryFile(prefix="fireworks-operator-"))  # noqa: SIM115
+    made.write(data.encode())
+    made.flush()
+    return made.name

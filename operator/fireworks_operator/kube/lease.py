@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fireworks_operator.controller.ports import KubernetesUnavailableError
+
 from .client import connect
+from .contact import Contact
 from .lease_record import LEASE_ERRORS, LeaseRecord
 
 logger = logging.getLogger(__name__)
@@ -93,6 +96,8 @@ class LeaseElector:
         self._kubeconfig = kubeconfig
         self._timings = timings
         self._clock = clock
+        self.contact = Contact(clock=clock)
+        """Whether the Lease can be asked for, which a standby needs to ever take over."""
         self._renewed_at: float | None = None
         self._acquired: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._stop = threading.Event()
@@ -161,12 +166,12 @@ class LeaseElector:
                 self._lose(str(error))
                 return
             self._renewed_at = None
-            await _in_time(record.release, self._timings.renew_deadline / 2)
+            await self._in_time(record.release, self._timings.renew_deadline / 2)
 
     async def _acquire(self, record: LeaseRecord) -> bool:
         """Try until the Lease is held, or until `stop`; return whether it is."""
         told = ""
-        while not await _in_time(record.hold, self._timings.renew_deadline):
+        while not await self._in_time(record.hold, self._timings.renew_deadline):
             if record.holder and record.holder != told:
                 told = record.holder
                 logger.info("The Lease %s/%s is held by %s; waiting.", self._namespace, self._name, told)
@@ -190,7 +195,7 @@ class LeaseElector:
                 continue
             # Half of it, so that one connection that has gone dead leaves time for a new one.
             patience = min(self._until_deadline(record), timings.renew_deadline / 2)
-            if patience > 0 and await _in_time(record.hold, patience):
+            if patience > 0 and await self._in_time(record.hold, patience):
                 self._renewed_at = record.renewed_at
             elif record.is_held_by_another:
                 raise LeaseLostError(f"The Lease {self._namespace}/{self._name} is held by {record.holder}.")
@@ -206,17 +211,24 @@ class LeaseElector:
     async def _stopped_within(self, seconds: float) -> bool:
         return await asyncio.to_thread(self._stop.wait, seconds)
 
-
-async def _in_time(action: Callable[[], Awaitable[bool]], seconds: float) -> bool:
-    """Return the action's result, or False if it fails or takes longer."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await action()
-    except TimeoutError:
-        logger.warning("The Lease: no answer within %.1f s.", seconds)
-    except LEASE_ERRORS as error:
-        logger.warning("The Lease: %s", error)
-    return False
+    async def _in_time(self, action: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+        """Return the action's result, or False if it fails or takes longer."""
+        try:
+            async with asyncio.timeout(seconds):
+                done = await action()
+        except TimeoutError:
+            logger.warning("The Lease: no answer within %.1f s.", seconds)
+            self.contact.failed("The Lease: no answer in time.")
+        except LEASE_ERRORS as error:
+            logger.warning("The Lease: %s", error)
+            if isinstance(error, KubernetesUnavailableError):
+                self.contact.failed(f"The Lease: {error}")
+            else:  # another candidate was faster
+                self.contact.succeeded()
+        else:
+            self.contact.succeeded()
+            return done
+        return False
 
 
 class LeaseFence:

@@ -11,18 +11,22 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from json import JSONDecodeError, dumps, loads
 from pathlib import Path
 from typing import Any, Final, cast
 
+import aiohttp
 import kopf
+from kopf._cogs.clients.errors import APIError
 from kopf._cogs.structs.references import Insights
 from kopf._core.engines.peering import Identity
 
 from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
 
-from .credentials import CredentialsError, load_credentials, new_session
+from .credentials import USER_AGENT, Credentials, CredentialsError, load_credentials
 from .resources import CrdMissingError
+from .session import ApiSession, Request
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,10 @@ STOP_TIMEOUT: Final = 10.0
 TLS_GOODBYE: Final = 0.1
 """Seconds between the end of Kopf and that of its event loop."""
 
+QUIET_WATCH: Final = 60.0
+"""Seconds that a watch must have lasted for the pause after it to be short again."""
+
+_LONGEST_REASON: Final = 300
 _QUIET_LOGIN: Final = 60.0
 _LONGEST_LOGIN_PAUSE: Final = 30.0
 
@@ -87,8 +95,17 @@ class KopfWatch:
 
         Raises:
             CrdMissingError: the CRD was deleted meanwhile.
-            WatchEndedError: Kopf gave up for another reason, or does not find the kind.
+            WatchEndedError: Kopf gave up for a reason that another try does not mend, or does not find the kind.
         """
+        patience = Patience()
+        while True:
+            why = await self._run_once()
+            pause = patience.next_pause()
+            logger.warning("The watch of %s was ended: %s. Listed anew in %.0f s.", PLURAL, why, pause)
+            await asyncio.sleep(pause)
+
+    async def _run_once(self) -> str:
+        """List and watch until that ends in a way that may pass; return why."""
         thread = _KopfThread(self._deliver, self._kubeconfig, self._namespaces)
         thread.start()
         try:
@@ -98,9 +115,11 @@ class KopfWatch:
             raise
         except WatchEndedError:
             raise
-        except Exception as error:
+        except (APIError, aiohttp.ClientError, TimeoutError, JSONDecodeError) as error:
             if getattr(error, "status", None) == 404:
                 raise CrdMissingError from error
+            return _shortened(f"{type(error).__name__}: {next(iter(error.args), '')}")
+        except Exception as error:
             raise WatchEndedError(f"The watch of {PLURAL} ended: {type(error).__name__}: {error}") from error
         raise WatchEndedError(f"The watch of {PLURAL} ended without an error.")
 
@@ -200,6 +219,10 @@ class _KopfThread:
             self.ended.set_exception(WatchEndedError(f"Kopf's thread was told to end: {error!r}"))
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
+
+
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log what nobody caught; but not that Kopf's streams, one inside the other, are closed in any order at the end."""
     if "asyncgen" in context:
@@ -211,6 +234,111 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has closed: its side is going down
         loop.call_soon_threadsafe(function, *arguments)
+
+
+class Patience:
+    """The pauses after errors that come one after the other: growing, and short again after a quiet time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._pauses = iter(Backoffs())
+        self._until = clock()
+
+    def next_pause(self) -> float:
+        """Return the seconds to wait now."""
+        if self._clock() - self._until > QUIET_WATCH:
+            self._pauses = iter(Backoffs())
+        pause = next(self._pauses)
+        self._until = self._clock() + pause
+        return pause
+
+
+class WatchStream:
+    """The content of a watch, in which any error reads as 410 after a pause: Kopf then lists anew, and ends at others.
+
+    An API server says in the middle of a watch what it otherwise says by a status code: that it is going down, has no
+    etcd, or has to refuse for now. Only the next LIST can tell whether it means that for good.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader, patience: Patience) -> None:
+        self._content = content
+        self._patience = patience
+
+    def __getattr__(self, name: str) -> object:
+        """Be the content in all that its response does with it."""
+        return getattr(self._content, name)
+
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        """Yield whole lines of the content; nothing comes after an error."""
+        rest = b""
+        async for chunk in self._content.iter_chunked(size):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                trouble = _trouble(line)
+                if trouble is None:
+                    yield line + b"\n"
+                    continue
+                pause = self._patience.next_pause()
+                logger.warning("The watch of %s was ended: %s. Listed anew in %.0f s.", PLURAL, trouble, pause)
+                await asyncio.sleep(pause)
+                yield _EXPIRED
+                return
+        yield rest
+
+
+_EXPIRED: Final = b'{"type":"ERROR","object":{"kind":"Status","code":410}}\n'
+
+
+def _trouble(line: bytes) -> str | None:
+    """Return what is wrong with a line of a watch; None if it is an event, or a 410 that Kopf knows what to do with."""
+    if line.strip() and not line.lstrip().startswith(b"{"):
+        return "what came is no event; is a proxy in between?"
+    if b'"ERROR"' not in line:
+        return None
+    try:
+        event = loads(line)
+        if event["type"] != "ERROR" or event["object"]["code"] == 410:
+            return None
+        return _shortened(f"{event['object'].get('message') or 'without a reason'} ({event['object']['code']})")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "an error that cannot be read"
+
+
+class KopfSession:
+    """What Kopf uses of an `aiohttp.ClientSession`, over a session whose credentials and certificates are renewed."""
+
+    def __init__(self, credentials: Credentials, load: Callable[[], Awaitable[Credentials]]) -> None:
+        self.headers: dict[str, str] = {"User-Agent": USER_AGENT}
+        self.closed = False
+        self._server = credentials.server
+        self._patience: dict[str, Patience] = {}
+        self._session = ApiSession(credentials, load, connections=0)  # each watched namespace holds one
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: object | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - Kopf's
+    ) -> aiohttp.ClientResponse:
+        """Send a request; `url` begins with the server of the credentials."""
+        if self.closed:
+            raise RuntimeError("Session is closed")
+        path = url.removeprefix(self._server)
+        body = None if json is None else dumps(json).encode()
+        response = await self._session.request(Request(method, path, None, headers or {}, body, timeout))
+        what, _, query = path.partition("?")
+        if response.status == 200 and "watch=true" in query.split("&"):
+            patience = self._patience.setdefault(what, Patience())
+            response.content = cast("aiohttp.StreamReader", WatchStream(response.content, patience))
+        return response
+
+    async def close(self) -> None:
+        """Close all connections, those of open watches as well."""
+        self.closed = True
+        await self._session.close()
 
 
 class Login:
@@ -243,12 +371,12 @@ class Login:
         await asyncio.sleep(self.next_pause())
         try:
             credentials = await load_credentials(self._kubeconfig)
-            session = new_session(credentials, connections=0)  # each watched namespace holds one
+            session = KopfSession(credentials, lambda: load_credentials(self._kubeconfig))
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=5) from error
         return kopf.AiohttpSession(
             server=credentials.server,
-            aiohttp_session=session,
+            aiohttp_session=cast("aiohttp.ClientSession", session),
             expiration=datetime.datetime.now(datetime.UTC) + SESSION_LIFETIME,
         )
 

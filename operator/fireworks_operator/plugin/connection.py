@@ -2,8 +2,7 @@
 
 import contextlib
 import os
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -49,9 +48,8 @@ async def connected(choice: Choice) -> AsyncIterator[Connection]:
     configs = [_read(file) for file in files]
     context = choice.context or _current(configs)
     namespace = choice.namespace or _namespace(configs, context) or "default"
-    with _pinned(files, context) as kubeconfig:
-        async with await connect(kubeconfig) as client:
-            yield Connection(client, namespace)
+    async with await connect(Path(os.pathsep.join(map(str, files))), context) as client:
+        yield Connection(client, namespace)
 
 
 def _files(choice: Choice) -> list[Path]:
@@ -93,18 +91,6 @@ def _namespace(configs: Sequence[Mapping[str, Any]], name: str) -> str | None:
         )
     namespace = (found.get("context") or {}).get("namespace")
     return str(namespace) if namespace else None
-
-
-@contextlib.contextmanager
-def _pinned(files: Sequence[Path], context: str) -> Iterator[Path]:
-    """Name the files so that this context is used.
-
-    Of several files the first current-context counts: one more file before them, with nothing but the context's name.
-    """
-    with tempfile.TemporaryDirectory(prefix="kubectl-fireworks-") as folder:
-        pin = Path(folder) / "context"
-        pin.write_text(yaml.safe_dump({"current-context": context}))
-        yield Path(os.pathsep.join(map(str, (pin, *files))))
 
 
 def _pod_namespace() -> str:

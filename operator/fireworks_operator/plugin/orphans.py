@@ -90,7 +90,7 @@ async def _cluster_ids(settings: Settings, connection: Connection) -> frozenset[
     if cluster is None:
         raise click.ClickException(
             "The namespace kube-system may not be read, so this cluster's id is not known: set "
-            "FIREWORKS_OPERATOR_CLUSTER_ID to the operator's setting clusterId."
+            "FIREWORKS_OPERATOR_CLUSTER_ID to the id in the first lines of the operator's log, for this command alone."
         )
     return frozenset((cluster, *settings.previous_cluster_ids))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -46,17 +47,19 @@ class FakeClient(KubernetesClient):
 
 
 class ScriptedServer:
-    """Serves `handler` on a free port of 127.0.0.1."""
+    """Serves `handler` on a free port of 127.0.0.1, over TLS if there is a context."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, context: ssl.SSLContext | None = None) -> None:
         self.requests: list[web.Request] = []
         self._handler = handler
+        self._context = context
 
     async def __aenter__(self) -> "ScriptedServer":
         self._runner = web.ServerRunner(web.Server(self._serve), shutdown_timeout=0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._context).start()
+        self.port: int = self._runner.addresses[0][1]
+        self.url = f"http{'' if self._context is None else 's'}://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -74,13 +77,18 @@ def status_object(code: int, message: str, **details: object) -> web.Response:
     return web.json_response({**body, "details": details}, status=code)
 
 
-def write_kubeconfig(path: Path, server: str, **user: str) -> Path:
-    """Write a kubeconfig for a server on plain HTTP."""
+def write_kubeconfig(path: Path, server: str, **user: object) -> Path:
+    """Write a kubeconfig for a server."""
+    return write_config(path, {"server": server}, user)
+
+
+def write_config(path: Path, cluster: Mapping[str, object], user: Mapping[str, object] | None) -> Path:
+    """Write a kubeconfig of one cluster and user."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "test",
-        "clusters": [{"name": "test", "cluster": {"server": server}}],
+        "clusters": [{"name": "test", "cluster": cluster}],
         "users": [{"name": "test", "user": user}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
     }

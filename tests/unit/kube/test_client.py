@@ -26,6 +26,7 @@ from fireworks_operator.kube.client import (
     connect,
 )
 from fireworks_operator.kube.credentials import Credentials, CredentialsError, load_credentials
+from fireworks_operator.network.proxy import proxy_named
 from unit.kube.scripted_server import ScriptedServer, status_object, write_kubeconfig
 
 STATUS_PATH = "/apis/fireworks.ai/v1alpha1/namespaces/team/fireworksdeployments/llama/status"
@@ -335,9 +336,14 @@ async def test_outside_of_a_cluster_the_proxy_of_the_environment_serves(
     monkeypatch.setenv("no_proxy", "inside.example")
     far = await load_credentials(write_kubeconfig(tmp_path / "far", "http://far.example", token="t"))
     near = await load_credentials(write_kubeconfig(tmp_path / "near", "http://inside.example", token="t"))
-    assert (far.proxy, near.proxy) == ("http://proxy.example:3128", None)
+    assert far.proxy is not None
+    assert (far.proxy.url, near.proxy) == ("http://proxy.example:3128", None)
 
 
 def test_credentials_show_no_secret() -> None:
-    shown = repr(Credentials("https://x", authorization="Bearer topsecret", proxy="http://a:topsecret@p"))
+    shown = repr(
+        Credentials(
+            "https://x", authorization="Bearer topsecret", proxy=proxy_named("http://a:topsecret@p", source="x")
+        )
+    )
     assert "topsecret" not in shown

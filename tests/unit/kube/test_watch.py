@@ -89,7 +89,11 @@ class Api:
             if event.result()["type"] == "END":
                 over.cancel()
                 return response
-            await response.write(json.dumps(event.result()).encode() + b"\n")
+            text = event.result().get("raw") or json.dumps(event.result())
+            await response.write(text.encode() + b"\n")
+            if event.result()["type"] in ("ERROR", "GARBAGE"):
+                over.cancel()
+                return response
 
 
 class World:
@@ -198,9 +202,9 @@ async def test_an_expired_session_is_replaced_before_its_token_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch_module, "SESSION_LIFETIME", datetime.timedelta(seconds=0.3))
-    began = time.monotonic()
     async with watching(tmp_path, Api("a")) as world:
         await eventually(lambda: world.api.watches == 1)
+        began = time.monotonic()
         world.token.write_text("rotated")
         await eventually(lambda: time.monotonic() - began > 0.5)
         world.api.tokens.add("rotated")
@@ -215,19 +219,75 @@ async def test_an_expired_session_is_replaced_before_its_token_is_refused(
 async def test_a_deleted_crd_ends_the_watch_and_says_so(tmp_path: Path) -> None:
     async with watching(tmp_path, Api("a")) as world:
         await eventually(lambda: world.api.watches == 1)
-        world.api.failures = [status_object(404, "page not found")] * 2
+        world.api.failures = [status_object(404, "page not found") for _ in range(2)]
         world.api.events.put_nowait({"type": "END"})
         with pytest.raises(CrdMissingError, match="kubectl apply"):
             await asyncio.wait_for(asyncio.shield(world.task), 8)
 
 
-async def test_an_error_that_kopf_cannot_handle_ends_the_watch_and_no_task_of_the_operator(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [429, 500, 503, 504, 403])
+async def test_an_error_in_the_middle_of_a_watch_means_to_list_and_watch_again(
+    tmp_path: Path, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
     async with watching(tmp_path, Api("a")) as world:
-        await eventually(lambda: world.seen)
-        other = asyncio.create_task(asyncio.Event().wait())
-        broken = {"kind": "Status", "code": 500, "message": "etcd has lost its data"}
+        await eventually(lambda: world.api.watches == 1)
+        for name in ("missed", "missed too"):
+            world.api.listed.append(raw_resource(name, uid=name))
+            broken = {"kind": "Status", "code": code, "message": "etcdserver: leader changed"}
+            world.api.events.put_nowait({"type": "ERROR", "object": broken})
+            await eventually(lambda: (world.api.listed[-1]["metadata"]["name"], False) in world.seen)
+        await eventually(lambda: world.api.watches == 3)
+        world.api.events.put_nowait(event("ADDED", "b"))
+        await eventually(lambda: ("b", False) in world.seen)
+        assert not world.task.done()
+    assert f"etcdserver: leader changed ({code})" in caplog.text
+
+
+async def test_errors_in_one_namespace_leave_the_watch_of_the_other_alone(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a"), ("one", "two")) as world:
+        await eventually(lambda: world.api.watches == 2)
+        broken = {"kind": "Status", "code": 504, "message": "etcdserver: leader changed"}
         world.api.events.put_nowait({"type": "ERROR", "object": broken})
-        with pytest.raises(WatchEndedError, match="etcd has lost its data"):
+        await eventually(lambda: world.api.watches == 3)
+    assert world.seen == [("a", False)] * 3
+
+
+async def test_what_is_no_event_in_a_watch_means_to_list_and_watch_again(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        await eventually(lambda: world.api.watches == 1)
+        world.api.events.put_nowait({"type": "GARBAGE", "raw": "<html>Sign in</html>"})
+        await eventually(lambda: world.api.watches == 2)
+        world.api.events.put_nowait(event("ADDED", "b"))
+        await eventually(lambda: ("b", False) in world.seen)
+
+
+@pytest.mark.parametrize("code", [400, 410, 406])
+async def test_a_list_that_is_refused_in_an_unusual_way_is_made_again(tmp_path: Path, code: int) -> None:
+    api = Api("a")
+    api.failures = [status_object(code, "not now")]
+    async with watching(tmp_path, api) as world:
+        await eventually(lambda: ("a", False) in world.seen, 20)  # Kopf takes 5 s to end
+
+
+async def test_the_crd_deleted_while_a_watch_ends_with_an_error_ends_the_process(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        await eventually(lambda: world.api.watches == 1)
+        world.api.failures = [status_object(404, "page not found") for _ in range(2)]
+        world.api.events.put_nowait({"type": "ERROR", "object": {"kind": "Status", "code": 404, "message": "gone"}})
+        with pytest.raises(CrdMissingError, match="kubectl apply"):
+            await asyncio.wait_for(asyncio.shield(world.task), 8)
+
+
+async def test_a_fault_of_kopf_itself_ends_the_watch_and_no_task_of_the_operator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(**_: object) -> None:
+        raise TypeError("this is a bug")
+
+    monkeypatch.setattr(kopf, "operator", broken)
+    async with watching(tmp_path, Api("a")) as world:
+        other = asyncio.create_task(asyncio.Event().wait())
+        with pytest.raises(WatchEndedError, match="this is a bug"):
             await asyncio.wait_for(asyncio.shield(world.task), 8)
         await asyncio.sleep(0)
         assert not other.done()
