@@ -164,10 +164,11 @@ class GatedKubernetes:
 
 
 class Passes:
-    """Remembers how many passes were made since time last went by."""
+    """Remembers how many passes were made since time last went by, and why what was left running."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.left: list[str] = []
 
     def waited(self, seconds: float) -> None:
         """Nothing is measured here."""
@@ -179,7 +180,7 @@ class Passes:
         """Nothing is counted here."""
 
     def left_running(self, cause: str) -> None:
-        """Nothing is counted here."""
+        self.left.append(cause)
 
 
 class Process:

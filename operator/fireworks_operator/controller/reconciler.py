@@ -18,6 +18,7 @@ from fireworks_operator.core.actions import (
     LoadAddon,
     Refuse,
     RemoveFinalizer,
+    Undelete,
     UnloadAddon,
     Update,
     Wait,
@@ -27,7 +28,7 @@ from fireworks_operator.core.context import Context, Unusable
 from fireworks_operator.core.decide import decide, former_names, needs_closer_look, target_name
 from fireworks_operator.core.explain import explain
 from fireworks_operator.core.identity import Ownership
-from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed import Absent, Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.report import report
 from fireworks_operator.core.story import tell
@@ -186,7 +187,8 @@ class Reconciler:
             return observed, action, context
         if isinstance(action, DESTRUCTIVE):
             context = replace(context, crd_deleting=await self._crd_deleting())
-            observed = await session.explain_failure(await session.look())
+            if not is_of_now(observed):
+                observed = await session.explain_failure(await session.look())
             action = decide(resource, observed, context)
         elif isinstance(action, Update):
             # A PATCH is merged into what is there: as of now, or it undoes what others did since the last LIST.
@@ -231,7 +233,8 @@ class Reconciler:
             return Unknown()
         observed = session.observe(with_addons=uses_addons(resource))
         if needs_closer_look(resource, observed):
-            log.info("%s: no longer listed, looking closer", resource.key, extra={"deployment": session.name})
+            if isinstance(observed, Absent):
+                log.info("%s: no longer listed, looking closer", resource.key, extra={"deployment": session.name})
             observed = await session.look()
         return await session.explain_failure(observed)
 
@@ -317,7 +320,7 @@ class Reconciler:
             return Result(Wait(), again=0.0, inconclusive=True)
         if not self._fence.may_mutate():
             return Result(Wait(), again=FENCED_RETRY, inconclusive=True)
-        if isinstance(action, Create | Adopt | LoadAddon):
+        if isinstance(action, Create | Adopt | Undelete | LoadAddon):
             # What is begun here must be found again, whatever happens before its answer is written down.
             resource = await self._write(resource, observed, Outcome(action, begun=True), context)
         if isinstance(action, Update):

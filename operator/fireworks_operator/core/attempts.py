@@ -5,28 +5,36 @@ from datetime import datetime, timedelta
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, LastAttempt
 
-from .actions import Action, Claim, Create, Delete, Refuse, Undelete, Update, Wait
+from .actions import Action, Adopt, Claim, Create, Delete, Refuse, Undelete, Update, Wait
 from .addons import ADDON_ACTIONS, uses_addons
 from .context import Context
-from .deletion import delete_attempt_name
+from .deletion import DELETE, DELETE_IGNORING_CHECKS, delete_attempt_name
 from .explain import Explanation, explain
 from .observed import Observed, Present
 from .outcome import Outcome
 from .retry import (
     CREATE,
     CREATIONS,
+    POST_SETTLES,
     RECREATE,
     RECREATIONS,
     REPLACE,
+    UNFINISHED,
     UPDATE,
     attempt_of,
     create_attempt,
+    may_take_effect,
     next_attempt,
     recent_recreations,
 )
 
 NOT_OURS = frozenset({Reason.CONFLICT, Reason.ADOPTION_NOT_ALLOWED})
 """Refusals that say that the deployment is somebody else's."""
+_REVIVALS = frozenset({Undelete.name, REPLACE, DELETE, DELETE_IGNORING_CHECKS})
+_UNANSWERED = frozenset({Reason.CREATING, Reason.API_UNAVAILABLE})
+"""Attempts that bring back what is deleted, or that were made while such a one had no answer."""
+_BOUNDED = timedelta(seconds=10)
+"""A record of so long ago bounds a request that starts now."""
 
 
 def last_attempt(
@@ -39,18 +47,25 @@ def last_attempt(
             return create_attempt(resource, now)
         case Create() if outcome.begun:
             return before if _just_begun(before, now) else create_attempt(resource, now)
+        case Undelete() | Adopt(by_request=True) if outcome.begun:
+            return _begun_attempt(resource, action, now)
         case _ if outcome.error is not None:
             return _failed_attempt(resource, action, explain(outcome.error, action), now)
+        case Undelete() if may_take_effect(before, now):
+            return before  # an earlier one without an answer may yet bring back what is deleted by then
         case Create() | Undelete():
             replaced = attempt_of(resource, REPLACE)
             return replaced and replaced.model_copy(update={"reason": Reason.AS_DESIRED, "message": None})
+        case Adopt(by_request=True):
+            return None
         case Delete(hard=False):
-            return next_attempt(resource, delete_attempt_name(action), Reason.DELETING, now)
+            reason = Reason.DELETING if revives_until(resource, now) is None else Reason.API_UNAVAILABLE
+            return next_attempt(resource, delete_attempt_name(action), reason, now)
         case Update():
             return next_attempt(resource, UPDATE, Reason.UPDATING, now)
         case Refuse():
             return _refused_attempt(resource, action, now)
-    return _settled(resource, observed, action)
+    return before if revives_until(resource, now) is not None else _settled(resource, observed, action)
 
 
 def recreations(resource: FireworksDeployment, outcome: Outcome, now: datetime) -> list[datetime] | None:
@@ -65,9 +80,32 @@ def recreations(resource: FireworksDeployment, outcome: Outcome, now: datetime) 
     return [*recent_recreations(resource, now), now.replace(microsecond=0)][-RECREATIONS:]
 
 
+def _begun_attempt(resource: FireworksDeployment, action: Undelete | Adopt, now: datetime) -> LastAttempt:
+    """Return the record that is written before a request that may take effect after its sender has given up."""
+    before, names = attempt_of(resource, action.name), (REPLACE, action.name)
+    if isinstance(action, Undelete):
+        before = attempt_of(resource, *names)
+    elif before is not None and before.reason == Reason.CREATING and now - before.time < _BOUNDED:
+        return before
+    unanswered = revives_until(resource, now) is not None
+    reason = Reason.API_UNAVAILABLE if unanswered else Reason.CREATING
+    if before is None or (before.action != REPLACE and before.reason not in UNFINISHED):
+        return next_attempt(resource, action.name, reason, now)
+    return before.model_copy(update={"time": now, "reason": reason, "message": None})
+
+
+def revives_until(resource: FireworksDeployment, now: datetime) -> datetime | None:
+    """Return until when a request without an answer may bring a deleted deployment back; None if none can."""
+    attempt = resource.status.last_attempt
+    if attempt is None or attempt.action not in _REVIVALS or attempt.reason not in _UNANSWERED:
+        return None
+    until = attempt.time + POST_SETTLES
+    return until if until > now else None
+
+
 def _just_begun(attempt: LastAttempt | None, now: datetime) -> bool:
     """Tell whether the record is recent enough to bound a request that starts now."""
-    return attempt is not None and attempt.reason == Reason.CREATING and now - attempt.time < timedelta(seconds=10)
+    return attempt is not None and attempt.reason == Reason.CREATING and now - attempt.time < _BOUNDED
 
 
 def _refused_attempt(resource: FireworksDeployment, refused: Refuse, now: datetime) -> LastAttempt | None:
@@ -100,6 +138,11 @@ def _failed_attempt(
         attempt = before if before is not None and before.action in CREATIONS else create_attempt(resource, now)
         message = explanation.message if explanation.final else None
         return attempt.model_copy(update={"time": now, "reason": explanation.reason, "message": message})
+    if isinstance(action, Undelete | Adopt) and before is not None and before.action == action.name:
+        message = explanation.message if explanation.final else None
+        return before.model_copy(update={"time": now, "reason": explanation.reason, "message": message})
+    if isinstance(action, Undelete) and not explanation.final and before is not None:
+        return before.model_copy(update={"time": now, "reason": explanation.reason})  # it stands in for a failed one
     if not explanation.final:
         return before  # the queue's own pauses do; a restart may try at once
     if isinstance(action, Delete) and action.hard and not action.ignore_checks:

@@ -26,6 +26,7 @@ from .actions import (
 )
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
+from .attempts import revives_until
 from .context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
 from .deletion import decide_deletion
 from .desired import desired
@@ -37,7 +38,7 @@ from .identity import (
     deployment_name,
     full_model_name,
 )
-from .observed import UNREADABLE, Absent, Observed, Present, Unknown
+from .observed import UNREADABLE, Absent, Observed, Present, Unknown, is_of_now
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .replicas import CAPACITY_PATIENCE, only_pending, running_cost
 from .retry import (
@@ -100,13 +101,19 @@ def former_names(resource: FireworksDeployment, context: Context, account: str) 
 
 
 def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
-    """Tell whether a GET is due before deciding: a LIST without the deployment does not say what became of it."""
-    if not isinstance(observed, Absent) or observed.confirmed or resource.status.deployment_name is None:
+    """Tell whether a GET is due before deciding.
+
+    What became of a deployment that a LIST lacks, the LIST does not say; and a resource goes upon an answer of now.
+    """
+    if isinstance(observed, Unknown):
         return False
-    deleted = resource.metadata.deletion_timestamp is not None
-    if deleted and resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true":
-        return False  # let go whatever became of it, also while Fireworks cannot be asked
-    return deleted or resource.status.create_time is not None
+    if resource.metadata.deletion_timestamp is not None:
+        if FINALIZER not in resource.metadata.finalizers:
+            return False
+        # What is abandoned is let go whatever became of it, also while Fireworks cannot be asked.
+        return resource.metadata.annotations.get(ANNOTATION_ABANDON) != "true" and not is_of_now(observed)
+    lost = isinstance(observed, Absent) and not observed.confirmed
+    return lost and resource.status.deployment_name is not None and resource.status.create_time is not None
 
 
 def _decide_observing(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
@@ -155,7 +162,7 @@ def _decide_observed(deployment: Deployment) -> Action:
 
 
 def _decide_managed(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
-    if FINALIZER not in resource.metadata.finalizers:
+    if FINALIZER not in resource.metadata.finalizers and resource.status.deployment_name is not None:
         return AddFinalizer()
     if isinstance(context.credential, Unusable):
         return _unusable(context.credential)
@@ -224,6 +231,8 @@ def _decide_claim(resource: FireworksDeployment, observed: Observed, context: Co
     held = held_back(resource, context, *CREATIONS)
     if held is not None:
         return held
+    if FINALIZER not in resource.metadata.finalizers:
+        return AddFinalizer()  # not before: who has it and no claim may have lost the claim, which holds up a deletion
     return Claim(_new_name(resource, context, credential.account), credential.account)
 
 
@@ -267,7 +276,7 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     addons = decide_addons(resource, observed, context)
     if addons is not None:
         return addons
-    return _decide_rest(deployment, context)
+    return _decide_rest(resource, deployment, context)
 
 
 def _replace_required(drift: Drift) -> Refuse:
@@ -318,7 +327,10 @@ def _updating(drift: Drift) -> str:
     return "Changing " + ", ".join(f"spec.{change.path}" for change in drift.changes) + "."
 
 
-def _decide_rest(deployment: Deployment, context: Context) -> Wait:
+def _decide_rest(resource: FireworksDeployment, deployment: Deployment, context: Context) -> Wait:
+    revives = revives_until(resource, context.now)
+    if revives is not None:
+        return Wait(revives)  # then the record of it goes
     if only_pending(deployment) and deployment.create_time is not None:
         until = deployment.create_time + CAPACITY_PATIENCE
         return Wait(until if until > context.now else None)

@@ -14,10 +14,10 @@ from fireworks_operator.api.v1alpha1 import (
 )
 from fireworks_operator.fireworks.models import Deployment
 
-from .actions import Action, Claim, Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
+from .actions import Action, Adopt, Claim, Delete, Refuse, RemoveFinalizer, Undelete, UnloadAddon, Wait
 from .addons import next_unload
 from .context import Context, Unusable, pinned_account
-from .identity import Ownership, is_released
+from .identity import Ownership, deployment_id, is_released
 from .observed import UNREADABLE, Absent, Observed, Present, Unknown
 from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, still_refused
 
@@ -26,6 +26,9 @@ STUCK_DELETING = timedelta(minutes=30)
 
 DELETE, DELETE_IGNORING_CHECKS = "Delete", "DeleteIgnoringChecks"
 """Names of attempts in `status.lastAttempt`."""
+
+UNSETTLED = (*CREATIONS, Undelete.name, Adopt.name)
+"""Attempts whose requests make, revive or take over a deployment, perhaps after their sender has given up."""
 
 _WAY_OUT = f'To let the resource go without deleting the deployment, set the annotation {ANNOTATION_ABANDON}: "true".'
 
@@ -76,26 +79,52 @@ def _decide(resource: FireworksDeployment, observed: Observed, context: Context)
 def _decide_unclaimed(resource: FireworksDeployment, observed: Observed, context: Context) -> Action:
     """Let go of what has nothing at Fireworks; a restore from backup may have lost the status of one that has."""
     nothing = RemoveFinalizer("Nothing was created at Fireworks.")
-    observing = resource.spec.management_policy is ManagementPolicy.OBSERVE
-    abandoned = resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true"
-    if isinstance(context.credential, Unusable) or observing or abandoned:
-        return nothing
-    if isinstance(observed, Unknown):
-        return _decide_unknown(observed, context) if context.unreachable_since is None else nothing
-    if isinstance(observed, Absent) or observed.deployment.state == "DELETED":
-        return nothing
+    if isinstance(context.credential, Unusable) or isinstance(observed, Unknown):
+        return _decide_unasked(resource, observed, context) or nothing
+    if isinstance(observed, Absent):
+        return nothing if observed.confirmed or _is_abandoned(resource) else Wait()
+    if not observed.fresh and not _is_abandoned(resource):
+        return Wait()
     deployment = observed.deployment
     ours = context.ownership(resource, deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
-    if not ours or is_released(deployment.annotations):
+    if deployment.state == "DELETED" or not ours or is_released(deployment.annotations):
         return nothing
-    return Claim(deployment.name, context.credential.account)
+    return _decide_release(resource, context, deployment.name) or Claim(deployment.name, context.credential.account)
+
+
+def _decide_unasked(resource: FireworksDeployment, observed: Observed, context: Context) -> Action | None:
+    """Wait, or let go with a warning, where nobody can tell whether anything exists; None if nothing does.
+
+    The finalizer is added right before a claim, so who has it and no claim was refused, or has lost its status.
+    """
+    abandoned, usable = _is_abandoned(resource), not isinstance(context.credential, Unusable)
+    if usable and context.unreachable_since is None and not abandoned and observed == Unknown():
+        return Wait()  # the first observation is still on its way
+    attempt = resource.status.last_attempt
+    if attempt is not None and attempt.action in UNSETTLED and not (usable and _is_unreadable(observed)):
+        return None  # its request was refused, which is why the claim was taken back
+    identifier = resource.spec.deployment_id or deployment_id(context.owner(resource))
+    released = _decide_release(resource, context, identifier)
+    if released is not None:
+        message = (
+            f"Its status was lost and Fireworks was not asked, so it is not known whether the deployment {identifier} "
+            "exists; if it does, it stays at Fireworks and may go on costing money."
+        )
+        return replace(released, message=message)
+    if isinstance(context.credential, Unusable):
+        return _without_credential(context.credential, _NOT_KNOWN)
+    return _decide_unknown(observed, context, _NOT_KNOWN) if isinstance(observed, Unknown) else None
+
+
+def _is_unreadable(observed: Observed) -> bool:
+    return isinstance(observed, Unknown) and observed.unreadable
 
 
 def _decide_release(resource: FireworksDeployment, context: Context, left: str) -> RemoveFinalizer | None:
     """Let go at once where nothing is to be deleted: by policy, or by the user's word."""
     if resource.spec.management_policy is ManagementPolicy.OBSERVE:
         return RemoveFinalizer(f"Only observed: {left} stays.", left, "Observe")
-    if resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true":
+    if _is_abandoned(resource):
         return RemoveFinalizer(
             f"Abandoned by annotation: {left} is left at Fireworks and may go on costing money.", left, "Abandon"
         )
@@ -109,42 +138,59 @@ def _decide_release(resource: FireworksDeployment, context: Context, left: str) 
     return None
 
 
+def _is_abandoned(resource: FireworksDeployment) -> bool:
+    return resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true"
+
+
 def _nothing_left(observed: Observed) -> RemoveFinalizer | None:
-    """Let go of what no longer exists, whatever was to become of it."""
+    """Let go of what no longer exists, whatever was to become of it; what was said a while ago does not count."""
     if isinstance(observed, Absent) and observed.confirmed:
         return RemoveFinalizer("The deployment no longer exists at Fireworks.")
-    if isinstance(observed, Present) and observed.deployment.state == "DELETED":
+    if isinstance(observed, Present) and observed.fresh and observed.deployment.state == "DELETED":
         return RemoveFinalizer(f"{observed.deployment.name} is deleted; Fireworks keeps it recoverable for 7 days.")
     return None
 
 
-def _without_credential(credential: Unusable) -> Action:
-    message = f"The deployment cannot be deleted: {credential.message} {_WAY_OUT}"
+_CANNOT = "The deployment cannot be deleted:"
+_NOT_KNOWN = (
+    "The status of this resource was lost, so it is not known whether it has a deployment, nor can that be asked:"
+)
+
+
+def _without_credential(credential: Unusable, why: str = _CANNOT) -> Action:
+    message = f"{why} {credential.message} {_WAY_OUT}"
     if credential.final:
         return Refuse(credential.reason, message)
     return Wait(None, credential.reason, message)
 
 
-def _decide_unknown(observed: Unknown, context: Context) -> Wait:
+def _decide_unknown(observed: Unknown, context: Context, why: str = "") -> Wait:
     if observed.unreadable:
         return Wait(None, Reason.API_UNAVAILABLE, f"{UNREADABLE} {_WAY_OUT}")
     if context.unreachable_since is None:
         return Wait()  # the first observation is still on its way
-    return Wait(None, context.unreachable_reason, f"{context.unreachable} {_WAY_OUT}")
+    return Wait(None, context.unreachable_reason, f"{why} {context.unreachable} {_WAY_OUT}".lstrip())
 
 
 def _decide_absent(resource: FireworksDeployment, observed: Absent, context: Context) -> Action:
-    until = _unsettled_until(resource, context) if observed.confirmed else None
-    if until is not None:
-        message = "Making sure that a create request without an answer has not taken effect."
-        return Wait(until, Reason.DELETING, message)
-    return _nothing_left(observed) or Wait()
+    return (_settling(resource, context) if observed.confirmed else None) or _nothing_left(observed) or Wait()
+
+
+def _settling(resource: FireworksDeployment, context: Context) -> Wait | None:
+    """Wait for what a request without an answer may yet do; None once all have had their time."""
+    until = _unsettled_until(resource, context)
+    if until is None:
+        return None
+    return Wait(until, Reason.DELETING, "Making sure that a request without an answer has not taken effect.")
 
 
 def _unsettled_until(resource: FireworksDeployment, context: Context) -> datetime | None:
-    """Return until when a create request may still take effect; None if none can."""
+    """Return until when a request may still make, revive or take over a deployment; None if none can."""
     attempt = resource.status.last_attempt
-    if attempt is None or attempt.action not in CREATIONS or attempt.reason == Reason.AS_DESIRED:
+    if attempt is None or attempt.reason == Reason.AS_DESIRED:
+        return None
+    revivable = attempt.action in (DELETE, DELETE_IGNORING_CHECKS) and attempt.reason == Reason.API_UNAVAILABLE
+    if attempt.action not in UNSETTLED and not revivable:
         return None
     until = attempt.time + POST_SETTLES
     return until if until > context.now else None
@@ -152,13 +198,12 @@ def _unsettled_until(resource: FireworksDeployment, context: Context) -> datetim
 
 def _decide_present(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
     deployment = observed.deployment
-    gone = _nothing_left(observed)
-    if gone is not None:
-        return gone
+    if deployment.state == "DELETED":
+        return _settling(resource, context) or _nothing_left(observed) or Wait()
     if context.ownership(resource, deployment) not in (Ownership.OURS, Ownership.OURS_UNMARKED):
-        return _not_ours(resource, deployment)
+        return _settling(resource, context) or (_not_ours(resource, deployment) if observed.fresh else Wait())
     if deployment.state == "DELETING":
-        return _decide_deleting(resource, deployment, context)
+        return _decide_deleting(resource, observed, context)
     ignore_checks = resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
     unload = _decide_unloading(resource, observed, context, ignore_checks=ignore_checks)
     if unload is not None:
@@ -168,7 +213,7 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if attempt is None or context.forced:
         return action
     until = pause_until(attempt, BLOCKED)
-    if until > context.now and attempt.reason == Reason.DELETING:
+    if until > context.now and attempt.reason in (Reason.DELETING, Reason.API_UNAVAILABLE):
         return Wait(until, Reason.DELETING, "Fireworks is deleting the deployment.")
     return action if until <= context.now else still_refused(attempt, until)
 
@@ -210,7 +255,8 @@ def delete_attempt_name(action: Delete) -> str:
     return DELETE_IGNORING_CHECKS if action.ignore_checks else DELETE
 
 
-def _decide_deleting(resource: FireworksDeployment, deployment: Deployment, context: Context) -> Action:
+def _decide_deleting(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
+    deployment = observed.deployment
     since = _deleting_since(resource, deployment)
     stats = deployment.replica_stats
     idle = (
@@ -221,7 +267,7 @@ def _decide_deleting(resource: FireworksDeployment, deployment: Deployment, cont
         == stats.pending_scheduling
         == 0
     )
-    if idle and since is not None and context.now - since > STUCK_DELETING:
+    if observed.fresh and idle and since is not None and context.now - since > STUCK_DELETING:
         return RemoveFinalizer(
             f"{deployment.name} has been DELETING for over 30 minutes without any replica; it is let go.",
             deployment.name,

@@ -46,3 +46,8 @@ class Present:
 
 
 Observed = Unknown | Absent | Present
+
+
+def is_of_now(observed: Observed) -> bool:
+    """Tell whether it was asked for in this very pass."""
+    return observed.confirmed if isinstance(observed, Absent) else isinstance(observed, Present) and observed.fresh

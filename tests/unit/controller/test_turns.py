@@ -221,7 +221,7 @@ def test_only_a_leader_marks_what_it_lets_go(leads: bool) -> None:
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_finalizer_that_a_webhook_takes_away_is_added_ever_more_rarely(kept: bool) -> None:
     async def scenario() -> None:
-        scene = Scene(a_resource(finalizers=[]))
+        scene = await Scene(a_resource(finalizers=[])).listed()
         scene.kubernetes.finalized = {"resource_version": "101", "finalizers": [FINALIZER] if kept else []}
         result = await scene.reconcile()
         assert isinstance(result.action, AddFinalizer)

@@ -307,7 +307,7 @@ MANNERS = [
         {"last_update": NOW},
     ),
     Row("Nor a create.", claimed({"paused": True}), Absent(), Refuse, refuses(Reason.PAUSED)),
-    Row("Nor a finalizer.", a_resource({"paused": True}, finalizers=[]), Unknown(), Refuse, refuses(Reason.PAUSED)),
+    Row("Nor a finalizer.", a_resource({"paused": True}, finalizers=[]), Absent(), Refuse, refuses(Reason.PAUSED)),
     Row("Paused with nothing withheld.", created({"paused": True}), present(), Wait, {"reason": None}),
     Row(
         "Observe lets go of the finalizer.",

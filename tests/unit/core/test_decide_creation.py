@@ -1,11 +1,12 @@
 """The next step on the way to a deployment of one's own: claim, create, create again, adopt."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeployment
 from fireworks_operator.core.actions import (
     AddFinalizer,
     Adopt,
@@ -54,7 +55,23 @@ from unit.core.decide_rows import (
 )
 
 CREATION = [
-    Row("The finalizer comes before anything exists.", a_resource(finalizers=[]), Unknown(), AddFinalizer),
+    Row("The finalizer comes before anything exists.", a_resource(finalizers=[]), Absent(), AddFinalizer),
+    Row("And before what was only observed is managed.", created(finalizers=[]), Unknown(), AddFinalizer),
+    Row("But not before anything may exist.", a_resource(finalizers=[]), Unknown(), Wait),
+    *(
+        Row(
+            "Nor where nothing can be created.",
+            a_resource(finalizers=[]),
+            observed,
+            Refuse,
+            {},
+            {"credential": credential},
+        )
+        for observed, credential in (
+            (Unknown(), NO_KEY),
+            (present(annotations=OTHERS), Usable(ACCOUNT)),
+        )
+    ),
     Row("Then the claim.", a_resource(), Absent(), Claim, {"deployment_name": NAME}),
     Row("A wished id is claimed as it is.", a_resource(UNMANAGED_ID), Absent(), Claim, {"deployment_name": BY_HAND}),
     Row("No claim before the first observation.", a_resource(), Unknown(), Wait, {"reason": None}),
@@ -389,7 +406,13 @@ def test_the_next_step(row: Row) -> None:
         (created(), Unknown(), False),
         (claimed(), Absent(), False),
         (a_deleted_resource(status=CLAIMED), Absent(), True),
-        (a_deleted_resource(status={}), Absent(), False),
+        (a_deleted_resource(status={}), Absent(), True),
+        (a_deleted_resource(), GONE, False),
+        (a_deleted_resource(), present(), True),
+        (a_deleted_resource(), replace(present(), fresh=True), False),
+        (a_deleted_resource(finalizers=[]), present(), False),
+        (a_deleted_resource(annotations={ANNOTATION_ABANDON: "true"}), present(), False),
+        (created(), present(), False),
     ],
 )
 def test_a_get_is_due_where_a_list_does_not_say_what_became_of_it(

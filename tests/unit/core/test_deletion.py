@@ -1,5 +1,6 @@
 """What happens to the deployment of a resource that is being deleted: one row per rule."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNOR
 from fireworks_operator.core.actions import Claim, Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
 from fireworks_operator.core.context import Usable
 from fireworks_operator.core.decide import decide
-from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.identity import TAG_RELEASED, deployment_id
 from fireworks_operator.core.observed import Absent, Present, Unknown
+from fireworks_operator.fireworks.models import DeployedModel
 from unit.builders import (
     ADDON,
     BORN,
@@ -36,6 +38,11 @@ FORCED_THROUGH = {"annotations": {ANNOTATION_IGNORE_CHECKS: "true"}}
 IDLE: dict[str, Any] = {"state": "DELETING", "replicaCount": 0, "replicaStats": {}}
 
 
+def looked_at(*addons: DeployedModel, **wire: JsonValue) -> Present:
+    """What a GET in the same pass says."""
+    return replace(present(*addons, **wire), fresh=True)
+
+
 def minutes_ago(minutes: int) -> str:
     return (NOW - timedelta(minutes=minutes)).isoformat()
 
@@ -45,24 +52,70 @@ def tried(action: str, reason: str, *, ago: float, count: int = 1) -> dict[str, 
 
 
 UNCLAIMED = a_deleted_resource(status={})
+REFUSED = a_deleted_resource(status={"lastAttempt": an_attempt("Create", "QuotaExceeded", ago=600)})
+OUT: dict[str, Any] = {"unreachable_since": NOW, "unreachable": "No answer."}
 LET_GO: dict[str, JsonValue] = {**a_context().owner(UNCLAIMED).marker(), TAG_RELEASED: "true"}
 
 LETTING_GO = [
-    Row("Another's finalizer is not our business.", a_deleted_resource(finalizers=["x/y"]), present(), Wait),
-    Row("Never claimed: nothing to delete.", a_deleted_resource(status={}), Absent(), RemoveFinalizer, {"left": None}),
+    Row("Another's finalizer is not our business.", a_deleted_resource(finalizers=["x/y"]), looked_at(), Wait),
+    Row("Never claimed: nothing to delete.", a_deleted_resource(status={}), GONE, RemoveFinalizer, {"left": None}),
+    Row("Which a LIST does not say.", a_deleted_resource(status={}), Absent(), Wait),
     Row("Unless the first LIST is on its way: a backup may have lost the claim.", UNCLAIMED, Unknown(), Wait),
-    Row("But an outage holds nothing back.", UNCLAIMED, Unknown(), RemoveFinalizer, {}, {"unreachable_since": NOW}),
-    Row("The claim was lost: it is found again.", UNCLAIMED, present(), Claim, {"deployment_name": NAME}),
-    Row("Lost, and deleted elsewhere.", UNCLAIMED, present(state="DELETED"), RemoveFinalizer),
-    Row("Let go of in a former life.", UNCLAIMED, present(annotations=LET_GO), RemoveFinalizer),
-    Row("Another's was in the way.", UNCLAIMED, present(annotations=OTHERS), RemoveFinalizer),
+    Row(
+        "Nor may an outage hide it.",
+        UNCLAIMED,
+        Unknown(),
+        Wait,
+        {"reason": Reason.API_UNAVAILABLE},
+        {"unreachable_since": NOW},
+    ),
+    Row(
+        "What is refused has nothing there, in an outage too.", REFUSED, Unknown(), RemoveFinalizer, {"left": None}, OUT
+    ),
+    Row("And without a key.", REFUSED, Unknown(), RemoveFinalizer, {"left": None}, {"credential": NO_KEY}),
+    Row("The claim was lost: it is found again.", UNCLAIMED, looked_at(), Claim, {"deployment_name": NAME}),
+    Row("As of now, not of a while ago.", UNCLAIMED, present(), Wait),
+    Row("Lost, and deleted elsewhere.", UNCLAIMED, looked_at(state="DELETED"), RemoveFinalizer),
+    Row("Let go of in a former life.", UNCLAIMED, looked_at(annotations=LET_GO), RemoveFinalizer),
+    Row("Another's was in the way.", UNCLAIMED, looked_at(annotations=OTHERS), RemoveFinalizer),
     Row(
         "The claim was lost, and it is abandoned.",
         a_deleted_resource(status={}, **ABANDONED),
         present(),
         RemoveFinalizer,
+        {"left": NAME, "cause": "Abandon"},
     ),
-    Row("Also without a key.", a_deleted_resource(status={}), Unknown(), RemoveFinalizer, {}, {"credential": NO_KEY}),
+    Row(
+        "The claim was lost, and the key is gone: not known is not nothing.",
+        UNCLAIMED,
+        Unknown(),
+        Refuse,
+        {"reason": Reason.CREDENTIALS_MISSING},
+        {"credential": NO_KEY},
+    ),
+    *(
+        Row(
+            "The claim was lost, and nothing is to be deleted: the warning names what may be left.",
+            a_deleted_resource(spec, {}, **metadata),
+            Unknown(),
+            RemoveFinalizer,
+            {"left": deployment_id(OWNER), "cause": cause},
+            context,
+        )
+        for spec, metadata, cause in (
+            ({}, ABANDONED, "Abandon"),
+            ({"deletionPolicy": "Retain"}, {}, "Retain"),
+            ({"managementPolicy": "Observe"}, {}, "Observe"),
+        )
+        for context in ({"credential": NO_KEY}, OUT)
+    ),
+    Row(
+        "Abandoned before the first LIST.",
+        a_deleted_resource(status={}, **ABANDONED),
+        Unknown(),
+        RemoveFinalizer,
+        {"left": deployment_id(OWNER)},
+    ),
     Row("Retain.", a_deleted_resource({"deletionPolicy": "Retain"}), Unknown(), RemoveFinalizer, {"left": NAME}),
     Row("Observe.", a_deleted_resource({"managementPolicy": "Observe"}), Unknown(), RemoveFinalizer, {"left": NAME}),
     *(
@@ -74,7 +127,7 @@ LETTING_GO = [
             {"left": None},
         )
         for policy in ({"deletionPolicy": "Retain"}, {"managementPolicy": "Observe"})
-        for observed in (GONE, present(state="DELETED"))
+        for observed in (GONE, looked_at(state="DELETED"))
     ),
     Row(
         "A create request without an answer may yet leave something.",
@@ -111,58 +164,68 @@ LETTING_GO = [
     Row(
         "The CRD is being deleted: that must not tear down every deployment.",
         a_deleted_resource(),
-        present(),
+        looked_at(),
         RemoveFinalizer,
         {"left": NAME},
         {"crd_deleting": True},
     ),
     Row("Gone.", a_deleted_resource(), GONE, RemoveFinalizer, {"left": None}),
-    Row("Deleted.", a_deleted_resource(), present(state="DELETED"), RemoveFinalizer, {"left": None}),
+    Row("Deleted.", a_deleted_resource(), looked_at(state="DELETED"), RemoveFinalizer, {"left": None}),
+    Row("Deleted a while ago, and perhaps brought back since.", a_deleted_resource(), present(state="DELETED"), Wait),
+    Row(
+        "Retained, and deleted a while ago: perhaps it was brought back.",
+        a_deleted_resource({"deletionPolicy": "Retain"}),
+        present(state="DELETED"),
+        RemoveFinalizer,
+        {"left": NAME},
+    ),
+    Row("Somebody else's a while ago.", a_deleted_resource(), present(annotations=OTHERS), Wait),
+    Row("Stuck a while ago.", a_deleted_resource(), present(**IDLE, deleteTime=minutes_ago(31)), Wait),
     Row(
         "Somebody else's: left untouched.",
         a_deleted_resource(status=CLAIMED),
-        present(annotations=OTHERS),
+        looked_at(annotations=OTHERS),
         RemoveFinalizer,
         {"left": None},
     ),
     Row(
         "Ours until somebody gave it another's marker: left, and told as a warning.",
         a_deleted_resource(),
-        present(annotations=OTHERS),
+        looked_at(annotations=OTHERS),
         RemoveFinalizer,
         {"left": NAME, "cause": "NotOurs"},
     ),
     Row(
         "The same with nothing left.",
         a_deleted_resource(),
-        present(annotations=OTHERS, state="DELETED"),
+        looked_at(annotations=OTHERS, state="DELETED"),
         RemoveFinalizer,
         {"left": None},
     ),
     Row(
         "Made by hand and never adopted: left untouched.",
         a_deleted_resource(UNMANAGED_ID, {**CLAIMED, **HAND_MADE}),
-        present(name=BY_HAND, annotations={}),
+        looked_at(name=BY_HAND, annotations={}),
         RemoveFinalizer,
         {"left": None},
     ),
     Row(
         "Only observed so far: left untouched.",
         a_deleted_resource(UNMANAGED_ID, {**HAND_MADE, "createTime": BORN}),
-        present(name=BY_HAND, annotations={}),
+        looked_at(name=BY_HAND, annotations={}),
         RemoveFinalizer,
         {"left": None},
     ),
     Row(
         "Released by another resource: not ours either.",
         a_deleted_resource(status=CLAIMED),
-        present(annotations={**OTHERS, TAG_RELEASED: "true"}),
+        looked_at(annotations={**OTHERS, TAG_RELEASED: "true"}),
         RemoveFinalizer,
     ),
     Row(
         "DELETING for over 30 minutes without a replica.",
         a_deleted_resource(),
-        present(**IDLE, deleteTime=minutes_ago(31)),
+        looked_at(**IDLE, deleteTime=minutes_ago(31)),
         RemoveFinalizer,
         {"left": NAME},
     ),
@@ -213,6 +276,29 @@ HOLDING_ON = [
     Row(
         "A minute later it may not.",
         a_deleted_resource(status={**CLAIMED, "lastAttempt": an_attempt("Create", "ApiUnavailable", ago=68)}),
+        GONE,
+        RemoveFinalizer,
+    ),
+    *(
+        Row(
+            f"{action} without an answer may yet bring it back, or take it over.",
+            a_deleted_resource(status={**CREATED, "lastAttempt": an_attempt(action, reason, ago=67)}),
+            observed,
+            Wait,
+            {"reason": Reason.DELETING, "until": NOW + timedelta(seconds=1)},
+        )
+        for action, reason in (
+            ("Undelete", "ApiUnavailable"),
+            ("Undelete", "Creating"),
+            ("Replace", "Creating"),
+            ("Delete", "ApiUnavailable"),
+            ("Adopt", "Creating"),
+        )
+        for observed in (looked_at(state="DELETED"), GONE, looked_at(annotations=OTHERS))
+    ),
+    Row(
+        "What has had its answer is settled.",
+        a_deleted_resource(status={**CREATED, "lastAttempt": an_attempt("Replace", "AsDesired", ago=1)}),
         GONE,
         RemoveFinalizer,
     ),
@@ -387,7 +473,7 @@ def test_a_deletion_that_has_just_begun_is_not_called_stuck_whatever_the_clocks_
     resource = a_deleted_resource(
         status=tried("Delete", "Deleting", ago=60), deletionTimestamp=(NOW - off - timedelta(seconds=65)).isoformat()
     )
-    going = present(**IDLE, deleteTime=(NOW - off - timedelta(seconds=60)).isoformat())
+    going = looked_at(**IDLE, deleteTime=(NOW - off - timedelta(seconds=60)).isoformat())
     assert isinstance(decide(resource, going, a_context()), RemoveFinalizer) is let_go, reason
     later = a_context(now=NOW + timedelta(minutes=30))
     assert isinstance(decide(resource, going, later), RemoveFinalizer) is (off > timedelta(0)), reason
