@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, LastAttempt
+from fireworks_operator.fireworks.request import WRITE_DEADLINE
 
 from .actions import Refuse
 from .context import Context
@@ -27,8 +28,8 @@ UNFINISHED = frozenset({Reason.CREATING, Reason.API_UNAVAILABLE, Reason.RATE_LIM
 RECREATIONS = 3
 """How often a deployment that was deleted elsewhere is brought back within `RECREATION_WINDOW`."""
 RECREATION_WINDOW = timedelta(hours=24)
-POST_SETTLES = timedelta(seconds=68)
-"""A create request without an answer may take effect this long after it was begun: 8 s deadline and 60 s."""
+POST_SETTLES = timedelta(seconds=WRITE_DEADLINE + 60)
+"""A create request without an answer may take effect this long after it was begun: its deadline and a minute."""
 
 
 _REASONS = {each.value: each for each in Reason}
