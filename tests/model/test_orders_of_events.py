@@ -17,6 +17,7 @@ from model.world import World
 
 KEY = "team-a/chat"
 ADOPTING: list[tuple[str, object]] = [("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned")]
+UNOWNED_NAME = f"accounts/{ACCOUNT}/deployments/{UNOWNED}"
 ANOTHERS = {
     "custom/managed-by": "fireworks-operator",
     "custom/cluster": "cluster-2",
@@ -254,3 +255,50 @@ def test_a_resource_whose_creation_was_refused_is_deleted_at_once_also_without_a
         assert KEY not in world.server.objects
     finally:
         world.close()
+
+
+# --- two who want one deployment --------------------------------------------------------------------------------------
+
+ADOPTER = "team-b/code"
+
+
+def test_a_deployment_that_another_cluster_has_just_taken_over_is_neither_taken_nor_deleted(world: World) -> None:
+    live(world, 62.0)
+    by_hand(world, UNOWNED_NAME, "setTags", {"tags": ANOTHERS})  # after our last LIST
+    world.server.create(ADOPTER, new_spec("team-b", ADOPTING))
+    world.work()
+    assert stalled(world, ADOPTER) == Reason.CONFLICT
+    assert "deploymentName" not in status(world, ADOPTER), "the id can still be corrected"
+    world.server.delete(ADOPTER)
+    live(world, *[15.0] * 6)
+    assert ADOPTER not in world.server.objects
+    there = deployment(world, UNOWNED_NAME)
+    assert there["state"] == "READY"
+    assert there["annotations"].items() >= ANOTHERS.items()
+
+
+def test_who_loses_the_race_for_a_deployment_says_so_and_deletes_nothing(world: World) -> None:
+    world.server.create(ADOPTER, new_spec("team-b", ADOPTING))
+    live(world, 3.0)
+    assert deployment(world, UNOWNED_NAME)["annotations"]["custom/name"] == "code"
+    by_hand(world, UNOWNED_NAME, "setTags", {"tags": ANOTHERS})  # the other one's request came a moment later
+    live(world, 61.0)
+    assert stalled(world, ADOPTER) == Reason.CONFLICT
+    world.server.delete(ADOPTER)
+    live(world, *[15.0] * 8)
+    assert ADOPTER not in world.server.objects
+    there = deployment(world, UNOWNED_NAME)
+    assert there["state"] == "READY"
+    assert there["annotations"].items() >= ANOTHERS.items()
+
+
+def test_what_another_cluster_has_taken_in_the_meantime_is_not_marked_as_let_go(world: World) -> None:
+    name = status(world)["deploymentName"]
+    edit(world, deletionPolicy="Retain")
+    live(world, 62.0)
+    by_hand(world, name, "setTags", {"tags": ANOTHERS})
+    world.judge_later(name)
+    world.server.delete(KEY)
+    live(world, 1.0)
+    assert KEY not in world.server.objects
+    assert "custom/released" not in deployment(world, name)["annotations"]

@@ -1,5 +1,6 @@
 """One pass over one resource: observe, decide, act, report."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ from .account import Account, Credential
 from .accounts import Accounts, Resolved
 from .ports import EventRecorder, EventType, MutationFence, ResourceWriter
 from .recent import Recent
-from .session import Mutation, Session, Sessions, looked_at
+from .session import FencedError, Mutation, Session, Sessions, looked_at
 from .startups import Startups
 from .store import Store
 from .surroundings import Identity, surroundings
@@ -52,6 +53,8 @@ UNLISTED_RETRY = 5.0
 """Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
 FENCED_RETRY = 2.0
 """Seconds until a change is tried again that the Lease was too short for."""
+RELEASE_PATIENCE = 30.0
+"""Seconds that a resource waits for the mark on the deployment that it leaves: it goes without, too."""
 LOOK_KEEPS = timedelta(seconds=60)
 """A change waits no longer than this for its turn, as in a pause of the account, without another look."""
 
@@ -190,8 +193,8 @@ class Reconciler:
             if not is_of_now(observed):
                 observed = await session.explain_failure(await session.look())
             action = decide(resource, observed, context)
-        elif isinstance(action, Update):
-            # A PATCH is merged into what is there: as of now, or it undoes what others did since the last LIST.
+        elif isinstance(action, Update | Adopt | Undelete) and not is_of_now(observed):
+            # A PATCH is merged into what is there, and whose a deployment is may have changed since the last LIST.
             observed = await session.look()
             action = decide(resource, observed, context)
         elif isinstance(action, Claim):
@@ -278,7 +281,7 @@ class Reconciler:
         if pinned_account(resource) not in (None, resolved.account.name):
             return None
         deleting = resource.metadata.deletion_timestamp is not None
-        return Session(resolved.account, resolved.using, name, resource.key, make_room, deleting)
+        return Session(resolved.account, resolved.using, name, resource.key, make_room, self._fence, deleting)
 
     async def _act(
         self,
@@ -322,12 +325,17 @@ class Reconciler:
             return Result(Wait(), again=FENCED_RETRY, inconclusive=True)
         if isinstance(action, Create | Adopt | Undelete | LoadAddon):
             # What is begun here must be found again, whatever happens before its answer is written down.
+            unasked = resource.status.applied_fields is None
             resource = await self._write(resource, observed, Outcome(action, begun=True), context)
+            if isinstance(action, Adopt) and action.by_request and unasked:
+                return Result(Wait(), again=0.0, inconclusive=True)  # the next look, right before it, decides anew
         if isinstance(action, Update):
             self._recent[resource.key].update = context.now
         log.info("%s: %s", resource.key, action.name, extra={"deployment": session.name})
         try:
             answer = await session.carry_out(action)
+        except FencedError:
+            return Result(Wait(), again=FENCED_RETRY, inconclusive=True)
         except FireworksError as error:
             log.warning("%s: %s failed: %s", resource.key, action.name, error, extra={"deployment": session.name})
             await self._write(resource, observed, Outcome(action, error), context)
@@ -377,15 +385,16 @@ class Reconciler:
         return Result(action, again=None if deleted else 0.0)  # from now on it is only observed, and must say so
 
     async def _mark_released(self, resource: FireworksDeployment, session: Session | None, context: Context) -> None:
-        observed = session.observe(with_addons=False) if session is not None else Unknown()
-        if session is None or not isinstance(observed, Present) or not self._fence.may_mutate():
-            return
-        if context.ownership(resource, observed.deployment) is not Ownership.OURS:
+        """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
+        if session is None or not isinstance(session.observe(with_addons=False), Present):
             return
         try:
-            await session.release()
-        except FireworksError as error:
-            log.warning("%s could not be marked as released: %s", session.name, error)
+            async with asyncio.timeout(RELEASE_PATIENCE):
+                observed = await session.look()
+                if isinstance(observed, Present) and context.ownership(resource, observed.deployment) is Ownership.OURS:
+                    await session.release()
+        except (FireworksError, FencedError, TimeoutError) as error:
+            log.warning("%s could not be marked as released: %s", session.name, str(error) or type(error).__name__)
 
     async def _write(
         self, resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context

@@ -24,8 +24,13 @@ from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
 
 from .account import Account, Credential
+from .ports import MutationFence
 
 Mutation = Create | Adopt | Update | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
+
+
+class FencedError(Exception):
+    """A change was not sent, since the Lease might end before it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class Session:
     """Observes and changes one deployment.
 
     `key` is the resource's, which stands in line for the budget; `deleting` puts it before others there. Before
-    anything that may take long, `make_room` tells that others may work meanwhile.
+    anything that may take long, `make_room` tells that others may work meanwhile. The `fence` is asked right before
+    each request that changes something: between two of them, or before the first, the Lease may have run short.
     """
 
     account: Account
@@ -41,6 +47,7 @@ class Session:
     name: str
     key: str
     make_room: Callable[[], None]
+    fence: MutationFence
     deleting: bool = False
 
     def observe(self, *, with_addons: bool) -> Observed:
@@ -86,6 +93,7 @@ class Session:
         """Send one change; return what its answer says of the deployment, None if it says nothing.
 
         Raises:
+            FencedError: the Lease is too short for a request, which was not sent.
             FireworksError: as sent by Fireworks; a create that finds the id taken, and a delete that finds
                 nothing, are not errors but answers: the next look tells.
         """
@@ -110,9 +118,15 @@ class Session:
         return present
 
     async def release(self) -> None:
-        """Mark the deployment as let go, so that it can be taken over; its failure costs nothing."""
+        """Mark the deployment, which was just looked at, as let go, so that it can be taken over.
+
+        Raises:
+            FencedError: the Lease is too short for it.
+            FireworksError: it was not marked, which costs nothing.
+        """
         self.make_room()
-        await self.account.budget.acquire(lane=self._lane, key=self.key)
+        await self.account.budget.acquire(lane=Lane.FINISH, key=self.key)
+        self._check_fence()
         await self.account.client.set_tags(self.using.key, self.name, {TAG_RELEASED: "true"})
         self.account.observer.wrote(self.name)
 
@@ -120,7 +134,12 @@ class Session:
     def _lane(self) -> Lane:
         return Lane.DELETE if self.deleting else Lane.OTHER
 
+    def _check_fence(self) -> None:
+        if not self.fence.may_mutate():
+            raise FencedError
+
     async def _send(self, action: Mutation) -> Deployment | None:
+        self._check_fence()
         client, key = self.account.client, self.using.key
         match action:
             case Create(body, query):
@@ -135,6 +154,7 @@ class Session:
             case Adopt(tags, remove):
                 await client.set_tags(key, self.name, tags)
                 if remove:
+                    self._check_fence()
                     await client.delete_tags(key, self.name, remove)
             case LoadAddon(_, body):
                 await client.load_addon(key, self.account.name, body)
@@ -147,7 +167,7 @@ class Session:
 
 def looked_at(action: Mutation) -> bool:
     """Tell whether a change is only made right after a GET."""
-    return isinstance(action, (*DESTRUCTIVE, Update))
+    return isinstance(action, (*DESTRUCTIVE, Update, Adopt, Undelete))
 
 
 class Sessions:

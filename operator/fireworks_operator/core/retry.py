@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus, LastAttempt
 from fireworks_operator.fireworks.models import Deployment
+from fireworks_operator.fireworks.request import WRITE_DEADLINE
 
 from .actions import Refuse
 from .context import Context
@@ -28,12 +29,14 @@ UNFINISHED = frozenset({Reason.CREATING, Reason.API_UNAVAILABLE, Reason.RATE_LIM
 RECREATIONS = 3
 """How often a deployment that was deleted elsewhere is brought back within `RECREATION_WINDOW`."""
 RECREATION_WINDOW = timedelta(hours=24)
-POST_SETTLES = timedelta(seconds=68)
-"""A create request without an answer may take effect this long after it was begun: 8 s deadline and 60 s."""
+POST_SETTLES = timedelta(seconds=WRITE_DEADLINE + 60)
+"""A create request without an answer may take effect this long after it was begun: its deadline and a minute."""
 PURGE_LATE = timedelta(hours=1)
 """How often it is seen whether a deleted deployment is gone for good that should be."""
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """How far ahead another node's clock may have been."""
+
+
 _REASONS = {each.value: each for each in Reason}
 
 

@@ -25,7 +25,7 @@ from .models import (
     parse_accounts,
 )
 from .names import account_path, resource_path
-from .request import Call, RequestRecord
+from .request import WRITE_DEADLINE, Call, RequestRecord
 from .transport import Deadlines, Transport
 from .wire import JsonObject
 
@@ -48,7 +48,7 @@ class FireworksClient:
         base_url: str,
         *,
         timeout_read: float = 20.0,
-        timeout_write: float = 8.0,
+        timeout_write: float = WRITE_DEADLINE,
         user_agent: str = "fireworks-operator",
         observe: Callable[[RequestRecord], None] | None = None,
         allow_http: bool = False,

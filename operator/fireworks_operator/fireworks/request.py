@@ -7,6 +7,9 @@ from pydantic import JsonValue
 
 from .errors import ErrorKind
 
+WRITE_DEADLINE = 8.0
+"""Seconds for a whole POST, PATCH or DELETE; how long the Lease must last follows from it."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:

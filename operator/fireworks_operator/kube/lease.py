@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from fireworks_operator.controller.ports import KubernetesUnavailableError
+from fireworks_operator.fireworks.request import WRITE_DEADLINE
 
 from .client import connect
 from .contact import Contact
@@ -26,8 +27,8 @@ from .lease_record import LEASE_ERRORS, LeaseRecord
 
 logger = logging.getLogger(__name__)
 
-MUTATION_MARGIN: Final = 9.0
-"""Seconds of Lease that must be left to start a change at Fireworks, which has a deadline of 8 s."""
+MUTATION_MARGIN: Final = WRITE_DEADLINE + 1.0
+"""Seconds of Lease that must be left to send a change to Fireworks: its deadline, and some for the clocks."""
 
 _JOIN_TIMEOUT: Final = 5.0
 

@@ -1,14 +1,20 @@
 """Changes that wait for their turn in the budget: what happens to them meanwhile; in virtual time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
+from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.api.v1alpha1 import (
+    ANNOTATION_ABANDON,
+    FINALIZER,
+    FireworksDeployment,
+    FireworksDeploymentStatus,
+)
 from fireworks_operator.controller.account import Account, Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
 from fireworks_operator.controller.ports import EventType
@@ -17,11 +23,23 @@ from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
 from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.core.actions import AddFinalizer, Create, Delete
+from fireworks_operator.core.identity import TAG_RELEASED
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.models import Deployment
-from unit.builders import ACCOUNT, CLAIMED, CLUSTER, CREATED, NOW, a_deleted_resource, a_deployment, a_resource
+from unit.builders import (
+    ACCOUNT,
+    CLAIMED,
+    CLUSTER,
+    CREATED,
+    NAME,
+    NOW,
+    OWNER,
+    a_deleted_resource,
+    a_deployment,
+    a_resource,
+)
 from unit.controller.fakes import GOOD, FakeFireworks, FakeSecrets
 from unit.fireworks.virtual_time import run
 
@@ -31,6 +49,7 @@ class Fireworks(FakeFireworks):
 
     pause = 0.0
     account: Account
+    on_tag: Callable[[], None] = staticmethod(lambda: None)
 
     async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
         self.account.budget.pause(self.pause)
@@ -44,6 +63,14 @@ class Fireworks(FakeFireworks):
 
     async def set_tags(self, key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
         self._call("tag", key)
+        self.on_tag()
+
+    async def delete_tags(self, key: ApiKey, name: str, keys: Sequence[str]) -> None:
+        self._call("untag", key)
+
+    async def undelete_deployment(self, key: ApiKey, name: str) -> Deployment:
+        self._call("undelete", key)
+        return a_deployment(state="CREATING")
 
     async def delete_deployment(self, key: ApiKey, name: str, *, hard: bool, ignore_checks: bool) -> None:
         self._call("delete", key)
@@ -56,6 +83,7 @@ class Kubernetes:
         self.written: list[FireworksDeploymentStatus] = []
         self.let_go: list[str] = []
         self.leads = True
+        self.leads_after_write = True
         self.finalized: dict[str, object] = {}
 
     async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
@@ -69,6 +97,7 @@ class Kubernetes:
         self, resource: FireworksDeployment, status: FireworksDeploymentStatus
     ) -> FireworksDeployment:
         self.written.append(status)
+        self.leads = self.leads and self.leads_after_write
         return resource.model_copy(update={"status": status})
 
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None: ...
@@ -226,6 +255,86 @@ def test_a_finalizer_that_a_webhook_takes_away_is_added_ever_more_rarely(kept: b
         result = await scene.reconcile()
         assert isinstance(result.action, AddFinalizer)
         assert result.failed is not kept
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+RELEASED: dict[str, JsonValue] = {**OWNER.marker(), TAG_RELEASED: "true"}
+
+
+@pytest.mark.parametrize(
+    ("deployment", "request_"),
+    [(None, "create"), (a_deployment(state="DELETED"), "undelete"), (a_deployment(annotations=RELEASED), "tag")],
+)
+@pytest.mark.parametrize("when", ["before the pass", "while the status was written", "never"])
+def test_no_request_is_sent_once_the_lease_is_too_short(
+    deployment: Deployment | None, request_: str, when: str
+) -> None:
+    async def scenario() -> None:
+        status = {**CLAIMED, "deploymentName": NAME} if deployment is None else CREATED
+        resource = a_resource({"acceleratorType": "NVIDIA_H100_80GB"}, status)
+        scene = await Scene(resource, *([] if deployment is None else [deployment])).listed()
+        scene.kubernetes.leads = when != "before the pass"
+        scene.kubernetes.leads_after_write = when == "never"
+        await scene.reconcile()
+        assert scene.fireworks.calls[request_] == (when == "never")
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_the_second_request_of_a_take_over_needs_the_lease_as_well() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED), a_deployment(annotations=RELEASED)).listed()
+        scene.fireworks.on_tag = lambda: setattr(scene.kubernetes, "leads", False)
+        await scene.reconcile()
+        assert (scene.fireworks.calls["tag"], scene.fireworks.calls["untag"]) == (1, 0)
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_the_mark_on_what_is_let_go_needs_the_lease_when_its_turn_comes() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED, finalizers=[]), a_deployment()).listed()
+        scene.store.put(a_deleted_resource({"deletionPolicy": "Retain"}, resourceVersion="101"))
+        scene.fireworks.pause = 5.0
+        loop = asyncio.get_running_loop()
+        loop.call_later(6, lambda: setattr(scene.kubernetes, "leads", False))
+        await scene.reconcile()
+        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.fireworks.calls["tag"] == 0
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_resource_does_not_wait_long_for_the_mark_on_what_it_leaves() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED, finalizers=[]), a_deployment()).listed()
+        abandoned = {ANNOTATION_ABANDON: "true"}
+        scene.store.put(a_deleted_resource(annotations=abandoned, resourceVersion="101"))
+        scene.fireworks.account.budget.pause(3000)
+        async with asyncio.timeout(60):
+            await scene.reconcile()
+        assert scene.kubernetes.let_go == [scene.key]
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_change_is_not_made_for_a_spec_that_changed_while_it_waited_for_its_turn() -> None:
+    async def scenario() -> None:
+        scene = await Scene(CLAIMED_RESOURCE).listed()
+        scene.fireworks.account.budget.pause(30)
+        waiting = asyncio.create_task(scene.reconcile())
+        await asyncio.sleep(5)
+        newer = a_resource({"acceleratorType": "NVIDIA_H200_141GB"}, CLAIMED, resourceVersion="101", generation=2)
+        scene.store.put(newer)
+        result = await waiting
+        assert scene.fireworks.calls["create"] == 0
+        assert result.again == 0.0
         await scene.accounts.stop()
 
     run(scenario())

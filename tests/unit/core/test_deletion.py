@@ -357,6 +357,14 @@ HOLDING_ON = [
     ),
     Row("Tried again.", a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=60)), present(), Delete),
     Row(
+        "Tried at once when the Secret or the spec has changed.",
+        a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=1)),
+        present(),
+        Delete,
+        {"ignore_checks": False},
+        {"forced": True},
+    ),
+    Row(
         "At once when forced.",
         a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=1), **FORCED_THROUGH),
         present(),

@@ -1,10 +1,12 @@
 """One leader at a time, by every candidate's own clock."""
 
 import asyncio
+import inspect
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,12 @@ from fireworks_operator.controller.ports import (
     ResourceChangedError,
     ResourceGoneError,
 )
+from fireworks_operator.core.retry import POST_SETTLES
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.request import WRITE_DEADLINE
 from fireworks_operator.kube.credentials import CredentialsError
 from fireworks_operator.kube.lease import (
+    MUTATION_MARGIN,
     LeaseElector,
     LeaseFence,
     LeaseTimings,
@@ -500,3 +506,11 @@ def test_without_a_lease_changes_may_always_begin() -> None:
 
 def test_no_two_processes_have_one_identity() -> None:
     assert default_identity() != default_identity()
+
+
+def test_the_lease_must_last_longer_than_a_change_can_take() -> None:
+    assert MUTATION_MARGIN > WRITE_DEADLINE
+    deadline = inspect.signature(FireworksClient).parameters["timeout_write"].default
+    assert deadline == WRITE_DEADLINE
+    assert LeaseTimings().duration - LeaseTimings().retry_period > MUTATION_MARGIN, "or nothing could ever be changed"
+    assert timedelta(seconds=WRITE_DEADLINE) < POST_SETTLES
