@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import re
 import signal
 import sys
 import types
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 from fireworks_simulator.app import Simulator
 from fireworks_simulator.server import listen, make_server
-from fireworks_simulator.settings import AccountSettings, Assumptions, Settings, Timing
+from fireworks_simulator.settings import ACCOUNT_ID, AccountSettings, Assumptions, Settings, Timing
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -58,6 +59,9 @@ def _accounts(accounts: Sequence[str], api_keys: Sequence[str]) -> tuple[Account
         raise click.UsageError("give as many --api-key as --account")
     if len(set(keys)) != len(keys):
         raise click.UsageError("each --api-key can belong to one account only")
+    for name in names:
+        if not re.fullmatch(ACCOUNT_ID, name):
+            raise click.UsageError(f"{name!r} is not an account id: letters, digits, dots, - and _ make one")
     return tuple(AccountSettings(id=name, api_key=key) for name, key in zip(names, keys, strict=True))
 
 
