@@ -16,7 +16,7 @@ from fireworks_operator.core.actions import (
     Update,
     UpdateAddon,
 )
-from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.model_notices import models_to_ask
 from fireworks_operator.core.observed import Observed, Present, Unknown
 from fireworks_operator.fireworks.budget import Lane
@@ -110,10 +110,13 @@ class Session:
         return present
 
     async def release(self) -> None:
-        """Mark the deployment as let go, so that it can be taken over; its failure costs nothing."""
+        """Mark the deployment as let go, so that it can be taken over; its failure costs nothing.
+
+        Whoever takes it over has not created it: others may have made it theirs in between.
+        """
         self.make_room()
         await self.account.budget.acquire(lane=self._lane, key=self.key)
-        await self.account.client.set_tags(self.using.key, self.name, {TAG_RELEASED: "true"})
+        await self.account.client.set_tags(self.using.key, self.name, {TAG_RELEASED: "true", TAG_ADOPTED: "true"})
         self.account.observer.wrote(self.name)
 
     @property
