@@ -525,3 +525,12 @@ def test_a_marker_that_is_written_again_says_what_the_status_knows(
     adopt = decide(a_resource(status=status), present(annotations={}), a_context())
     assert isinstance(adopt, Adopt)
     assert adopt.tags == tags
+
+
+def test_who_asks_for_a_look_has_a_change_that_came_to_nothing_tried_again_at_once() -> None:
+    tried = an_attempt("Update", "Updating", ago=120, count=3)
+    resource = a_resource(BLUE, {**CREATED, "lastAttempt": tried})
+    refused = decide(resource, present(), a_context())
+    assert isinstance(refused, Refuse)
+    assert refused.reason is Reason.NOT_CONVERGING
+    assert isinstance(decide(resource, present(), a_context(forced=True)), Update)
