@@ -51,6 +51,8 @@ VERSION = version("fireworks-operator")
 _CONNECT_RETRY = 2.0
 _CONTACT_INTERVAL = 10.0
 """Seconds between two looks whether the API server still accepts this process."""
+_SWEEP_GAP = 30.0
+"""Seconds between two LISTs of all resources at least, whatever the watch says."""
 _MEASURE_INTERVAL = 5.0
 _MEASURE_SHARE = 0.002
 """Seconds between two looks at what there is, and the part of a core that they may take: with 5,000 they are rarer."""
@@ -394,7 +396,10 @@ async def _measure(metrics: Metrics, inventory: Inventory, accounts: Accounts) -
 
 
 class _Sweep:
-    """Lists all resources now and then: finds what the watch missed, above all deletions."""
+    """Lists all resources now and then: finds what the watch missed, above all deletions.
+
+    It comes early where the watch says what only a LIST can explain, but never again within `_SWEEP_GAP`.
+    """
 
     def __init__(
         self, client: KubernetesClient, namespaces: tuple[str, ...], controller: Controller, interval: float
@@ -406,19 +411,30 @@ class _Sweep:
 
     async def once(self) -> None:
         found, versions = [], []
+        known = self._controller.versions()
         for namespace in self._namespaces:
             objects, version = await list_resources(self._client, namespace)
             found.extend(objects)
             versions.append(int(version))
-        self._controller.replace_all(found, min(versions))
+        self._controller.replace_all(found, min(versions), known)
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(self._interval)
+            await self._next()
+            wanted = self._controller.sweep_wanted.is_set()
+            self._controller.sweep_wanted.clear()
             try:
                 await self.once()
             except (KubernetesUnavailableError, CrdMissingError) as error:
                 log.warning("%s", error)
+                if wanted:
+                    self._controller.sweep_wanted.set()
+
+    async def _next(self) -> None:
+        gap = min(_SWEEP_GAP, self._interval)
+        await asyncio.sleep(gap)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._controller.sweep_wanted.wait(), self._interval - gap)
 
 
 def _own_credential(settings: Settings) -> OwnCredential:

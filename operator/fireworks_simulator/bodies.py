@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from fireworks_simulator.entities import INTERNAL_ERROR
+from fireworks_simulator.settings import ACCOUNT_ID
 
 Role = Literal["admin", "user", "contributor", "inference-user", "inference-only"]
 
@@ -40,7 +41,7 @@ class AccountEdit(Body):
 class AccountBody(Body):
     """`POST /accounts`: an account with a key."""
 
-    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    id: str = Field(pattern=ACCOUNT_ID)
     api_key: str = Field(min_length=1, repr=False)
     role: Role = "admin"
 

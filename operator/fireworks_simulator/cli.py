@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from fireworks_simulator.app import Simulator
 from fireworks_simulator.server import listen, make_server
-from fireworks_simulator.settings import AccountSettings, Assumptions, Settings, Timing
+from fireworks_simulator.settings import ACCOUNT_ID, AccountSettings, Assumptions, Settings, Timing
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -79,6 +79,9 @@ def _accounts(accounts: Sequence[str], api_keys: Sequence[str]) -> tuple[Account
         raise click.UsageError("give each --account once")
     if len(set(keys)) != len(keys):
         raise click.UsageError("each --api-key can belong to one account only")
+    for name in names:
+        if not re.fullmatch(ACCOUNT_ID, name):
+            raise click.UsageError(f"{name!r} is not an account id: letters, digits, dots, - and _ make one")
     return tuple(AccountSettings(id=name, api_key=key) for name, key in zip(names, keys, strict=True))
 
 

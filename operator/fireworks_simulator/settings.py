@@ -168,12 +168,16 @@ class Timing(BaseModel):
         return self.pending + self.downloading + self.initializing
 
 
+ACCOUNT_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+"""Ids that an account may have here; older ones of Fireworks have capital letters."""
+
+
 class AccountSettings(BaseModel):
     """An account that exists from the start, with one API key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = "acme"
+    id: str = Field(default="acme", pattern=ACCOUNT_ID)
     api_key: str = Field(default="fw_simulator", repr=False)
 
 

@@ -118,7 +118,8 @@ def test_the_create_request_says_what_the_user_said(team: Team, row: Row) -> Non
     assert body == {**least, **row.body}
     assert post.query == {"deploymentId": name.rsplit("/", 1)[-1], **row.query}
     assert isinstance(marker, dict)
-    assert set(marker) == {"custom/managed-by", "custom/cluster", "custom/namespace", "custom/name"}
+    assert set(marker) == {"custom/managed-by", "custom/cluster", "custom/namespace", "custom/name", "custom/adopted"}
+    assert marker["custom/adopted"] == "false"
     assert marker["custom/namespace"] == team.namespace
     assert marker["custom/name"] == "chat"
     assert [each.method for each in team.writes()] == ["POST"], "what was created needs no correction"

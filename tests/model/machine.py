@@ -143,7 +143,9 @@ class Machine(RuleBasedStateMachine):
     def _restore(self, key: str, *, new_uid: bool) -> None:
         if "deletionTimestamp" not in self.world.server.objects[key]["metadata"]:
             self.world.server.restore(key, new_uid=new_uid)
-            self.world.promises.wiped.add(self.world.server.objects[key]["metadata"]["uid"])
+            uid = self.world.server.objects[key]["metadata"]["uid"]
+            self.world.promises.wiped.add(uid)
+            self.world.promises.forget(uid)
 
     @rule(what=st.sampled_from(("removed", "exchanged", "restored", "restored")), then=afterwards)
     def the_secret_changes(self, what: str, then: str) -> None:

@@ -231,7 +231,7 @@ class Process:
 
     def sweep(self) -> None:
         """List all resources, as at the start and now and then."""
-        self.controller.replace_all(*self._server.listed())
+        self.controller.replace_all(*self._server.listed(), self.controller.versions())
 
     def watch(self, most: int | None = None) -> None:
         """Hear what the watch has to say, or only the first words of it."""

@@ -84,7 +84,10 @@ class Promises:
             return
         generation = raw["metadata"]["generation"]
         assert wire["observedGeneration"] == generation == ready["observedGeneration"], f"I12: {wire}"
-        if raw["spec"].get("managementPolicy") == "Observe" or wire["deploymentName"] in self.unseen:
+        if raw["spec"].get("managementPolicy") == "Observe":
+            self.forget(raw["metadata"]["uid"])
+            return
+        if wire["deploymentName"] in self.unseen:
             return
         there = self.fireworks.state().deployments.get(wire["deploymentName"])
         assert there is not None, f"I12: Ready without a deployment: {wire}"
@@ -92,6 +95,10 @@ class Promises:
         wrong = mismatches(raw["spec"], there) + leftovers(former, raw["spec"], there)
         assert not wrong, f"I12: Ready, but {wrong}"
         self.in_force[raw["metadata"]["uid"], there["name"]] = raw["spec"]
+
+    def forget(self, uid: str) -> None:
+        """Nobody knows any more what a resource had asked for before: nothing of it may be reset."""
+        self.in_force = {place: spec for place, spec in self.in_force.items() if place[0] != uid}
 
     def check(self, snapshot: Snapshot) -> None:
         """Check what holds at every moment."""

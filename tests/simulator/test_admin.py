@@ -60,6 +60,14 @@ def test_the_journal_is_bounded(sim: SimulatorClient) -> None:
         assert small.counts()["total"] == 5
 
 
+@pytest.mark.parametrize("account", ["acmeInc", "Acme-2", "acme_inc", "acme.inc", "7"])
+def test_an_account_that_the_command_line_takes_can_be_added_later_too(sim: SimulatorClient, account: str) -> None:
+    assert AccountSettings(id=account).id == account
+    sim.add_account(account, "fw_later")
+    told = httpx.get(sim.url + "/v1/accounts", headers={"Authorization": "Bearer fw_later"}).json()
+    assert [each["name"] for each in told["accounts"]] == [f"accounts/{account}"]
+
+
 def test_no_key_appears_anywhere(sim: SimulatorClient, api: Api) -> None:
     sim.add_account("globex", "fw_secret")
     api.create()

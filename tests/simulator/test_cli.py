@@ -89,6 +89,7 @@ def test_beyond_loopback_there_is_no_admin_api_unless_asked_for(start: Start) ->
     ("options", "message"),
     [
         (["--account", "a", "--account", "b", "--api-key", "k"], "give as many --api-key as --account"),
+        (["--account", "a/b"], "'a/b' is not an account id"),
         (["--account", "a", "--account", "b", "--api-key", "k", "--api-key", "k"], "one account only"),
         (["--account", "a", "--account", "a", "--api-key", "k", "--api-key", "l"], "give each --account once"),
         (["--speed", "0"], "--speed"),

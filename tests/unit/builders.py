@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.context import Context, Credential, Usable
-from fireworks_operator.core.identity import Owner, deployment_id, deployment_name
+from fireworks_operator.core.identity import TAG_ADOPTED, Owner, deployment_id, deployment_name
 from fireworks_operator.core.observed import Present
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
@@ -21,6 +21,11 @@ BASE_MODEL = "accounts/fireworks/models/llama-v3p2-3b-instruct"
 OWNER = Owner(CLUSTER, "team-a", "chat")
 NAME = deployment_name(ACCOUNT, deployment_id(OWNER))
 ADDON = f"accounts/{ACCOUNT}/models/lora-1"
+
+MADE_HERE: dict[str, JsonValue] = {**OWNER.marker(), TAG_ADOPTED: "false"}
+"""Annotations of a deployment that this operator has created."""
+ADOPTED: dict[str, JsonValue] = {**OWNER.marker(), TAG_ADOPTED: "true"}
+"""Annotations of one that it was asked to take over."""
 
 CLAIMED: Mapping[str, Any] = {"deploymentName": NAME, "account": ACCOUNT, "observedGeneration": 1}
 """Status right after the claim."""

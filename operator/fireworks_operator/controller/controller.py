@@ -13,7 +13,7 @@ from .account import Account
 from .ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 from .queue import Priority, WorkQueue
 from .reconciler import Reconciler, Result
-from .store import Seen, Store
+from .store import Seen, Store, Versions
 
 log = getLogger(__name__)
 
@@ -52,7 +52,11 @@ class _Place:
 
 
 class Controller:
-    """Connects the watch, the observers and the reconciler by the queue."""
+    """Connects the watch, the observers and the reconciler by the queue.
+
+    Attributes:
+        sweep_wanted: set when a LIST of all resources is due before its time.
+    """
 
     def __init__(self, store: Store, queue: WorkQueue, reconciler: Reconciler, watcher: PassObserver) -> None:
         """Connect the parts; nothing runs before `run()`."""
@@ -64,6 +68,7 @@ class Controller:
         self._told: dict[str, str] = {}
         self._passes: set[asyncio.Task[None]] = set()
         self._free = asyncio.Semaphore(PLACES)
+        self.sweep_wanted = asyncio.Event()
 
     def on_object(self, raw: Mapping[str, Any], deleted: bool) -> None:
         """Take in an object from the watch or from a LIST."""
@@ -74,6 +79,8 @@ class Controller:
         unreadable = self._store.unreadable(key)
         if unreadable is not None:
             log.error("%s cannot be read and is left alone: %s", key, unreadable.problem)
+        elif seen is Seen.OLDER:
+            self.sweep_wanted.set()  # mostly a late word, but only a LIST can tell
         elif seen is Seen.NEW:
             self._queue.add(key, Priority.USER)
         elif seen is Seen.WISH:
@@ -98,8 +105,25 @@ class Controller:
         self._forced.discard(key)
         self._told.pop(key, None)
 
-    def replace_all(self, objects: Sequence[Mapping[str, Any]], version: int) -> None:
-        """Take in a complete LIST and its resourceVersion: what it lacks is gone, even if the watch never said so."""
+    def versions(self) -> Versions:
+        """Return what is known before a LIST is asked for."""
+        return self._store.versions()
+
+    def replace_all(self, objects: Sequence[Mapping[str, Any]], version: int, known: Versions) -> None:
+        """Take in a complete LIST: what it lacks is gone, even if the watch never said so.
+
+        Args:
+            objects: all that there are.
+            version: the LIST's resourceVersion.
+            known: what was known before it was asked for. What is newer than the LIST all the same is not true any
+                more: the API server has been put back to an earlier state.
+        """
+        if known.deny(objects, version):
+            log.warning(
+                "The API server has gone back in time: restored from a backup? All resources are taken in anew."
+            )
+            self._store.start_anew()
+            self.sweep_wanted.set()  # late words from before may have come in meanwhile
         present = {str(each["metadata"]["uid"]) for each in objects}
         for key, uid in self._store.gone(present, version):
             if self._store.remove(key, uid):

@@ -16,7 +16,7 @@ from fireworks_operator.core.actions import (
     Update,
     UpdateAddon,
 )
-from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.model_notices import models_to_ask
 from fireworks_operator.core.observed import Observed, Present, Unknown
 from fireworks_operator.fireworks.budget import Lane
@@ -120,6 +120,8 @@ class Session:
     async def release(self) -> None:
         """Mark the deployment, which was just looked at, as let go, so that it can be taken over.
 
+        Whoever takes it over has not created it: others may have made it theirs in between.
+
         Raises:
             FencedError: the Lease is too short for it.
             FireworksError: it was not marked, which costs nothing.
@@ -127,7 +129,7 @@ class Session:
         self.make_room()
         await self.account.budget.acquire(lane=Lane.FINISH, key=self.key)
         self._check_fence()
-        await self.account.client.set_tags(self.using.key, self.name, {TAG_RELEASED: "true"})
+        await self.account.client.set_tags(self.using.key, self.name, {TAG_RELEASED: "true", TAG_ADOPTED: "true"})
         self.account.observer.wrote(self.name)
 
     @property

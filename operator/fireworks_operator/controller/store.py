@@ -1,7 +1,7 @@
 """What Kubernetes last said about every resource."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
@@ -20,11 +20,31 @@ class Unreadable:
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What is known at a moment: no LIST that is asked for afterwards can be older, or have an older resource.
+
+    `newest` is the highest version heard of, `by_uid` those of the resources.
+    """
+
+    newest: int = 0
+    by_uid: Mapping[str, int] = field(default_factory=dict)
+
+    def deny(self, objects: Sequence[Mapping[str, Any]], version: int) -> bool:
+        """Tell whether a LIST is older all the same: the API server has been put back to an earlier state."""
+        each = (raw["metadata"] for raw in objects)
+        return version < self.newest or any(
+            _is_version(metadata, at_most=self.by_uid.get(metadata["uid"], 0) - 1) for metadata in each
+        )
+
+
 class Seen(Enum):
     """What an object from the watch or a LIST brought."""
 
     NOTHING = auto()
-    """Known already: our own write coming back, a repeated event, or one older than what is stored."""
+    """Known already: our own write coming back, a repeated event, or a late word of a former object of that name."""
+    OLDER = auto()
+    """Older than what was told before: a LIST was quicker than the watch, or the API server has been put back."""
     STATUS = auto()
     """Something that users do not write."""
     WISH = auto()
@@ -41,6 +61,9 @@ class Store:
         self._resources: dict[str, FireworksDeployment] = {}
         self._unreadable: dict[str, Unreadable] = {}
         self._own: dict[str, tuple[str, ...]] = {}
+        self._outdated: set[str] = set()
+        self._told: dict[str, int] = {}
+        self._newest = 0
 
     def __len__(self) -> int:
         """Return the number of readable resources."""
@@ -68,15 +91,37 @@ class Store:
         metadata = raw.get("metadata", {})
         key = f"{metadata.get('namespace')}/{metadata.get('name')}"
         known = self._resources.get(key)
-        if known is not None and _is_version(metadata, at_most=_version(known)):
-            return key, Seen.NOTHING  # most of what comes, and to read it is what costs
+        if known is not None and key not in self._outdated and _is_version(metadata, at_most=_version(known)):
+            return key, self._tell(known, metadata)  # most of what comes, and to read it is what costs
         try:
             resource = FireworksDeployment.parse(raw)
         except InvalidResourceError as error:
             self._resources.pop(key, None)
+            self._told.pop(key, None)
+            self._outdated.discard(key)
             self._unreadable[key] = Unreadable(key, str(metadata.get("uid")), str(error))
             return key, Seen.NEW
+        self._told[resource.key] = _version(resource)
         return resource.key, self._take(resource)
+
+    def _tell(self, known: FireworksDeployment, metadata: Mapping[str, Any]) -> Seen:
+        """Note which version was told of what is known already."""
+        if metadata.get("uid") != known.metadata.uid:
+            return Seen.NOTHING
+        told, version = self._told.get(known.key, 0), int(metadata["resourceVersion"])
+        self._told[known.key] = version
+        return Seen.OLDER if version < told else Seen.NOTHING
+
+    def versions(self) -> Versions:
+        """Return what is known now."""
+        return Versions(self._newest, {each.metadata.uid: _version(each) for each in self._resources.values()})
+
+    def start_anew(self) -> None:
+        """Take versions for a new count: what is stored gives way to whatever comes next."""
+        self._outdated = set(self._resources)
+        self._own.clear()
+        self._told.clear()
+        self._newest = 0
 
     def put(self, resource: FireworksDeployment) -> None:
         """Take in a resource as a write of our own has left it."""
@@ -90,8 +135,11 @@ class Store:
 
     def _take(self, resource: FireworksDeployment) -> Seen:
         before = self._resources.get(resource.key)
-        if before is not None and _version(resource) <= _version(before):
+        outdated = resource.key in self._outdated
+        if before is not None and not outdated and _version(resource) <= _version(before):
             return Seen.NOTHING  # the same object, or a late word of a former one of the same name
+        self._outdated.discard(resource.key)
+        self._newest = max(self._newest, _version(resource))
         self._unreadable.pop(resource.key, None)
         self._resources[resource.key] = resource
         if before is None or before.metadata.uid != resource.metadata.uid:
@@ -104,6 +152,8 @@ class Store:
         if resource is not None and resource.metadata.uid == uid:
             del self._resources[key]
             self._own.pop(key, None)
+            self._told.pop(key, None)
+            self._outdated.discard(key)
             return True
         if unreadable is not None and unreadable.uid == uid:
             del self._unreadable[key]
@@ -111,13 +161,18 @@ class Store:
         return False
 
     def gone(self, present: Collection[str], version: int) -> list[tuple[str, str]]:
-        """Return key and uid of what a complete LIST no longer has.
+        """Note a complete LIST, and return key and uid of what it no longer has.
 
         Args:
             present: the uids in the LIST.
             version: the LIST's resourceVersion; what is newer than that could not be in it.
         """
-        missing = [each for each in self if each.metadata.uid not in present and _version(each) <= version]
+        self._newest = max(self._newest, version)
+        missing = [
+            each
+            for each in self
+            if each.metadata.uid not in present and (_version(each) <= version or each.key in self._outdated)
+        ]
         unreadable = [(each.key, each.uid) for each in self._unreadable.values() if each.uid not in present]
         return [(each.key, each.metadata.uid) for each in missing] + unreadable
 

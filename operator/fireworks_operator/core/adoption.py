@@ -6,7 +6,7 @@ from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Adopt, Refuse
 from .context import Context, Usable
-from .identity import TAG_RELEASED, Ownership
+from .identity import TAG_ADOPTED, TAG_RELEASED, Ownership
 from .retry import freed_at
 
 
@@ -20,7 +20,7 @@ def decide_adoption(
     remove = (TAG_RELEASED,) if TAG_RELEASED in deployment.annotations else ()
     if whose is Ownership.OURS_UNMARKED:
         gone = deployment.state in ("DELETING", "DELETED")
-        return None if gone else Adopt(context.owner(resource).marker(), remove)
+        return None if gone else Adopt({**context.owner(resource).marker(), **_origin(resource)}, remove)
     if whose is Ownership.FOREIGN and deployment.state == "DELETED":
         return Refuse(
             Reason.CONFLICT,
@@ -48,7 +48,13 @@ def decide_adoption(
             f'the namespace "{resource.metadata.namespace}" in the operator\'s setting adoptionNamespaces.',
             freed_at(deployment, context.now),
         )
-    return Adopt(context.owner(resource).marker(), remove, by_request=True)
+    return Adopt({**context.owner(resource).marker(), TAG_ADOPTED: "true"}, remove, by_request=True)
+
+
+def _origin(resource: FireworksDeployment) -> dict[str, str]:
+    """Return the tag that says who has made the deployment, as far as the status knows; the one there is kept else."""
+    applied = resource.status.applied_fields
+    return {} if applied is None else {TAG_ADOPTED: "false" if "baseModel" in applied else "true"}
 
 
 def refuse_to_show(

@@ -7,9 +7,38 @@ from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Action, Create, Undelete, Update, Wait
 from .desired import FIELD_BY_PATH, FIELDS, desired, get
-from .drift import STATIC_DEFAULTS
-from .identity import account_of
+from .drift import RESETS_OF_NEW, STATIC_DEFAULTS
+from .identity import account_of, was_created
 from .observed import Observed, Present
+from .retry import CREATIONS, POST_SETTLES, UNFINISHED
+
+
+def history(resource: FireworksDeployment, deployment: Deployment) -> Collection[str] | None:
+    """Return the field paths that were set at Fireworks before; None: not known, so nothing may be reset.
+
+    Without a status, two things tell all the same: what this resource's own request has just created, and a deleted
+    deployment that was created for a resource of this name, which nobody uses and which is to come back as a new one.
+    """
+    applied = resource.status.applied_fields
+    if applied is not None or not was_created(deployment.annotations):
+        return applied
+    if deployment.state == "DELETED":
+        return RESETS_OF_NEW
+    return STATIC_DEFAULTS if _just_created(resource, deployment) else None
+
+
+def _just_created(resource: FireworksDeployment, deployment: Deployment) -> bool:
+    """Tell whether the deployment is what became of a create request whose answer was lost."""
+    attempt, created = resource.status.last_attempt, deployment.create_time
+    if attempt is None or attempt.action not in CREATIONS or created is None:
+        return False
+    return attempt.reason in UNFINISHED and created > attempt.time - POST_SETTLES
+
+
+def created_here(resource: FireworksDeployment, deployment: Deployment) -> bool:
+    """Tell whether the deployment is certainly one that was created for this resource, and not taken over."""
+    applied, created = resource.status.applied_fields, was_created(deployment.annotations)
+    return bool(created) if applied is None else "baseModel" in applied and created is not False
 
 
 def fields_after(
@@ -22,10 +51,14 @@ def fields_after(
     """
     if isinstance(action, Create):
         return action.fields
-    if not isinstance(observed, Present) or resource.spec.management_policy is ManagementPolicy.OBSERVE:
+    if resource.spec.management_policy is ManagementPolicy.OBSERVE:
+        return None  # let go of: others may set what they like
+    if not isinstance(observed, Present):
         return applied
     in_spec = set(desired(resource.spec, account_of(observed.deployment.name)).values)
-    if isinstance(action, Undelete) and applied is None:
+    if applied is None and not created_here(resource, observed.deployment):
+        in_spec -= {"baseModel"}  # only a create request sets it
+    if isinstance(action, Undelete) and applied is None and created_here(resource, observed.deployment):
         return in_spec | _of_a_former_spec(observed.deployment)
     if isinstance(action, Update) and applied is not None:
         return {*applied, *in_spec.intersection(action.fields)}

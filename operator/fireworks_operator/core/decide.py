@@ -26,6 +26,7 @@ from .actions import (
 )
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
+from .applied import history
 from .attempts import revives_until
 from .context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
 from .deletion import decide_deletion
@@ -260,7 +261,7 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
         held = held_back(resource, context, Adopt.name) if isinstance(adoption, Adopt) else None
         return held or adoption
     account = account_of(deployment.name)
-    wanted, applied = desired(resource.spec, account), resource.status.applied_fields
+    wanted, applied = desired(resource.spec, account), history(resource, deployment) or ()
     drift = find_drift(wanted, deployment.raw, applied, deleted=deployment.state == "DELETED")
     if deployment.state == "DELETING":
         return Wait(None, Reason.CREATING, "Waiting until Fireworks has finished deleting the former deployment.")

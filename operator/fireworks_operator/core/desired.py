@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec, Placement
 
 from .durations import wire_duration
-from .identity import Owner, full_model_name
+from .identity import TAG_ADOPTED, Owner, full_model_name
 
 
 class Change(Enum):
@@ -94,7 +94,7 @@ class Desired:
         body: dict[str, JsonValue] = {}
         for path, value in self.values.items():
             put(body, FIELD_BY_PATH[path].wire, value)
-        body["annotations"] = dict(owner.marker())
+        body["annotations"] = {**owner.marker(), TAG_ADOPTED: "false"}
         return body
 
     def create_query(self, settings: Mapping[str, str]) -> dict[str, str]:

@@ -58,27 +58,24 @@ class Drift:
 STATIC_DEFAULTS = frozenset(
     field.path for field in FIELDS if field.default is not None and field.change is Change.UPDATE
 )
-"""Fields that count as applied on a deployment of our own whose status was lost."""
+"""Fields that a PATCH can reset."""
 
 
 RESETS_OF_NEW = frozenset(field.path for field in FIELDS if field.default is not None)
-"""The same for one that is deleted, where a field that only a new deployment could reset counts too."""
+"""Fields that a new deployment has at their defaults where nobody sets them."""
 
 
 def find_drift(
-    desired: Desired, raw: Mapping[str, JsonValue], applied: Collection[str] | None, *, deleted: bool = False
+    desired: Desired, raw: Mapping[str, JsonValue], applied: Collection[str], *, deleted: bool = False
 ) -> Drift:
     """Compare what the spec asks for with a deployment.
 
     Args:
         desired: the spec, translated.
         raw: the Deployment as Fireworks sent it.
-        applied: field paths that were set at Fireworks before; those no longer in the spec are reset. None: not
-            known (the status was lost), so every field with a static default counts as applied.
+        applied: field paths that were set at Fireworks before; those no longer in the spec are reset.
         deleted: it is deleted, so that it may be brought back or replaced by a new one.
     """
-    if applied is None:
-        applied = RESETS_OF_NEW if deleted else STATIC_DEFAULTS
     wanted, kept = _wanted(desired, raw, applied, replaceable=deleted)
     differences = [
         Difference(field.path, get(raw, field.wire), wanted[field.path])

@@ -13,6 +13,8 @@ TAG_CLUSTER = "custom/cluster"
 TAG_NAMESPACE = "custom/namespace"
 TAG_NAME = "custom/name"
 TAG_RELEASED = "custom/released"
+TAG_ADOPTED = "custom/adopted"
+"""`false` on what an operator has created, `true` on what it was asked to take over; neither on older deployments."""
 
 _ID_LENGTH = 63  # Fireworks: ids have 1 to 63 characters of a-z, 0-9 and "-"
 _HASH_LENGTH = 8
@@ -104,6 +106,11 @@ def parse_marker(annotations: Mapping[str, str]) -> Owner | None:
 def is_released(annotations: Mapping[str, str]) -> bool:
     """Tell whether some operator has let go of the deployment on purpose."""
     return annotations.get(TAG_RELEASED) == "true"
+
+
+def was_created(annotations: Mapping[str, str]) -> bool | None:
+    """Tell whether an operator has created the deployment for its owner; None: not known, made by an old version."""
+    return {"false": True, "true": False}.get(annotations.get(TAG_ADOPTED, ""))
 
 
 def orphaned_from(

@@ -1,12 +1,15 @@
 """Sentences about settings that are accepted but have no effect, or are known to go wrong."""
 
+from collections.abc import Collection
+
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentSpec, ManagementPolicy
 from fireworks_operator.fireworks.models import Deployment
 
+from .applied import history
 from .desired import FIELD_BY_PATH, desired, get
-from .drift import Drift, find_drift
+from .drift import STATIC_DEFAULTS, Drift, find_drift
 from .identity import account_of
 from .misspelt import misspelt_fields
 from .model_notices import Models, model_notices
@@ -21,8 +24,13 @@ def notices(resource: FireworksDeployment, deployment: Deployment, models: Model
     """Return the notices for a resource and its deployment, in a fixed order."""
     spec = resource.spec
     found = [*misspelt_fields(resource), *_scaling(spec, deployment), *_speculation(spec)]
-    drift = find_drift(desired(spec, account_of(deployment.name)), deployment.raw, _applied(resource))
+    wanted = desired(spec, account_of(deployment.name))
+    applied = _applied(resource, deployment)
+    deleted = deployment.state == "DELETED"
+    drift = find_drift(wanted, deployment.raw, applied or (), deleted=deleted)
     found += _kept(spec, deployment, drift)
+    resets = find_drift(wanted, deployment.raw, STATIC_DEFAULTS, deleted=deleted)
+    found += _of_unknown_origin(resource, resets, drift, known=applied is not None)
     found += model_notices(resource, deployment, models)
     if spec.management_policy is ManagementPolicy.OBSERVE:
         found += [
@@ -45,10 +53,27 @@ def _kept(spec: FireworksDeploymentSpec, deployment: Deployment, drift: Drift) -
     ]
 
 
-def _applied(resource: FireworksDeployment) -> list[str] | None:
+def _applied(resource: FireworksDeployment, deployment: Deployment) -> Collection[str] | None:
     """Return the fields that we have set: none where the deployment was never more than observed."""
-    applied = resource.status.applied_fields
-    return [] if applied is None and resource.spec.management_policy is ManagementPolicy.OBSERVE else applied
+    observed = resource.spec.management_policy is ManagementPolicy.OBSERVE
+    return () if observed else history(resource, deployment)
+
+
+_UNKNOWN = "It is not known what was set at Fireworks before, as the status does not tell: "
+
+
+def _of_unknown_origin(resource: FireworksDeployment, resets: Drift, drift: Drift, *, known: bool) -> list[str]:
+    """Say what would be reset if it was known to be ours; said once, it stands for as long as that is so."""
+    if known and not any(each.startswith(_UNKNOWN) for each in resource.status.notices or ()):
+        return []
+    changes = {change.path for change in drift.changes}
+    kept = [f"spec.{each.path} (is {_shown(each.observed)})" for each in resets.changes if each.path not in changes]
+    if not kept:
+        return []
+    return [
+        f"{_UNKNOWN}{', '.join(kept)} {'are' if len(kept) > 1 else 'is'} not in the spec, and nothing of it is reset. "
+        "To change a field, name it in the spec."
+    ]
 
 
 def _shown(value: JsonValue) -> str:

@@ -8,6 +8,7 @@ from fireworks_operator.api.v1alpha1 import ExternalDeletionPolicy, FireworksDep
 from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Action, Delete, Refuse, Undelete
+from .applied import created_here
 from .context import Context
 from .drift import Drift
 from .observed import Present
@@ -56,7 +57,21 @@ def decide_deleted(resource: FireworksDeployment, deployment: Deployment, drift:
     held = held_back(resource, context, "Undelete", "Delete")
     if held is not None:
         return held
+    if drift.replacements and not created_here(resource, deployment):
+        return _kept_deleted(deployment, drift, context)
     return Delete(hard=True, ignore_checks=True) if drift.replacements else Undelete()
+
+
+def _kept_deleted(deployment: Deployment, drift: Drift, context: Context) -> Refuse:
+    """Refuse to delete for good what others may want back: nobody knows that the operator has created it itself."""
+    fields = ", ".join(f"spec.{change.path} (is {change.observed or 'not set'})" for change in drift.replacements)
+    return Refuse(
+        Reason.REPLACE_REQUIRED,
+        f"{deployment.name} is deleted, and Fireworks cannot bring it back with another {fields}. It was taken over, "
+        "or may have been, so it is not deleted for good to make room. Put the old value back to have it brought back, "
+        "delete it for good in the Fireworks console, or wait until Fireworks does.",
+        freed_at(deployment, context.now),
+    )
 
 
 def decide_failed(resource: FireworksDeployment, observed: Present, context: Context) -> Action:
@@ -64,7 +79,7 @@ def decide_failed(resource: FireworksDeployment, observed: Present, context: Con
     deployment = observed.deployment
     why = "; ".join(text.rstrip(".") for text in (deployment.status_message, observed.termination) if text)
     message = f"Fireworks reports that the deployment failed: {why or 'no reason given'}."
-    if deployment.replica_stats.ready > 0 or not _created_here(resource):
+    if deployment.replica_stats.ready > 0 or not created_here(resource, deployment):
         return Refuse(
             Reason.DEPLOYMENT_FAILED,
             f"{message} Look at it in the Fireworks console, or delete this resource. The operator replaces only what "
@@ -82,8 +97,3 @@ def decide_failed(resource: FireworksDeployment, observed: Present, context: Con
     if until > context.now and not context.forced:
         return Refuse(Reason.DEPLOYMENT_FAILED, told, until)
     return Delete(hard=True)
-
-
-def _created_here(resource: FireworksDeployment) -> bool:
-    """Only a create request sets the base model, so it stands in appliedFields of what we created."""
-    return "baseModel" in (resource.status.applied_fields or ())

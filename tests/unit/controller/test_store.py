@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fireworks_operator.controller.store import Seen, Store
+from fireworks_operator.controller.store import Seen, Store, Versions
 from unit.builders import BASE_MODEL, a_resource
 
 KEY = "team-a/chat"
@@ -23,7 +23,7 @@ def versioned(version: int, **others: Any) -> dict[str, Any]:  # noqa: ANN401
     ("second", "seen", "reason"),
     [
         (versioned(100), Seen.NOTHING, "Our own write comes back, or an event is repeated."),
-        (versioned(99, generation=2), Seen.NOTHING, "It is older than what is stored."),
+        (versioned(99, generation=2), Seen.OLDER, "It is older than what is stored."),
         (versioned(101), Seen.STATUS, "A status was written."),
         (versioned(101, labels={"a": "b"}), Seen.STATUS, "Labels mean nothing to us."),
         (versioned(101, annotations={"kubectl.kubernetes.io/x": "y"}), Seen.STATUS, "Nor do others' annotations."),
@@ -40,7 +40,7 @@ def test_what_an_object_brings(second: dict[str, Any], seen: Seen, reason: str) 
     assert store.see(second) == (KEY, seen), reason
     stored = store.get(KEY)
     assert stored is not None
-    newest = second if seen is not Seen.NOTHING else a_raw()
+    newest = second if seen not in (Seen.NOTHING, Seen.OLDER) else a_raw()
     assert stored.metadata.resource_version == newest["metadata"]["resourceVersion"]
     assert len(store) == 1
 
@@ -130,3 +130,66 @@ def test_versions_that_our_own_writes_left_are_known_until_the_resource_is_gone(
     assert [store.is_own(KEY, version) for version in ("101", "102", "103")] == [True, True, False]
     store.remove(KEY, "uid-1")
     assert not store.is_own(KEY, "102")
+
+
+def test_our_own_writes_that_come_back_late_are_no_reason_to_wonder() -> None:
+    store = Store()
+    for version in range(101, 120):
+        store.put(a_resource(resourceVersion=str(version)))
+    for version in range(101, 120):
+        assert store.see(versioned(version))[1] is Seen.NOTHING
+    assert store.see(versioned(118))[1] is Seen.OLDER, "the watch has told of it before"
+
+
+def test_after_a_new_beginning_whatever_comes_next_counts_and_then_only_what_is_newer() -> None:
+    store = Store()
+    store.put(a_resource(resourceVersion="900"))
+    store.start_anew()
+    assert store.versions().newest == 0
+    assert store.see(versioned(500, generation=7)) == (KEY, Seen.WISH)
+    assert store.see(versioned(499, generation=8)) == (KEY, Seen.OLDER)
+    assert store.see(versioned(501)) == (KEY, Seen.WISH)
+    assert store.versions() == Versions(501, {"uid-1": 501})
+    assert not store.is_own(KEY, "900"), "numbers are given out again"
+
+
+def test_after_a_new_beginning_what_a_list_lacks_is_gone_however_new_it_was() -> None:
+    store = Store()
+    store.put(a_resource(resourceVersion="900"))
+    store.start_anew()
+    assert store.gone(set(), 500) == [(KEY, "uid-1")]
+    assert store.remove(KEY, "uid-1")
+    store.see(versioned(510))
+    assert store.gone(set(), 500) == [], "newer than the LIST"
+
+
+def test_a_new_beginning_holds_also_for_what_cannot_be_read() -> None:
+    store = Store()
+    store.see(versioned(900))
+    store.start_anew()
+    broken = versioned(500)
+    broken["spec"] = {}
+    store.see(broken)
+    assert store.see(versioned(501)) == (KEY, Seen.NEW)
+    assert store.see(versioned(499)) == (KEY, Seen.OLDER)
+
+
+@pytest.mark.parametrize(
+    ("listed", "version", "denied", "reason"),
+    [
+        ([versioned(100)], 120, False, "Nothing has changed."),
+        ([versioned(150)], 200, False, "Time goes on."),
+        ([], 200, False, "It is gone."),
+        ([versioned(99, uid="uid-2")], 200, False, "Another one of the same name."),
+        ([versioned(100)], 119, True, "A LIST cannot be older than one before it."),
+        ([], 99, True, "Nor than a resource."),
+        ([versioned(99)], 200, True, "Nor can a resource in it be older than it was."),
+    ],
+)
+def test_a_list_that_is_older_than_what_was_known_before_it_is_told(
+    listed: list[dict[str, Any]], version: int, denied: bool, reason: str
+) -> None:
+    store = Store()
+    store.see(versioned(100))
+    assert store.gone({"uid-1"}, 120) == []
+    assert store.versions().deny(listed, version) is denied, reason

@@ -24,9 +24,11 @@ from fireworks_operator.core.observed import Absent, Observed, Unknown
 from unit.builders import (
     ACCOUNT,
     ADDON,
+    ADOPTED,
     BASE_MODEL,
     BORN,
     CLAIMED,
+    MADE_HERE,
     NAME,
     NOW,
     OWNER,
@@ -36,6 +38,7 @@ from unit.builders import (
     present,
 )
 from unit.core.decide_rows import (
+    BLUE,
     BY_HAND,
     GONE,
     HAND_MADE,
@@ -268,9 +271,50 @@ LOST = [
     Row(
         "A DELETED one that cannot become what is wanted makes way.",
         claimed({"acceleratorType": "NVIDIA_B200_180GB"}),
+        present(state="DELETED", annotations=MADE_HERE),
+        Delete,
+        {"hard": True, "ignore_checks": True},
+    ),
+    Row(
+        "The status tells that, too.",
+        created({"acceleratorType": "NVIDIA_B200_180GB"}),
         present(state="DELETED"),
         Delete,
         {"hard": True, "ignore_checks": True},
+    ),
+    Row(
+        "What was taken over is not deleted for good: its makers may want it back within the seven days.",
+        created({"acceleratorType": "NVIDIA_B200_180GB"}, {"appliedFields": ["displayName"]}),
+        present(state="DELETED", purgeTime=(NOW + timedelta(days=7)).isoformat()),
+        Refuse,
+        refuses(Reason.REPLACE_REQUIRED, retry=NOW + timedelta(days=7)),
+    ),
+    Row(
+        "Nor when only Fireworks remembers that it was taken over.",
+        claimed({"acceleratorType": "NVIDIA_B200_180GB"}),
+        present(state="DELETED", annotations=ADOPTED),
+        Refuse,
+        refuses(Reason.REPLACE_REQUIRED),
+    ),
+    Row(
+        "Nor when the status says something else than Fireworks does.",
+        created({"acceleratorType": "NVIDIA_B200_180GB"}),
+        present(state="DELETED", annotations=ADOPTED),
+        Refuse,
+        refuses(Reason.REPLACE_REQUIRED),
+    ),
+    Row(
+        "Nor when nobody knows.",
+        claimed({"acceleratorType": "NVIDIA_B200_180GB"}),
+        present(state="DELETED"),
+        Refuse,
+        refuses(Reason.REPLACE_REQUIRED),
+    ),
+    Row(
+        "It is brought back where that is enough.",
+        claimed(BLUE),
+        present(state="DELETED", annotations=ADOPTED),
+        Undelete,
     ),
     Row(
         "A refused undelete has its pause.",

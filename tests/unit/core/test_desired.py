@@ -8,7 +8,7 @@ from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
 from fireworks_operator.core.desired import FIELDS, desired, put
 from unit.builders import ACCOUNT, BASE_MODEL, OWNER
 
-MARKER = {"annotations": OWNER.marker()}
+MARKER = {"annotations": {**OWNER.marker(), "custom/adopted": "false"}}
 NOT_SENT = {
     "addons",
     "deploymentId",

@@ -9,17 +9,15 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
-from fireworks_operator.core.desired import FIELDS, Change, desired
-from fireworks_operator.core.drift import Drift, find_drift, same_shape
+from fireworks_operator.core.desired import FIELDS, desired
+from fireworks_operator.core.drift import RESETS_OF_NEW, Drift, find_drift, same_shape
 from unit.builders import ACCOUNT, BASE_MODEL
 
 SHAPE = "accounts/fireworks/deploymentShapes/llama-3b-fast"
 POLICY = "autoscalingPolicy"
 
 
-def drift_of(
-    spec: Mapping[str, Any], raw: Mapping[str, JsonValue], applied: Collection[str] | None = ("baseModel",)
-) -> Drift:
+def drift_of(spec: Mapping[str, Any], raw: Mapping[str, JsonValue], applied: Collection[str] = ("baseModel",)) -> Drift:
     wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
     return find_drift(wanted, {"baseModel": BASE_MODEL, "maxReplicaCount": 1, **raw}, applied)
 
@@ -163,18 +161,17 @@ def test_a_field_without_a_default_stays_and_is_told(path: str) -> None:
     assert drift == Drift(kept=(path,))
 
 
-def test_what_we_never_set_is_not_reset_but_a_lost_status_resets_all_that_has_a_default() -> None:
+def test_what_we_never_set_is_not_reset() -> None:
     raw: dict[str, JsonValue] = {"displayName": "by hand", "precision": "FP8", "minReplicaCount": 1}
     assert drift_of({}, raw, []) == Drift()
-    assert changed(drift_of({}, raw, None)) == {"displayName": "", "minReplicaCount": 0}
-    assert drift_of({}, raw, None).kept == ()
 
 
 def test_what_only_a_new_deployment_could_reset_counts_where_a_deleted_one_may_be_replaced() -> None:
     raw: dict[str, JsonValue] = {"baseModel": BASE_MODEL, "maxReplicaCount": 1, "preemptible": True}
     wanted = desired(FireworksDeploymentSpec(base_model=BASE_MODEL), ACCOUNT)
-    assert [each.path for each in find_drift(wanted, raw, None, deleted=True).replacements] == ["preemptible"]
-    assert find_drift(wanted, raw, None) == Drift(), "what serves is left as it is"
+    assert [each.path for each in find_drift(wanted, raw, RESETS_OF_NEW, deleted=True).replacements] == ["preemptible"]
+    live = find_drift(wanted, raw, RESETS_OF_NEW)
+    assert (live.changes, live.replacements) == ((), ()), "what serves is left as it is"
 
 
 @pytest.mark.parametrize(
@@ -280,12 +277,12 @@ RAWS = st.fixed_dictionaries(
         "deploymentShape": st.sampled_from(["", f"{SHAPE}/versions/v1"]),
     },
 )
-APPLIED = st.none() | st.sets(st.sampled_from([field.path for field in FIELDS]))
+APPLIED = st.sets(st.sampled_from([field.path for field in FIELDS]))
 
 
 @given(SPECS, RAWS, APPLIED)
 def test_a_patch_leaves_no_drift_that_a_patch_could_put_right(
-    spec: dict[str, Any], raw: dict[str, Any], applied: set[str] | None
+    spec: dict[str, Any], raw: dict[str, Any], applied: set[str]
 ) -> None:
     wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
     drift = find_drift(wanted, raw, applied)
@@ -301,13 +298,10 @@ def test_a_patch_leaves_no_drift_that_a_patch_could_put_right(
 
 
 @given(SPECS, RAWS, APPLIED)
-def test_only_managed_fields_are_ever_named(
-    spec: dict[str, Any], raw: dict[str, Any], applied: set[str] | None
-) -> None:
+def test_only_managed_fields_are_ever_named(spec: dict[str, Any], raw: dict[str, Any], applied: set[str]) -> None:
     wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
-    defaults = {field.path for field in FIELDS if field.default is not None and field.change is Change.UPDATE}
     partners = {"minReplicaCount", "maxReplicaCount", "draftModel", "ngramSpeculationLength"}
-    managed = set(wanted.values) | (defaults if applied is None else applied) | partners
+    managed = set(wanted.values) | applied | partners
     drift = find_drift(wanted, raw, applied)
     assert {each.path for each in (*drift.changes, *drift.replacements)} <= managed
-    assert set(drift.kept) <= (applied or set()) - set(wanted.values)
+    assert set(drift.kept) <= applied - set(wanted.values)

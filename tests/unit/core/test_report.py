@@ -18,6 +18,7 @@ from unit.builders import (
     BORN,
     CLAIMED,
     CREATED,
+    MADE_HERE,
     NAME,
     NOW,
     a_context,
@@ -43,7 +44,7 @@ from unit.core.report_steps import ASLEEP, BLUE, CREATE, GONE, LOADING, after, f
         ),
         (
             a_resource({"acceleratorType": "NVIDIA_B200_180GB"}, CLAIMED),
-            present(state="DELETED"),
+            present(state="DELETED", annotations=MADE_HERE),
             Reason.UPDATING,
             "The former deployment of this name is deleted for good",
         ),

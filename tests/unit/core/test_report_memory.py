@@ -8,7 +8,18 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import AddonStatus, FireworksDeployment
-from fireworks_operator.core.actions import Action, Claim, Create, Delete, LoadAddon, Refuse, Undelete, Update, Wait
+from fireworks_operator.core.actions import (
+    Action,
+    Adopt,
+    Claim,
+    Create,
+    Delete,
+    LoadAddon,
+    Refuse,
+    Undelete,
+    Update,
+    Wait,
+)
 from fireworks_operator.core.context import Usable
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.identity import Owner
@@ -17,10 +28,14 @@ from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from unit.builders import (
     ACCOUNT,
     ADDON,
+    ADOPTED,
+    BORN,
     CLAIMED,
     CREATED,
+    MADE_HERE,
     NAME,
     NOW,
+    OWNER,
     a_context,
     a_deleted_resource,
     a_resource,
@@ -166,7 +181,23 @@ def test_a_recreation_that_is_refused_for_lack_of_quota_counts_once() -> None:
     [
         (a_resource(status=CLAIMED), present(), CREATE, ["baseModel"], "What the create request set."),
         (serving(generation=2), present(**BLUE), UPDATE, ["baseModel"], "A reset field leaves the list."),
-        (a_resource(status=CLAIMED), present(), Wait(), ["baseModel"], "The status was lost: the spec as it stands."),
+        (
+            a_resource(BLUE, CLAIMED),
+            present(**BLUE),
+            Wait(),
+            ["displayName"],
+            "The status was lost: the spec as it is.",
+        ),
+        (a_resource(status=CLAIMED), present(annotations=MADE_HERE), Wait(), ["baseModel"], "It was created here."),
+        (a_resource(status=CLAIMED), present(annotations=ADOPTED), Wait(), [], "It was taken over."),
+        (a_resource(status=CLAIMED), present(annotations=ADOPTED), Undelete(), None, "It was, and nobody knows more."),
+        (
+            serving({"managementPolicy": "Observe"}),
+            present(),
+            Wait(),
+            None,
+            "Let go of: others may set what they like.",
+        ),
         (serving(), present(), Undelete(), ["baseModel"], "Brought back as it was."),
         (serving(), present(state="DELETED"), Delete(hard=True), None, "Nothing is left of it."),
         (a_resource({"managementPolicy": "Observe"}), present(), Wait(), None, "Nothing was ever set."),
@@ -234,6 +265,7 @@ def test_a_name_that_is_applied_again_says_what_its_deployment_keeps_of_the_form
         "displayName": "former",
         "placement": {"multiRegion": "EUROPE"},
     }
+    kept["annotations"] = MADE_HERE
     resource = a_resource({"maxContextLength": 8192}, CLAIMED)
     resource = after(resource, present(state="DELETED", **kept))
     assert isinstance(decide(resource, present(**kept), a_context()), Update), "the display name is reset"
@@ -408,3 +440,106 @@ def test_a_deployment_that_is_anothers_now_is_not_said_to_wait_for_gpus() -> Non
     )
     theirs = present(annotations=OTHERS, createTime=NOW.isoformat(), name=BY_HAND)
     assert find(after(short, theirs).status, ConditionType.CAPACITY_PENDING).status == "False"
+
+
+SCALED: dict[str, Any] = {"minReplicaCount": 2, "maxReplicaCount": 4, "displayName": "by hand"}
+"""What somebody has set in the console, and no spec names."""
+
+
+@pytest.mark.parametrize("made", [MADE_HERE, ADOPTED, OWNER.marker()], ids=["created", "taken over", "not known"])
+def test_a_deployment_whose_status_was_lost_is_not_scaled_down(made: dict[str, JsonValue]) -> None:
+    """Nobody can know which of its fields were in the spec before."""
+    there = present(annotations=made, **SCALED)
+    resource = a_resource()
+    for _ in range(4):
+        action = decide(resource, there, a_context())
+        assert isinstance(action, Claim | Wait), action
+        resource = after(resource, there, action)
+    assert summary(resource.status)[0] == "TT"
+    (told,) = (each for each in resource.status.notices or () if "not known what was set" in each)
+    assert "spec.minReplicaCount (is 2)" in told
+    assert "spec.displayName (is by hand)" in told
+    assert "name it in the spec" in told
+    named = with_spec(resource, minReplicaCount=0, maxReplicaCount=1)
+    action = decide(named, there, a_context())
+    assert isinstance(action, Update)
+    assert set(action.fields) == {"minReplicaCount", "maxReplicaCount"}
+    named = after(named, there, action)
+    named = after(named, present(annotations=made, displayName="by hand"))
+    (told,) = (each for each in named.status.notices or () if "not known what was set" in each)
+    assert "minReplicaCount" not in told
+    named = after(with_spec(named, minReplicaCount=0), present(annotations=made))
+    assert not [each for each in named.status.notices or () if "not known" in each], "nothing is left to be told"
+
+
+def test_what_is_known_to_have_been_left_alone_is_no_notice() -> None:
+    adopted = after(a_resource(status={**CREATED, "appliedFields": []}), present(**SCALED))
+    assert not [each for each in adopted.status.notices or () if "not known" in each]
+
+
+def test_a_field_that_left_the_spec_before_the_create_request_was_answered_is_reset() -> None:
+    lost = after(a_resource(BLUE, generation=1), Absent())
+    lost = after(lost, Absent(), Create({}, {}, ("baseModel", "displayName")), begun=True)
+    lost = after(lost, Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER))
+    changed = with_spec(lost)
+    born = (NOW + timedelta(seconds=1)).isoformat()
+    action = decide(changed, present(annotations=MADE_HERE, createTime=born, **BLUE), a_context())
+    assert isinstance(action, Update)
+    assert action.fields == ("displayName",)
+    earlier = (NOW - timedelta(minutes=2)).isoformat()
+    for made, time in ((MADE_HERE, earlier), (ADOPTED, born)):
+        there = present(annotations=made, createTime=time, **BLUE)
+        assert isinstance(decide(changed, there, a_context()), Wait), "not made by that request"
+
+
+def test_what_was_changed_while_it_was_only_observed_is_not_reset_afterwards() -> None:
+    ours = a_resource({"minReplicaCount": 1}, {**CREATED, "appliedFields": ["baseModel", "minReplicaCount"]})
+    observed = after(with_spec(ours, managementPolicy="Observe"), present(**SCALED), Wait())
+    managed = with_spec(observed)
+    action = decide(managed, present(**SCALED), a_context())
+    assert isinstance(action, Wait), action
+    assert "spec.minReplicaCount (is 2)" in " ".join(after(managed, present(**SCALED)).status.notices or ())
+
+
+def test_a_deployment_that_was_taken_over_is_not_replaced_when_it_fails_after_its_status_was_lost() -> None:
+    failed = present(state="FAILED", replicaStats={}, annotations=ADOPTED)
+    resource = a_resource(status=CLAIMED)
+    for minutes in (0, 6, 12):
+        resource = after(resource, failed, context=a_context(now=NOW + timedelta(minutes=minutes)))
+        assert find(resource.status, ConditionType.STALLED).reason == Reason.DEPLOYMENT_FAILED
+    assert isinstance(decide(resource, failed, a_context(now=NOW + timedelta(hours=9))), Refuse)
+
+
+def test_who_has_made_it_stands_on_the_deployment_from_the_first_moment_on() -> None:
+    create = decide(a_resource(status=CLAIMED), Absent(), a_context())
+    assert isinstance(create, Create)
+    assert create.body["annotations"] == MADE_HERE
+    nobodys = present(name=BY_HAND, annotations={})
+    adopt = decide(
+        a_resource({"deploymentId": "by-hand", "adoptionPolicy": "Unowned"}, {**CLAIMED, "deploymentName": BY_HAND}),
+        nobodys,
+        a_context(),
+    )
+    assert isinstance(adopt, Adopt)
+    assert adopt.tags == ADOPTED
+
+
+@pytest.mark.parametrize(
+    ("applied", "tags"), [(None, OWNER.marker()), (["baseModel"], MADE_HERE), (["displayName"], ADOPTED)]
+)
+def test_a_marker_that_is_written_again_says_what_the_status_knows(
+    applied: list[str] | None, tags: dict[str, JsonValue]
+) -> None:
+    status = {**CLAIMED, "createTime": BORN} | ({} if applied is None else {"appliedFields": applied})
+    adopt = decide(a_resource(status=status), present(annotations={}), a_context())
+    assert isinstance(adopt, Adopt)
+    assert adopt.tags == tags
+
+
+def test_who_asks_for_a_look_has_a_change_that_came_to_nothing_tried_again_at_once() -> None:
+    tried = an_attempt("Update", "Updating", ago=120, count=3)
+    resource = a_resource(BLUE, {**CREATED, "lastAttempt": tried})
+    refused = decide(resource, present(), a_context())
+    assert isinstance(refused, Refuse)
+    assert refused.reason is Reason.NOT_CONVERGING
+    assert isinstance(decide(resource, present(), a_context(forced=True)), Update)
