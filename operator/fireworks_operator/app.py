@@ -24,7 +24,7 @@ from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.kube.client import KubernetesClient, connect
-from fireworks_operator.kube.cluster import CrdGuard, read_cluster_id
+from fireworks_operator.kube.cluster import CrdGuard, read_cluster_uid
 from fireworks_operator.kube.events import KubernetesEvents
 from fireworks_operator.kube.lease import LeaseElector, LeaseFence, NoLease, default_identity
 from fireworks_operator.kube.resources import CrdMissingError, ensure_served, list_resources
@@ -164,19 +164,22 @@ def _end_process(why: str) -> None:
 
 
 async def _identity(settings: Settings, client: KubernetesClient) -> Identity:
-    cluster_id = settings.cluster_id or await _patiently(lambda: read_cluster_id(client))
+    uid = await _patiently(lambda: read_cluster_uid(client))
+    kind, _, read = uid.partition("/")
+    cluster_id = settings.cluster_id or (read if kind == "kube-system" else None)
     if cluster_id is None:
         raise StartError(
             "The namespace kube-system may not be read, so this cluster has no id of its own: set "
             "FIREWORKS_OPERATOR_CLUSTER_ID to a name that no other cluster of your Fireworks accounts uses."
         )
-    log.info("cluster id %s", cluster_id)
+    log.info("cluster id %s, told from others of that id by %s", cluster_id, uid or "nothing")
     return Identity(
         cluster_id,
         tuple(settings.previous_cluster_ids),
         frozenset(settings.adoption_namespaces),
         f"{settings.base_url.rstrip('/')}/inference/v1",
         _create_query(settings),
+        uid,
     )
 
 
@@ -271,7 +274,9 @@ def _build(
     controller = Controller(store, queue, reconciler, _PassMetrics(metrics, queue))
     clusters = (identity.cluster_id, *identity.previous_cluster_ids)
     watched = settings.watch_namespaces
-    inventory = Inventory(store, accounts, clusters, lambda namespace: not watched or namespace in watched)
+    inventory = Inventory(
+        store, accounts, clusters, lambda namespace: not watched or namespace in watched, identity.cluster_uid
+    )
     return _Rooms(store, accounts, controller, inventory)
 
 

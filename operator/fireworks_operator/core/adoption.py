@@ -6,7 +6,7 @@ from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Adopt, Refuse
 from .context import Context, Usable
-from .identity import TAG_RELEASED, Ownership
+from .identity import TAG_CLUSTER_UID, TAG_RELEASED, Ownership
 
 
 def decide_adoption(
@@ -20,6 +20,18 @@ def decide_adoption(
     if whose is Ownership.OURS_UNMARKED:
         gone = deployment.state in ("DELETING", "DELETED")
         return None if gone else Adopt(context.owner(resource).marker(), remove)
+    if whose is Ownership.ELSEWHERE:
+        return Refuse(Reason.CONFLICT, _elsewhere(deployment, context))
+    recreated = whose is Ownership.RECREATED
+    if recreated and resource.spec.adoption_policy is AdoptionPolicy.UNOWNED and deployment.state != "DELETED":
+        return Adopt(context.owner(resource).marker(), remove, by_request=True)
+    if recreated:
+        return Refuse(
+            Reason.CONFLICT,
+            f"{deployment.name} is another deployment than the one that this resource had: it was created again by "
+            "somebody else, with this resource's owner marker. Set spec.adoptionPolicy to Unowned to take it over, or "
+            "delete this resource, which leaves it untouched.",
+        )
     if whose is Ownership.FOREIGN and deployment.state == "DELETED":
         return Refuse(
             Reason.CONFLICT,
@@ -47,13 +59,22 @@ def decide_adoption(
     return Adopt(context.owner(resource).marker(), remove, by_request=True)
 
 
+def _elsewhere(deployment: Deployment, context: Context) -> str:
+    uid = deployment.annotations.get(TAG_CLUSTER_UID, "").partition("/")[2]
+    return (
+        f'{deployment.name} belongs to another cluster with the same cluster id "{context.cluster_id}", whose uid is '
+        f"{uid}. If this cluster was rebuilt, add that uid to the operator's setting previousClusterIds; if both live, "
+        "give one of them another clusterId before it has deployments, or keys of another account."
+    )
+
+
 def refuse_to_show(
     resource: FireworksDeployment, deployment: Deployment, context: Context, credential: Usable
 ) -> Refuse | None:
     """Refuse to tell of another resource's deployment to who has no key of the account; None if it may be observed."""
     if not credential.own or resource.metadata.namespace in context.adoption_namespaces:
         return None
-    if context.ownership(resource, deployment) is not Ownership.FOREIGN:
+    if context.ownership(resource, deployment) not in (Ownership.FOREIGN, Ownership.ELSEWHERE):
         return None
     return Refuse(
         Reason.CONFLICT,
