@@ -26,7 +26,7 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.names import is_account_id
 from fireworks_operator.kube.client import KubernetesClient, connect
-from fireworks_operator.kube.cluster import CrdGuard, read_cluster_id
+from fireworks_operator.kube.cluster import CrdGuard, read_cluster_id, read_cluster_uid
 from fireworks_operator.kube.contact import Contact
 from fireworks_operator.kube.events import KubernetesEvents
 from fireworks_operator.kube.lease import LeaseElector, LeaseFence, NoLease, default_identity
@@ -256,13 +256,15 @@ async def _is_new_here(settings: Settings, client: KubernetesClient) -> bool:
 
 async def _identity(settings: Settings, client: KubernetesClient) -> Identity:
     cluster_id = settings.cluster_id or await _cluster_id(settings, client)
-    log.info("cluster id %s", cluster_id)
+    uid = await _patiently(lambda: read_cluster_uid(client))
+    log.info("cluster id %s, told from others of that id by %s", cluster_id, uid or "nothing")
     return Identity(
         cluster_id,
         tuple(settings.previous_cluster_ids),
         frozenset(settings.adoption_namespaces),
         f"{settings.base_url.rstrip('/')}/inference/v1",
         _create_query(settings),
+        uid,
     )
 
 
@@ -358,7 +360,9 @@ def _build(
     metrics.is_account = accounts.is_proven
     clusters = (identity.cluster_id, *identity.previous_cluster_ids)
     watched = settings.watch_namespaces
-    inventory = Inventory(store, accounts, clusters, lambda namespace: not watched or namespace in watched)
+    inventory = Inventory(
+        store, accounts, clusters, lambda namespace: not watched or namespace in watched, identity.cluster_uid
+    )
     return _Rooms(store, accounts, controller, inventory)
 
 

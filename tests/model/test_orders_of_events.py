@@ -302,3 +302,22 @@ def test_what_another_cluster_has_taken_in_the_meantime_is_not_marked_as_let_go(
     live(world, 1.0)
     assert KEY not in world.server.objects
     assert "custom/released" not in deployment(world, name)["annotations"]
+
+
+def test_a_deployment_made_again_by_somebody_else_under_the_same_id_is_left_alone(world: World) -> None:
+    name = status(world)["deploymentName"]
+    copy = {"baseModel": deployment(world, name)["baseModel"], "annotations": deployment(world, name)["annotations"]}
+    world.fireworks.simulator.vanish(identifier(name))
+    body = {**copy, "acceleratorType": "NVIDIA_H100_80GB"}
+    call = Call("create", "POST", f"accounts/{ACCOUNT}/deployments", {"deploymentId": identifier(name)}, body)
+    world.fireworks.late.append(late := LateRequest(call, KEYS[ACCOUNT], 0.0))
+    world.fireworks.land(late)
+    world.judge_later(name)
+    live(world, 62.0)
+    assert stalled(world) == Reason.CONFLICT
+    world.server.delete(KEY)
+    world.promises.left.add(name)
+    live(world, *[15.0] * 4)
+    assert KEY not in world.server.objects
+    assert deployment(world, name)["state"] == "READY"
+    assert world.process.passes.left == ["NotOurs"]

@@ -39,9 +39,19 @@ class Inventory:
     """Counts what the store and the last observations hold; nothing is asked for."""
 
     def __init__(
-        self, store: Store, accounts: Accounts, clusters: Collection[str], watches: Callable[[str], bool]
+        self,
+        store: Store,
+        accounts: Accounts,
+        clusters: Collection[str],
+        watches: Callable[[str], bool],
+        uid: str = "",
     ) -> None:
-        """Connect it. `clusters` are the ids of this cluster; `watches` tells whether a namespace is ours to judge."""
+        """Connect it.
+
+        `clusters` are the ids of this cluster, `uid` tells it from others with the same one; `watches` tells whether
+        a namespace is ours to judge.
+        """
+        self._uid = uid
         self._store = store
         self._accounts = accounts
         self._clusters = frozenset(clusters)
@@ -96,7 +106,7 @@ class Inventory:
         claims = self._store.claims()
         found = []
         for name, deployment in listing.deployments.items():
-            owner = orphaned_from(name, deployment.annotations, self._clusters, claims)
+            owner = orphaned_from(name, deployment.annotations, self._clusters, claims, self._uid)
             if owner is not None and self._watches(owner.namespace):
                 found.append(name)
         return tuple(sorted(found))

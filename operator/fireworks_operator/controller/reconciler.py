@@ -304,6 +304,9 @@ class Reconciler:
                 await self._write(resource, observed, Outcome(action), context)
                 return Result(action, again=0.0)
             case Wait() | Refuse():
+                told = {each.message for each in resource.status.conditions}
+                if isinstance(action, Refuse) and action.reason is Reason.CONFLICT and action.message not in told:
+                    log.warning("%s: %s", resource.key, action.message)
                 await self._write(resource, observed, Outcome(action), context)
                 inconclusive = isinstance(observed, Unknown) and action == Wait()
                 if not inconclusive:

@@ -18,6 +18,7 @@ class Identity:
     adoption_namespaces: frozenset[str] = frozenset()
     inference_url: str = "https://api.fireworks.ai/inference/v1"
     create_query: Mapping[str, str] = field(default_factory=dict)
+    cluster_uid: str = ""
 
 
 def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, started: datetime) -> Context:
@@ -28,6 +29,7 @@ def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, start
         cluster_id=identity.cluster_id,
         credential=resolved.credential,
         previous_cluster_ids=identity.previous_cluster_ids,
+        cluster_uid=identity.cluster_uid,
         adoption_namespaces=identity.adoption_namespaces,
         inference_url=identity.inference_url,
         exists=account.observer.has if account is not None else lambda _: False,

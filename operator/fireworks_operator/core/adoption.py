@@ -6,7 +6,7 @@ from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Adopt, Refuse
 from .context import Context, Usable
-from .identity import TAG_ADOPTED, TAG_RELEASED, Ownership
+from .identity import TAG_ADOPTED, TAG_CLUSTER_UID, TAG_RELEASED, Ownership
 from .retry import freed_at
 
 
@@ -21,6 +21,19 @@ def decide_adoption(
     if whose is Ownership.OURS_UNMARKED:
         gone = deployment.state in ("DELETING", "DELETED")
         return None if gone else Adopt({**context.owner(resource).marker(), **_origin(resource)}, remove)
+    if whose is Ownership.ELSEWHERE:
+        return Refuse(Reason.CONFLICT, _elsewhere(deployment, context))
+    recreated = whose is Ownership.RECREATED
+    if recreated and resource.spec.adoption_policy is AdoptionPolicy.UNOWNED and deployment.state != "DELETED":
+        return Adopt({**context.owner(resource).marker(), TAG_ADOPTED: "true"}, remove, by_request=True)
+    if recreated:
+        return Refuse(
+            Reason.CONFLICT,
+            f"{deployment.name} is another deployment than the one that this resource had: it was created again by "
+            "somebody else, with this resource's owner marker. Set spec.adoptionPolicy to Unowned to take it over, or "
+            "delete this resource, which leaves it untouched.",
+            freed_at(deployment, context.now),
+        )
     if whose is Ownership.FOREIGN and deployment.state == "DELETED":
         return Refuse(
             Reason.CONFLICT,
@@ -57,13 +70,22 @@ def _origin(resource: FireworksDeployment) -> dict[str, str]:
     return {} if applied is None else {TAG_ADOPTED: "false" if "baseModel" in applied else "true"}
 
 
+def _elsewhere(deployment: Deployment, context: Context) -> str:
+    uid = deployment.annotations.get(TAG_CLUSTER_UID, "").partition("/")[2]
+    return (
+        f'{deployment.name} belongs to another cluster with the same cluster id "{context.cluster_id}", whose uid is '
+        f"{uid}. If this cluster was rebuilt, add that uid to the operator's setting previousClusterIds; if both live, "
+        "give one of them another clusterId before it has deployments, or keys of another account."
+    )
+
+
 def refuse_to_show(
     resource: FireworksDeployment, deployment: Deployment, context: Context, credential: Usable
 ) -> Refuse | None:
     """Refuse to tell of another resource's deployment to who has no key of the account; None if it may be observed."""
     if not credential.own or resource.metadata.namespace in context.adoption_namespaces:
         return None
-    if context.ownership(resource, deployment) is not Ownership.FOREIGN:
+    if context.ownership(resource, deployment) not in (Ownership.FOREIGN, Ownership.ELSEWHERE):
         return None
     return Refuse(
         Reason.CONFLICT,

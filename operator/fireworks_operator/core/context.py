@@ -44,6 +44,17 @@ def _unknown(_name: str) -> bool:
     return False
 
 
+def _is_bringing_back(resource: FireworksDeployment) -> bool:
+    """Tell whether a request of ours may have made a deployment since status was written, its answer being lost."""
+    attempt = resource.status.last_attempt
+    settled = (Reason.AS_DESIRED, Reason.DEPLOYMENT_FAILED)
+    return (
+        attempt is not None
+        and attempt.action in ("Create", "Recreate", "Replace", "Undelete")
+        and attempt.reason not in settled
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One pass's surroundings.
@@ -51,7 +62,8 @@ class Context:
     Attributes:
         now: wall time, UTC.
         cluster_id: the id in owner markers and derived deployment ids.
-        previous_cluster_ids: ids that this cluster had before.
+        previous_cluster_ids: ids that this cluster had before, and uids.
+        cluster_uid: what tells it from another cluster with the same id; empty if not known.
         credential: the resource's credential.
         adoption_namespaces: where the operator's own credential may adopt.
         forced: somebody asked for a look since the last pass (spec, annotation or Secret changed), so pauses
@@ -72,6 +84,7 @@ class Context:
     cluster_id: str
     credential: Credential
     previous_cluster_ids: tuple[str, ...] = ()
+    cluster_uid: str = ""
     adoption_namespaces: frozenset[str] = frozenset()
     forced: bool = False
     last_update: datetime | None = None
@@ -88,17 +101,20 @@ class Context:
 
     def owner(self, resource: FireworksDeployment) -> Owner:
         """Return the owner marker of a resource."""
-        return Owner(self.cluster_id, resource.metadata.namespace, resource.metadata.name)
+        return Owner(self.cluster_id, resource.metadata.namespace, resource.metadata.name, self.cluster_uid)
 
     def ownership(self, resource: FireworksDeployment, deployment: Deployment) -> Ownership:
         """Tell whose an observed deployment is; one created when the status says is ours even without its marker."""
         created, seen = resource.status.create_time, deployment.create_time
         # What was only observed so far has a create time in status too, but no applied fields.
         managed = resource.status.applied_fields is not None
+        same = created is not None and seen is not None and abs(created - seen) < timedelta(seconds=1)
+        other = created is not None and seen is not None and not same
         return ownership(
             deployment.annotations,
             deployment.deployment_id,
             self.owner(resource),
             previous_clusters=self.previous_cluster_ids,
-            known=managed and created is not None and seen is not None and abs(created - seen) < timedelta(seconds=1),
+            known=managed and same,
+            recreated=managed and other and not _is_bringing_back(resource),
         )

@@ -201,7 +201,7 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     if deployment.state == "DELETED":
         return _settling(resource, context) or _nothing_left(observed) or Wait()
     if context.ownership(resource, deployment) not in (Ownership.OURS, Ownership.OURS_UNMARKED):
-        return _settling(resource, context) or (_not_ours(resource, deployment) if observed.fresh else Wait())
+        return _settling(resource, context) or (_not_ours(resource, deployment, context) if observed.fresh else Wait())
     if deployment.state == "DELETING":
         return _decide_deleting(resource, observed, context)
     ignore_checks = resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
@@ -218,10 +218,17 @@ def _decide_present(resource: FireworksDeployment, observed: Present, context: C
     return action if until <= context.now else still_refused(attempt, until)
 
 
-def _not_ours(resource: FireworksDeployment, deployment: Deployment) -> RemoveFinalizer:
+def _not_ours(resource: FireworksDeployment, deployment: Deployment, context: Context) -> RemoveFinalizer:
     """Leave another's deployment alone; one that was ours before is worth a warning, as nobody may know of it."""
     if resource.status.applied_fields is None:
         return RemoveFinalizer(f"{deployment.name} is not this resource's deployment and is left untouched.")
+    if context.ownership(resource, deployment) in (Ownership.ELSEWHERE, Ownership.RECREATED):
+        return RemoveFinalizer(
+            f"{deployment.name} carries this resource's owner marker, but was made by another cluster with the same "
+            "id, or again by somebody else. It is left untouched: unless it is needed, delete it at Fireworks.",
+            deployment.name,
+            "NotOurs",
+        )
     return RemoveFinalizer(
         f"{deployment.name} no longer carries this resource's owner marker and is left untouched: unless the owner "
         "that its custom/… annotations name looks after it, delete it at Fireworks.",

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 MANAGED_BY = "fireworks-operator"
@@ -12,6 +12,7 @@ TAG_MANAGED_BY = "custom/managed-by"
 TAG_CLUSTER = "custom/cluster"
 TAG_NAMESPACE = "custom/namespace"
 TAG_NAME = "custom/name"
+TAG_CLUSTER_UID = "custom/cluster-uid"
 TAG_RELEASED = "custom/released"
 TAG_ADOPTED = "custom/adopted"
 """`false` on what an operator has created, `true` on what it was asked to take over; neither on older deployments."""
@@ -22,11 +23,16 @@ _HASH_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The resource that owns a deployment, as its owner marker says."""
+    """The resource that owns a deployment, as its owner marker says.
+
+    `uid` tells clusters apart that were given the same id: `kube-system/UID` or `crd/UID`, empty where it is not
+    known. It is no part of the identity, since a cluster keeps its id when it is rebuilt.
+    """
 
     cluster: str
     namespace: str
     name: str
+    uid: str = field(default="", compare=False)
 
     @property
     def key(self) -> str:
@@ -35,12 +41,23 @@ class Owner:
 
     def marker(self) -> dict[str, str]:
         """Return the annotations that mark a deployment as owned by this resource."""
-        return {
+        marker = {
             TAG_MANAGED_BY: MANAGED_BY,
             TAG_CLUSTER: self.cluster,
             TAG_NAMESPACE: self.namespace,
             TAG_NAME: self.name,
         }
+        return {**marker, TAG_CLUSTER_UID: self.uid} if self.uid else marker
+
+    def is_elsewhere(self, uid: str, previous: Collection[str] = ()) -> bool:
+        """Tell whether this is the marker of another cluster than the one with `uid`; only like is compared with like.
+
+        `previous` are ids and uids that the cluster had before.
+        """
+        (kind, _, mine), (other_kind, _, other) = uid.partition("/"), self.uid.partition("/")
+        if not mine or not other or kind != other_kind:
+            return False
+        return mine != other and other not in previous and self.uid not in previous
 
 
 class Ownership(Enum):
@@ -56,6 +73,10 @@ class Ownership(Enum):
     """Carries no marker at all."""
     FOREIGN = auto()
     """Carries the marker of another resource."""
+    ELSEWHERE = auto()
+    """Carries this resource's marker, written by another cluster that was given the same id."""
+    RECREATED = auto()
+    """Carries this resource's marker, but is not the deployment that its status remembers."""
 
 
 def deployment_id(owner: Owner) -> str:
@@ -100,7 +121,7 @@ def parse_marker(annotations: Mapping[str, str]) -> Owner | None:
     cluster, namespace, name = values
     if cluster is None or namespace is None or name is None:
         return None
-    return Owner(cluster, namespace, name)
+    return Owner(cluster, namespace, name, annotations.get(TAG_CLUSTER_UID, ""))
 
 
 def is_released(annotations: Mapping[str, str]) -> bool:
@@ -114,7 +135,11 @@ def was_created(annotations: Mapping[str, str]) -> bool | None:
 
 
 def orphaned_from(
-    name: str, annotations: Mapping[str, str], clusters: Collection[str], claims: Mapping[str, str | None]
+    name: str,
+    annotations: Mapping[str, str],
+    clusters: Collection[str],
+    claims: Mapping[str, str | None],
+    uid: str = "",
 ) -> Owner | None:
     """Return the resource that should look after a deployment and does not; None if all is well, or it is not ours.
 
@@ -123,9 +148,10 @@ def orphaned_from(
         annotations: its `custom/…` annotations.
         clusters: the ids of this cluster, now and before.
         claims: the deployment that each resource claims by `namespace/name`; None while it claims none.
+        uid: of this cluster, as in its markers; empty if not known.
     """
     owner = parse_marker(annotations)
-    if owner is None or owner.cluster not in clusters or is_released(annotations):
+    if owner is None or owner.cluster not in clusters or is_released(annotations) or owner.is_elsewhere(uid, clusters):
         return None
     claimed = claims.get(owner.key, "")
     return None if claimed in (None, name) else owner
@@ -138,6 +164,7 @@ def ownership(
     *,
     previous_clusters: tuple[str, ...] = (),
     known: bool = False,
+    recreated: bool = False,
 ) -> Ownership:
     """Tell whose a deployment is.
 
@@ -147,16 +174,24 @@ def ownership(
         owner: the resource that asks.
         previous_clusters: cluster ids that this cluster had before it was rebuilt from a backup.
         known: the deployment was created at the moment that the resource's status remembers.
+        recreated: it was created at another moment, and not by a request of ours.
     """
     former = [Owner(cluster, owner.namespace, owner.name) for cluster in previous_clusters]
     marker = parse_marker(annotations)
     released = is_released(annotations)
+    if marker == owner and marker.is_elsewhere(owner.uid, previous_clusters):
+        return Ownership.RELEASED if released else Ownership.ELSEWHERE
+    if recreated and (marker == owner or marker in former):
+        return Ownership.RECREATED
     if marker == owner:
-        return Ownership.OURS_UNMARKED if released else Ownership.OURS
+        rebuilt = marker.is_elsewhere(owner.uid)  # by another uid that this cluster had before
+        return Ownership.OURS_UNMARKED if released or rebuilt else Ownership.OURS
     if marker in former:
         return Ownership.OURS_UNMARKED
     if marker is not None:
         return Ownership.RELEASED if released else Ownership.FOREIGN
+    if recreated:
+        return Ownership.UNOWNED
     if known or identifier in {deployment_id(each) for each in (owner, *former)}:
         return Ownership.OURS_UNMARKED
     return Ownership.UNOWNED

@@ -9,6 +9,8 @@ from .resources import CRD
 
 logger = logging.getLogger(__name__)
 
+_CRD_PATH = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}"
+
 
 async def read_cluster_id(client: KubernetesClient) -> str | None:
     """Return the uid of the namespace kube-system, None where it may not be read.
@@ -21,6 +23,24 @@ async def read_cluster_id(client: KubernetesClient) -> str | None:
     except (KubernetesForbiddenError, ResourceGoneError):
         return None
     return str(namespace["metadata"]["uid"])
+
+
+async def read_cluster_uid(client: KubernetesClient) -> str:
+    """Return what tells this cluster from another one with the same id; empty where nothing of it may be read.
+
+    `kube-system/UID`, or else `crd/UID`: two kinds that are never compared with each other.
+
+    Raises:
+        KubernetesUnavailableError: no answer.
+    """
+    namespace = await read_cluster_id(client)
+    if namespace is not None:
+        return f"kube-system/{namespace}"
+    try:
+        crd = await client.request("GET", _CRD_PATH)
+    except (KubernetesForbiddenError, ResourceGoneError):
+        return ""
+    return f"crd/{crd['metadata']['uid']}"
 
 
 class CrdGuard:
@@ -36,9 +56,8 @@ class CrdGuard:
         Raises:
             KubernetesUnavailableError: no answer; then nothing may be deleted either.
         """
-        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}"
         try:
-            crd = await self._client.request("GET", path)
+            crd = await self._client.request("GET", _CRD_PATH)
         except ResourceGoneError:
             return True
         except KubernetesForbiddenError as error:

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from fireworks_operator.core.identity import Owner, orphaned_from
 from fireworks_operator.fireworks.models import Deployment
-from fireworks_operator.kube.cluster import read_cluster_id
+from fireworks_operator.kube.cluster import read_cluster_id, read_cluster_uid
 from fireworks_operator.kube.resources import list_resources
 from fireworks_operator.settings import Settings
 
@@ -54,11 +54,12 @@ async def show_orphans(choice: Choice, form: Format | None) -> None:
     settings = read_settings()
     async with signed_in(settings) as account, connected(choice) as connection:
         clusters = await _cluster_ids(settings, connection)
+        uid = await read_cluster_uid(connection.client)
         # First Fireworks, then Kubernetes: what is created in between must not look like an orphan.
         deployments = await account.deployments()
         objects, _ = await list_resources(connection.client, choice.namespace)
     claims = {_key(each): each.get("status", {}).get("deploymentName") for each in objects}
-    found = [each for each in find_orphans(deployments, clusters, claims) if _judged(choice, each)]
+    found = [each for each in find_orphans(deployments, clusters, claims, uid) if _judged(choice, each)]
     if form is not None:
         print_data([each.to_data() for each in found], form)
     else:
@@ -70,12 +71,12 @@ def _key(raw: Mapping[str, Any]) -> str:
 
 
 def find_orphans(
-    deployments: Iterable[Deployment], clusters: Collection[str], claims: Mapping[str, str | None]
+    deployments: Iterable[Deployment], clusters: Collection[str], claims: Mapping[str, str | None], uid: str = ""
 ) -> list[Orphan]:
     """Return what carries the marker of one of these clusters, was not let go, and is claimed by no resource."""
     found = []
     for each in deployments:
-        owner = orphaned_from(each.name, each.annotations, clusters, claims)
+        owner = orphaned_from(each.name, each.annotations, clusters, claims, uid)
         if owner is not None:
             found.append(Orphan(owner, each))
     return sorted(found, key=lambda each: (each.owner.namespace, each.owner.name, each.deployment.name))

@@ -183,7 +183,7 @@ UPDATES = [
     ),
     Row(
         "No GPUs yet: looked at again when patience ends.",
-        created(),
+        created(status={"createTime": NOW - timedelta(minutes=1)}),
         present(
             state="CREATING",
             createTime=(NOW - timedelta(minutes=1)).isoformat(),

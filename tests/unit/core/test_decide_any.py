@@ -77,7 +77,7 @@ def test_nothing_that_is_not_ours_is_changed_or_deleted(
         return
     whose = context.ownership(resource, observed.deployment)
     if isinstance(action, Adopt) and action.by_request:
-        assert whose in (Ownership.UNOWNED, Ownership.RELEASED)
+        assert whose in (Ownership.UNOWNED, Ownership.RELEASED, Ownership.RECREATED)
         assert resource.spec.adoption_policy == "Unowned"
     else:
         assert whose in (Ownership.OURS, Ownership.OURS_UNMARKED)

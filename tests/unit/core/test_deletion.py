@@ -53,6 +53,7 @@ def tried(action: str, reason: str, *, ago: float, count: int = 1) -> dict[str, 
 
 UNCLAIMED = a_deleted_resource(status={})
 REFUSED = a_deleted_resource(status={"lastAttempt": an_attempt("Create", "QuotaExceeded", ago=600)})
+TWINS: dict[str, JsonValue] = {**replace(OWNER, uid="kube-system/2").marker()}
 OUT: dict[str, Any] = {"unreachable_since": NOW, "unreachable": "No answer."}
 LET_GO: dict[str, JsonValue] = {**a_context().owner(UNCLAIMED).marker(), TAG_RELEASED: "true"}
 
@@ -169,6 +170,21 @@ LETTING_GO = [
         {"left": NAME},
         {"crd_deleting": True},
     ),
+    *(
+        Row(
+            f"{why}: left, and told as a warning.",
+            a_deleted_resource(),
+            looked_at(**wire),
+            RemoveFinalizer,
+            {"left": NAME, "cause": "NotOurs"},
+            {"cluster_uid": "kube-system/1"},
+        )
+        for why, wire in (
+            ("Somebody made it again, with a copy of the marker", {"createTime": NOW.isoformat()}),
+            ("Somebody made it again, without a marker", {"createTime": NOW.isoformat(), "annotations": {}}),
+            ("Another cluster's with the same id", {"annotations": TWINS}),
+        )
+    ),
     Row("Gone.", a_deleted_resource(), GONE, RemoveFinalizer, {"left": None}),
     Row("Deleted.", a_deleted_resource(), looked_at(state="DELETED"), RemoveFinalizer, {"left": None}),
     Row("Deleted a while ago, and perhaps brought back since.", a_deleted_resource(), present(state="DELETED"), Wait),
@@ -239,6 +255,12 @@ HOLDING_ON = [
         present(),
         Delete,
         {"hard": False, "ignore_checks": False},
+    ),
+    Row(
+        "Made again by a request of ours whose answer was lost.",
+        a_deleted_resource(status={**CREATED, "lastAttempt": an_attempt("Recreate", "ApiUnavailable", ago=9)}),
+        present(createTime=NOW.isoformat()),
+        Delete,
     ),
     Row("A failed one too.", a_deleted_resource(), present(state="FAILED"), Delete, {"hard": False}),
     Row("Our marker was removed.", a_deleted_resource(), present(annotations={}), Delete),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -137,3 +138,24 @@ def test_an_id_derived_in_a_former_cluster_is_ours() -> None:
 def test_orphans(tags: dict[str, str], claims: dict[str, str | None], orphaned: bool, reason: str) -> None:
     found = orphaned_from(DEPLOYMENT, {**OWNER.marker(), **tags}, ("cluster-1", "cluster-0"), claims)
     assert (found is not None) is orphaned, reason
+
+
+@pytest.mark.parametrize(
+    ("here", "marked", "previous", "expected", "reason"),
+    [
+        ("kube-system/1", "kube-system/1", (), Ownership.OURS, "This cluster's."),
+        ("kube-system/1", "kube-system/2", (), Ownership.ELSEWHERE, "Another cluster was given the same id."),
+        ("kube-system/1", "kube-system/2", ("2",), Ownership.OURS_UNMARKED, "The cluster was rebuilt: marked anew."),
+        ("kube-system/1", "", (), Ownership.OURS, "Marked by an operator that did not know."),
+        ("", "kube-system/2", (), Ownership.OURS, "Nothing may be read here: not known is not another."),
+        ("crd/1", "kube-system/2", (), Ownership.OURS, "Only like is compared with like."),
+    ],
+)
+def test_two_clusters_with_one_id_do_not_take_each_others_deployments(
+    here: str, marked: str, previous: tuple[str, ...], expected: Ownership, reason: str
+) -> None:
+    marker = replace(OWNER, uid=marked).marker()
+    owner = replace(OWNER, uid=here)
+    assert ownership(marker, "any", owner, previous_clusters=previous) is expected, reason
+    orphaned = orphaned_from(DEPLOYMENT, marker, (OWNER.cluster, *previous), {}, here)
+    assert (orphaned is None) is (expected is Ownership.ELSEWHERE), reason
