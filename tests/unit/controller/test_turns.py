@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
+from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import (
@@ -259,7 +260,7 @@ def test_a_finalizer_that_a_webhook_takes_away_is_added_ever_more_rarely(kept: b
     run(scenario())
 
 
-RELEASED = {**OWNER.marker(), TAG_RELEASED: "true"}
+RELEASED: dict[str, JsonValue] = {**OWNER.marker(), TAG_RELEASED: "true"}
 
 
 @pytest.mark.parametrize(
