@@ -13,7 +13,6 @@ from fireworks_operator.core.report import report
 from fireworks_operator.fireworks.errors import FireworksError
 from unit.builders import (
     CREATED,
-    NOW,
     a_context,
     a_resource,
     present,
@@ -23,7 +22,6 @@ GONE = Absent(confirmed=True)
 LOADING: dict[str, Any] = {
     "state": "CREATING",
     "replicaStats": {"initializingReplicaCount": 1},
-    "createTime": NOW.isoformat(),
 }
 ASLEEP: dict[str, Any] = {"replicaStats": {}, "desiredReplicaCount": 0, "replicaCount": 0}
 CREATE = Create({}, {}, ("baseModel",))
