@@ -14,8 +14,9 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import Deployment, Model
+from fireworks_operator.fireworks.models import DeployedModel, Deployment, Model
 
+from .addon_lists import AddonLists
 from .catalogue import Catalogue
 from .following import FEW_PAGES, Following
 from .observer import STALE_AFTER, Listing, Observer, OnChange
@@ -97,6 +98,7 @@ class Account:
         self._pages = 1
         # They may take half of what observing may: the LIST goes on meanwhile.
         most = max(1, int(LIST_SHARE * rate_per_minute / 60.0 * pace.hot / 2))
+        self._addon_lists = AddonLists(name, self.observer, self._list_addons)
         self._following = Following(self.observer, self._look_again, watches, most=most, pause=pace.hot)
 
     def start(self) -> None:
@@ -107,6 +109,7 @@ class Account:
     async def stop(self) -> None:
         """Stop observing."""
         await self._following.stop()
+        await self._addon_lists.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -206,7 +209,8 @@ class Account:
             try:
                 message = await self.client.termination_message(credential.key, deployment.name)
             except FireworksError as error:
-                self.refused(credential, error)
+                # It only adds to what is known: neither the key nor the account is in trouble over it.
+                log.info("why a replica of %s died cannot be asked: %s", deployment.name, error)
                 message = ""
             self._terminations[deployment.name] = (failure, message)
         return self._terminations[deployment.name][1]
@@ -242,7 +246,9 @@ class Account:
             self._touched.clear()
             started = self._clock()
             self._forget_replaced_keys()
-            await self._observe()
+            await self._observe_deployments()
+            if self.observer.trouble is None:
+                self._addon_lists.begin()
             await self._sleep(started)
 
     def _forget_replaced_keys(self) -> None:
@@ -276,6 +282,12 @@ class Account:
         return max(seconds, self._pages * 60.0 / (LIST_SHARE * self._rate))
 
     async def _observe(self) -> None:
+        """List once what is wanted, one after the other."""
+        await self._observe_deployments()
+        if self.observer.trouble is None:
+            await self._addon_lists.update()
+
+    async def _observe_deployments(self) -> None:
         """List once, with the first key that can.
 
         Anybody may put this account's id beside any key: what fails while another key lists is that key's own
@@ -346,20 +358,37 @@ class Account:
         known = self.observer.listing.deployments if self.observer.listing is not None else {}
         found = await list_deployments(self.client, self.budget, key, self.name, known)
         self._pages = found.pages
-        addons = None
-        if self.observer.addons_wanted:
-            addons = await list_addons(self.client, self.budget, key, self.name)
-        return Listing(started, found.deployments, found.unreadable, addons)
+        return Listing(started, found.deployments, found.unreadable)
+
+    async def _list_addons(self) -> dict[str, tuple[DeployedModel, ...]]:
+        """List the loaded addons with the first key that may: one that lists deployments need not be allowed to."""
+        refusal: FireworksError | None = None
+        for credential in self._listers()[:MOST_STRANGERS]:
+            try:
+                return await list_addons(self.client, self.budget, credential.key, self.name)
+            except FireworksError as error:
+                if error.kind not in _CREDENTIAL_ERRORS:
+                    raise
+                refusal = refusal or error
+        raise refusal or FireworksError(ErrorKind.UNREACHABLE, "no API key lists the account")
+
+    def _listers(self) -> list[Credential]:
+        """Return the keys that list the account, in the order in which they do."""
+        return [each for each in reversed(self._credentials.values()) if _lists(each)]
 
     async def _look_again(self, name: str) -> None:
         """GET a deployment with a key that lists the account, as a part of observing it."""
-        proven = [each for each in self.credentials() if each.listed_at is not None and each.circuit.retry_at is None]
-        if proven:
-            await self.look(proven[-1], name, "", lane=Lane.LIST)
+        listers = self._listers()
+        if listers:
+            await self.look(listers[0], name, "", lane=Lane.LIST)
 
     def _needs_following(self) -> bool:
         hot = self._clock() - self._changed_at < self._pace.hot_for
         return hot and self._pages > FEW_PAGES and self._in_use()
+
+
+def _lists(credential: Credential) -> bool:
+    return credential.listed_at is not None and credential.circuit.retry_at is None
 
 
 def _explain_list(error: FireworksError, account: str) -> Explanation:

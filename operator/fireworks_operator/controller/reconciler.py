@@ -297,7 +297,8 @@ class Reconciler:
                 return Result(action, again=0.0)
             case Wait() | Refuse():
                 await self._write(resource, observed, Outcome(action), context)
-                inconclusive = isinstance(observed, Unknown) and action == Wait()
+                unlisted = isinstance(observed, Present) and observed.addons is None and uses_addons(resource)
+                inconclusive = (isinstance(observed, Unknown) or unlisted) and action == Wait()
                 if not inconclusive:
                     self._recent[resource.key].change = None
                 return Result(action, *_next_look(action, observed, context), inconclusive=inconclusive)

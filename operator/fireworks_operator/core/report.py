@@ -43,7 +43,15 @@ def report(
         }
     )
     verdict = judge(resource, observed, outcome, context)
-    return status.model_copy(update={"conditions": _conditions(resource, status, verdict, context.now)})
+    conditions = _conditions(resource, status, verdict, context.now)
+    addons = addon_condition(resource, status, observed, context)
+    if addons is not None:
+        before = (each for each in resource.status.conditions if each.type == ConditionType.ADDONS_READY)
+        generation = resource.metadata.generation
+        conditions = set_condition(
+            [*conditions, *before], ConditionType.ADDONS_READY, *addons, generation=generation, now=context.now
+        )
+    return status.model_copy(update={"conditions": conditions})
 
 
 def _keeps(resource: FireworksDeployment, observed: Observed, outcome: Outcome, context: Context) -> bool:
@@ -153,8 +161,4 @@ def _conditions(
         (ConditionType.STALLED, verdict.stalled),
     ):
         put(kind, "True" if value else "False", reason, message)
-    addons = addon_condition(resource, status)
-    if addons is not None:
-        conditions.extend(each for each in resource.status.conditions if each.type == ConditionType.ADDONS_READY)
-        put(ConditionType.ADDONS_READY, *addons)
     return conditions

@@ -141,7 +141,6 @@ def test_all_pages_make_one_picture() -> None:
         assert listing is not None
         assert set(listing.deployments) == {other.name, NAME}
         assert listing.unreadable == {"accounts/acme/deployments/odd"}
-        assert listing.addons is None
 
     play(scenario)
 
@@ -214,9 +213,83 @@ def test_addons_are_listed_once_somebody_wants_them() -> None:
         scene.key()
         await asyncio.sleep(1)
         assert scene.fireworks.calls["list_deployed_models"] == 0
-        scene.account.observer.observe(NAME, with_addons=True)
+        scene.account.observer.want_addons("team-a/chat", NAME)
         await asyncio.sleep(4)
         assert scene.account.observer.observe(NAME, with_addons=True) == Present(a_deployment(), (an_addon(),))
+
+    play(scenario)
+
+
+def test_a_list_of_addons_that_is_never_answered_holds_up_nobody_and_is_asked_for_ever_more_rarely(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(scene: Scene) -> None:
+        async def hang(*_: object) -> DeployedModelPage:
+            scene.fireworks.calls["list_deployed_models"] += 1
+            await asyncio.sleep(20)
+            raise FireworksError(ErrorKind.NO_ANSWER, "no answer within 20 s")
+
+        monkeypatch.setattr(scene.fireworks, "list_deployed_models", hang)
+        scene.account.observer.want_addons("team-a/chat", NAME)
+        scene.key()
+        for _ in range(100):
+            await asyncio.sleep(1)
+            assert scene.account.observed_for() < 4, "the deployments are listed every three seconds"
+            assert scene.account.observer.trouble is None
+        await asyncio.sleep(3600)
+        assert 10 < scene.fireworks.calls["list_deployed_models"] < 25
+
+    play(scenario)
+    assert sum("addons of account acme" in each.message for each in caplog.records) == 1
+
+
+@pytest.mark.parametrize("kind", ErrorKind, ids=lambda kind: kind.value)
+def test_addons_that_cannot_be_listed_are_nobody_elses_trouble(kind: ErrorKind) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.account.observer.want_addons("team-a/chat", NAME)
+        scene.fireworks.fail("list_deployed_models", kind)
+        key = scene.key()
+        await asyncio.sleep(600)
+        assert scene.account.observer.trouble is None
+        assert scene.account.budget.paused_until is None
+        assert key.circuit.retry_at is None
+        assert scene.observe() == Present(a_deployment())
+        trouble = scene.account.observer.addons_trouble
+        assert trouble is not None
+        assert "spec.baseModel" not in trouble.explanation.message
+        scene.fireworks.heal()
+        await asyncio.sleep(600)
+        assert scene.account.observer.addons_trouble is None
+
+    play(scenario)
+
+
+def test_a_failed_second_page_of_addons_is_no_complete_list() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.account.observer.want_addons("team-a/chat", NAME)
+        scene.fireworks.addons = [DeployedModelPage((an_addon(),), next_page_token="same")]
+        scene.key()
+        await asyncio.sleep(30)
+        assert scene.account.observer.observe(NAME, with_addons=True) == Present(a_deployment(), None)
+        assert scene.account.observer.addons_trouble is not None
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.PERMISSION_DENIED, ErrorKind.UNAUTHENTICATED, ErrorKind.NOT_FOUND])
+def test_addons_are_listed_with_another_key_where_the_first_may_not(kind: ErrorKind) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.account.observer.want_addons("team-a/chat", NAME)
+        scene.fireworks.addons = [DeployedModelPage((an_addon(),))]
+        for key in (GOOD, OTHER):
+            scene.key(key)
+        for refused, allowed in ((GOOD, OTHER), (OTHER, GOOD)):
+            scene.fireworks.heal()
+            scene.fireworks.fail(f"list_deployed_models {refused}", kind)
+            before = scene.fireworks.calls[f"list_deployed_models {allowed}"]
+            await asyncio.sleep(200)
+            assert scene.fireworks.calls[f"list_deployed_models {allowed}"] > before
+            assert scene.account.observer.addons_trouble is None
 
     play(scenario)
 
@@ -456,6 +529,17 @@ def test_why_a_replica_died_is_asked_once_per_failure() -> None:
         later = a_deployment(state="FAILED", updateTime="2026-03-01T12:00:00Z")
         await scene.account.termination_message(key, later, "team-a")
         assert scene.fireworks.calls["termination_message"] == 2
+
+    play(scenario, start=False)
+
+
+@pytest.mark.parametrize("kind", ErrorKind, ids=lambda kind: kind.value)
+def test_why_a_replica_died_cannot_be_asked_and_nothing_else_suffers(kind: ErrorKind) -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        scene.fireworks.fail("termination_message", kind)
+        assert await scene.account.termination_message(key, a_deployment(state="FAILED"), "team-a") == ""
+        assert (key.circuit.retry_at, scene.account.budget.paused_until) == (None, None)
 
     play(scenario, start=False)
 
