@@ -585,3 +585,60 @@ def test_stopping_ends_the_observation_also_right_after_a_change() -> None:
         assert scene.lists() == before
 
     play(scenario)
+
+
+# Many keys beside one account id.
+
+
+def test_after_a_transient_401_a_key_is_taken_back_within_minutes_however_many_others_are_refused() -> None:
+    async def scenario(scene: Scene) -> None:
+        victim = scene.account.credential(ApiKey(GOOD), Circuit(scene.clock), namespace="team-a")
+        await asyncio.sleep(10)
+        for number in range(40):
+            text = f"fw_bogus_number_{number}"
+            scene.fireworks.fail(f"list_deployments {text}", ErrorKind.UNAUTHENTICATED)
+            scene.account.credential(ApiKey(text), Circuit(scene.clock), namespace="mallory")
+        await asyncio.sleep(1000)
+        scene.account.refused(victim, FireworksError(ErrorKind.UNAUTHENTICATED, "no", status=401))
+        await asyncio.sleep(180)
+        assert victim.circuit.retry_at is None
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("first", ["theirs", "ours"])
+def test_after_a_restart_a_valid_key_is_tried_soon_among_hundreds_of_others(first: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        for number in range(300):
+            text = f"fw_bogus_number_{number}"
+            scene.fireworks.fail(f"list_deployments {text}", ErrorKind.UNAUTHENTICATED)
+        if first == "ours":
+            scene.account.credential(ApiKey(GOOD), Circuit(scene.clock), namespace="team-a")
+        for number in range(300):
+            scene.account.credential(ApiKey(f"fw_bogus_number_{number}"), Circuit(scene.clock), namespace="mallory")
+        ours = scene.account.credential(ApiKey(GOOD), Circuit(scene.clock), namespace="team-a")
+        scene.account.start()
+        await asyncio.sleep(10)
+        assert ours.listed_at is not None
+        before = sum(scene.fireworks.calls[f"list_deployments fw_bogus_number_{number}"] for number in range(300))
+        await asyncio.sleep(600)
+        after = sum(scene.fireworks.calls[f"list_deployments fw_bogus_number_{number}"] for number in range(300))
+        assert after - before <= 0.1 * 600 * 10 + 3, "a tenth of the budget at most"
+        assert all(scene.lists(f"fw_bogus_number_{number}") for number in range(300)), "each has its turn"
+        assert scene.account.observer.trouble is None
+
+    play(scenario, start=False)
+
+
+def test_of_keys_that_see_the_same_the_newest_lists() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key(GOOD)
+        await asyncio.sleep(10)
+        scene.key(OTHER)
+        await asyncio.sleep(10)
+        before = scene.lists(GOOD), scene.lists(OTHER)
+        await asyncio.sleep(60)
+        assert scene.lists(GOOD) == before[0], "the older one may be revoked any time"
+        assert scene.lists(OTHER) > before[1]
+
+    play(scenario)
