@@ -14,8 +14,9 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import Deployment, Model
+from fireworks_operator.fireworks.models import DeployedModel, Deployment, Model
 
+from .addon_lists import AddonLists
 from .catalogue import Catalogue
 from .following import FEW_PAGES, Following
 from .observer import STALE_AFTER, Listing, Observer, OnChange
@@ -27,6 +28,8 @@ MOST_STRANGERS = 3
 """Keys that have yet to list the account which are tried in a row: each may take a whole deadline."""
 _CREDENTIAL_ERRORS = frozenset({ErrorKind.UNAUTHENTICATED, ErrorKind.PERMISSION_DENIED, ErrorKind.NOT_FOUND})
 """Errors of a LIST that are the fault of the key, or of the account id that came with it."""
+TRIAL_SHARE = 0.1
+"""Part of the budget that keys may take which do not list the account."""
 RATE_LIMIT_PAUSE = 10.0
 """Seconds of silence after a 429 that does not say how long."""
 
@@ -50,14 +53,18 @@ class Pace:
 class Credential:
     """An API key in use and its circuit; times are monotonic seconds.
 
-    `listed_at`: when it last listed the account; None until it has, and once it was refused. `failed_at`: when it last
-    failed to for a reason that may not be its own. `refusal`: why the circuit is open.
+    `listed_at`: when it last listed the account; None until it has, and once it was refused. `tried_at`: when that was
+    last tried while it did not. `namespace`: whose resources use it. `trusted`: it is the operator's own, or has
+    listed the account before. `extent`: how many deployments its last LIST had. `refusal`: why the circuit is open.
     """
 
     key: ApiKey
     circuit: Circuit
     listed_at: float | None = None
-    failed_at: float = float("-inf")
+    tried_at: float = float("-inf")
+    namespace: str = ""
+    trusted: bool = False
+    extent: int = 0
     refusal: Explanation = _REFUSED
 
 
@@ -95,8 +102,11 @@ class Account:
         self._touched = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._pages = 1
+        self._turns: dict[str, float] = {}
+        self._strangers_at = float("-inf")
         # They may take half of what observing may: the LIST goes on meanwhile.
         most = max(1, int(LIST_SHARE * rate_per_minute / 60.0 * pace.hot / 2))
+        self._addon_lists = AddonLists(name, self.observer, self._list_addons)
         self._following = Following(self.observer, self._look_again, watches, most=most, pause=pace.hot)
 
     def start(self) -> None:
@@ -107,16 +117,18 @@ class Account:
     async def stop(self) -> None:
         """Stop observing."""
         await self._following.stop()
+        await self._addon_lists.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def credential(self, key: ApiKey, circuit: Circuit) -> Credential:
+    def credential(self, key: ApiKey, circuit: Circuit, *, namespace: str = "", own: bool = False) -> Credential:
         """Register a key of this account; the newest is the first that lists."""
         known = self._credentials.get(key)
         if known is None:
-            known = self._credentials[key] = Credential(key, circuit)
+            known = self._credentials[key] = Credential(key, circuit, trusted=own)
             self._touched.set()
+        known.namespace = namespace
         return known
 
     @property
@@ -215,7 +227,8 @@ class Account:
             try:
                 message = await self.client.termination_message(credential.key, deployment.name)
             except FireworksError as error:
-                self.refused(credential, error)
+                # It only adds to what is known: neither the key nor the account is in trouble over it.
+                log.info("why a replica of %s died cannot be asked: %s", deployment.name, error)
                 message = ""
             self._terminations[deployment.name] = (failure, message)
         return self._terminations[deployment.name][1]
@@ -251,7 +264,9 @@ class Account:
             self._touched.clear()
             started = self._clock()
             self._forget_replaced_keys()
-            await self._observe()
+            await self._observe_deployments()
+            if self.observer.trouble is None:
+                self._addon_lists.begin()
             await self._sleep(started)
 
     def _forget_replaced_keys(self) -> None:
@@ -269,13 +284,16 @@ class Account:
                 return
             try:
                 # Not wait_for: before Python 3.12 it swallows a cancellation that meets the end of the wait.
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(min(pause, self._trial_pause())):
                     await self._touched.wait()
             except TimeoutError:
-                return
-            self._touched.clear()
-            if any(each.listed_at is None and each.circuit.retry_at is None for each in self._credentials.values()):
-                return  # a new key waits to be tried
+                pass
+            else:
+                self._touched.clear()
+                if any(each.tried_at == float("-inf") and not _lists(each) for each in self._credentials.values()):
+                    return  # a new key waits to be tried
+            if self._next_stranger() is not None:
+                await self._try_strangers(listed=bool(self._listers()) and self.observer.trouble is None)
 
     def interval(self) -> float:
         """Return the seconds from one LIST to the next: by the age of the last change, within a fifth of the budget."""
@@ -285,47 +303,91 @@ class Account:
         return max(seconds, self._pages * 60.0 / (LIST_SHARE * self._rate))
 
     async def _observe(self) -> None:
+        """List once what is wanted, one after the other."""
+        await self._observe_deployments()
+        if self.observer.trouble is None:
+            await self._addon_lists.update()
+
+    async def _observe_deployments(self) -> None:
         """List once, with the first key that can.
 
         Anybody may put this account's id beside any key: what fails while another key lists is that key's own
         trouble, whatever it is.
         """
-        odd: list[tuple[Credential, FireworksError]] = []
         trouble: FireworksError | None = None
-        for credential in self._candidates():
-            proven = credential.listed_at is not None
+        for credential in self._listers():
+            trouble = await self._poll(credential)
+            if trouble is None:
+                break
+            if trouble.kind not in _CREDENTIAL_ERRORS:
+                self.refused(credential, trouble, listing=True)
+                self._note_failure(_explain_list(trouble, self.name))
+                return
+            self.refused(credential, trouble, listing=True)
+        listed = bool(self._listers())
+        if trouble is not None:
+            self.observer.on_change(None)
+        await self._try_strangers(listed=listed, trouble=trouble)
+
+    async def _try_strangers(self, *, listed: bool, trouble: FireworksError | None = None) -> None:
+        """Try some of the keys that do not list the account: each in turn, and none that does waits for them."""
+        if listed and self._clock() - self._strangers_at < self._trial_pause():
+            return
+        odd: list[tuple[Credential, FireworksError]] = []
+        refused = self._refused_keys()
+        for _ in range(MOST_STRANGERS):
+            credential = self._next_stranger()
+            if credential is None:
+                break
+            self._strangers_at = self._clock()
+            credential.tried_at = self._turns[credential.namespace] = self._clock()
+            credential.circuit.allow()
             error = await self._poll(credential)
             if error is None:
-                for each, why in odd:
-                    self._refuse(each, _explain_list(why, self.name))
-                if trouble is not None:
-                    self.observer.on_change(None)
-                return
-            trouble = error
+                listed, trouble = True, None
+                continue
+            if not listed:
+                trouble = error
             if error.kind in _CREDENTIAL_ERRORS:
                 self.refused(credential, error, listing=True)
                 continue
-            credential.failed_at = self._clock()
             odd.append((credential, error))
-            if proven or error.kind is ErrorKind.UNREACHABLE:
+            if error.kind is ErrorKind.UNREACHABLE:
                 break
-        if trouble is not None:
+        if listed:
+            self._blame(odd)
+            if self._refused_keys() - refused:
+                self.observer.on_change(None)  # who uses a key that is refused from now on is told
+        elif trouble is not None:
             if odd:
                 self.refused(*odd[-1], listing=True)
             self._note_failure(_explain_list(trouble, self.name))
 
-    def _candidates(self) -> list[Credential]:
-        """Return the keys to list with, one after another until one can: those that have yet to, then the newest.
+    def _blame(self, odd: list[tuple[Credential, FireworksError]]) -> None:
+        """Anybody may put this account's id beside any key: what fails while another key lists is its own trouble."""
+        for each, why in odd:
+            self._refuse(each, _explain_list(why, self.name))
 
-        Of the former a refused one that is due for a probe comes first, and those last that failed lately.
+    def _refused_keys(self) -> set[ApiKey]:
+        return {each.key for each in self._credentials.values() if each.circuit.retry_at is not None}
+
+    def _next_stranger(self) -> Credential | None:
+        """Return the key to try next: one that has listed the account before, then each namespace's in turn.
+
+        Within a namespace the one that was tried least recently comes first, so that each gets its turn.
         """
-        newest_first = list(reversed(self._credentials.values()))
-        probes = (each for each in newest_first if each.circuit.retry_at is not None)
-        probe = next((each for each in probes if each.circuit.allow()), None)
-        closed = [each for each in newest_first if each.circuit.retry_at is None]
-        fresh = sorted((each for each in closed if each.listed_at is None), key=lambda each: each.failed_at)
-        strangers = fresh if probe is None else [probe, *fresh]
-        return [*strangers[:MOST_STRANGERS], *(each for each in closed if each.listed_at is not None)]
+        due = [each for each in self._credentials.values() if not _lists(each) and self._is_due(each)]
+        turns = {each.namespace: self._turns.get(each.namespace, float("-inf")) for each in self._credentials.values()}
+        self._turns = turns
+        return min(due, key=lambda each: (not each.trusted, turns[each.namespace], each.tried_at), default=None)
+
+    def _is_due(self, credential: Credential) -> bool:
+        now, retry_at = self._clock(), credential.circuit.retry_at
+        return now - credential.tried_at >= self._trial_pause() if retry_at is None else now >= retry_at
+
+    def _trial_pause(self) -> float:
+        """Return the seconds between two rounds of trials: strangers get no more than a tenth of the budget."""
+        return max(self._pace.hot, MOST_STRANGERS * 60.0 / (TRIAL_SHARE * self._rate))
 
     async def _poll(self, credential: Credential) -> FireworksError | None:
         """List with one key; return why it did not work."""
@@ -337,8 +399,13 @@ class Account:
         except Exception as error:
             log.exception("observing account %s failed", self.name)
             return FireworksError(ErrorKind.PROTOCOL, f"{type(error).__name__}.")
-        first, credential.listed_at = credential.listed_at is None, started
+        first, credential.listed_at, credential.trusted = credential.listed_at is None, started, True
         credential.circuit.close()
+        credential.extent = len(listing.deployments) + len(listing.unreadable)
+        if self._listers()[0] is not credential and self.observer.trouble is None:
+            # Another key sees more: what this one does not see is not gone.
+            self.observer.on_change(None)
+            return None
         self.observer.listed(listing)
         self._terminations = {name: told for name, told in self._terminations.items() if self.observer.has(name)}
         if first:
@@ -355,20 +422,42 @@ class Account:
         known = self.observer.listing.deployments if self.observer.listing is not None else {}
         found = await list_deployments(self.client, self.budget, key, self.name, known)
         self._pages = found.pages
-        addons = None
-        if self.observer.addons_wanted:
-            addons = await list_addons(self.client, self.budget, key, self.name)
-        return Listing(started, found.deployments, found.unreadable, addons)
+        return Listing(started, found.deployments, found.unreadable)
+
+    async def _list_addons(self) -> dict[str, tuple[DeployedModel, ...]]:
+        """List the loaded addons with the first key that may: one that lists deployments need not be allowed to."""
+        refusal: FireworksError | None = None
+        for credential in self._listers()[:MOST_STRANGERS]:
+            try:
+                return await list_addons(self.client, self.budget, credential.key, self.name)
+            except FireworksError as error:
+                if error.kind not in _CREDENTIAL_ERRORS:
+                    raise
+                refusal = refusal or error
+        raise refusal or FireworksError(ErrorKind.UNREACHABLE, "no API key lists the account")
+
+    def _listers(self) -> list[Credential]:
+        """Return the keys that list the account, in the order in which they do.
+
+        First the one that sees most, so that nothing looks gone to others since one key may see less; of equals the
+        newest, since the older ones were replaced by it.
+        """
+        newest_first = [each for each in reversed(self._credentials.values()) if _lists(each)]
+        return sorted(newest_first, key=lambda each: -each.extent)
 
     async def _look_again(self, name: str) -> None:
         """GET a deployment with a key that lists the account, as a part of observing it."""
-        proven = [each for each in self.credentials() if each.listed_at is not None and each.circuit.retry_at is None]
-        if proven:
-            await self.look(proven[-1], name, "", lane=Lane.LIST)
+        listers = self._listers()
+        if listers:
+            await self.look(listers[0], name, "", lane=Lane.LIST)
 
     def _needs_following(self) -> bool:
         hot = self._clock() - self._changed_at < self._pace.hot_for
         return hot and self._pages > FEW_PAGES and self._in_use()
+
+
+def _lists(credential: Credential) -> bool:
+    return credential.listed_at is not None and credential.circuit.retry_at is None
 
 
 def _explain_list(error: FireworksError, account: str) -> Explanation:

@@ -19,6 +19,12 @@ from .account import Account, Credential, Pace
 from .discovery import ACCOUNT_ID_KEY, Discovery
 from .ports import SecretExcerpt, SecretForbiddenError, SecretReader
 
+KEYS_TROUBLE = frozenset({Reason.CREDENTIALS_INVALID, Reason.PERMISSION_DENIED})
+UNTRIED = (
+    "This API key has not been tried at Fireworks yet: keys that name the same account are tried one after the other. "
+    "It goes on by itself, within minutes."
+)
+
 UNUSED_FOR = 600.0
 """Seconds for which an account that no resource uses is kept, so that nobody gets a full budget by leaving it."""
 REREAD_SECONDS = 15.0
@@ -252,12 +258,15 @@ class Accounts:
                 return Resolved(discovered)
             name = discovered
         account = self._account(name)
-        using = account.credential(found.key, circuit)
+        using = account.credential(found.key, circuit, namespace=resource.partition("/")[0], own=found.own)
         account.start()
         if using.circuit.retry_at is not None:
             refusal = Unusable(using.refusal.reason, using.circuit.reason, using.refusal.final)
             return Resolved(refusal, account, using)
         trouble = account.observer.trouble
+        if trouble is not None and using.listed_at is None and trouble.explanation.reason in KEYS_TROUBLE:
+            # What has been refused is somebody else's key.
+            return Resolved(Unusable(Reason.API_UNAVAILABLE, UNTRIED, final=False), account, using)
         if trouble is not None and trouble.explanation.final:
             return Resolved(Unusable(trouble.explanation.reason, trouble.explanation.message), account, using)
         return Resolved(Usable(name, own=found.own), account, using)

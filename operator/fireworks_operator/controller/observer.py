@@ -20,12 +20,19 @@ OnChange = Callable[[frozenset[str] | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One complete LIST of an account; `addons` is None where the loaded addons were not asked for."""
+    """One complete LIST of an account's deployments."""
 
     started: float
     deployments: Mapping[str, Deployment]
     unreadable: frozenset[str]
-    addons: Mapping[str, tuple[DeployedModel, ...]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddonListing:
+    """One complete LIST of an account's loaded addons, by deployment."""
+
+    started: float
+    addons: Mapping[str, tuple[DeployedModel, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class _Answer:
 
 @dataclass(slots=True)
 class Trouble:
-    """Why the account cannot be observed, and since when; not by the time of day, which may be set."""
+    """Why the account, or its loaded addons, cannot be listed, and since when: not by the clock, which may be set."""
 
     since: float
     explanation: Explanation
@@ -55,14 +62,18 @@ class Trouble:
 class Observer:
     """The picture of one account, put together from LISTs, GETs and answers to our own writes.
 
-    Pure bookkeeping: `Account` does the requests. Times are seconds of a monotonic clock.
+    Pure bookkeeping: `Account` does the requests. Times are seconds of a monotonic clock. Deployments and loaded
+    addons are two LISTs: what goes wrong with the second concerns only those who want addons.
     """
 
     on_change: OnChange
     clock: Callable[[], float]
-    addons_wanted: bool = False
     trouble: Trouble | None = None
     listing: Listing | None = None
+    addons_trouble: Trouble | None = None
+    _addon_listing: AddonListing | None = None
+    _addon_users: dict[str, str] = field(default_factory=dict)
+    _addons_asked: set[str] = field(default_factory=set)
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
@@ -74,21 +85,37 @@ class Observer:
         A LIST counts only if it began after our last write for the name, and not where it is older than an
         answer that we had ourselves.
         """
-        if with_addons:
-            self.addons_wanted = True
         observed = self._observe(name, with_addons=with_addons)
-        if isinstance(observed, Unknown) or (isinstance(observed, Present) and with_addons and observed.addons is None):
+        if isinstance(observed, Unknown):
             self.ask(name)
+        elif isinstance(observed, Present) and with_addons and observed.addons is None:
+            self._addons_asked.add(name)  # only their LIST has news for it
         return observed
 
     def ask(self, name: str) -> None:
         """Have the next LIST told for a deployment, whether or not it looks different there."""
         self._asked.add(name)
 
+    @property
+    def addons_wanted(self) -> bool:
+        """Tell whether any resource wants to know the loaded addons of its deployment."""
+        return bool(self._addon_users)
+
+    def want_addons(self, resource: str, name: str | None) -> None:
+        """Note of which deployment a resource wants to know the loaded addons; None: of none any more."""
+        if name is not None:
+            self._addon_users[resource] = name
+        elif self._addon_users.pop(resource, None) is not None and not self._addon_users:
+            self._addon_listing = self.addons_trouble = None
+            self._addons_asked.clear()
+
     def _observe(self, name: str, *, with_addons: bool) -> Observed:
         listing, answer = self.listing, self._answers.get(name)
-        written = self._written.get(name, float("-inf"))
-        if listing is None or listing.started <= written or (answer is not None and listing.started <= answer.at):
+        if (
+            listing is None
+            or listing.started <= self._written_at(name)
+            or (answer is not None and listing.started <= answer.at)
+        ):
             return self._from_answer(name, answer, with_addons=with_addons)
         if self.trouble is not None and self.clock() - listing.started > STALE_AFTER:
             return Unknown()
@@ -124,7 +151,7 @@ class Observer:
 
     def learn(self, name: str, observed: Present | Absent, *, asked: float) -> None:
         """Take in the answer to a GET, or to our own write, that was asked for at a time."""
-        if asked < self._written.get(name, float("-inf")):
+        if asked < self._written_at(name):
             return  # a GET that our own write has overtaken
         self._answers[name] = _Answer(asked, observed)
 
@@ -145,15 +172,13 @@ class Observer:
         """Take in a complete LIST, and tell which deployments look different than in the one before."""
         before, self.listing = self.listing, listing
         healed, self.trouble, self._told_stale = self.trouble, None, False
-        self._written = {name: at for name, at in self._written.items() if at >= listing.started}
+        self._written = {name: at for name, at in self._written.items() if self._still_counts(at, listing)}
         if before is None or healed is not None:
             self.on_change(None)
             return
         changed = self._asked | _differences(before.deployments, listing.deployments)
         self._asked = set()
         changed |= before.unreadable ^ listing.unreadable
-        if listing.addons is not None:
-            changed |= _differences(before.addons or {}, listing.addons)
         for name, answer in tuple(self._answers.items()):
             outlived = listing.started - answer.at > LAG_PATIENCE
             # The LIST before may have held the same, but did not count: it was looked at with the answer in view.
@@ -177,6 +202,28 @@ class Observer:
             return
         self.on_change(None)
 
+    def addons_listed(self, listing: AddonListing) -> None:
+        """Take in a complete LIST of the loaded addons, and tell who wants them what looks different."""
+        before, self._addon_listing = self._addon_listing, listing
+        healed, self.addons_trouble = self.addons_trouble, None
+        users = frozenset(self._addon_users.values())
+        if before is None or healed is not None:
+            changed = users
+        else:
+            changed = users & (_differences(before.addons, listing.addons) | self._addons_asked)
+        self._addons_asked.clear()
+        if changed:
+            self.on_change(changed)
+
+    def addons_failed(self, explanation: Explanation) -> None:
+        """Take in that the loaded addons cannot be listed: they are unknown, and nothing else is."""
+        before, self._addon_listing = self.addons_trouble, None
+        if before is not None and before.explanation == explanation:
+            return
+        self.addons_trouble = Trouble(self.clock() if before is None else before.since, explanation)
+        if self._addon_users:
+            self.on_change(frozenset(self._addon_users.values()))
+
     def _from_answer(self, name: str, answer: _Answer | None, *, with_addons: bool) -> Observed:
         if answer is None or self.clock() - answer.at > STALE_AFTER:
             return Unknown()
@@ -196,9 +243,19 @@ class Observer:
             return False
         return listed.update_time < known.update_time
 
+    def _written_at(self, name: str) -> float:
+        return self._written.get(name, float("-inf"))
+
+    def _still_counts(self, written: float, listing: Listing) -> bool:
+        """Tell whether a LIST that is known, or under way, may have begun before a write of ours."""
+        if written >= listing.started:
+            return True
+        addons = self._addon_listing.started if self._addon_listing is not None else self.clock() - STALE_AFTER
+        return self.addons_wanted and written >= addons
+
     def _addons(self, name: str) -> tuple[DeployedModel, ...] | None:
-        listing = self.listing
-        if listing is None or listing.addons is None or listing.started <= self._written.get(name, float("-inf")):
+        listing = self._addon_listing
+        if listing is None or listing.started <= self._written_at(name):
             return None
         return listing.addons.get(name, ())
 

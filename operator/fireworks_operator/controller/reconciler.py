@@ -308,7 +308,8 @@ class Reconciler:
                 if isinstance(action, Refuse) and action.reason is Reason.CONFLICT and action.message not in told:
                     log.warning("%s: %s", resource.key, action.message)
                 await self._write(resource, observed, Outcome(action), context)
-                inconclusive = isinstance(observed, Unknown) and action == Wait()
+                unlisted = isinstance(observed, Present) and observed.addons is None and uses_addons(resource)
+                inconclusive = (isinstance(observed, Unknown) or unlisted) and action == Wait()
                 if not inconclusive:
                     self._recent[resource.key].change = None
                 return Result(action, *_next_look(resource, action, observed, context), inconclusive=inconclusive)

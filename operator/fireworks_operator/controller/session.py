@@ -52,6 +52,7 @@ class Session:
 
     def observe(self, *, with_addons: bool) -> Observed:
         """Return what is known without asking; nothing before this very key has listed the account."""
+        self.account.observer.want_addons(self.key, self.name if with_addons else None)
         if self.using.listed_at is None:
             return Unknown()
         return self.account.observer.observe(self.name, with_addons=with_addons)
@@ -184,10 +185,13 @@ class Sessions:
 
     def note(self, key: str, account: Account, name: str | None) -> None:
         """Remember what a resource looks at; `name` None while it cannot be said."""
-        if self._accounts.get(key) is not account:
+        before = self._accounts.get(key)
+        if before is not account:
             account.touch()  # something new is about to happen there, perhaps after nobody used it for a while
             self._forget_account(key)
             self._users[account][key] = None
+        if before is not None and before is not account:
+            before.observer.want_addons(key, None)
         self._accounts[key] = account
         if self._names.get(key) == name:
             return
@@ -200,6 +204,8 @@ class Sessions:
         """Forget a resource that is gone."""
         account = self._forget_account(key)
         name = self._forget_name(key)
+        if account is not None:
+            account.observer.want_addons(key, None)
         if account is not None and name is not None and name not in self._keys:
             account.observer.forget(name)
 

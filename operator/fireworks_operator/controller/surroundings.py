@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from fireworks_operator.core.context import Context, Unusable
+from fireworks_operator.core.context import Context, Unlisted, Unusable
 
+from .account import Account
 from .accounts import Resolved
 
 
@@ -34,6 +35,7 @@ def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, start
         inference_url=identity.inference_url,
         exists=account.observer.has if account is not None else lambda _: False,
         create_query=identity.create_query,
+        addons_unlisted=_addons_unlisted(account, now) if account is not None else None,
     )
     if isinstance(resolved.credential, Unusable):
         return context if resolved.credential.final else replace(context, unreachable_since=started)
@@ -47,3 +49,10 @@ def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, start
         unreachable=trouble.explanation.message,
         unreachable_reason=trouble.explanation.reason,
     )
+
+
+def _addons_unlisted(account: Account, now: datetime) -> Unlisted | None:
+    trouble = account.observer.addons_trouble
+    if trouble is None:
+        return None
+    return Unlisted(now - timedelta(seconds=account.observer.clock() - trouble.since), trouble.explanation)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import (
     Addon,
     AddonStatus,
@@ -15,8 +15,17 @@ from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import DeployedModel
 
 from .actions import Action, LoadAddon, UnloadAddon, UpdateAddon
-from .addons import ADDON_ACTIONS, LISTED_WITHIN, addon_update, addons_by_model, overdue_at, retry_at, wanted_addons
-from .context import Context
+from .addons import (
+    ADDON_ACTIONS,
+    LISTED_WITHIN,
+    addon_update,
+    addons_by_model,
+    overdue_at,
+    retry_at,
+    unlisted_message,
+    wanted_addons,
+)
+from .context import REST_PATIENCE, Context
 from .explain import explain
 from .identity import account_of, model_identifier
 from .observed import Absent, Observed, Present
@@ -146,7 +155,7 @@ def _trouble(resource: FireworksDeployment, observed: Present, loaded: DeployedM
 
 
 def addon_condition(
-    resource: FireworksDeployment, status: FireworksDeploymentStatus
+    resource: FireworksDeployment, status: FireworksDeploymentStatus, observed: Observed, context: Context
 ) -> tuple[ConditionStatus, Reason, str] | None:
     """Return the condition AddonsReady, None where the spec has no addons and none refuses to go."""
     if status.deployment_name is None:
@@ -156,6 +165,11 @@ def addon_condition(
     failed = [each for each in entries.values() if each.message]
     if failed:
         return "False", Reason.ADDON_FAILED, "; ".join(f"{each.model}: {each.message}" for each in failed)
+    unlisted = context.addons_unlisted if isinstance(observed, Present) and observed.addons is None else None
+    if unlisted is not None and (wanted or entries):
+        known = _known_loaded(resource) and context.now - unlisted.since < REST_PATIENCE
+        if not known:
+            return "Unknown", unlisted.explanation.reason, unlisted_message(unlisted)
     if not wanted:
         return None
     waiting = [model for model in wanted if model not in entries or entries[model].state != "DEPLOYED"]
@@ -164,3 +178,13 @@ def addon_condition(
         until = ", until the deployment has a replica that can load them" if idle else ""
         return "False", Reason.ADDONS_LOADING, f"Waiting for {', '.join(waiting)}{until}."
     return "True", Reason.ADDONS_LOADED, f"{len(wanted)} loaded."
+
+
+def _known_loaded(resource: FireworksDeployment) -> bool:
+    """Tell whether all addons of the spec as it is now were seen loaded last."""
+    return any(
+        each.type == ConditionType.ADDONS_READY
+        and each.status == "True"
+        and each.observed_generation == resource.metadata.generation
+        for each in resource.status.conditions
+    )

@@ -1,6 +1,7 @@
 """Which LoRA addon is to be loaded, changed or unloaded next."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
@@ -10,7 +11,7 @@ from fireworks_operator.api.v1alpha1 import Addon, FireworksDeployment
 from fireworks_operator.fireworks.models import DeployedModel
 
 from .actions import Action, LoadAddon, Refuse, UnloadAddon, UpdateAddon, Wait
-from .context import Context
+from .context import REST_PATIENCE, Context, Unlisted
 from .identity import account_of, full_model_name
 from .observed import Present
 from .retry import REFUSED, attempt_of, pause_until
@@ -53,7 +54,7 @@ def decide_addons(resource: FireworksDeployment, observed: Present, context: Con
     if not uses_addons(resource):
         return None
     if observed.addons is None:
-        return Wait()
+        return _decide_unlisted(context)
     refused = _refused(resource)
     # What was refused goes last, so that it cannot keep the rest from being done.
     steps = sorted(_steps(resource, observed, observed.addons), key=lambda step: step[0] in refused)
@@ -66,6 +67,14 @@ def decide_addons(resource: FireworksDeployment, observed: Present, context: Con
     later = [time for time in (*overdue, *unlisted) if time is not None and time >= context.now]
     times = [time for time, _ in due] + later
     return Wait(min(times)) if times else None
+
+
+def _decide_unlisted(context: Context) -> Wait:
+    """Change nothing about addons that nobody knows, and look again when that is to be told."""
+    if context.addons_unlisted is None:
+        return Wait()  # their LIST is on its way
+    until = context.addons_unlisted.since + REST_PATIENCE
+    return Wait(until if until > context.now else None)
 
 
 def _due(resource: FireworksDeployment, step: Step, context: Context, *, refused: bool) -> datetime:
@@ -121,6 +130,8 @@ def _steps(
 def decide_switching_off(resource: FireworksDeployment, observed: Present, context: Context) -> Action | None:
     """Name the next unload before the deployment stops taking addons; None once none of ours is left."""
     meanwhile = Wait(None, Reason.UPDATING, "Unloading the addons before the deployment stops taking any.")
+    if observed.addons is None and context.addons_unlisted is not None:
+        meanwhile = replace(meanwhile, message=f"{meanwhile.message} {unlisted_message(context.addons_unlisted)}")
     unload = next_unload(resource, observed)
     if isinstance(unload, Wait):
         return meanwhile
@@ -133,6 +144,11 @@ def decide_switching_off(resource: FireworksDeployment, observed: Present, conte
         "It is tried again by itself; to keep addons switched on meanwhile, set spec.enableAddons to true.",
         until,
     )
+
+
+def unlisted_message(unlisted: Unlisted) -> str:
+    """Say that nobody knows which addons are loaded."""
+    return f"The loaded addons cannot be listed: {unlisted.explanation.message}"
 
 
 def next_unload(resource: FireworksDeployment, observed: Present) -> Action | None:

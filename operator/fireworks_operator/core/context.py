@@ -8,6 +8,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.fireworks.models import Deployment, Model
 
+from .explain import Explanation
 from .identity import Owner, Ownership, account_of, ownership
 
 REST_PATIENCE = timedelta(minutes=10)
@@ -32,6 +33,14 @@ class Unusable:
 
 
 Credential = Usable | Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """Why the loaded addons of the account cannot be listed, and since when."""
+
+    since: datetime
+    explanation: Explanation
 
 
 def pinned_account(resource: FireworksDeployment) -> str | None:
@@ -73,6 +82,7 @@ class Context:
         addon_loads: when it last loaded which model as an addon that no LIST has shown since.
         unreachable_since: since when no observation of the account succeeds; None while they do.
         unreachable: why, in words; `unreachable_reason` as a reason.
+        addons_unlisted: why nothing is known of the loaded addons; None while they can be listed.
         inference_url: base URL of the OpenAI-compatible API.
         exists: deployment names that the account is known to have, for the search after a rebuilt cluster.
         create_query: query parameters that the operator's settings add to create requests.
@@ -93,6 +103,7 @@ class Context:
     unreachable_since: datetime | None = None
     unreachable: str = ""
     unreachable_reason: Reason = Reason.API_UNAVAILABLE
+    addons_unlisted: Unlisted | None = None
     inference_url: str = "https://api.fireworks.ai/inference/v1"
     exists: Callable[[str], bool] = _unknown
     create_query: Mapping[str, str] = field(default_factory=dict)

@@ -15,14 +15,17 @@ from fireworks_operator.api.v1alpha1 import (
 from fireworks_operator.fireworks.models import Deployment
 
 from .actions import Action, Adopt, Claim, Delete, Refuse, RemoveFinalizer, Undelete, UnloadAddon, Wait
-from .addons import next_unload
-from .context import Context, Unusable, pinned_account
+from .addons import next_unload, unlisted_message
+from .context import Context, Unlisted, Unusable, pinned_account
 from .identity import Ownership, deployment_id, is_released
 from .observed import UNREADABLE, Absent, Observed, Present, Unknown
 from .retry import BLOCKED, CREATIONS, POST_SETTLES, attempt_of, pause_until, still_refused
 
 STUCK_DELETING = timedelta(minutes=30)
 """After so long in DELETING without a replica, the resource is let go with a warning."""
+
+ADDONS_PATIENCE = timedelta(minutes=2)
+"""How long a deletion waits for the loaded addons to be listed before it is tried without."""
 
 DELETE, DELETE_IGNORING_CHECKS = "Delete", "DeleteIgnoringChecks"
 """Names of attempts in `status.lastAttempt`."""
@@ -240,12 +243,14 @@ def _not_ours(resource: FireworksDeployment, deployment: Deployment, context: Co
 def _decide_unloading(
     resource: FireworksDeployment, observed: Present, context: Context, *, ignore_checks: bool
 ) -> Action | None:
+    if ignore_checks:
+        return None  # the addons go with the deployment
     unload = next_unload(resource, observed)
+    if isinstance(unload, Wait) and observed.addons is None and context.addons_unlisted is not None:
+        return _decide_unlisted(context.addons_unlisted, context)
     attempt = attempt_of(resource, UnloadAddon.name)
     if not isinstance(unload, UnloadAddon) or attempt is None:
         return unload
-    if ignore_checks:
-        return None  # the addons go with the deployment
     until = pause_until(attempt, BLOCKED)
     if context.forced or until <= context.now:
         return unload
@@ -254,6 +259,19 @@ def _decide_unloading(
         f"Fireworks refuses to unload the addon {unload.model}, which comes before the deletion. It is tried again by "
         f'itself; to delete the deployment along with it, set the annotation {ANNOTATION_IGNORE_CHECKS}: "true".',
         until,
+    )
+
+
+def _decide_unlisted(unlisted: Unlisted, context: Context) -> Wait | None:
+    """Wait for the addons to be listed for a while; then Fireworks itself must say whether any is in the way."""
+    until = unlisted.since + ADDONS_PATIENCE
+    if until <= context.now:
+        return None
+    return Wait(
+        until,
+        Reason.DELETING,
+        f"The addons are unloaded before the deployment is deleted. {unlisted_message(unlisted)} To delete the "
+        f'deployment along with them, set the annotation {ANNOTATION_IGNORE_CHECKS}: "true".',
     )
 
 

@@ -10,6 +10,7 @@ from .actions import Action, Create, Delete, LoadAddon, UnloadAddon, UpdateAddon
 
 _IN_USE = re.compile(r"inference requests in the last hour|ignore_checks", re.IGNORECASE)
 _DEFAULT_DEPLOYMENT = re.compile(r"default deployment", re.IGNORECASE)
+_ADDONS_LOADED = re.compile(r"\baddons?\b|\bdeployed models?\b|\bloras?\b", re.IGNORECASE)
 _MODEL_MISSING = re.compile(r"\bmodel\b.*(not found|does not exist|no access|not have access)", re.IGNORECASE)
 _SHAPELESS = re.compile(r"shapeless", re.IGNORECASE)
 _ACCELERATOR = re.compile(r"accelerator_type must be specified", re.IGNORECASE)
@@ -123,6 +124,12 @@ def _deletion_message(error: FireworksError) -> str:
             f"Fireworks refuses to delete the deployment: {_words(error)} Make another deployment the default "
             "of its model, "
             "or delete the model's other deployments first; it is tried again by itself."
+        )
+    if _ADDONS_LOADED.search(error.message):
+        return (
+            f"Fireworks refuses to delete the deployment: {_words(error)} Unload them in the Fireworks console, or "
+            "delete the deployment along with them: kubectl annotate fireworksdeployment NAME "
+            "fireworks.ai/ignore-checks=true. It is tried again by itself."
         )
     return (
         f"Fireworks refuses to delete the deployment: {_words(error)} It is tried again by itself; to leave the "

@@ -53,6 +53,13 @@ def report(
         verdict = replace(verdict, available=("Unknown", *verdict.ready[1:]))
     capacity = judge_capacity(resource, Absent() if others else observed, context.now)
     conditions = _conditions(resource, status, verdict, capacity, context.now)
+    addons = addon_condition(resource, status, observed, context)
+    if addons is not None:
+        before = (each for each in resource.status.conditions if each.type == ConditionType.ADDONS_READY)
+        generation = resource.metadata.generation
+        conditions = set_condition(
+            [*conditions, *before], ConditionType.ADDONS_READY, *addons, generation=generation, now=context.now
+        )
     return bounded(status.model_copy(update={"conditions": conditions}))
 
 
@@ -179,8 +186,4 @@ def _conditions(
     ):
         pending, reason, message = capacity
         put(ConditionType.CAPACITY_PENDING, "True" if pending else "False", reason, message)
-    addons = addon_condition(resource, status)
-    if addons is not None:
-        conditions.extend(each for each in resource.status.conditions if each.type == ConditionType.ADDONS_READY)
-        put(ConditionType.ADDONS_READY, *addons)
     return conditions

@@ -123,7 +123,8 @@ class FireworksError(Exception):
     Attributes:
         kind: why, one of a closed set.
         message: the server's words as one printable line of at most 500 characters, without request ids and
-            keys, so that the same refusal always reads the same.
+            keys, so that the same refusal always reads the same; of an answer that may pass by itself also without
+            the times, addresses, ids and numbers that make each of one outage different.
         status: HTTP status of the answer; None when there was none.
         retry_after: seconds for which the server asks for silence; None when it does not ask.
         advice: what to check, where more is known than the kind says, without a full stop; else empty.
@@ -225,9 +226,10 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, hidden: st
     lower = {name.lower(): value for name, value in headers.items()}
     answer = _read(status, lower, body)
     kind = _kind(status, answer)
+    message = answer.message.replace(hidden, REDACTED) if hidden else answer.message
     return FireworksError(
         kind,
-        answer.message.replace(hidden, REDACTED) if hidden else answer.message,
+        _without_numbers(message) if kind in _TRANSIENT else message,
         status=status,
         retry_after=_retry_after(lower),
         definite=kind not in _NOT_DEFINITE and answer.envelope and 400 <= status < 500,
@@ -347,3 +349,29 @@ _REQUEST_ID = re.compile(r"[\[(]?\b(?:request|trace|ray|correlation)[ _-]?id\b\s
 
 def _presentable(text: str) -> str:
     return one_line(_REQUEST_ID.sub("", redact_shapes(text[:LONGEST_TEXT])), MESSAGE_LIMIT) or "no message"
+
+
+# What differs from one answer of an outage to the next: ids, times of day, addresses with ports, words made of both
+# letters and digits (hex, pods, hosts). Lengths are bounded, so that no text takes long.
+_VARYING = re.compile(
+    r"""
+    \b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b
+    | \b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?
+    | \b\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\b
+    | \[[0-9a-f:.%]{2,60}\](?::\d{1,5})?
+    | (?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])
+    | \b\d{1,3}(?:\.\d{1,3}){3}\b(?::\d{1,5})?
+    | \b(?=[a-z_-]{0,60}\d)(?=\d{0,60}[a-z_-])[\w-]{6,200}\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_NUMBER = re.compile(r"(?<!HTTP )(?<![\w.])\d[\d.,]*(?:ns|us|µs|ms|s|m|h)?\b")
+
+
+def steady(text: str) -> str:
+    """Take out of a transient failure's words what would make each of them news, but for numbers."""
+    return _VARYING.sub("…", text[:LONGEST_TEXT])
+
+
+def _without_numbers(text: str) -> str:
+    return _NUMBER.sub("…", steady(text))

@@ -22,7 +22,7 @@ from fireworks_operator.observability.redaction import REDACTED
 from .api_key import ApiKey
 from .base_url import BaseUrl
 from .body import MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, Body
-from .errors import ErrorKind, FireworksError, classify
+from .errors import ErrorKind, FireworksError, classify, steady
 from .request import Call, RequestRecord
 from .wire import JsonObject, decode_json
 
@@ -186,7 +186,7 @@ class Transport:
     def _failure(self, sending: _Sending, reason: str, error: BaseException | None = None) -> FireworksError:
         if sending.sent:
             return FireworksError(
-                ErrorKind.NO_ANSWER, f"{self._base.host} was asked, but gave no usable answer: {reason}"
+                ErrorKind.NO_ANSWER, f"{self._base.host} was asked, but gave no usable answer: {steady(reason)}"
             )
         message = f"{self._base.host} cannot be reached: {reason}"
         return FireworksError(ErrorKind.UNREACHABLE, message, advice=self._advice(error))

@@ -141,7 +141,6 @@ def test_all_pages_make_one_picture() -> None:
         assert listing is not None
         assert set(listing.deployments) == {other.name, NAME}
         assert listing.unreadable == {"accounts/acme/deployments/odd"}
-        assert listing.addons is None
 
     play(scenario)
 
@@ -214,9 +213,83 @@ def test_addons_are_listed_once_somebody_wants_them() -> None:
         scene.key()
         await asyncio.sleep(1)
         assert scene.fireworks.calls["list_deployed_models"] == 0
-        scene.account.observer.observe(NAME, with_addons=True)
+        scene.account.observer.want_addons("team-a/chat", NAME)
         await asyncio.sleep(4)
         assert scene.account.observer.observe(NAME, with_addons=True) == Present(a_deployment(), (an_addon(),))
+
+    play(scenario)
+
+
+def test_a_list_of_addons_that_is_never_answered_holds_up_nobody_and_is_asked_for_ever_more_rarely(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(scene: Scene) -> None:
+        async def hang(*_: object) -> DeployedModelPage:
+            scene.fireworks.calls["list_deployed_models"] += 1
+            await asyncio.sleep(20)
+            raise FireworksError(ErrorKind.NO_ANSWER, "no answer within 20 s")
+
+        monkeypatch.setattr(scene.fireworks, "list_deployed_models", hang)
+        scene.account.observer.want_addons("team-a/chat", NAME)
+        scene.key()
+        for _ in range(100):
+            await asyncio.sleep(1)
+            assert scene.account.observed_for() < 4, "the deployments are listed every three seconds"
+            assert scene.account.observer.trouble is None
+        await asyncio.sleep(3600)
+        assert 10 < scene.fireworks.calls["list_deployed_models"] < 25
+
+    play(scenario)
+    assert sum("addons of account acme" in each.message for each in caplog.records) == 1
+
+
+@pytest.mark.parametrize("kind", ErrorKind, ids=lambda kind: kind.value)
+def test_addons_that_cannot_be_listed_are_nobody_elses_trouble(kind: ErrorKind) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.account.observer.want_addons("team-a/chat", NAME)
+        scene.fireworks.fail("list_deployed_models", kind)
+        key = scene.key()
+        await asyncio.sleep(600)
+        assert scene.account.observer.trouble is None
+        assert scene.account.budget.paused_until is None
+        assert key.circuit.retry_at is None
+        assert scene.observe() == Present(a_deployment())
+        trouble = scene.account.observer.addons_trouble
+        assert trouble is not None
+        assert "spec.baseModel" not in trouble.explanation.message
+        scene.fireworks.heal()
+        await asyncio.sleep(600)
+        assert scene.account.observer.addons_trouble is None
+
+    play(scenario)
+
+
+def test_a_failed_second_page_of_addons_is_no_complete_list() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.account.observer.want_addons("team-a/chat", NAME)
+        scene.fireworks.addons = [DeployedModelPage((an_addon(),), next_page_token="same")]
+        scene.key()
+        await asyncio.sleep(30)
+        assert scene.account.observer.observe(NAME, with_addons=True) == Present(a_deployment(), None)
+        assert scene.account.observer.addons_trouble is not None
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.PERMISSION_DENIED, ErrorKind.UNAUTHENTICATED, ErrorKind.NOT_FOUND])
+def test_addons_are_listed_with_another_key_where_the_first_may_not(kind: ErrorKind) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.account.observer.want_addons("team-a/chat", NAME)
+        scene.fireworks.addons = [DeployedModelPage((an_addon(),))]
+        for key in (GOOD, OTHER):
+            scene.key(key)
+        for refused, allowed in ((GOOD, OTHER), (OTHER, GOOD)):
+            scene.fireworks.heal()
+            scene.fireworks.fail(f"list_deployed_models {refused}", kind)
+            before = scene.fireworks.calls[f"list_deployed_models {allowed}"]
+            await asyncio.sleep(200)
+            assert scene.fireworks.calls[f"list_deployed_models {allowed}"] > before
+            assert scene.account.observer.addons_trouble is None
 
     play(scenario)
 
@@ -460,6 +533,17 @@ def test_why_a_replica_died_is_asked_once_per_failure() -> None:
     play(scenario, start=False)
 
 
+@pytest.mark.parametrize("kind", ErrorKind, ids=lambda kind: kind.value)
+def test_why_a_replica_died_cannot_be_asked_and_nothing_else_suffers(kind: ErrorKind) -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        scene.fireworks.fail("termination_message", kind)
+        assert await scene.account.termination_message(key, a_deployment(state="FAILED"), "team-a") == ""
+        assert (key.circuit.retry_at, scene.account.budget.paused_until) == (None, None)
+
+    play(scenario, start=False)
+
+
 def test_why_a_deployment_failed_is_forgotten_with_it() -> None:
     async def scenario(scene: Scene) -> None:
         failed, key = a_deployment(state="FAILED"), scene.key()
@@ -499,5 +583,62 @@ def test_stopping_ends_the_observation_also_right_after_a_change() -> None:
         before = scene.lists()
         await asyncio.sleep(100)
         assert scene.lists() == before
+
+    play(scenario)
+
+
+# Many keys beside one account id.
+
+
+def test_after_a_transient_401_a_key_is_taken_back_within_minutes_however_many_others_are_refused() -> None:
+    async def scenario(scene: Scene) -> None:
+        victim = scene.account.credential(ApiKey(GOOD), Circuit(scene.clock), namespace="team-a")
+        await asyncio.sleep(10)
+        for number in range(40):
+            text = f"fw_bogus_number_{number}"
+            scene.fireworks.fail(f"list_deployments {text}", ErrorKind.UNAUTHENTICATED)
+            scene.account.credential(ApiKey(text), Circuit(scene.clock), namespace="mallory")
+        await asyncio.sleep(1000)
+        scene.account.refused(victim, FireworksError(ErrorKind.UNAUTHENTICATED, "no", status=401))
+        await asyncio.sleep(180)
+        assert victim.circuit.retry_at is None
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("first", ["theirs", "ours"])
+def test_after_a_restart_a_valid_key_is_tried_soon_among_hundreds_of_others(first: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        for number in range(300):
+            text = f"fw_bogus_number_{number}"
+            scene.fireworks.fail(f"list_deployments {text}", ErrorKind.UNAUTHENTICATED)
+        if first == "ours":
+            scene.account.credential(ApiKey(GOOD), Circuit(scene.clock), namespace="team-a")
+        for number in range(300):
+            scene.account.credential(ApiKey(f"fw_bogus_number_{number}"), Circuit(scene.clock), namespace="mallory")
+        ours = scene.account.credential(ApiKey(GOOD), Circuit(scene.clock), namespace="team-a")
+        scene.account.start()
+        await asyncio.sleep(10)
+        assert ours.listed_at is not None
+        before = sum(scene.fireworks.calls[f"list_deployments fw_bogus_number_{number}"] for number in range(300))
+        await asyncio.sleep(600)
+        after = sum(scene.fireworks.calls[f"list_deployments fw_bogus_number_{number}"] for number in range(300))
+        assert after - before <= 0.1 * 600 * 10 + 3, "a tenth of the budget at most"
+        assert all(scene.lists(f"fw_bogus_number_{number}") for number in range(300)), "each has its turn"
+        assert scene.account.observer.trouble is None
+
+    play(scenario, start=False)
+
+
+def test_of_keys_that_see_the_same_the_newest_lists() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key(GOOD)
+        await asyncio.sleep(10)
+        scene.key(OTHER)
+        await asyncio.sleep(10)
+        before = scene.lists(GOOD), scene.lists(OTHER)
+        await asyncio.sleep(60)
+        assert scene.lists(GOOD) == before[0], "the older one may be revoked any time"
+        assert scene.lists(OTHER) > before[1]
 
     play(scenario)

@@ -22,7 +22,7 @@ def test_a_deployment_whose_resource_has_another_one_is_an_orphan() -> None:
     observer = Observer(lambda _: None, lambda: 0.0)
     gone = Owner(CLUSTER, "team-b", "gone").marker()
     listed = (a_deployment(), a_deployment(name=SECOND), a_deployment(name=LOST, annotations={**gone}))
-    observer.listed(Listing(0.0, {each.name: each for each in listed}, frozenset(), None))
+    observer.listed(Listing(0.0, {each.name: each for each in listed}, frozenset()))
     accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=observer)])
     store = Store()
     store.put(a_resource(status=CREATED))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.controller.observer import LAG_PATIENCE, STALE_AFTER, Listing, Observer
+from fireworks_operator.controller.observer import LAG_PATIENCE, STALE_AFTER, AddonListing, Listing, Observer
 from fireworks_operator.core.explain import Explanation
 from fireworks_operator.core.observed import Absent, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
@@ -29,11 +29,15 @@ class Scene:
         *deployments: Deployment,
         began: float | None = None,
         unreadable: frozenset[str] = frozenset(),
-        addons: dict[str, tuple[DeployedModel, ...]] | None = None,
     ) -> None:
         """Take in a LIST that began at a time, by default now."""
         started = self.now if began is None else began
-        self.observer.listed(Listing(started, {each.name: each for each in deployments}, unreadable, addons))
+        self.observer.listed(Listing(started, {each.name: each for each in deployments}, unreadable))
+
+    def addons_listed(self, *addons: DeployedModel, began: float | None = None) -> None:
+        """Take in a LIST of what is loaded into the deployment."""
+        started = self.now if began is None else began
+        self.observer.addons_listed(AddonListing(started, {NAME: addons} if addons else {}))
 
     def observe(self, name: str = NAME) -> object:
         return self.observer.observe(name, with_addons=False)
@@ -234,23 +238,63 @@ def test_who_was_shown_that_it_is_deleted_is_told_when_it_is_listed_again(
 def test_addons_are_listed_only_when_somebody_wants_them(scene: Scene) -> None:
     scene.listed(READY)
     wanted = [scene.observer.addons_wanted]
+    scene.observer.want_addons("team-a/chat", NAME)
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, None)
     assert [*wanted, scene.observer.addons_wanted] == [False, True]
     scene.news()
-    scene.listed(READY, addons={})
+    scene.addons_listed()
     assert scene.news() == [frozenset({NAME})]
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, ())
-    scene.listed(READY, addons={NAME: (an_addon(),)})
+    scene.addons_listed(an_addon())
+    assert scene.news() == [frozenset({NAME})]
+    assert scene.observer.observe(NAME, with_addons=True) == Present(READY, (an_addon(),))
+    scene.addons_listed(an_addon())
+    assert scene.news() == []
+
+
+def test_addons_are_wanted_for_as_long_as_any_resource_wants_them(scene: Scene) -> None:
+    scene.observer.want_addons("team-a/chat", NAME)
+    scene.observer.want_addons("team-b/chat", OTHER)
+    scene.observer.want_addons("team-a/chat", None)
+    scene.observer.addons_failed(NO_ANSWER)
+    wanted = [scene.observer.addons_wanted]
+    scene.observer.want_addons("team-b/chat", None)
+    assert [*wanted, scene.observer.addons_wanted] == [True, False]
+    assert scene.observer.addons_trouble is None, "nobody is in trouble"
+
+
+def test_addons_that_cannot_be_listed_are_unknown_and_told_once_to_those_who_want_them(scene: Scene) -> None:
+    scene.listed(READY, a_deployment(name=OTHER))
+    scene.observer.want_addons("team-a/chat", NAME)
+    scene.addons_listed(an_addon())
+    scene.news()
+    for _ in range(3):
+        scene.observer.addons_failed(NO_ANSWER)
+        scene.now += 60
+    assert scene.news() == [frozenset({NAME})]
+    assert scene.observer.observe(NAME, with_addons=True) == Present(READY, None)
+    assert scene.observe(OTHER) == Present(a_deployment(name=OTHER))
+    assert scene.observer.trouble is None
+    scene.addons_listed(an_addon())
     assert scene.news() == [frozenset({NAME})]
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, (an_addon(),))
 
 
 def test_addons_listed_before_our_write_do_not_count(scene: Scene) -> None:
-    scene.listed(READY, addons={NAME: (an_addon(),)})
+    scene.observer.want_addons("team-a/chat", NAME)
+    scene.listed(READY)
+    scene.addons_listed(an_addon())
     scene.now += 1
     scene.observer.wrote(NAME)
     scene.observer.learn(NAME, Present(READY), asked=scene.now)
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, None)
+    scene.now += 1
+    scene.listed(READY)
+    assert scene.observer.observe(NAME, with_addons=True) == Present(READY, None), "not the addons from before either"
+    scene.news()
+    scene.addons_listed(an_addon(), began=scene.now)
+    assert scene.news() == [frozenset({NAME})], "who was told nothing waits for it, though it shows no change"
+    assert scene.observer.observe(NAME, with_addons=True) == Present(READY, (an_addon(),))
 
 
 def test_a_new_resource_of_an_old_name_does_not_take_the_list_from_before_for_the_truth(scene: Scene) -> None:

@@ -247,6 +247,18 @@ def test_pauses_add_up_sensibly(pauses: list[float], first: float, reason: str) 
     assert run(scenario()) == pytest.approx([first]), reason
 
 
+def test_lists_do_not_come_in_a_burst_after_a_pause_either() -> None:
+    async def scenario() -> list[float]:
+        account = budget(rate_per_minute=60, burst=50)
+        account.pause(30)
+        asyncio.get_running_loop().call_later(29.0, account._all.drain, 30.0)
+        account._all.tokens = account._all.capacity
+        account._all._at = 30.0
+        return await grants(account, [(Lane.LIST, "a"), (Lane.LIST, "a")], [])
+
+    assert run(scenario()) == pytest.approx([35, 40]), "a fifth of one a second, from an empty bucket"
+
+
 def test_a_pause_that_comes_while_others_wait_holds_for_them_too() -> None:
     async def scenario() -> list[float]:
         account = budget(rate_per_minute=60, burst=1)

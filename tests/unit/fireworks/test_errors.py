@@ -228,3 +228,33 @@ def test_no_answer_whatever_breaks_the_classification(status: int, body: bytes) 
     assert not any(unicodedata.category(c)[0] == "C" for c in error.message)
     assert not (error.definite and not 400 <= status < 500)
     assert (error.kind is ErrorKind.NOT_FOUND) <= (status == 404)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trace 3f2504e0-4f89-11d3-9a0c-0305e82c3301 lost", "trace 7d444840-9dc0-11d1-b245-5ffdce74fad2 lost"),
+        ("down since 2026-11-28T18:55:10.123Z", "down since 2026-11-28T18:56:11Z"),
+        ("down since 2026-11-28 18:55", "down since 2026-11-29 01:02"),
+        ("at 18:55:10 no backend", "at 18:56:40.5 no backend"),
+        ("dial tcp 10.0.3.17:8443: connection refused", "dial tcp 10.0.7.1:9443: connection refused"),
+        ("dial tcp [fd00::1:2]:443: refused", "dial tcp [fd00::9]:443: refused"),
+        ("no route to fe80::1ff:fe23:4567:890a", "no route to fe80::2"),
+        ("panic at 0xc000123abc", "panic at 0xc0009f"),
+        ("node worker-7f9c4d-x2k8p is gone", "node worker-85bd6f-9qq2z is gone"),
+        ("try 17 of 20 failed", "try 18 of 20 failed"),
+        ("overloaded, 1,204 requests wait for 3.5s", "overloaded, 987 requests wait for 12s"),
+        ("digest deadbeef12 missing", "digest 00c0ffee99 missing"),
+    ],
+)
+def test_an_outage_whose_words_change_reads_the_same_each_time(words: tuple[str, str]) -> None:
+    first, second = (classify(503, {}, envelope(14, each)).message for each in words)
+    assert first == second
+    assert any(each.isalpha() for each in first)
+
+
+def test_numbers_of_a_refusal_are_what_it_says() -> None:
+    assert "at most 64" in classify(400, {}, envelope(3, "at most 64 replicas")).message
+    assert "10.0.0.1" in classify(400, {}, envelope(3, "10.0.0.1 is no region")).message
+    assert "HTTP 502" in classify(502, {}, b"").message
+    assert "no answer within 20 s" in FireworksError(ErrorKind.NO_ANSWER, "no answer within 20 s").message
