@@ -266,5 +266,8 @@ class FakeAccount:
     def touch(self) -> None:
         """Something changes."""
 
+    def want_addons(self, key: str, name: str | None) -> None:
+        """A resource has no addons."""
+
     def forget(self, name: str) -> None:
         """A deployment is looked at no more."""

@@ -347,15 +347,17 @@ def test_one_that_failed_and_comes_back_has_yet_to_serve() -> None:
 
 def test_a_new_deployment_that_waits_for_its_first_gpus_is_told_by_the_condition_too() -> None:
     def new(age: timedelta) -> FireworksDeployment:
-        waiting = present(state="CREATING", createTime=(NOW - age).isoformat(), **NO_GPUS)
-        return after(a_resource(status=CREATED), waiting)
+        born = (NOW - age).isoformat()
+        waiting = present(state="CREATING", createTime=born, **NO_GPUS)
+        return after(a_resource(status={**CREATED, "createTime": born}), waiting)
 
     assert told(new(3 * MINUTE - SECOND)) == ("False Creating", "False Creating", "-")
     over = new(3 * MINUTE)
     assert told(over) == ("False CapacityPending", "False CapacityPending", "True CapacityPending")
     assert over.status.replicas is not None
     assert over.status.replicas.waiting_since is None, "it has not served"
-    loading = present(state="CREATING", createTime=BORN.isoformat(), **ALWAYS, **stats(downloading=1))
+    born = (NOW - 3 * MINUTE).isoformat()
+    loading = present(state="CREATING", createTime=born, **ALWAYS, **stats(downloading=1))
     assert told(after(over, loading)) == ("False Creating", "False Creating", "False AsDesired")
 
 
@@ -379,12 +381,13 @@ def test_numbers_that_contradict_each_other_cause_no_alarm_and_no_flicker(wire: 
 
 
 def test_a_new_deployment_waits_until_its_patience_ends_and_not_for_a_replica_that_loads() -> None:
+    new = a_resource(status={**CREATED, "createTime": NOW.isoformat()})
     waiting = present(state="CREATING", createTime=NOW.isoformat(), **NO_GPUS)
-    assert decide(a_resource(status=CREATED), waiting, a_context()) == Wait(NOW + 3 * MINUTE)
+    assert decide(new, waiting, a_context()) == Wait(NOW + 3 * MINUTE)
     loading = present(state="CREATING", createTime=NOW.isoformat(), **ALWAYS, **stats(downloading=1))
-    assert decide(a_resource(status=CREATED), loading, a_context()) == Wait()
+    assert decide(new, loading, a_context()) == Wait()
     ageless = present(state="CREATING", createTime=None, **NO_GPUS)
-    assert decide(a_resource(status=CREATED), ageless, a_context()) == Wait()
+    assert decide(new, ageless, a_context()) == Wait()
 
 
 def test_the_first_replica_of_several_counts_as_service() -> None:
