@@ -96,6 +96,33 @@ def test_one_that_was_taken_while_its_create_time_is_not_known_is_told_once_too(
     assert after(told, taken, context=a_context(now=NOW + timedelta(minutes=1))).status == told.status
 
 
+def test_a_create_right_after_a_change_leaves_its_own_record_to_whoever_deletes_the_resource() -> None:
+    changed = after(serving(), present(), UPDATE)
+    later = a_context(now=NOW + timedelta(seconds=2))
+    attempt = after(changed, GONE, CREATE, begun=True, context=later).status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.reason, attempt.time) == ("Recreate", "Creating", later.now)
+
+
+def test_a_create_right_after_one_without_an_answer_is_waited_for_as_long_from_its_own_beginning() -> None:
+    lost = after(after(a_resource(), Absent()), Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER))
+    later = a_context(now=NOW + timedelta(seconds=9))
+    attempt = after(lost, Absent(), CREATE, begun=True, context=later).status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.reason, attempt.time) == ("Create", "ApiUnavailable", later.now)
+
+
+def test_a_deletion_does_not_forget_that_an_undelete_without_an_answer_may_revive_what_it_deletes() -> None:
+    revived = {**CREATED, "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=5)}
+    deleted = after(a_deleted_resource(status=revived), present(), Delete())
+    attempt = deleted.status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.reason, attempt.time) == ("Delete", "ApiUnavailable", NOW)
+    answered = after(a_deleted_resource(), present(), Delete()).status.last_attempt
+    assert answered is not None
+    assert answered.reason == "Deleting"
+
+
 def test_tries_without_an_answer_do_not_lengthen_the_pause_after_a_refusal() -> None:
     resource = after(a_resource(), Absent())
     for minutes in range(1, 6):
