@@ -123,6 +123,53 @@ def test_a_deletion_does_not_forget_that_an_undelete_without_an_answer_may_reviv
     assert answered.reason == "Deleting"
 
 
+def test_an_undelete_that_is_answered_does_not_forget_the_one_before_it_that_is_not() -> None:
+    revived = a_resource(status={**CREATED, "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=20)})
+    begun = after(revived, present(state="DELETED"), Undelete(), begun=True)
+    answered = after(begun, present(state="DELETED"), Undelete())
+    attempt = answered.status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.reason) == ("Undelete", "ApiUnavailable")
+
+
+@pytest.mark.parametrize(("ago", "kept"), [(67, True), (68, False)])
+def test_an_undelete_without_an_answer_is_remembered_while_it_may_yet_be_carried_out(ago: float, kept: bool) -> None:
+    status = {**serving().status.to_wire(), "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=ago)}
+    assert (after(a_resource(status=status), present(), Wait()).status.last_attempt is not None) is kept
+
+
+def test_the_pauses_between_refused_creates_grow() -> None:
+    resource, now, pauses = a_resource(), NOW, []
+    for _ in range(3):
+        resource = after(resource, Absent(), context=a_context(now=now))
+        resource = after(resource, Absent(), CREATE, begun=True, context=a_context(now=now))
+        error = an_error(ErrorKind.QUOTA_EXCEEDED)
+        resource = after(resource, Absent(), CREATE, error=error, context=a_context(now=now))
+        refused = decide(resource, Absent(), a_context(now=now))
+        assert isinstance(refused, Refuse)
+        assert refused.retry is not None
+        pauses.append((refused.retry - now).total_seconds())
+        now = refused.retry
+    assert pauses == [60, 300, 900]
+
+
+def test_a_replacement_that_has_yet_to_serve_does_not_start_the_pauses_between_failures_anew() -> None:
+    failed = {**CREATED, "lastAttempt": an_attempt("Replace", "AsDesired", ago=600, count=3)}
+    starting = present(replicaStats={"initializingReplicaCount": 1})
+    attempt = after(a_resource(status=failed), starting, Wait()).status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.count) == ("Replace", 3)
+    assert after(a_resource(status=failed), present(), Wait()).status.last_attempt is None
+
+
+def test_what_is_brought_back_to_stand_in_for_a_failed_one_is_no_deletion_by_others() -> None:
+    replaced = a_resource(status={**CREATED, "lastAttempt": an_attempt("Replace", "DeploymentFailed", ago=301)})
+    undeleted = after(replaced, present(state="DELETED"), Undelete())
+    assert not undeleted.status.recreations
+    lost = after(a_resource(status=CREATED), present(state="DELETED"), Undelete())
+    assert lost.status.recreations == [NOW]
+
+
 def test_tries_without_an_answer_do_not_lengthen_the_pause_after_a_refusal() -> None:
     resource = after(a_resource(), Absent())
     for minutes in range(1, 6):
