@@ -102,6 +102,15 @@ def test_an_answer_asked_for_before_our_write_does_not_count(scene: Scene) -> No
     assert scene.observe() == Unknown()
 
 
+def test_an_answer_heard_before_our_write_counts_no_longer_after_it(scene: Scene) -> None:
+    scene.listed(READY)
+    scene.now += 5
+    scene.observer.learn(NAME, Present(READY), asked=scene.now)
+    scene.now += 5
+    scene.observer.wrote(NAME)
+    assert scene.observe() == Unknown()
+
+
 def test_a_list_that_lags_is_ignored_for_two_minutes(scene: Scene) -> None:
     scene.listed(READY)
     scene.observer.wrote(NAME)

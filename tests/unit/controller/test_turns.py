@@ -23,10 +23,12 @@ from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
 from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.core.actions import AddFinalizer, Create, Delete
-from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.identity import TAG_RELEASED, Owner
+from fireworks_operator.core.observed import Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import Deployment
 from unit.builders import (
     ACCOUNT,
@@ -61,6 +63,12 @@ class Fireworks(FakeFireworks):
         self._call("create", key)
         return a_deployment(state="CREATING")
 
+    async def update_deployment(
+        self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+    ) -> Deployment:
+        self._call("update", key)
+        return a_deployment(**body)
+
     async def set_tags(self, key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
         self._call("tag", key)
         self.on_tag()
@@ -84,6 +92,7 @@ class Kubernetes:
         self.let_go: list[str] = []
         self.leads = True
         self.leads_after_write = True
+        self.is_crd_deleting = False
         self.finalized: dict[str, object] = {}
 
     async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
@@ -106,7 +115,7 @@ class Kubernetes:
         return self.leads
 
     async def crd_deleting(self) -> bool:
-        return False
+        return self.is_crd_deleting
 
 
 class Scene:
@@ -335,6 +344,80 @@ def test_a_change_is_not_made_for_a_spec_that_changed_while_it_waited_for_its_tu
         result = await waiting
         assert scene.fireworks.calls["create"] == 0
         assert result.again == 0.0
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+ANOTHERS = a_deployment(annotations={**Owner(CLUSTER, "team-b", "chat").marker()})
+BLUE = a_resource({"displayName": "blue"}, CREATED)
+
+
+def test_no_deployment_is_deleted_along_with_the_crd() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_deleted_resource(), a_deployment()).listed()
+        scene.kubernetes.is_crd_deleting = True
+        await scene.reconcile()
+        assert scene.fireworks.calls["delete"] == 0
+        assert scene.kubernetes.let_go == [scene.key]
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("changed_hands", "updates"), [(False, 1), (True, 0)])
+def test_a_deployment_that_has_changed_hands_since_it_was_listed_is_not_changed(
+    changed_hands: bool, updates: int
+) -> None:
+    async def scenario() -> None:
+        scene = await Scene(BLUE, a_deployment()).listed()
+        if changed_hands:
+            scene.fireworks.deployments[NAME] = ANOTHERS
+        await scene.reconcile()
+        assert scene.fireworks.calls["update"] == updates
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_deployment_that_has_changed_hands_since_it_was_listed_is_not_marked_as_let_go() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED, finalizers=[]), a_deployment()).listed()
+        scene.store.put(a_deleted_resource({"deletionPolicy": "Retain"}, resourceVersion="101"))
+        scene.fireworks.deployments[NAME] = ANOTHERS
+        await scene.reconcile()
+        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.fireworks.calls["tag"] == 0
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"), [(ErrorKind.NO_ANSWER, False), (ErrorKind.PROTOCOL, False), (ErrorKind.INVALID, True)]
+)
+def test_after_a_change_without_an_answer_what_was_seen_before_it_counts_no_longer(
+    kind: ErrorKind, known: bool
+) -> None:
+    async def scenario() -> None:
+        scene = await Scene(BLUE, a_deployment()).listed()
+        scene.fireworks.fail("update", kind)
+        result = await scene.reconcile()
+        assert result.error is not None
+        observed = scene.fireworks.account.observer.observe(NAME, with_addons=False)
+        assert isinstance(observed, Present) is known
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_who_takes_a_resource_s_name_after_it_was_let_go_does_not_see_the_deployment_as_it_was_before() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED, finalizers=[]), a_deployment()).listed()
+        scene.store.put(a_deleted_resource({"deletionPolicy": "Retain"}, resourceVersion="101"))
+        await scene.reconcile()
+        assert scene.fireworks.calls["tag"] == 1
+        assert scene.fireworks.account.observer.observe(NAME, with_addons=False) == Unknown()
         await scene.accounts.stop()
 
     run(scenario())
