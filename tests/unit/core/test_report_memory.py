@@ -8,7 +8,18 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import AddonStatus, FireworksDeployment
-from fireworks_operator.core.actions import Action, Claim, Create, Delete, LoadAddon, Refuse, Undelete, Update, Wait
+from fireworks_operator.core.actions import (
+    Action,
+    Adopt,
+    Claim,
+    Create,
+    Delete,
+    LoadAddon,
+    Refuse,
+    Undelete,
+    Update,
+    Wait,
+)
 from fireworks_operator.core.context import Usable
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.identity import Owner
@@ -151,6 +162,26 @@ def test_the_pauses_between_refused_creates_grow() -> None:
         pauses.append((refused.retry - now).total_seconds())
         now = refused.retry
     assert pauses == [60, 300, 900]
+
+
+def test_the_pause_after_a_refusal_begins_with_the_refusal_not_with_the_request() -> None:
+    begun = after(after(a_resource(), Absent()), Absent(), CREATE, begun=True)
+    later = a_context(now=NOW + timedelta(seconds=7))
+    refused = after(begun, Absent(), CREATE, error=an_error(ErrorKind.QUOTA_EXCEEDED), context=later)
+    held = decide(refused, Absent(), later)
+    assert isinstance(held, Refuse)
+    assert held.retry == later.now + timedelta(seconds=60)
+
+
+def test_a_take_over_that_is_answered_holds_up_no_deletion() -> None:
+    mine = {"adoptionPolicy": "Unowned", "deploymentId": "by-hand"}
+    found = present(name=BY_HAND, annotations={})
+    claimed = a_resource(mine, {**CLAIMED, "deploymentName": BY_HAND})
+    action = decide(claimed, found, a_context(Usable(ACCOUNT)))
+    assert isinstance(action, Adopt)
+    begun = after(claimed, found, action, begun=True)
+    assert begun.status.last_attempt is not None
+    assert after(begun, found, action).status.last_attempt is None
 
 
 def test_a_replacement_that_has_yet_to_serve_does_not_start_the_pauses_between_failures_anew() -> None:
