@@ -224,6 +224,17 @@ def test_who_was_shown_an_answer_is_told_when_the_list_does_not_follow(scene: Sc
     assert scene.news() == [frozenset({NAME})]
 
 
+def test_who_was_shown_an_answer_of_the_very_moment_of_a_list_is_told_when_the_next_does_not_follow(
+    scene: Scene,
+) -> None:
+    scene.listed(READY)
+    scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
+    scene.news()
+    scene.now += LAG_PATIENCE - 1
+    scene.listed(READY)
+    assert scene.news() == [frozenset({NAME})]
+
+
 @pytest.mark.parametrize("answer", [Present(a_deployment(state="DELETED")), Absent(confirmed=True)])
 def test_who_was_shown_that_it_is_deleted_is_told_when_it_is_listed_again(
     scene: Scene, answer: Present | Absent
