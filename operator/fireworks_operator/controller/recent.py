@@ -16,6 +16,7 @@ class Recent:
 
     Attributes:
         using: the API key that it used last.
+        rekeyed: that key is another one than before, and no pass with it has come to anything yet.
         update: when the last PATCH was sent.
         addon_updates: when which loaded addon was last changed for the spec as it is now.
         addon_loads: when which model was last loaded that no LIST has shown since.
@@ -24,6 +25,7 @@ class Recent:
     """
 
     using: Credential | None = None
+    rekeyed: bool = False
     update: datetime | None = None
     addon_updates: dict[str, datetime] = field(default_factory=dict)
     addon_loads: dict[str, datetime] = field(default_factory=dict)

@@ -165,18 +165,22 @@ class Reconciler:
         if await self._set_clock_right(resource):
             return Result(Wait(), again=0.0, inconclusive=True)
         resolved = await self._accounts.resolve(resource, make_room)
-        # With another key than before, pauses after refusals no longer count.
-        forced = recent.uses(resolved.using) or forced
+        # With another key than before, pauses after refusals no longer count, once there is something to decide by.
+        recent.rekeyed = recent.uses(resolved.using) or recent.rekeyed
+        forced = recent.rekeyed or forced
         context = self._context(resource, resolved, forced=forced)
         session = self._session(resource, resolved, context, make_room)
         try:
             observed, action, context = await self._observe_and_decide(resource, session, context)
         except FireworksError as error:
-            return await self._observing_failed(resource, session, context, error)
-        if session is not None and isinstance(observed, Present):
-            recent.listed(observed)
-            context = replace(context, models=await session.models(resource))
-        return await self._act(resource, session, observed, action, context)
+            result = await self._observing_failed(resource, session, context, error)
+        else:
+            if session is not None and isinstance(observed, Present):
+                recent.listed(observed)
+                context = replace(context, models=await session.models(resource))
+            result = await self._act(resource, session, observed, action, context)
+        recent.rekeyed = recent.rekeyed and result.inconclusive
+        return result
 
     async def _observe_and_decide(
         self, resource: FireworksDeployment, session: Session | None, context: Context

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from fireworks_operator.controller.ports import SecretExcerpt, SecretForbiddenError
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import Account, DeployedModelPage, Deployment, DeploymentPage
+from fireworks_operator.fireworks.models import Account, DeployedModel, DeployedModelPage, Deployment, DeploymentPage
 
 GOOD = "fw_good_key_1234567890"
 OTHER = "fw_other_key_1234567890"
@@ -70,6 +70,13 @@ class FakeFireworks:
     async def list_deployed_models(self, key: ApiKey, account: str, page_token: str | None = None) -> DeployedModelPage:
         self._call("list_deployed_models", key)
         return self.addons[0] if self.addons else DeployedModelPage(())
+
+    async def get_deployed_model(self, key: ApiKey, name: str) -> DeployedModel:
+        self._call("get_deployed_model", key)
+        for addon in (each for page in self.addons for each in page.deployed_models):
+            if addon.name == name:
+                return addon
+        raise FireworksError(ErrorKind.NOT_FOUND, "not found", status=404)
 
     async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
         self._call("get_deployment", key)

@@ -13,7 +13,7 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import DeployedModelPage, DeploymentPage
+from fireworks_operator.fireworks.models import DeployedModel, DeployedModelPage, DeploymentPage
 from unit.builders import NAME, a_deployment, an_addon
 from unit.controller.fakes import GOOD, OTHER, FakeFireworks
 from unit.fireworks.virtual_time import run
@@ -487,6 +487,25 @@ def test_a_404_is_confirmed_by_a_list_of_the_same_key() -> None:
         await asyncio.sleep(600)
         assert await scene.account.look(key, NAME, "team-a") == Absent(confirmed=True)
         assert scene.lists() == 2
+
+    play(scenario, start=False)
+
+
+@pytest.mark.parametrize(
+    ("now", "ours", "reason"),
+    [
+        (an_addon(state="UNDEPLOYING"), True, "What is said of it now counts."),
+        (an_addon(deployment=OTHER_NAME), False, "It is loaded on another deployment now."),
+        (None, False, "It is gone."),
+    ],
+)
+def test_an_addon_is_looked_at_before_it_is_unloaded(now: DeployedModel | None, ours: bool, reason: str) -> None:
+    async def scenario(scene: Scene) -> None:
+        listed, stays = an_addon(), an_addon("accounts/acme/models/lora-2")
+        scene.fireworks.addons = [DeployedModelPage(() if now is None else (now,))]
+        seen = Present(a_deployment(), (listed, stays))
+        looked = await scene.account.look_at_addon(scene.key(), seen, listed.name, "team-a")
+        assert looked.addons == ((stays, now) if ours else (stays,)), reason
 
     play(scenario, start=False)
 

@@ -106,6 +106,15 @@ def test_an_answer_asked_for_before_our_write_does_not_count(scene: Scene) -> No
     assert scene.observe() == Unknown()
 
 
+def test_an_answer_heard_before_our_write_counts_no_longer_after_it(scene: Scene) -> None:
+    scene.listed(READY)
+    scene.now += 5
+    scene.observer.learn(NAME, Present(READY), asked=scene.now)
+    scene.now += 5
+    scene.observer.wrote(NAME)
+    assert scene.observe() == Unknown()
+
+
 def test_a_list_that_lags_is_ignored_for_two_minutes(scene: Scene) -> None:
     scene.listed(READY)
     scene.observer.wrote(NAME)
@@ -215,6 +224,17 @@ def test_who_was_shown_an_answer_is_told_when_the_list_does_not_follow(scene: Sc
     scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
     scene.news()
     scene.now += LAG_PATIENCE + 1
+    scene.listed(READY)
+    assert scene.news() == [frozenset({NAME})]
+
+
+def test_who_was_shown_an_answer_of_the_very_moment_of_a_list_is_told_when_the_next_does_not_follow(
+    scene: Scene,
+) -> None:
+    scene.listed(READY)
+    scene.observer.learn(NAME, Present(BLUE), asked=scene.now)
+    scene.news()
+    scene.now += LAG_PATIENCE - 1
     scene.listed(READY)
     assert scene.news() == [frozenset({NAME})]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -19,14 +20,17 @@ from fireworks_operator.controller.account import Account, Pace
 from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
 from fireworks_operator.controller.ports import EventType
 from fireworks_operator.controller.reconciler import Reconciler, Result
+from fireworks_operator.controller.session import Session, Sessions
 from fireworks_operator.controller.startups import Startups
 from fireworks_operator.controller.store import Store
 from fireworks_operator.controller.surroundings import Identity
-from fireworks_operator.core.actions import AddFinalizer, Create, Delete
-from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Refuse
+from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
+from fireworks_operator.core.observed import Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import WithdrawnError
+from fireworks_operator.fireworks.budget import Circuit, WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import Deployment
 from unit.builders import (
     ACCOUNT,
@@ -39,8 +43,9 @@ from unit.builders import (
     a_deleted_resource,
     a_deployment,
     a_resource,
+    an_attempt,
 )
-from unit.controller.fakes import GOOD, FakeFireworks, FakeSecrets
+from unit.controller.fakes import GOOD, OTHER, FakeFireworks, FakeSecrets
 from unit.fireworks.virtual_time import run
 
 
@@ -60,6 +65,12 @@ class Fireworks(FakeFireworks):
     ) -> Deployment:
         self._call("create", key)
         return a_deployment(state="CREATING")
+
+    async def update_deployment(
+        self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+    ) -> Deployment:
+        self._call("update", key)
+        return a_deployment(**body)
 
     async def set_tags(self, key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
         self._call("tag", key)
@@ -84,6 +95,7 @@ class Kubernetes:
         self.let_go: list[str] = []
         self.leads = True
         self.leads_after_write = True
+        self.is_crd_deleting = False
         self.finalized: dict[str, object] = {}
 
     async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
@@ -106,23 +118,24 @@ class Kubernetes:
         return self.leads
 
     async def crd_deleting(self) -> bool:
-        return False
+        return self.is_crd_deleting
 
 
 class Scene:
     """A reconciler of one resource whose account has been listed."""
 
-    def __init__(self, resource: FireworksDeployment, *deployments: Deployment) -> None:
+    def __init__(self, resource: FireworksDeployment, *deployments: Deployment, former: tuple[str, ...] = ()) -> None:
         loop = asyncio.get_running_loop()
         self.born = loop.time()
         self.key = resource.key
         self.fireworks, self.kubernetes = Fireworks(), Kubernetes()
         self.fireworks.deployments = {each.name: each for each in deployments}
+        self.secrets = FakeSecrets()
         self.store = store = Store()
         store.put(resource)
         self.accounts = Accounts(
             cast("FireworksClient", self.fireworks),
-            FakeSecrets(),
+            self.secrets,
             OwnCredential(ApiKey(GOOD), ACCOUNT),
             limits=Limits(),
             pace=Pace(hot=1000.0, jitter=0.0),
@@ -138,7 +151,7 @@ class Scene:
             self.kubernetes,
             self.kubernetes,
             self.kubernetes,
-            Identity(CLUSTER),
+            Identity(CLUSTER, previous_cluster_ids=former),
             crd_deleting=self.kubernetes.crd_deleting,
             startups=Startups(lambda stage, seconds: None),
             wall_clock=self.now,
@@ -335,6 +348,209 @@ def test_a_change_is_not_made_for_a_spec_that_changed_while_it_waited_for_its_tu
         result = await waiting
         assert scene.fireworks.calls["create"] == 0
         assert result.again == 0.0
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+ANOTHERS = a_deployment(annotations={**Owner(CLUSTER, "team-b", "chat").marker()})
+BLUE = a_resource({"displayName": "blue"}, CREATED)
+
+
+def test_no_deployment_is_deleted_along_with_the_crd() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_deleted_resource(), a_deployment()).listed()
+        scene.kubernetes.is_crd_deleting = True
+        await scene.reconcile()
+        assert scene.fireworks.calls["delete"] == 0
+        assert scene.kubernetes.let_go == [scene.key]
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("changed_hands", "updates"), [(False, 1), (True, 0)])
+def test_a_deployment_that_has_changed_hands_since_it_was_listed_is_not_changed(
+    changed_hands: bool, updates: int
+) -> None:
+    async def scenario() -> None:
+        scene = await Scene(BLUE, a_deployment()).listed()
+        if changed_hands:
+            scene.fireworks.deployments[NAME] = ANOTHERS
+        await scene.reconcile()
+        assert scene.fireworks.calls["update"] == updates
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_deployment_that_has_changed_hands_since_it_was_listed_is_not_marked_as_let_go() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED, finalizers=[]), a_deployment()).listed()
+        scene.store.put(a_deleted_resource({"deletionPolicy": "Retain"}, resourceVersion="101"))
+        scene.fireworks.deployments[NAME] = ANOTHERS
+        await scene.reconcile()
+        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.fireworks.calls["tag"] == 0
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"), [(ErrorKind.NO_ANSWER, False), (ErrorKind.PROTOCOL, False), (ErrorKind.INVALID, True)]
+)
+def test_after_a_change_without_an_answer_what_was_seen_before_it_counts_no_longer(
+    kind: ErrorKind, known: bool
+) -> None:
+    async def scenario() -> None:
+        scene = await Scene(BLUE, a_deployment()).listed()
+        scene.fireworks.fail("update", kind)
+        result = await scene.reconcile()
+        assert result.error is not None
+        observed = scene.fireworks.account.observer.observe(NAME, with_addons=False)
+        assert isinstance(observed, Present) is known
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_who_takes_a_resource_s_name_after_it_was_let_go_does_not_see_the_deployment_as_it_was_before() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED, finalizers=[]), a_deployment()).listed()
+        scene.store.put(a_deleted_resource({"deletionPolicy": "Retain"}, resourceVersion="101"))
+        await scene.reconcile()
+        assert scene.fireworks.calls["tag"] == 1
+        assert scene.fireworks.account.observer.observe(NAME, with_addons=False) == Unknown()
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_look_without_an_answer_says_nothing_about_the_failures_before_it() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_deleted_resource(), a_deployment()).listed()
+        scene.fireworks.fail("get_deployment", ErrorKind.NO_ANSWER)
+        result = await scene.reconcile()
+        assert result.failed
+        assert result.inconclusive
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_an_id_that_is_taken_by_nothing_that_can_be_seen_is_told_and_tried_ever_more_rarely() -> None:
+    async def scenario() -> None:
+        scene = await Scene(CLAIMED_RESOURCE).listed()
+        scene.fireworks.fail("create", ErrorKind.ALREADY_EXISTS)
+        result = await scene.reconcile()
+        assert result.failed
+        assert result.error is not None
+        assert "is taken" in result.error.message
+        assert scene.kubernetes.written[-1].applied_fields is None, "nothing was created"
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_deployment_of_a_former_life_of_the_cluster_is_found_although_no_list_has_it() -> None:
+    former = replace(OWNER, cluster="before")
+    name = deployment_name(ACCOUNT, deployment_id(former))
+
+    async def scenario() -> None:
+        scene = await Scene(a_resource(), former=("before",)).listed()
+        scene.fireworks.deployments[name] = a_deployment(name=name, annotations={**former.marker()})
+        result = await scene.reconcile()
+        assert isinstance(result.action, Claim)
+        assert result.action.deployment_name == name
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_take_over_that_takes_two_requests_waits_for_both() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED), a_deployment(annotations=RELEASED)).listed()
+        budget = scene.fireworks.account.budget
+        before = budget.available()
+        await scene.reconcile()
+        sent = ("get_deployment", "tag", "untag")
+        assert before - budget.available() == sum(scene.fireworks.calls[each] for each in sent) == 3
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_key_that_has_not_listed_the_account_is_shown_nothing_of_it() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED), a_deployment()).listed()
+        account = scene.fireworks.account
+        theirs = account.credential(ApiKey(OTHER), Circuit())
+        session = Session(account, theirs, NAME, "team-b/chat", lambda: None, scene.kubernetes)
+        assert session.observe(with_addons=False) == Unknown()
+        (ours, _) = account.credentials()
+        assert isinstance(replace(session, using=ours).observe(with_addons=False), Present)
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_an_account_at_rest_is_observed_often_again_after_a_change() -> None:
+    async def scenario() -> None:
+        scene = await Scene(BLUE, a_deployment()).listed()
+        account = scene.fireworks.account
+        await asyncio.sleep(2000)
+        at_rest = account.interval()
+        await scene.reconcile()
+        assert scene.fireworks.calls["update"] == 1
+        assert account.interval() != at_rest
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_who_still_looks_at_a_deployment_is_not_shown_less_of_it_when_another_resource_goes() -> None:
+    async def scenario() -> None:
+        scene = await Scene(a_resource({}, CREATED), a_deployment()).listed()
+        account = scene.fireworks.account
+        sessions = Sessions()
+        for key in ("team-a/chat", "team-b/observer"):
+            sessions.note(key, account, NAME)
+        changed = Present(a_deployment(displayName="blue"))
+        account.observer.learn(NAME, changed, asked=account.observer.clock())
+        sessions.forget("team-b/observer")
+        assert account.observer.observe(NAME, with_addons=False) == changed
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_nothing_is_asked_of_one_account_with_the_key_of_another() -> None:
+    async def scenario() -> None:
+        name = deployment_name("other", "chat")
+        scene = await Scene(a_deleted_resource({}, {**CREATED, "account": "other", "deploymentName": name})).listed()
+        result = await scene.reconcile()
+        assert isinstance(result.action, Refuse)
+        assert result.action.reason is Reason.ACCOUNT_MISMATCH
+        assert scene.fireworks.calls["get_deployment"] == 0
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_after_a_refusal_another_key_is_tried_at_once() -> None:
+    async def scenario() -> None:
+        refused = {"lastAttempt": an_attempt("Create", "QuotaExceeded")}
+        scene = Scene(a_resource({"credentialsSecretRef": {"name": "key"}}, refused))
+        scene.secrets.stored["team-a/key"] = {"apiKey": GOOD.encode()}
+        await scene.listed()
+        assert isinstance((await scene.reconcile()).action, Refuse)
+        scene.secrets.stored["team-a/key"] = {"apiKey": OTHER.encode()}
+        assert (await scene.reconcile()).inconclusive, "this key has yet to list the account"
+        await asyncio.sleep(5)
+        assert isinstance((await scene.reconcile()).action, Claim)
+        again = await scene.reconcile()  # of the resource as it was, since nothing keeps what is written here
+        assert isinstance(again.action, Refuse), "from then on pauses count again"
         await scene.accounts.stop()
 
     run(scenario())

@@ -393,3 +393,13 @@ def test_a_refusal_in_force_goes_on_in_the_words_of_then() -> None:
     refused["lastAttempt"]["message"] = "Fireworks refuses blue."
     action = decide(created(BLUE, refused), present(), a_context())
     assert action == Refuse(Reason.REJECTED_BY_FIREWORKS, "Fireworks refuses blue.", NOW + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize(("status_says", "process_knows"), [(5, 40), (40, 5)])
+def test_the_spacing_of_changes_counts_from_the_latest_whoever_remembers_it(
+    status_says: int, process_knows: int
+) -> None:
+    sent = created({"displayName": "blue"}, tried("Update", "Updating", ago=status_says))
+    action = decide(sent, present(), a_context(last_update=NOW - timedelta(seconds=process_knows)))
+    assert isinstance(action, Wait)
+    assert action.until == NOW + timedelta(seconds=25)

@@ -157,6 +157,16 @@ CREATION = [
         Refuse,
         refuses(Reason.QUOTA_EXCEEDED, retry=NOW + timedelta(seconds=1)),
     ),
+    *(
+        Row(
+            "Neither is one that was to bring a deployment back, or to replace one.",
+            a_resource(status=tried(action, "QuotaExceeded", ago=59)),
+            Absent(),
+            Refuse,
+            refuses(Reason.QUOTA_EXCEEDED, retry=NOW + timedelta(seconds=1)),
+        )
+        for action in ("Recreate", "Replace")
+    ),
     Row("After the pause it is.", a_resource(status=tried("Create", "QuotaExceeded", ago=60)), Absent(), Claim),
     Row("The pauses grow.", a_resource(status=tried("Create", "QuotaExceeded", ago=299, count=2)), Absent(), Refuse),
     Row(
@@ -326,6 +336,13 @@ LOST = [
         "Still DELETING: its id is not free yet.",
         claimed(),
         present(state="DELETING"),
+        Wait,
+        {"reason": Reason.CREATING},
+    ),
+    Row(
+        "Nor is a marker written on what is on its way out.",
+        claimed(),
+        present(state="DELETING", annotations={}),
         Wait,
         {"reason": Reason.CREATING},
     ),

@@ -314,6 +314,7 @@ HOLDING_ON = [
             ("Undelete", "Creating"),
             ("Replace", "Creating"),
             ("Delete", "ApiUnavailable"),
+            ("DeleteIgnoringChecks", "ApiUnavailable"),
             ("Adopt", "Creating"),
         )
         for observed in (looked_at(state="DELETED"), GONE, looked_at(annotations=OTHERS))

@@ -111,6 +111,100 @@ def test_one_that_was_taken_while_its_create_time_is_not_known_is_told_once_too(
     assert after(told, taken, context=a_context(now=NOW + timedelta(minutes=1))).status == told.status
 
 
+def test_a_create_right_after_a_change_leaves_its_own_record_to_whoever_deletes_the_resource() -> None:
+    changed = after(serving(), present(), UPDATE)
+    later = a_context(now=NOW + timedelta(seconds=2))
+    attempt = after(changed, GONE, CREATE, begun=True, context=later).status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.reason, attempt.time) == ("Recreate", "Creating", later.now)
+
+
+def test_a_create_right_after_one_without_an_answer_is_waited_for_as_long_from_its_own_beginning() -> None:
+    lost = after(after(a_resource(), Absent()), Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER))
+    later = a_context(now=NOW + timedelta(seconds=9))
+    attempt = after(lost, Absent(), CREATE, begun=True, context=later).status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.reason, attempt.time) == ("Create", "ApiUnavailable", later.now)
+
+
+def test_a_deletion_does_not_forget_that_an_undelete_without_an_answer_may_revive_what_it_deletes() -> None:
+    revived = {**CREATED, "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=5)}
+    deleted = after(a_deleted_resource(status=revived), present(), Delete())
+    attempt = deleted.status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.reason, attempt.time) == ("Delete", "ApiUnavailable", NOW)
+    answered = after(a_deleted_resource(), present(), Delete()).status.last_attempt
+    assert answered is not None
+    assert answered.reason == "Deleting"
+
+
+def test_an_undelete_that_is_answered_does_not_forget_the_one_before_it_that_is_not() -> None:
+    revived = a_resource(status={**CREATED, "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=20)})
+    begun = after(revived, present(state="DELETED"), Undelete(), begun=True)
+    answered = after(begun, present(state="DELETED"), Undelete())
+    attempt = answered.status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.reason) == ("Undelete", "ApiUnavailable")
+
+
+@pytest.mark.parametrize(("ago", "kept"), [(67, True), (68, False)])
+def test_an_undelete_without_an_answer_is_remembered_while_it_may_yet_be_carried_out(ago: float, kept: bool) -> None:
+    status = {**serving().status.to_wire(), "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=ago)}
+    assert (after(a_resource(status=status), present(), Wait()).status.last_attempt is not None) is kept
+
+
+def test_the_pauses_between_refused_creates_grow() -> None:
+    resource, now, pauses = a_resource(), NOW, []
+    for _ in range(3):
+        resource = after(resource, Absent(), context=a_context(now=now))
+        resource = after(resource, Absent(), CREATE, begun=True, context=a_context(now=now))
+        error = an_error(ErrorKind.QUOTA_EXCEEDED)
+        resource = after(resource, Absent(), CREATE, error=error, context=a_context(now=now))
+        refused = decide(resource, Absent(), a_context(now=now))
+        assert isinstance(refused, Refuse)
+        assert refused.retry is not None
+        pauses.append((refused.retry - now).total_seconds())
+        now = refused.retry
+    assert pauses == [60, 300, 900]
+
+
+def test_the_pause_after_a_refusal_begins_with_the_refusal_not_with_the_request() -> None:
+    begun = after(after(a_resource(), Absent()), Absent(), CREATE, begun=True)
+    later = a_context(now=NOW + timedelta(seconds=7))
+    refused = after(begun, Absent(), CREATE, error=an_error(ErrorKind.QUOTA_EXCEEDED), context=later)
+    held = decide(refused, Absent(), later)
+    assert isinstance(held, Refuse)
+    assert held.retry == later.now + timedelta(seconds=60)
+
+
+def test_a_take_over_that_is_answered_holds_up_no_deletion() -> None:
+    mine = {"adoptionPolicy": "Unowned", "deploymentId": "by-hand"}
+    found = present(name=BY_HAND, annotations={})
+    claimed = a_resource(mine, {**CLAIMED, "deploymentName": BY_HAND})
+    action = decide(claimed, found, a_context(Usable(ACCOUNT)))
+    assert isinstance(action, Adopt)
+    begun = after(claimed, found, action, begun=True)
+    assert begun.status.last_attempt is not None
+    assert after(begun, found, action).status.last_attempt is None
+
+
+def test_a_replacement_that_has_yet_to_serve_does_not_start_the_pauses_between_failures_anew() -> None:
+    failed = {**CREATED, "lastAttempt": an_attempt("Replace", "AsDesired", ago=600, count=3)}
+    starting = present(replicaStats={"initializingReplicaCount": 1})
+    attempt = after(a_resource(status=failed), starting, Wait()).status.last_attempt
+    assert attempt is not None
+    assert (attempt.action, attempt.count) == ("Replace", 3)
+    assert after(a_resource(status=failed), present(), Wait()).status.last_attempt is None
+
+
+def test_what_is_brought_back_to_stand_in_for_a_failed_one_is_no_deletion_by_others() -> None:
+    replaced = a_resource(status={**CREATED, "lastAttempt": an_attempt("Replace", "DeploymentFailed", ago=301)})
+    undeleted = after(replaced, present(state="DELETED"), Undelete())
+    assert not undeleted.status.recreations
+    lost = after(a_resource(status=CREATED), present(state="DELETED"), Undelete())
+    assert lost.status.recreations == [NOW]
+
+
 def test_tries_without_an_answer_do_not_lengthen_the_pause_after_a_refusal() -> None:
     resource = after(a_resource(), Absent())
     for minutes in range(1, 6):

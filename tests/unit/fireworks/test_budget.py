@@ -313,6 +313,22 @@ def test_a_withdrawn_waiter_costs_nothing_and_holds_nobody_up() -> None:
     assert run(scenario()) == pytest.approx([1.5])
 
 
+def test_who_waits_is_withdrawn_also_when_another_wait_of_the_same_resource_has_ended() -> None:
+    async def scenario() -> None:
+        account = budget(rate_per_minute=60, burst=1)
+        await account.acquire()
+        first = asyncio.create_task(account.acquire(key="x/chat"))
+        await asyncio.sleep(0)
+        second = asyncio.create_task(account.acquire(key="x/chat"))
+        await first
+        assert not second.done()
+        account.withdraw("x/chat")
+        with pytest.raises(WithdrawnError):
+            await second
+
+    run(scenario())
+
+
 @dataclass(frozen=True)
 class Step:
     at: float  # seconds after the start

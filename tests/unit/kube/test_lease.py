@@ -4,11 +4,12 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
@@ -23,9 +24,11 @@ from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.request import WRITE_DEADLINE
 from fireworks_operator.kube.credentials import CredentialsError
 from fireworks_operator.kube.lease import (
+    DEFAULT_TIMINGS,
     MUTATION_MARGIN,
     LeaseElector,
     LeaseFence,
+    LeaseLostError,
     LeaseTimings,
     NoLease,
     default_identity,
@@ -405,6 +408,47 @@ async def test_an_api_server_that_does_not_answer_costs_the_lease_before_it_expi
         await elector.stop()
     assert took < QUICK.renew_deadline + 0.2
     assert left[-1] == 0 or left[-1] > 0.1  # given up by its own decision, not by the clock
+
+
+class Unanswered(LeaseElector):
+    """Holds a Lease that was renewed at 0 in a time of its own, and gets no answer; `tried` is when it asked."""
+
+    def __init__(self, heartbeat_age: float) -> None:
+        self.now = 0.0
+        self.tried: list[float] = []
+        super().__init__(
+            namespace="ops",
+            name="leader",
+            identity="a",
+            heartbeat_age=lambda: heartbeat_age,
+            on_lost=Lost(),
+            clock=lambda: self.now,
+        )
+
+    async def lose(self) -> None:
+        """Return once it is given up."""
+        record = SimpleNamespace(renewed_at=0.0, hold=None, is_held_by_another=False)
+        with pytest.raises(LeaseLostError):
+            await self._hold(cast("LeaseRecord", record))
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        self.now += seconds
+        return False
+
+    async def _in_time(self, action: Callable[[], Awaitable[bool]], seconds: float) -> bool:
+        self.tried.append(self.now)
+        self.now += seconds
+        return False
+
+
+@pytest.mark.parametrize(("heartbeat_age", "tries"), [(0.0, 2), (10.0, 2), (10.1, 0)])
+async def test_a_holder_gives_up_at_the_deadline_however_late_it_asked_for_the_last_time(
+    heartbeat_age: float, tries: int
+) -> None:
+    elector = Unanswered(heartbeat_age)
+    await elector.lose()
+    assert elector.now == pytest.approx(DEFAULT_TIMINGS.renew_deadline)
+    assert len(elector.tried) == tries
 
 
 async def test_a_short_outage_does_not_cost_the_lease(tmp_path: Path) -> None:
