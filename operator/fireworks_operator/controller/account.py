@@ -413,10 +413,8 @@ class Account:
         return None
 
     def _note_failure(self, explanation: Explanation) -> None:
-        trouble = self.observer.trouble
-        if trouble is None or trouble.explanation != explanation:
+        if self.observer.failed(explanation):
             log.warning("account %s cannot be observed: %s", self.name, explanation.message)
-        self.observer.failed(explanation)
 
     async def _list(self, key: ApiKey, started: float) -> Listing:
         known = self.observer.listing.deployments if self.observer.listing is not None else {}

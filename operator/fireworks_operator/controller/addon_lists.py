@@ -45,7 +45,6 @@ class AddonLists:
         self._list = list_addons
         self._pause = 0.0
         self._due = float("-inf")
-        self._told: ErrorKind | None = None
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -72,7 +71,7 @@ class AddonLists:
             log.exception("listing the addons of account %s failed", self._account)
             self._failed(FireworksError(ErrorKind.PROTOCOL, f"{type(error).__name__}."))
         else:
-            self._pause, self._told = 0.0, None
+            self._pause = 0.0
             self._observer.addons_listed(AddonListing(started, found))
 
     def _is_due(self) -> bool:
@@ -84,10 +83,8 @@ class AddonLists:
         asked = min(error.retry_after or 0.0, LONGEST_SILENCE) if error.kind is ErrorKind.RATE_LIMITED else 0.0
         self._due = self._observer.clock() + max(self._pause, asked)
         explanation = explain_addons(error)
-        if self._told is not error.kind:
+        if self._observer.addons_failed(explanation):
             log.warning("the addons of account %s cannot be listed: %s", self._account, explanation.message)
-        self._told = error.kind
-        self._observer.addons_failed(explanation)
 
 
 def explain_addons(error: FireworksError) -> Explanation:

@@ -12,6 +12,9 @@ LAG_PATIENCE = 120.0
 STALE_AFTER = 600.0
 """Seconds for which the last observation counts while newer ones fail."""
 
+WORDS_LAST = 300.0
+"""Seconds for which the words of a trouble that lasts are kept: each change of them writes every resource."""
+
 _MOVING = frozenset({"CREATING", "UPDATING", "DELETING"})
 
 OnChange = Callable[[frozenset[str] | None], None]
@@ -52,10 +55,19 @@ class _Answer:
 
 @dataclass(slots=True)
 class Trouble:
-    """Why the account, or its loaded addons, cannot be listed, and since when: not by the clock, which may be set."""
+    """Why the account, or its loaded addons, cannot be listed, and since when: not by the clock, which may be set.
+
+    `worded`: when the explanation was taken over.
+    """
 
     since: float
     explanation: Explanation
+    worded: float
+
+    def keeps_its_words(self, explanation: Explanation, now: float) -> bool:
+        """Tell whether what is said of it stands, whatever failed last; that a person must act comes first."""
+        turns_final = explanation.final and not self.explanation.final
+        return self.explanation == explanation or (now - self.worded < WORDS_LAST and not turns_final)
 
 
 @dataclass(slots=True)
@@ -190,17 +202,19 @@ class Observer:
         if changed:
             self.on_change(frozenset(changed))
 
-    def failed(self, explanation: Explanation) -> None:
-        """Take in that a LIST failed; the picture before it stands for a while, and its end is told like a change."""
-        before, told_stale = self.trouble, self._told_stale
-        self._told_stale = self.listing is not None and self.clock() - self.listing.started > STALE_AFTER
-        if before is None:
-            self.trouble = Trouble(self.clock(), explanation)
-        elif before.explanation != explanation:
-            self.trouble = Trouble(before.since, explanation)
-        elif self._told_stale == told_stale:
-            return
-        self.on_change(None)
+    def failed(self, explanation: Explanation) -> bool:
+        """Take in that a LIST failed; the picture before it stands for a while, and its end is told like a change.
+
+        Returns whether the words are news: those of a trouble that lasts are taken over now and then only.
+        """
+        before, told_stale, now = self.trouble, self._told_stale, self.clock()
+        self._told_stale = self.listing is not None and now - self.listing.started > STALE_AFTER
+        is_news = before is None or not before.keeps_its_words(explanation, now)
+        if is_news:
+            self.trouble = Trouble(now if before is None else before.since, explanation, now)
+        if is_news or self._told_stale != told_stale:
+            self.on_change(None)
+        return is_news
 
     def addons_listed(self, listing: AddonListing) -> None:
         """Take in a complete LIST of the loaded addons, and tell who wants them what looks different."""
@@ -215,14 +229,18 @@ class Observer:
         if changed:
             self.on_change(changed)
 
-    def addons_failed(self, explanation: Explanation) -> None:
-        """Take in that the loaded addons cannot be listed: they are unknown, and nothing else is."""
-        before, self._addon_listing = self.addons_trouble, None
-        if before is not None and before.explanation == explanation:
-            return
-        self.addons_trouble = Trouble(self.clock() if before is None else before.since, explanation)
+    def addons_failed(self, explanation: Explanation) -> bool:
+        """Take in that the loaded addons cannot be listed: they are unknown, and nothing else is.
+
+        Returns whether the words are news, like `failed`.
+        """
+        before, self._addon_listing, now = self.addons_trouble, None, self.clock()
+        if before is not None and before.keeps_its_words(explanation, now):
+            return False
+        self.addons_trouble = Trouble(now if before is None else before.since, explanation, now)
         if self._addon_users:
             self.on_change(frozenset(self._addon_users.values()))
+        return True
 
     def _from_answer(self, name: str, answer: _Answer | None, *, with_addons: bool) -> Observed:
         if answer is None or self.clock() - answer.at > STALE_AFTER:

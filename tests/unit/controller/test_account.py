@@ -450,6 +450,23 @@ def test_a_forbidden_change_does_not_stop_a_key_that_may_list() -> None:
     play(scenario, start=False)
 
 
+def test_an_outage_with_ever_new_words_and_kinds_is_one_warning_and_one_piece_of_news(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key()
+        await asyncio.sleep(1)
+        scene.told.clear()
+        for count in range(40):
+            kind = (ErrorKind.NO_ANSWER, ErrorKind.UNREACHABLE, ErrorKind.PROTOCOL)[count % 3]
+            scene.fireworks.fail("list_deployments", kind, f"no answer to request {chr(97 + count % 26) * 3}{count}")
+            await asyncio.sleep(3.0)
+        assert scene.told == [None]
+
+    play(scenario)
+    assert sum("account acme cannot be observed" in each.message for each in caplog.records) == 1
+
+
 def test_an_unexpected_defect_is_told_and_observation_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(scene: Scene) -> None:
         scene.fireworks.errors["list_deployments"] = cast("FireworksError", KeyError("bug"))

@@ -1,11 +1,19 @@
 """The picture of an account: what of LISTs, GETs and answers to our own writes counts."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.controller.observer import LAG_PATIENCE, STALE_AFTER, AddonListing, Listing, Observer
+from fireworks_operator.controller.observer import (
+    LAG_PATIENCE,
+    STALE_AFTER,
+    WORDS_LAST,
+    AddonListing,
+    Listing,
+    Observer,
+)
 from fireworks_operator.core.explain import Explanation
 from fireworks_operator.core.observed import Absent, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
@@ -87,6 +95,17 @@ def test_a_list_begun_before_the_end_of_our_write_does_not_count(scene: Scene) -
     assert scene.observe() == Present(BLUE)
 
 
+def test_a_list_begun_at_the_very_end_of_our_write_does_not_count(scene: Scene) -> None:
+    scene.listed(READY)
+    scene.now += 10
+    scene.observer.wrote(NAME)
+    scene.listed(READY)
+    assert scene.observe() == Unknown()
+    scene.now += 0.001
+    scene.listed(BLUE)
+    assert scene.observe() == Present(BLUE)
+
+
 def test_the_answer_to_our_write_counts_until_a_later_list(scene: Scene) -> None:
     scene.listed(READY)
     scene.now += 10
@@ -151,6 +170,13 @@ def test_a_failed_list_keeps_the_picture_for_ten_minutes(scene: Scene) -> None:
     assert scene.observe() == Unknown()
 
 
+def test_a_picture_without_trouble_stands_however_long_the_next_list_takes(scene: Scene) -> None:
+    scene.listed(READY)
+    scene.now += 10 * STALE_AFTER
+    assert scene.observe() == Present(READY)
+    assert scene.observe(OTHER) == Absent()
+
+
 def test_an_answer_is_forgotten_after_ten_minutes_without_a_list(scene: Scene) -> None:
     scene.observer.learn(NAME, Present(READY), asked=scene.now)
     scene.now += STALE_AFTER
@@ -188,6 +214,55 @@ def test_trouble_is_told_when_it_begins_changes_and_ends(scene: Scene) -> None:
     scene.listed(READY)
     assert scene.news() == [None]
     assert scene.observer.trouble is None
+
+
+def test_an_outage_that_says_something_else_each_time_is_told_every_five_minutes(scene: Scene) -> None:
+    scene.listed(READY)
+    scene.news()
+    taken = 0
+    for count in range(100):
+        taken += scene.observer.failed(replace(NO_ANSWER, message=f"No answer to {chr(ord('a') + count % 26)}{count}."))
+        scene.now += 3
+    assert scene.news() == [None], "one outage"
+    assert taken == 1
+    assert scene.observer.failed(replace(NO_ANSWER, message="No answer to the last."))
+    assert scene.observer.trouble is not None
+    assert scene.observer.trouble.explanation.message == "No answer to the last."
+    assert scene.news() == [None], "what is said is not from the day before yesterday"
+
+
+def test_an_outage_that_takes_turns_with_a_suspension_is_told_as_the_graver_of_both(scene: Scene) -> None:
+    scene.listed(READY)
+    scene.news()
+    for _ in range(50):
+        scene.observer.failed(NO_ANSWER)
+        scene.now += 2
+        scene.observer.failed(SUSPENDED)
+        scene.now += 2
+    assert scene.news() == [None, None]
+    assert scene.observer.trouble is not None
+    assert scene.observer.trouble.explanation == SUSPENDED
+    scene.now += WORDS_LAST
+    scene.observer.failed(NO_ANSWER)
+    assert scene.observer.trouble.explanation == NO_ANSWER, "it is said no longer than that"
+
+
+def test_an_outage_that_begins_anew_is_told_at_once(scene: Scene) -> None:
+    for message in ("No answer.", "No route."):
+        scene.listed(READY)
+        scene.news()
+        assert scene.observer.failed(replace(NO_ANSWER, message=message))
+        assert scene.news() == [None]
+
+
+def test_addons_that_cannot_be_listed_for_ever_new_reasons_are_told_every_five_minutes(scene: Scene) -> None:
+    scene.observer.want_addons("team-a/chat", NAME)
+    for count in range(100):
+        scene.observer.addons_failed(replace(NO_ANSWER, message=f"No answer to {count}."))
+        scene.now += 3
+    assert scene.news() == [frozenset({NAME})]
+    assert scene.observer.addons_failed(replace(NO_ANSWER, message="No route."))
+    assert scene.news() == [frozenset({NAME})]
 
 
 def test_only_what_looks_different_is_told(scene: Scene) -> None:
