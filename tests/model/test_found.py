@@ -268,6 +268,36 @@ def test_one_answer_that_denies_a_listed_deployment_neither_leaves_it_behind_nor
     assert sum(each.committed for each in posts) == 1
 
 
+@pytest.mark.parametrize("wish", ["change", "deletion"])
+def test_a_listed_deployment_that_is_denied_for_good_is_told_and_asked_for_ever_more_rarely(
+    world: World, wish: str
+) -> None:
+    deployment = status(world)["deploymentName"]
+    deny = {"method": "GET", "path": "/deployments/", "keyId": "acme-key-1"}
+    world.fireworks.simulator.fault("status", match=deny, times=1000, code="NOT_FOUND")
+    {"change": ask_for_a_change, "deletion": ask_for_the_deletion}[wish](world)
+    _live(world, 190.0)
+    kind = "Ready" if wish == "change" else "Reconciling"
+    told = condition(status(world), kind)
+    assert told is not None
+    assert "says that it does not exist when it is asked for by name" in told["message"], "after two minutes and a bit"
+    assert wish == "change" or "fireworks.ai/abandon" in told["message"]
+    asked, writes = len(world.fireworks.simulator.journal(path="/deployments/")), world.server.writes
+    assert asked <= 12
+    _live(world, 900.0)
+    assert len(world.fireworks.simulator.journal(path="/deployments/")) - asked <= 6, "in a quarter of an hour"
+    assert world.server.writes == writes
+    assert world.fireworks.state().deployments[deployment]["state"] == "READY"
+    world.heal()
+    _live(world, 400.0)
+    if wish == "change":
+        assert world.fireworks.state().deployments[deployment]["displayName"] == "New"
+        assert holds(status(world), "Ready")
+    else:
+        assert KEY not in world.server.objects
+        assert world.fireworks.state().deployments[deployment]["state"] == "DELETED"
+
+
 def ask_for_a_change(world: World) -> None:
     """Change the spec, so that the deployment is looked at before it is changed."""
     world.server.edit(KEY, {**world.server.objects[KEY]["spec"], "displayName": "New"})

@@ -3,13 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.explain import Explanation, explain
-from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed import DENIED, Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
@@ -18,6 +18,7 @@ from fireworks_operator.fireworks.models import DeployedModel, Deployment, Model
 
 from .addon_lists import AddonLists
 from .catalogue import Catalogue
+from .denials import Denials
 from .following import FEW_PAGES, Following
 from .observer import STALE_AFTER, Listing, Observer, OnChange
 from .pages import list_addons, list_deployments
@@ -66,6 +67,7 @@ class Credential:
     trusted: bool = False
     extent: int = 0
     refusal: Explanation = _REFUSED
+    denials: Denials = field(default_factory=Denials)
 
 
 class Account:
@@ -177,7 +179,7 @@ class Account:
         """GET one deployment.
 
         Absent is confirmed only if the key has listed the account lately: a 404 may also mean "not for you". Nor does
-        it count while the last LIST has the deployment: one of the two is wrong, and the next LIST tells.
+        it count while the last LIST has the deployment: one of the two is wrong, and is asked again after some LIST.
 
         Raises:
             FireworksError: no answer that says anything about the deployment.
@@ -192,10 +194,11 @@ class Account:
                 raise
             await self._verify(credential, resource)
             if self.observer.has(name):
-                self.observer.ask(name)
-                return Unknown()
+                return Unknown(doubt=DENIED) if credential.denials.note(name, self._clock()) else Unknown()
+            credential.denials.clear(name)
             self.observer.learn(name, Absent(), asked=asked)
             return Absent(confirmed=True)
+        credential.denials.clear(name)
         self.observer.learn(name, Present(deployment), asked=asked)
         known = self.observer.observe(name, with_addons=self.observer.addons_wanted)
         addons = known.addons if isinstance(known, Present) else None
@@ -406,6 +409,8 @@ class Account:
             # Another key sees more: what this one does not see is not gone.
             self.observer.on_change(None)
             return None
+        for name in {name for each in self.credentials() for name in each.denials.take_due(self._clock())}:
+            self.observer.ask(name)
         self.observer.listed(listing)
         self._terminations = {name: told for name, told in self._terminations.items() if self.observer.has(name)}
         if first:

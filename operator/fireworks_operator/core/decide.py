@@ -193,6 +193,8 @@ def _unusable(credential: Unusable) -> Action:
 def _unreachable(observed: Unknown, context: Context) -> Action:
     if observed.unreadable:
         return Wait(None, Reason.API_UNAVAILABLE, UNREADABLE)
+    if observed.doubt:
+        return Wait(None, Reason.API_UNAVAILABLE, observed.doubt)
     if context.unreachable_since is None:
         return Wait()  # the first observation is still on its way
     until = context.unreachable_since + REST_PATIENCE

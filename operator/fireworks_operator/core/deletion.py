@@ -104,7 +104,7 @@ def _decide_unasked(resource: FireworksDeployment, observed: Observed, context: 
     if usable and context.unreachable_since is None and not abandoned and observed == Unknown():
         return Wait()  # the first observation is still on its way
     attempt = resource.status.last_attempt
-    if attempt is not None and attempt.action in UNSETTLED and not (usable and _is_unreadable(observed)):
+    if attempt is not None and attempt.action in UNSETTLED and not (usable and _is_odd(observed)):
         return None  # its request was refused, which is why the claim was taken back
     identifier = resource.spec.deployment_id or deployment_id(context.owner(resource))
     released = _decide_release(resource, context, identifier)
@@ -119,8 +119,8 @@ def _decide_unasked(resource: FireworksDeployment, observed: Observed, context: 
     return _decide_unknown(observed, context, _NOT_KNOWN) if isinstance(observed, Unknown) else None
 
 
-def _is_unreadable(observed: Observed) -> bool:
-    return isinstance(observed, Unknown) and observed.unreadable
+def _is_odd(observed: Observed) -> bool:
+    return isinstance(observed, Unknown) and (observed.unreadable or observed.doubt != "")
 
 
 def _decide_release(resource: FireworksDeployment, context: Context, left: str) -> RemoveFinalizer | None:
@@ -170,6 +170,8 @@ def _without_credential(credential: Unusable, why: str = _CANNOT) -> Action:
 def _decide_unknown(observed: Unknown, context: Context, why: str = "") -> Wait:
     if observed.unreadable:
         return Wait(None, Reason.API_UNAVAILABLE, f"{UNREADABLE} {_WAY_OUT}")
+    if observed.doubt:
+        return Wait(None, Reason.API_UNAVAILABLE, f"{observed.doubt} {_WAY_OUT}")
     if context.unreachable_since is None:
         return Wait()  # the first observation is still on its way
     return Wait(None, context.unreachable_reason, f"{why} {context.unreachable} {_WAY_OUT}".lstrip())

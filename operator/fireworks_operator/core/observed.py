@@ -9,15 +9,23 @@ UNREADABLE = (
     "done to it: upgrade the operator."
 )
 
+DENIED = (
+    "Fireworks lists the deployment, but says that it does not exist when it is asked for by name, so nothing is done "
+    "to it. It is asked for again by itself; if this goes on, make sure that the API key may read it, or ask Fireworks "
+    "for help."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """Nothing usable was heard: no complete LIST yet, an error, or an answer older than our own last write.
 
-    `unreadable` means that Fireworks lists the deployment in a form that is not understood.
+    `unreadable` means that Fireworks lists the deployment in a form that is not understood. `doubt` says in a sentence
+    why no answer can be believed; empty while one is still expected.
     """
 
     unreadable: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

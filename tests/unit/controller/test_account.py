@@ -8,7 +8,7 @@ import pytest
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.controller.account import Account, Credential, Pace
-from fireworks_operator.core.observed import Absent, Present, Unknown
+from fireworks_operator.core.observed import DENIED, Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
@@ -523,6 +523,32 @@ def test_an_addon_is_looked_at_before_it_is_unloaded(now: DeployedModel | None, 
         seen = Present(a_deployment(), (listed, stays))
         looked = await scene.account.look_at_addon(scene.key(), seen, listed.name, "team-a")
         assert looked.addons == ((stays, now) if ours else (stays,)), reason
+
+    play(scenario, start=False)
+
+
+def test_a_404_to_what_is_listed_is_doubted_in_words_after_two_minutes() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        await scene.account._observe()
+        scene.fireworks.fail("get_deployment", ErrorKind.NOT_FOUND)
+        told: list[Observed] = []
+        pauses: list[float] = []
+        for _ in range(60):
+            scene.told.clear()
+            await scene.account._observe()
+            if frozenset({NAME}) in scene.told or not told:
+                told.append(await scene.account.look(key, NAME, "team-a"))
+                pauses.append(scene.clock())
+            await asyncio.sleep(10)
+        doubted = [at - pauses[0] for at, each in zip(pauses, told, strict=True) if each == Unknown(doubt=DENIED)]
+        assert 120 <= doubted[0] <= 130
+        assert len(told) <= 10
+        assert all(each == Unknown() for each in told[: len(told) - len(doubted)])
+        scene.fireworks.heal()
+        assert await scene.account.look(key, NAME, "team-a") == Present(a_deployment(), None, fresh=True)
+        scene.fireworks.fail("get_deployment", ErrorKind.NOT_FOUND)
+        assert await scene.account.look(key, NAME, "team-a") == Unknown(), "another story"
 
     play(scenario, start=False)
 

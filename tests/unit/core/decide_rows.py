@@ -14,7 +14,7 @@ from fireworks_operator.core.actions import (
 from fireworks_operator.core.context import Unusable
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.identity import Owner, deployment_name
-from fireworks_operator.core.observed import Absent, Observed, Unknown
+from fireworks_operator.core.observed import DENIED, Absent, Observed, Unknown
 from unit.builders import (
     ACCOUNT,
     CLAIMED,
@@ -27,6 +27,7 @@ from unit.builders import (
 
 GONE = Absent(confirmed=True)
 ODD = Unknown(unreadable=True)
+DOUBT = Unknown(doubt=DENIED)
 BY_HAND = deployment_name(ACCOUNT, "by-hand")
 OTHERS: dict[str, JsonValue] = {**Owner("cluster-1", "team-b", "chat").marker()}
 NO_KEY = Unusable(Reason.CREDENTIALS_MISSING, "Create the Secret.")

@@ -8,7 +8,7 @@ from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.context import Context, Unusable, Usable
 from fireworks_operator.core.identity import TAG_RELEASED, Owner
-from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed import DENIED, Absent, Observed, Present, Unknown
 from unit.builders import (
     ACCOUNT,
     ADDON,
@@ -134,7 +134,9 @@ def resources(draw: st.DrawFn) -> FireworksDeployment:
 def observations() -> st.SearchStrategy[Observed]:
     """Draw an observation."""
     seen = st.builds(lambda wire, addons: Present(a_deployment(**wire), addons), DEPLOYMENTS, LOADED)
-    return st.one_of(seen, st.builds(Absent, st.booleans()), st.builds(Unknown, st.booleans()))
+    return st.one_of(
+        seen, st.builds(Absent, st.booleans()), st.builds(Unknown, st.booleans(), st.sampled_from(["", DENIED]))
+    )
 
 
 def contexts() -> st.SearchStrategy[Context]:

@@ -40,6 +40,7 @@ from unit.builders import (
 from unit.core.decide_rows import (
     BLUE,
     BY_HAND,
+    DOUBT,
     GONE,
     HAND_MADE,
     NEW_SPEC,
@@ -93,6 +94,7 @@ CREATION = [
     ),
     Row("Our own is claimed again when the status was lost.", a_resource(), present(), Claim),
     Row("Listed in a form that is not understood.", claimed(), ODD, Wait, {"reason": Reason.API_UNAVAILABLE}),
+    Row("Listed and denied.", claimed(), DOUBT, Wait, {"reason": Reason.API_UNAVAILABLE}),
     Row("No create before the first observation.", claimed(), Unknown(), Wait, {"reason": None, "until": None}),
     Row("A LIST without the id is enough to create.", claimed(), Absent(), Create, {"fields": ("baseModel",)}),
     Row("After a GET as well.", claimed(), GONE, Create),

@@ -30,7 +30,19 @@ from unit.builders import (
     an_attempt,
     present,
 )
-from unit.core.decide_rows import BY_HAND, GONE, HAND_MADE, NO_KEY, ODD, OTHERS, SHAKY_KEY, UNMANAGED_ID, Row, check
+from unit.core.decide_rows import (
+    BY_HAND,
+    DOUBT,
+    GONE,
+    HAND_MADE,
+    NO_KEY,
+    ODD,
+    OTHERS,
+    SHAKY_KEY,
+    UNMANAGED_ID,
+    Row,
+    check,
+)
 
 RECORDED = {**CREATED, "addons": [{"model": ADDON}]}
 ABANDONED = {"annotations": {ANNOTATION_ABANDON: "true"}}
@@ -279,6 +291,15 @@ HOLDING_ON = [
         "Listed in a form that is not understood.", a_deleted_resource(), ODD, Wait, {"reason": Reason.API_UNAVAILABLE}
     ),
     Row("The same where the claim was lost.", UNCLAIMED, ODD, Wait, {"reason": Reason.API_UNAVAILABLE}),
+    Row("Listed and denied.", a_deleted_resource(), DOUBT, Wait, {"reason": Reason.API_UNAVAILABLE}),
+    Row("The same where the claim was lost.", UNCLAIMED, DOUBT, Wait, {"reason": Reason.API_UNAVAILABLE}),
+    Row(
+        "The same where a create was refused before.",
+        a_deleted_resource(status={"lastAttempt": an_attempt("Create", "RejectedByFireworks", ago=600)}),
+        DOUBT,
+        Wait,
+        {"reason": Reason.API_UNAVAILABLE},
+    ),
     Row("Nothing is known yet.", a_deleted_resource(), Unknown(), Wait, {"reason": None}),
     Row("A LIST does not say that it is gone.", a_deleted_resource(), Absent(), Wait, {"reason": None}),
     Row(
