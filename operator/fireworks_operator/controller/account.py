@@ -9,7 +9,7 @@ from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.explain import Explanation, explain
-from fireworks_operator.core.observed import DENIED, Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed import DENIED, UNPROVEN, UNSEEN, Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
@@ -56,7 +56,9 @@ class Credential:
 
     `listed_at`: when it last listed the account; None until it has, and once it was refused. `tried_at`: when that was
     last tried while it did not. `namespace`: whose resources use it. `trusted`: it is the operator's own, or has
-    listed the account before. `extent`: how many deployments its last LIST had. `refusal`: why the circuit is open.
+    listed the account before. `extent`: how many deployments its last two LISTs had. `refusal`: why the circuit is
+    open. `belongs`: it has shown that it sees the account, since an empty LIST may be what Fireworks tells strangers.
+    `seen`: the deployments that its own last LIST, a GET or an answer to a change has shown to this very key.
     """
 
     key: ApiKey
@@ -68,6 +70,20 @@ class Credential:
     extent: int = 0
     refusal: Explanation = _REFUSED
     denials: Denials = field(default_factory=Denials)
+    belongs: bool = False
+    seen: set[str] = field(default_factory=set)
+
+    def saw(self, name: str) -> None:
+        """Note that Fireworks has shown a deployment to this key."""
+        self.belongs = True
+        self.seen.add(name)
+        self.denials.clear(name)
+
+    def listed(self, names: set[str], started: float) -> None:
+        """Note a LIST with this key; one that is shorter than the one before may be a slip."""
+        self.listed_at, self.trusted = started, True
+        self.extent, self.seen = max(len(names), len(self.seen)), names
+        self.belongs = self.belongs or bool(names)
 
 
 class Account:
@@ -178,8 +194,9 @@ class Account:
     async def look(self, credential: Credential, name: str, resource: str, *, lane: Lane = Lane.OTHER) -> Observed:
         """GET one deployment.
 
-        Absent is confirmed only if the key has listed the account lately: a 404 may also mean "not for you". Nor does
-        it count while the last LIST has the deployment: one of the two is wrong, and is asked again after some LIST.
+        Absent is confirmed only if the key has listed the account lately, and belongs to it: a 404 may also mean "not
+        for you". Nor does it count while the last LIST has the deployment: one of the two is wrong, and is asked again
+        after some LIST.
 
         Raises:
             FireworksError: no answer that says anything about the deployment.
@@ -193,12 +210,13 @@ class Account:
                 self.refused(credential, error)
                 raise
             await self._verify(credential, resource)
-            if self.observer.has(name):
-                return Unknown(doubt=DENIED) if credential.denials.note(name, self._clock()) else Unknown()
+            belongs = await self._belongs(credential, resource)
+            if not belongs or self.observer.has(name):
+                return self._doubt(credential, name)
             credential.denials.clear(name)
             self.observer.learn(name, Absent(), asked=asked)
             return Absent(confirmed=True)
-        credential.denials.clear(name)
+        credential.saw(name)
         self.observer.learn(name, Present(deployment), asked=asked)
         known = self.observer.observe(name, with_addons=self.observer.addons_wanted)
         addons = known.addons if isinstance(known, Present) else None
@@ -258,6 +276,26 @@ class Account:
             self.refused(credential, error, listing=True)
             raise
         credential.listed_at = asked
+
+    async def _belongs(self, credential: Credential, resource: str) -> bool:
+        """Tell whether what a key does not see does not exist; only of one that has seen nothing yet that is asked."""
+        if not credential.belongs:
+            await self.budget.acquire(lane=Lane.FINISH, key=resource)
+            try:
+                accounts = await self.client.list_accounts(credential.key)
+            except FireworksError as error:
+                if error.kind not in _CREDENTIAL_ERRORS:
+                    raise
+                accounts = ()
+            credential.belongs = any(each.name == f"accounts/{self.name}" for each in accounts)
+        return credential.belongs
+
+    def _doubt(self, credential: Credential, name: str) -> Unknown:
+        """Return what a 404 is worth that cannot be believed, or not yet; some LIST from now asks again."""
+        lasts = credential.denials.note(name, self._clock())
+        if name in credential.seen:
+            return Unknown(doubt=DENIED if lasts else "")
+        return Unknown(doubt=UNSEEN if self.observer.has(name) else UNPROVEN)
 
     async def _run(self) -> None:
         while True:
@@ -347,7 +385,8 @@ class Account:
             credential.circuit.allow()
             error = await self._poll(credential)
             if error is None:
-                listed, trouble = True, None
+                healed = self.observer.trouble is None
+                listed, trouble = listed or healed, None if healed else trouble
                 continue
             if not listed:
                 trouble = error
@@ -402,20 +441,30 @@ class Account:
         except Exception as error:
             log.exception("observing account %s failed", self.name)
             return FireworksError(ErrorKind.PROTOCOL, f"{type(error).__name__}.")
-        first, credential.listed_at, credential.trusted = credential.listed_at is None, started, True
+        first = credential.listed_at is None
+        credential.listed({*listing.deployments, *listing.unreadable}, started)
         credential.circuit.close()
-        credential.extent = len(listing.deployments) + len(listing.unreadable)
-        if self._listers()[0] is not credential and self.observer.trouble is None:
+        if not self._makes_the_picture(credential):
             # Another key sees more: what this one does not see is not gone.
             self.observer.on_change(None)
             return None
         for name in {name for each in self.credentials() for name in each.denials.take_due(self._clock())}:
             self.observer.ask(name)
         self.observer.listed(listing)
+        for each in self.credentials():
+            if len(each.seen) > 2 * len(each.seen & credential.seen) + 100:
+                each.seen &= credential.seen  # most of it is gone
         self._terminations = {name: told for name, told in self._terminations.items() if self.observer.has(name)}
         if first:
             self.observer.on_change(None)  # whoever uses this key has waited for its own LIST
         return None
+
+    def _makes_the_picture(self, credential: Credential) -> bool:
+        """Tell whether a key's LIST is the account's: what may be a stranger's makes nothing look gone."""
+        picture = self.observer.listing
+        if not credential.belongs and picture is not None and picture.deployments:
+            return False
+        return self._listers()[0] is credential or self.observer.trouble is not None
 
     def _note_failure(self, explanation: Explanation) -> None:
         if self.observer.failed(explanation):
@@ -442,11 +491,11 @@ class Account:
     def _listers(self) -> list[Credential]:
         """Return the keys that list the account, in the order in which they do.
 
-        First the one that sees most, so that nothing looks gone to others since one key may see less; of equals the
-        newest, since the older ones were replaced by it.
+        First the one that sees most and is no stranger, so that nothing looks gone to others since one key may see
+        less; of equals the newest, since the older ones were replaced by it.
         """
         newest_first = [each for each in reversed(self._credentials.values()) if _lists(each)]
-        return sorted(newest_first, key=lambda each: -each.extent)
+        return sorted(newest_first, key=lambda each: (not each.belongs, -each.extent))
 
     async def _look_again(self, name: str) -> None:
         """GET a deployment with a key that lists the account, as a part of observing it."""

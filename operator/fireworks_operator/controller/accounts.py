@@ -259,6 +259,7 @@ class Accounts:
             name = discovered
         account = self._account(name)
         using = account.credential(found.key, circuit, namespace=resource.partition("/")[0], own=found.own)
+        using.belongs = using.belongs or found.account is None  # Fireworks itself has named the account
         account.start()
         if using.circuit.retry_at is not None:
             refusal = Unusable(using.refusal.reason, using.circuit.reason, using.refusal.final)

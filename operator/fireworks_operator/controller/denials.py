@@ -1,4 +1,4 @@
-"""Deployments that one API key is told not to exist, while a LIST of the account has them."""
+"""Deployments that one API key is told not to exist, while that cannot be believed."""
 
 from dataclasses import dataclass
 from typing import Final

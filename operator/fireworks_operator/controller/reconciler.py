@@ -241,7 +241,7 @@ class Reconciler:
         if session is None:
             return Unknown()
         observed = session.observe(with_addons=uses_addons(resource))
-        if needs_closer_look(resource, observed):
+        if session.must_look() or needs_closer_look(resource, observed):
             if isinstance(observed, Absent):
                 log.info("%s: no longer listed, looking closer", resource.key, extra={"deployment": session.name})
             observed = await session.look()

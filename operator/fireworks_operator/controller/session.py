@@ -51,11 +51,24 @@ class Session:
     deleting: bool = False
 
     def observe(self, *, with_addons: bool) -> Observed:
-        """Return what is known without asking; nothing before this very key has listed the account."""
+        """Return what is known without asking.
+
+        Nothing before this very key has listed the account, and nothing that only other keys have seen.
+        """
         self.account.observer.want_addons(self.key, self.name if with_addons else None)
         if self.using.listed_at is None:
             return Unknown()
-        return self.account.observer.observe(self.name, with_addons=with_addons)
+        observed = self.account.observer.observe(self.name, with_addons=with_addons)
+        return Unknown() if self._is_others(observed) else observed
+
+    def must_look(self) -> bool:
+        """Tell whether others' keys have seen the deployment, and this one has yet to ask whether it may."""
+        listed = self.using.listed_at is not None
+        return listed and self._is_others(self.account.observer.observe(self.name, with_addons=False))
+
+    def _is_others(self, observed: Observed) -> bool:
+        shows = isinstance(observed, Present) or (isinstance(observed, Unknown) and observed.unreadable)
+        return shows and self.name not in self.using.seen
 
     async def look(self) -> Observed:
         """Ask for the deployment now; a failure is raised as a FireworksError."""
@@ -112,6 +125,7 @@ class Session:
         finally:
             self.account.touch()
         self.account.observer.wrote(self.name)
+        self.using.saw(self.name)
         if answer is None:
             return None
         present = Present(answer)

@@ -15,6 +15,15 @@ DENIED = (
     "for help."
 )
 
+UNSEEN = (
+    "Another API key of the account sees the deployment, but for this one it does not exist, so nothing is shown of it "
+    "or done to it: use an API key that may read it."
+)
+UNPROVEN = (
+    "Fireworks shows this API key no deployment at all, and does not name the account among the key's own, so it "
+    "cannot be told whether the deployment exists: use an API key of the account."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
@@ -33,8 +42,9 @@ class Absent:
     """The deployment does not exist.
 
     `confirmed` means a 404 in the control plane's own envelope to a GET, with a credential whose LIST of the
-    account succeeded recently. Unconfirmed means only that a complete LIST does not have it, which also holds
-    for a soft-deleted one; enough to try a create (a conflict is the check), never enough to let go.
+    account succeeded recently, and that has shown to see the account. Unconfirmed means only that a complete LIST
+    does not have it, which also holds for a soft-deleted one; enough to try a create (a conflict is the check), never
+    enough to let go.
     """
 
     confirmed: bool = False

@@ -8,7 +8,7 @@ import pytest
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.controller.account import Account, Credential, Pace
-from fireworks_operator.core.observed import DENIED, Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed import DENIED, UNPROVEN, UNSEEN, Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
@@ -563,6 +563,74 @@ def test_a_404_to_a_key_that_may_not_list_is_no_absence(kind: ErrorKind) -> None
             await scene.account.look(key, NAME, "team-a")
         assert scene.observe() == Unknown()
         assert key.circuit.retry_at is not None
+
+    play(scenario, start=False)
+
+
+def test_a_404_to_a_key_that_has_seen_nothing_is_no_absence_unless_the_account_is_its_own() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        scene.fireworks.deployments.clear()
+        scene.fireworks.accounts[GOOD] = ("elsewhere",)
+        assert await scene.account.look(key, NAME, "team-a") == Unknown(doubt=UNPROVEN)
+        scene.fireworks.fail("list_accounts", ErrorKind.PERMISSION_DENIED)
+        assert await scene.account.look(key, NAME, "team-a") == Unknown(doubt=UNPROVEN)
+        scene.fireworks.heal()
+        scene.fireworks.accounts[GOOD] = ("acme",)
+        for _ in range(3):
+            assert await scene.account.look(key, NAME, "team-a") == Absent(confirmed=True)
+        assert scene.fireworks.calls["list_accounts"] == 3, "asked no more than needed"
+
+    play(scenario, start=False)
+
+
+def test_a_404_to_a_key_that_has_seen_a_deployment_needs_no_other_proof() -> None:
+    async def scenario(scene: Scene) -> None:
+        key = scene.key()
+        scene.fireworks.accounts[GOOD] = ()
+        await scene.account._observe()
+        scene.fireworks.deployments.clear()
+        await scene.account._observe()
+        assert await scene.account.look(key, NAME, "team-a") == Absent(confirmed=True)
+        assert scene.fireworks.calls["list_accounts"] == 0
+
+    play(scenario, start=False)
+
+
+def test_what_another_key_lists_and_this_one_is_denied_is_said_at_once() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.key()
+        await scene.account._observe()
+        limited = scene.key(OTHER)
+        scene.fireworks.fail(f"get_deployment {OTHER}", ErrorKind.NOT_FOUND)
+        assert await scene.account.look(limited, NAME, "team-b") == Unknown(doubt=UNSEEN)
+        assert scene.observe() == Present(a_deployment()), "for whom it is there"
+
+    play(scenario, start=False)
+
+
+def test_one_short_list_of_the_key_that_sees_most_does_not_hand_the_account_to_one_that_sees_less() -> None:
+    async def scenario(scene: Scene) -> None:
+        full, limited = scene.key(), scene.key(OTHER)
+        full.listed({NAME, OTHER_NAME}, scene.clock())
+        limited.listed({OTHER_NAME}, scene.clock())
+        full.listed(set(), scene.clock())
+        assert scene.account._listers() == [full, limited]
+        full.listed(set(), scene.clock())
+        assert scene.account._listers() == [limited, full], "that was no slip"
+
+    play(scenario, start=False)
+
+
+def test_a_key_that_is_perhaps_a_strangers_lists_after_those_of_the_account() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.fireworks.deployments.clear()
+        ours, stranger = scene.key(), scene.key(OTHER)
+        for each in (ours, stranger):
+            each.listed(set(), scene.clock())
+        assert scene.account._listers() == [stranger, ours], "the newest"
+        ours.saw(NAME)
+        assert scene.account._listers() == [ours, stranger], "it has made one there"
 
     play(scenario, start=False)
 
