@@ -18,6 +18,7 @@ from model.virtual_loop import VirtualLoop
 from model.world import World
 
 KEY = "team-b/chat"
+SECRET = {"credentialsSecretRef": {"name": "fireworks"}}
 
 
 @pytest.fixture
@@ -350,3 +351,21 @@ def test_a_deployment_that_another_cluster_took_over_is_not_shown_as_serving_and
     _live(world, 180.0)
     assert holds(status(world), "Ready"), "its id is free again"
     assert len(world.ours()) == 1
+
+
+def test_what_is_refused_is_told_of_the_account_of_the_key_that_is_there_now(world: World) -> None:
+    key = "team-a/look"
+    world.server.create(key, {"baseModel": "m", "managementPolicy": "Observe", "deploymentId": "nowhere"} | SECRET)
+
+    def told() -> str:
+        for _ in range(3):
+            world.advance(31.0)
+            world.poll()
+        ready = condition(world.server.objects[key]["status"], "Ready")
+        return str(ready["message"]) if ready is not None else ""
+
+    assert "accounts/acme/deployments/nowhere" in told()
+    world.exchange_secret()
+    assert "accounts/acme/" not in told()
+    world.restore_secret()
+    assert "accounts/acme/deployments/nowhere" in told()

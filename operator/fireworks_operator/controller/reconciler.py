@@ -49,6 +49,8 @@ log = getLogger(__name__)
 
 CREDENTIAL_RETRY = 30.0
 """Seconds until a resource without a usable credential looks at its Secret again."""
+SECRET_RETRY = 60.0
+"""Seconds until a resource that is refused looks at its Secret again: another key may be what is done about it."""
 UNLISTED_RETRY = 5.0
 """Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
 FENCED_RETRY = 2.0
@@ -306,7 +308,7 @@ class Reconciler:
                 inconclusive = isinstance(observed, Unknown) and action == Wait()
                 if not inconclusive:
                     self._recent[resource.key].change = None
-                return Result(action, *_next_look(action, observed, context), inconclusive=inconclusive)
+                return Result(action, *_next_look(resource, action, observed, context), inconclusive=inconclusive)
             case _:
                 if session is None:
                     raise AssertionError(f"decided {action.name} without a session")
@@ -411,7 +413,9 @@ class Reconciler:
         return self._store.get(resource.key) or stored
 
 
-def _next_look(action: Wait | Refuse, observed: Observed, context: Context) -> tuple[float | None, bool]:
+def _next_look(
+    resource: FireworksDeployment, action: Wait | Refuse, observed: Observed, context: Context
+) -> tuple[float | None, bool]:
     """Return when a pass that changed nothing is repeated, and whether by the queue's growing pauses."""
     if isinstance(context.credential, Unusable) and not context.credential.final:
         return UNLISTED_RETRY, False
@@ -422,4 +426,6 @@ def _next_look(action: Wait | Refuse, observed: Observed, context: Context) -> t
         return max((due - context.now).total_seconds(), 0.0) + 0.5, False
     if isinstance(observed, Present) and observed.fresh and isinstance(action, Wait) and action.reason is not None:
         return UNLISTED_RETRY, False
+    if isinstance(action, Refuse) and resource.spec.credentials_secret_ref is not None:
+        return SECRET_RETRY, False
     return None, False

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -144,6 +145,8 @@ class ApiSession:
             response = await self._send(used, request)
         except aiohttp.ClientError as error:
             if not _is_tls_trouble(error):
+                # A certificate that is refused after the handshake looks like a connection that is cut.
+                self._checked_at = -math.inf
                 raise
             # Only while connecting is it certain that the request has not been sent.
             if not await self.renew(used.credentials, line=True) or not isinstance(error, aiohttp.ClientConnectorError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
 import os
@@ -481,3 +482,22 @@ async def test_a_plugin_that_starts_to_fail_never_makes_anybody_of_nobody(tmp_pa
             with pytest.raises((CredentialsError, kopf.TemporaryError), match="plugin sign-in failed"):
                 await attempt(kubeconfig)
     assert server.requests == []
+
+
+async def test_a_server_that_ends_tls_for_want_of_a_certificate_is_reached_once_there_is_one(tmp_path: Path) -> None:
+    context = tls(clients=True)
+    context.verify_mode = ssl.CERT_REQUIRED
+    async with ScriptedServer(echo, context) as server:
+        kubeconfig = write_config(tmp_path / "config", cluster(server), {"token": "t"})
+        async with await connect(kubeconfig) as client:
+            for _ in range(2):
+                with pytest.raises(KubernetesUnavailableError):
+                    await client.request("POST", PATH, body={})
+            user = certificate_user(inline=True, name="old")
+            write_config(tmp_path / "config", cluster(server), user)
+            answers = []
+            for _ in range(2):
+                with contextlib.suppress(KubernetesUnavailableError):
+                    answers.append(await client.request("POST", PATH, body={}))
+    assert answers
+    assert answers[-1]["client"] == "old"
