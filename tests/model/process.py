@@ -311,7 +311,7 @@ class Process:
 
     def sweep(self) -> None:
         """List all resources, as at the start and now and then."""
-        self.controller.replace_all(*self._server.listed(), self.controller.versions())
+        self.controller.replace_all(*self._server.listed())
 
     def rewind(self) -> None:
         """List anew since the watch has broken off, as it does when etcd is restored."""
