@@ -235,3 +235,6 @@ class People(Scene):
         if asked and not serves and self._claims(key) == name:
             assert not holds(raw["status"], "Ready"), f"{key} is Ready without a replica for {PATIENCE} s"
         world.fireworks.simulator.clear_stages()
+        world.fireworks.simulator.edit(identifier(name), stockedOut=False, readyReplicas=1)
+        world.judge_later(name)
+        self._live(16.0, 62.0)

@@ -189,7 +189,7 @@ class World:
         """Let there be a resource that serves, with a key of its own for the account that all others use."""
         namespace = BYSTANDER.split("/")[0]
         self.server.secrets[namespace, "fireworks"] = {"apiKey": CALM_KEY.encode()}
-        self.server.create(BYSTANDER, new_spec("team-a", []))
+        self.server.create(BYSTANDER, new_spec("team-a", [("minReplicaCount", 1)]))
         for seconds in (0.0, 3.0, 62.0):
             self.advance(seconds)
             self.poll()
