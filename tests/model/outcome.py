@@ -102,6 +102,8 @@ def _excuse(raw: Raw, reason: str, world: World) -> bool:
     """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
     spec, name = raw["spec"], raw["status"].get("deploymentName")
     taken = world.promises.given | world.promises.others | world.promises.left
+    if raw["metadata"]["uid"] in world.promises.wiped:
+        taken |= {str(name)}  # another day's status, or another's, names what a person has to sort out
     lost = spec.get("externalDeletionPolicy") == "Report" or spec.get("managementPolicy") == "Observe"
     often = len(raw["status"].get("recreations", ())) >= RECREATIONS
     explained: dict[str, bool] = {

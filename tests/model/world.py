@@ -10,7 +10,7 @@ from fireworks_simulator.testing import SimulatorClient
 from model.api_server import ApiServer, Raw
 from model.conduct import BY_HAND, BYSTANDER, Conduct, owner_key
 from model.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks
-from model.neighbour import Neighbour
+from model.neighbour import NEIGHBOUR, Neighbour
 from model.process import AGENT, KilledError, Lease, Process, Surroundings
 from model.promises import Promises, holds, is_answered
 from model.specs import FOREIGN, UNOWNED, new_spec
@@ -281,7 +281,7 @@ class World:
         self.promises.check_serving(self.objects_before, self.before, after)
         self.objects_before = copy.deepcopy(self.server.objects)
         self.before = after
-        return sum(each.method != "GET" and each.user_agent != BY_HAND for each in entries)
+        return sum(each.method != "GET" and each.user_agent not in (BY_HAND, NEIGHBOUR) for each in entries)
 
     def settle(self) -> bool:
         """Let time pass until nothing happens any more, or nothing but tries that are refused again and again.
