@@ -134,7 +134,7 @@ class History(Scene):
     # Another cluster
 
     def _neighbour(self, same: bool) -> Neighbour:
-        return self.world.add_neighbour(cluster=SAME_ID if same else OTHER_ID, uid="another-uid")
+        return self.world.add_neighbour(cluster=SAME_ID if same else OTHER_ID, uid="kube-system/another")
 
     @event(same=YES_OR_NO, key=A_KEY, adopts=YES_OR_NO, then=AFTERWARDS)
     def the_neighbour_wishes(self, same: bool, key: str, adopts: bool, then: str) -> None:

@@ -34,7 +34,7 @@ class Neighbour:
         around = Surroundings(
             Lease(loop.time),
             fireworks.now,
-            Identity(cluster, (), namespaces),
+            Identity(cluster, (), namespaces, cluster_uid=uid),
             OwnCredential(ApiKey(NEIGHBOUR_KEY), None, namespaces),
             NEIGHBOUR,
         )

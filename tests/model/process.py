@@ -28,7 +28,8 @@ from model.api_server import ApiServer
 from model.fireworks import ACCOUNT, KEYS, LATEST, Fireworks, Hang, LateRequest
 from model.virtual_loop import VirtualLoop
 
-CLUSTER = "model-cluster"
+CLUSTER, CLUSTER_UID = "model-cluster", "kube-system/model"
+"""The cluster's id, and what tells it from another with the same id."""
 AGENT = "fireworks-operator"
 """The user agent of the operator."""
 OWN_NAMESPACE = "team-b"
@@ -106,7 +107,9 @@ class Surroundings:
 
     lease: Lease
     wall_clock: Callable[[], float]
-    identity: Identity = field(default_factory=lambda: Identity(CLUSTER, (), frozenset({OWN_NAMESPACE})))
+    identity: Identity = field(
+        default_factory=lambda: Identity(CLUSTER, (), frozenset({OWN_NAMESPACE}), cluster_uid=CLUSTER_UID)
+    )
     own: OwnCredential = field(
         default_factory=lambda: OwnCredential(ApiKey(KEYS[ACCOUNT]), None, frozenset({OWN_NAMESPACE}))
     )
