@@ -19,6 +19,11 @@ class History(Scene):
 
     backup: tuple[dict[str, Raw], int] | None = None
 
+    def _wiped(self, raw: Raw) -> None:
+        uid = raw["metadata"]["uid"]
+        self.world.promises.wiped.add(uid)
+        self.world.promises.forget(uid)
+
     # Backups
 
     @event(which=Count(0, 2), of=Count(0, 3), age=Count(0, 19), then=AFTERWARDS)
@@ -32,7 +37,7 @@ class History(Scene):
         if "deletionTimestamp" in world.server.objects[key]["metadata"]:
             return
         world.server.put_status(key, past[age % len(past)])
-        world.promises.wiped.add(world.server.objects[key]["metadata"]["uid"])
+        self._wiped(world.server.objects[key])
         self._then(then)
 
     @event(
@@ -49,7 +54,7 @@ class History(Scene):
             return
         if lost and "deletionTimestamp" not in world.server.objects[key]["metadata"]:
             world.server.put_status(key, {"observedGeneration": -1})
-            world.promises.wiped.add(world.server.objects[key]["metadata"]["uid"])
+            self._wiped(world.server.objects[key])
             world.restart()
         if trouble == "no Secret":
             world.remove_secret()
@@ -78,7 +83,7 @@ class History(Scene):
                 world.promises.left |= names | {raw["status"].get("deploymentName", "")}
         world.server.roll_back(copy.deepcopy(self.backup))
         for key, raw in world.server.objects.items():
-            world.promises.wiped.add(raw["metadata"]["uid"])
+            self._wiped(raw)
             world.promises.left |= {
                 each["name"]
                 for each in world.promises.owned(key, world.fireworks.state())

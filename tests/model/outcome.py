@@ -32,7 +32,7 @@ def check_settled(world: World) -> None:
     Raises:
         AssertionError: a promise is broken.
     """
-    if check_converged(world):
+    if check_converged(world) and not any(map(_tries_again, world.server.objects.values())):
         _check_silence(world)
         world.restart()
         world.poll()
@@ -45,6 +45,12 @@ def check_settled(world: World) -> None:
         others = each["name"] in world.promises.others
         left = others or owner_key(each.get("annotations", {})) is None or is_released(each["annotations"])
         assert left or each["name"] in world.promises.left, f"{each['name']} runs on"
+
+
+def _tries_again(raw: Raw) -> bool:
+    """Tell whether a resource waits for an id that Fireworks keeps: each look after a pause is one more try."""
+    attempt = raw["status"].get("lastAttempt", {})
+    return attempt.get("action") == "Create" and attempt.get("reason") == Reason.CONFLICT
 
 
 def _check_silence(world: World) -> None:
