@@ -3,8 +3,8 @@
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.retry import RECREATIONS
 from model.api_server import Raw
-from model.conduct import is_released, owner_key
-from model.fireworks import OTHER_ACCOUNT, Snapshot
+from model.conduct import derived_id, is_released, owner_key
+from model.fireworks import ACCOUNT, OTHER_ACCOUNT, Snapshot
 from model.promises import STRANGERS, condition, holds
 from model.specs import FOREIGN, H100, UNOWNED, mismatches
 from model.world import World
@@ -104,9 +104,16 @@ def _check_ready(key: str, raw: Raw, snapshot: Snapshot) -> None:
         assert not wrong, f"{key} is Ready, but {wrong}"
 
 
+def _wanted(raw: Raw) -> str:
+    identifier = raw["spec"].get("deploymentId") or derived_id(
+        f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
+    )
+    return f"accounts/{ACCOUNT}/deployments/{identifier}"
+
+
 def _excuse(raw: Raw, reason: str, world: World) -> bool:
     """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
-    spec, name = raw["spec"], raw["status"].get("deploymentName")
+    spec, name = raw["spec"], raw["status"].get("deploymentName") or _wanted(raw)
     taken = world.promises.given | world.promises.others | world.promises.left
     if raw["metadata"]["uid"] in world.promises.wiped:
         taken |= {str(name)}  # another day's status, or another's, names what a person has to sort out
