@@ -64,6 +64,11 @@ def _camel(path: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
+def _may_take(server: ApiServer, identifier: str) -> bool:
+    specs = (raw["spec"] for raw in server.objects.values())
+    return any((each.get("deploymentId"), each.get("adoptionPolicy")) == (identifier, "Unowned") for each in specs)
+
+
 @dataclass(slots=True)
 class Conduct:
     """Follows who owns each deployment, request by request, and refuses what the operator must not do.
@@ -111,7 +116,9 @@ class Conduct:
         elif verb in ("setTags", "deleteTags"):
             self._judge_tags(entry, name, marks.get(name), server, what)
         elif not (entry.method == "POST" and verb == ""):
-            self._judge_owned(name, marks.get(name), before, what, marked=entry.method == "PATCH")
+            free = "custom/managed-by" not in marks.get(name, {})
+            if not (free and verb == "undelete" and _may_take(server, identifier(name))):
+                self._judge_owned(name, marks.get(name), before, what, marked=entry.method == "PATCH")
         if entry.method == "PATCH":
             self._judge_mask(entry, what)
 
@@ -189,6 +196,8 @@ class Conduct:
         elif verb == "deleteTags":
             for key in body["keys"]:
                 marks.get(name, {}).pop(key, None)
+            if "custom/managed-by" in body["keys"]:
+                self.holders.pop(name, None)
         owner = owner_key(marks.get(name, {}), self.cluster)
         if owner is not None and self.holders.get(name, self.agent) == self.agent:
             self.owned.add((owner, name))

@@ -36,6 +36,7 @@ class People(Scene):
                 identifier(name), {key: value for key, value in fields.items() if value != {}}, clear=clear
             )
             self.world.judge_later(name)
+            self.world.judge()  # the journal says nothing of this edit
             self._then(then)
 
     @event(which=Count(0, 9), soft=YES_OR_NO, then=AFTERWARDS)
