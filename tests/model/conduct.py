@@ -108,6 +108,11 @@ class Conduct:
             if entry.committed and entry.method != "GET":
                 self._follow(entry, marks)
 
+    def forget(self, name: str) -> None:
+        """A deployment is gone for good."""
+        self.holders.pop(name, None)
+        self.owned = {each for each in self.owned if each[1] != name}
+
     def _judge_change(self, entry: JournalEntry, marks: dict[str, Marks], before: Snapshot, server: ApiServer) -> None:
         name, _, verb = entry.path.removeprefix("/v1/").partition(":")
         what = f"{entry.method} {entry.path} {dict(entry.query)} {entry.body}"

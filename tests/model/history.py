@@ -36,7 +36,10 @@ class History(Scene):
             return
         if "deletionTimestamp" in world.server.objects[key]["metadata"]:
             return
-        world.server.put_status(key, past[age % len(past)])
+        status = past[age % len(past)]
+        owned = {each["name"] for each in world.promises.owned(key, world.fireworks.state())}
+        world.promises.left |= owned - {status.get("deploymentName")}  # counted as orphaned
+        world.server.put_status(key, status)
         self._wiped(world.server.objects[key])
         self._then(then)
 

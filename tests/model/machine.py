@@ -8,12 +8,12 @@ from fireworks_operator.api.v1alpha1 import (
     ANNOTATION_RECONCILE_AT,
 )
 from model.choices import YES_OR_NO, AnEdit, Count, Edits, OneOf, event
-from model.conduct import KEYS
+from model.conduct import BYSTANDER, KEYS
 from model.history import History
 from model.outcome import check_settled
 from model.people import People
 from model.process import Process
-from model.promises import STRANGERS
+from model.promises import holds
 from model.scene import A_KEY, AFTERWARDS
 from model.specs import new_spec
 from model.strangers import Strangers
@@ -30,12 +30,17 @@ class Machine(Troubles, People, Strangers, History):
             self.world.close()
 
     def begin_anew(self) -> None:
-        """Have fewer resources and deployments again, in a history that goes on for long."""
-        for key in tuple(self.world.server.objects):
-            if key.startswith(f"{STRANGERS}/"):
-                self.world.server.annotate(key, ANNOTATION_ABANDON, "true")
-                self.world.server.delete(key)
+        """Have people clear up what only they can, so that a history that goes on for long stays a lively one."""
+        world, server = self.world, self.world.server
+        for key, raw in tuple(server.objects.items()):
+            if key != BYSTANDER and not holds(raw["status"], "Ready"):
+                server.annotate(key, ANNOTATION_ABANDON, "true")
+                server.delete(key)
+        if world.neighbour is not None:
+            world.neighbour.delete_all()
+            world.neighbour.live()
         self._live(1.0, 3.0)
+        world.clear_up()
 
     # Users
 

@@ -73,6 +73,10 @@ class Neighbour:
 
         self._loop.run_until_complete(live())
 
+    def forget(self, name: str) -> None:
+        """A deployment is gone for good."""
+        self._conduct.forget(name)
+
     def judge(self, entries: list[JournalEntry], before: Snapshot) -> None:
         """Judge what its operator has done.
 

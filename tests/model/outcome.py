@@ -49,8 +49,8 @@ def check_settled(world: World) -> None:
 
 def _tries_again(raw: Raw) -> bool:
     """Tell whether a resource waits for an id that Fireworks keeps: each look after a pause is one more try."""
-    attempt = raw["status"].get("lastAttempt", {})
-    return attempt.get("action") == "Create" and attempt.get("reason") == Reason.CONFLICT
+    attempt: Raw = raw["status"].get("lastAttempt", {})
+    return (attempt.get("action"), attempt.get("reason")) == ("Create", Reason.CONFLICT)
 
 
 def _check_silence(world: World) -> None:

@@ -9,7 +9,7 @@ from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploym
 from fireworks_operator.fireworks.request import Call
 from model.api_server import ApiServer, Raw
 from model.conduct import BYSTANDER, is_released, owner_key
-from model.fireworks import Fireworks, Snapshot
+from model.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
 from model.specs import leftovers, mismatches
 
 STRANGERS = "mallory"
@@ -93,12 +93,23 @@ class Promises:
             or metadata["annotations"].get(ANNOTATION_ABANDON) == "true"
         )
         unknown = metadata["uid"] in self.wiped
+        if unknown:  # what another account than the key's has cannot be found without the status
+            elsewhere = {name for name in owned if f"/{self._account_of_key(raw)}/" not in name}
+            self.left |= elsewhere
+            owned = {name: state for name, state in owned.items() if name not in elsewhere}
         told = metadata["uid"] in self.server.warned
         assert by_word or not unknown or told or not owned, f"I2: {key} goes, nobody is told, and {owned} runs on"
         if by_word or unknown:
             self.left |= set(owned) | {status.get("deploymentName", "")}
         else:
             assert not set(owned) - self.left, f"I2: the finalizer of {key} goes before {owned}"
+
+    def _account_of_key(self, raw: Raw) -> str:
+        reference = raw["spec"].get("credentialsSecretRef")
+        if reference is None:
+            return ACCOUNT
+        key = self.server.secrets.get((raw["metadata"]["namespace"], reference["name"]), {}).get("apiKey", b"")
+        return OTHER_ACCOUNT if key == KEYS[OTHER_ACCOUNT].encode() else ACCOUNT
 
     def on_change(self, key: str, call: Call) -> None:
         """Check, right before a deployment is changed for a resource, that it is this resource's to change."""

@@ -3,13 +3,13 @@
 import asyncio
 import copy
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
 from fireworks_simulator.testing import SimulatorClient
 from model.api_server import ApiServer, Raw
 from model.conduct import BY_HAND, BYSTANDER, Conduct, owner_key
-from model.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks
+from model.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks, identifier
 from model.neighbour import NEIGHBOUR, Neighbour
 from model.process import AGENT, KilledError, Lease, Process, Surroundings
 from model.promises import Promises, holds, is_answered
@@ -58,9 +58,7 @@ class World:
         self.neighbour: Neighbour | None = None
         self.kills = 0
         self.restore_secret()
-        marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
-        simulator.create_foreign(prefix=FOREIGN.removesuffix("-0"), annotations={**marks, "custom/name": "y"})
-        simulator.create_foreign(prefix=UNOWNED.removesuffix("-0"))
+        self._add_foreign()
         self._unexpected = _Unexpected()
         logging.getLogger("fireworks_operator").addHandler(self._unexpected)
         self.before = self.fireworks.state()
@@ -184,6 +182,28 @@ class World:
         self.run(look)
 
     # Others
+
+    def _add_foreign(self, claimed: Collection[str | None] = ()) -> None:
+        marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
+        for name, annotations in ((FOREIGN, {**marks, "custom/name": "y"}), (UNOWNED, {})):
+            if f"accounts/{ACCOUNT}/deployments/{name}" not in claimed:
+                self.fireworks.simulator.create_foreign(prefix=name.removesuffix("-0"), annotations=annotations)
+
+    def clear_up(self) -> None:
+        """Delete for good whatever no resource claims, and have others' deployments as in the beginning."""
+        claimed = {each["status"].get("deploymentName") for each in self.server.objects.values()}
+        everything = {name for name in self.fireworks.state().deployments if f"/{ACCOUNT}/" in name}
+        gone = everything - claimed
+        for name in gone:
+            self.fireworks.simulator.vanish(identifier(name))
+            self.conduct.forget(name)
+            if self.neighbour is not None:
+                self.neighbour.forget(name)
+        self._add_foreign(claimed)
+        for names in (self.promises.left, self.promises.given, self.promises.others):
+            names -= gone
+        self.judge_later(*everything)
+        self.judge()
 
     def add_bystander(self) -> None:
         """Let there be a resource that serves, with a key of its own for the account that all others use."""
