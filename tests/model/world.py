@@ -18,6 +18,8 @@ from model.virtual_loop import VirtualLoop
 
 _SETTLING = (1, 3, 5, 15, 30, 60, 120, 300, 900, 3600, 3 * 3600, 4 * 3600)
 """Seconds that go by, in this order, until nothing happens any more: longer than every pause of the operator."""
+_CONFIRMED = 60.0
+"""Seconds after which what no LIST shows must count as gone."""
 _MOST_ROUNDS = 60
 _ENOUGH_ROUNDS = 15
 """From here on, what is refused again and again no longer counts as unrest."""
@@ -57,6 +59,7 @@ class World:
         self.clock_off = 0.0
         self.neighbour: Neighbour | None = None
         self.kills = 0
+        self._missed: dict[str, float] = {}
         self.restore_secret()
         self._add_foreign()
         self._unexpected = _Unexpected()
@@ -131,10 +134,17 @@ class World:
             await process.poll()
             lists = self.fireworks.simulator.journal(path="/deployments$", since=self.fireworks.journal_from)
             if any(each.method == "GET" and each.status == 200 and not each.fault for each in lists):
-                self.promises.unseen -= seen
+                self._looked(seen)
             await process.work()
 
         self.run(poll, armed=armed)
+
+    def _looked(self, names: frozenset[str]) -> None:
+        """What is there was seen by a LIST; what is not may have been left out of one."""
+        there, now = self.fireworks.state().deployments, self.loop.time()
+        missing = {name for name in names if name not in there}
+        self._missed = {name: self._missed.get(name, now) for name in missing}
+        self.promises.unseen -= names - {name for name in missing if now - self._missed[name] < _CONFIRMED}
 
     def poll_overtaken(self) -> None:
         """Let a poll's answer arrive only after the passes that are due."""
