@@ -31,9 +31,10 @@ def say(what: str) -> None:
 @click.option("--kills", default=1000, show_default=True, help="Operators to kill.")
 @click.option("--seed", default=None, help="Of the plan; drawn and shown if it is not given.")
 @click.option("--shards", default=4, show_default=True, help="Operators that live and die side by side.")
+@click.option("--pairs", default=1, show_default=True, help="Of these shards: with two under leader election.")
 @click.option("--first-round", default=0, show_default=True, help="Number of the first round, to repeat one.")
 @click.option("--page/--no-page", default=True, help="Write the result into docs/reliability.md.")
-def main(kills: int, seed: str | None, shards: int, first_round: int, page: bool) -> None:
+def main(kills: int, seed: str | None, shards: int, pairs: int, first_round: int, page: bool) -> None:
     """Kill the operator again and again; fail if anything is doubled, lost, stuck or touched that is not ours."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))
     seed = seed or secrets.token_hex(4)
@@ -41,7 +42,7 @@ def main(kills: int, seed: str | None, shards: int, first_round: int, page: bool
     say(f"seed {seed}; logs are in {folder}")
     tally = Tally()
     began = time.monotonic()
-    with set_up(folder, seed=seed, shards=shards, tally=tally, say=say) as stage:
+    with set_up(folder, seed=seed, shards=shards, pairs=pairs, tally=tally, say=say) as stage:
         where = circumstances(stage.kubernetes_version())
         failed = play(stage, tally, kills, first_round)
         seconds = round(time.monotonic() - began)

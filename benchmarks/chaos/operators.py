@@ -102,6 +102,23 @@ class ForkedOperator(Operator):
                 time.sleep(0.02)
                 written += log.read()
 
+    @property
+    def works(self) -> bool:
+        """Whether it has listed the resources, which with a Lease only its holder does."""
+        if not self.running:
+            return False
+        with self.log_file.open("rb") as log:
+            log.seek(self._offset)
+            return b'"managing ' in log.read()
+
+    def freeze(self) -> None:
+        """Stop it where it is: it holds what it holds, and does nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on, as if no time had gone by."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def last_words(self) -> str:
         """Return the last line of its log, if it is no record: what the command says when it gives up."""
         last = self.log_file.read_text(encoding="utf-8").rstrip().rpartition("\n")[2]

@@ -90,10 +90,26 @@ def chaos_section(result: Mapping[str, Any]) -> str:
             table(("what", "count"), list(counts)),
             f"After the last fault of a round all was as it must be within {settling['median']} s (median) and "
             f"{settling['longest']} s (longest).",
+            _two_operators(result),
             _endings(result["endedByThemselves"]),
             "Faults that were met, and by which requests:",
             table(("fault", "times", "requests"), list(met)),
         )
+    )
+
+
+def _two_operators(result: Mapping[str, Any]) -> str:
+    """Return what happened where two operators ran under leader election."""
+    ends: Mapping[str, int] = result["twoOperators"]
+    if not ends:
+        return "No shard had two operators."
+    took = result["takeOverSeconds"]
+    told = table(("two operators under leader election", "times"), list(ends.items()))
+    if result["takeOvers"] == 0:
+        return told
+    return (
+        f"{told}\n\nAfter {result['takeOvers']} kills of a leader the other acted after {took['median']} s (median) "
+        f"and {took['longest']} s (longest); the Lease lasts 15 s."
     )
 
 

@@ -73,14 +73,17 @@ class Shard:
     def _simulator(self) -> SimulatorClient:
         return self.teams[0].simulator
 
-    def round(self, number: int, *, lives: int = LIVES) -> None:
+    lives = LIVES
+
+    def round(self, number: int, *, lives: int | None = None) -> None:
         """Live some short lives in a bad world, then one in which all becomes well.
 
         Raises:
             BrokenPromiseError: something happened that must not, or the world does not converge.
         """
         self._chance.seed(f"{self._seed}/{self.number}/{number}/forgets")
-        plan = draw_round(f"{self._seed}/{self.number}/{number}", lives, len(self.users.slots), len(self.teams))
+        seed = f"{self._seed}/{self.number}/{number}"
+        plan = draw_round(seed, lives or self.lives, len(self.users.slots), len(self.teams))
         for life in plan:
             self._live(life)
         self._settle(number)
@@ -93,18 +96,18 @@ class Shard:
         for team, fault in life.faults:
             self._note(str(fault))
             self._faults[team].begin(fault, [each for each in self._names() if "chat" in each])
-        sequence, writes = self._simulator.last_sequence(), self._kubernetes.writes
+        sequence, writes = self._simulator.last_sequence(), self._writes()
         rules = self._arm(life.aim)
-        self.operator.launch()
+        self._launch()
         for step in life.meanwhile:
             self._do(step)
         if life.trouble is not None:
             self._note(life.trouble)
-            self._kubernetes.trouble(life.trouble)
-        self._kill(self._await(life.aim, rules), sequence, writes)
+            self._trouble(life.trouble)
+        self._end(life, self._await(life.aim, rules), sequence, writes)
         for rule in rules:
             self._simulator.clear_fault(rule)
-        self._kubernetes.calm()
+        self._calm()
 
     def _do(self, step: Step) -> None:
         self._note(str(step))
@@ -118,7 +121,7 @@ class Shard:
         if aim.at in (ANY_MOMENT, START):
             return {}
         if aim.at == WRITE:
-            self._kubernetes.plan_kill(aim.nth, before=aim.before)
+            self._plan_kill(aim.nth, before=aim.before)
             return {}
         routes = CHANGES if aim.at == CHANGE else (aim.at,)
         return {
@@ -132,9 +135,9 @@ class Shard:
         if aim.at == START:
             time.sleep(aim.delay)
             return START
-        self.operator.await_work(START_SECONDS)
+        self._await_work()
         if aim.at == WRITE:
-            return WRITE if self._kubernetes.struck.wait(AIM_SECONDS) else ANY_MOMENT
+            return WRITE if self._is_struck(AIM_SECONDS) else ANY_MOMENT
         if aim.at == ANY_MOMENT:
             time.sleep(aim.delay)
             return ANY_MOMENT
@@ -148,14 +151,53 @@ class Shard:
             time.sleep(0.01)
         return ANY_MOMENT
 
+    def _end(self, life: Life, moment: str, sequence: int, writes: int) -> None:
+        """End a life, at the moment that has come."""
+        self._kill(moment, sequence, writes)
+
     def _kill(self, aim: str, sequence: int, writes: int) -> None:
         if not self.operator.running and not self._kubernetes.struck.is_set():
-            self._bury()
+            self._bury(self.operator)
             return
         self.operator.kill()  # one that was struck at a write is dead already
         asked = any(team.simulator.journal(account=team.account, since=sequence) for team in self.teams)
         self._tally.killed(aim, acted=asked or self._kubernetes.writes > writes)
         self._note("killed")
+
+    # --- what two operators do otherwise ----------------------------------------------------------------------------
+
+    def _launch(self) -> None:
+        self.operator.launch()
+
+    def _await_work(self) -> None:
+        self.operator.await_work(START_SECONDS)
+
+    def _writes(self) -> int:
+        return self._kubernetes.writes
+
+    def _calm(self) -> None:
+        self._kubernetes.calm()
+
+    def _trouble(self, name: str) -> None:
+        self._kubernetes.trouble(name)
+
+    def _plan_kill(self, writes: int, *, before: bool) -> None:
+        self._kubernetes.plan_kill(writes, before=before)
+
+    def _is_struck(self, within: float) -> bool:
+        return self._kubernetes.struck.wait(within)
+
+    def _launch_ended(self) -> None:
+        """Do as the kubelet does with an operator that has ended by itself."""
+        if not self.operator.running:
+            self._bury(self.operator)
+            self.operator.launch()
+
+    def _end_round(self, sequence: int, writes: int) -> None:
+        self._kill(ANY_MOMENT, sequence, writes)
+
+    def _troubles_met(self) -> Mapping[str, int]:
+        return self._kubernetes.met
 
     # --- the end of a round ----------------------------------------------------------------------------------------
 
@@ -165,15 +207,15 @@ class Shard:
             met = each.end()
             with self._tally.lock:
                 self._tally.faults.update(met)
-        self._kubernetes.calm()
+        self._calm()
         self._helped.clear()
-        sequence, writes = self._simulator.last_sequence(), self._kubernetes.writes
-        self.operator.launch()
+        sequence, writes = self._simulator.last_sequence(), self._writes()
+        self._launch()
         began = time.monotonic()
         self._note(f"round {number}: all is well again")
         late = began + LATE_SECONDS + 0.5
         while True:
-            self._start_again_if_ended()
+            self._launch_ended()
             self.users.attend()
             seen = self._simulator.last_sequence()  # before the look: what comes in between is judged with what follows
             snapshot = self.look()
@@ -190,21 +232,15 @@ class Shard:
         with self._tally.lock:
             self._tally.rounds += 1
             self._tally.settling.append(round(time.monotonic() - began, 1))
-            self._tally.troubles.update(self._kubernetes.met)
+            self._tally.troubles.update(self._troubles_met())
             self._kubernetes.met.clear()
-        self._kill(ANY_MOMENT, sequence, writes)
+        self._end_round(sequence, writes)
 
-    def _start_again_if_ended(self) -> None:
-        """Do as the kubelet does with an operator that has ended by itself."""
-        if not self.operator.running:
-            self._bury()
-            self.operator.launch()
-
-    def _bury(self) -> None:
+    def _bury(self, operator: ForkedOperator) -> None:
         """Take note of an operator that has ended by itself; that is no kill."""
-        self._note(f"the operator has ended with {self.operator.wait()}")
+        self._note(f"the operator has ended with {operator.wait()}")
         with self._tally.lock:
-            self._tally.endings[self.operator.last_words()] += 1
+            self._tally.endings[operator.last_words()] += 1
 
     def _open_points(self, snapshot: Snapshot) -> dict[str, str]:
         """Return what is not yet as it must be, by key."""

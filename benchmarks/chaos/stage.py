@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.chaos.kubernetes_side import KubernetesSide
 from benchmarks.chaos.operators import ForkedOperator, Nursery
+from benchmarks.chaos.pair import PairShard, Seat
 from benchmarks.chaos.shard import Shard
 from benchmarks.chaos.tally import Tally
 from benchmarks.chaos.users import ADDONS, FOREIGN, UNOWNED
@@ -51,8 +52,10 @@ class Stage:
 
 
 @contextlib.contextmanager
-def set_up(folder: Path, *, seed: str, shards: int, tally: Tally, say: Callable[[str], None]) -> Iterator[Stage]:
-    """Start everything but the operators, and take it down in the end."""
+def set_up(
+    folder: Path, *, seed: str, shards: int, tally: Tally, say: Callable[[str], None], pairs: int = 1
+) -> Iterator[Stage]:
+    """Start everything but the operators, and take it down in the end; the last `pairs` shards have two each."""
     with contextlib.ExitStack() as stack:
         # The path of the cluster must be short: sockets lie in it.
         cluster_folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
@@ -74,7 +77,11 @@ def set_up(folder: Path, *, seed: str, shards: int, tally: Tally, say: Callable[
         nursery = stack.enter_context(Nursery())
         api = KubernetesApi(cluster.kubeconfig)
         made = [
-            stack.enter_context(_shard(number, seed, folder, cluster, api, simulator, nursery, tally, say))
+            stack.enter_context(
+                _shard(
+                    number, seed, folder, cluster, api, simulator, nursery, tally, say, pair=number >= shards - pairs
+                )
+            )
             for number in range(shards)
         ]
         yield Stage(folder, cluster, made, simulator)
@@ -91,25 +98,51 @@ def _shard(
     nursery: Nursery,
     tally: Tally,
     say: Callable[[str], None],
+    *,
+    pair: bool,
 ) -> Iterator[Shard]:
     """Make the namespaces and accounts of a shard; its operator runs when the shard says so."""
     place = folder / f"shard-{number}"
     place.mkdir()
     own = _team(api, simulator, f"chaos-{number}-own", MANY if number == 0 else FOREIGN_DEPLOYMENTS, own=True)
     other = _team(api, simulator, f"chaos-{number}-key", FOREIGN_DEPLOYMENTS, own=False)
+    settings = {"FIREWORKS_OPERATOR_WATCH_NAMESPACES": f"{own.namespace},{other.namespace}"}
+    if pair:
+        settings |= {"FIREWORKS_OPERATOR_LEADER_ELECTION": "true", "FIREWORKS_OPERATOR_LEASE_NAME": own.namespace}
+    with contextlib.ExitStack() as stack:
+        seats = [
+            stack.enter_context(
+                _seat(
+                    cluster.kubeconfig,
+                    place / name,
+                    lambda kubeconfig, log: ForkedOperator(
+                        nursery, kubeconfig, simulator.url, log, api_key=own.api_key, settings=settings
+                    ),
+                )
+            )
+            for name in (("first", "second") if pair else ("operator",))
+        ]
+        if pair:
+            yield PairShard(number, seed, (own, other), seats, tally, say)
+        else:
+            yield Shard(number, seed, (own, other), *seats[0], tally, say)
+
+
+@contextlib.contextmanager
+def _seat(kubeconfig: Path, place: Path, make: Callable[[Path, Path], ForkedOperator]) -> Iterator[Seat]:
+    """Make an operator and what is between it and its API server; it is ended in the end."""
+    place.mkdir()
     operator: ForkedOperator | None = None
 
     def kill() -> None:
         if operator is not None:
             operator.strike()
 
-    kubernetes = KubernetesSide(cluster.kubeconfig, kill)
-    with kubernetes.proxy.running(place) as kubeconfig:
-        settings = {"FIREWORKS_OPERATOR_WATCH_NAMESPACES": f"{own.namespace},{other.namespace}"}
-        log = place / "operator.log"
-        operator = ForkedOperator(nursery, kubeconfig, simulator.url, log, api_key=own.api_key, settings=settings)
+    kubernetes = KubernetesSide(kubeconfig, kill)
+    with kubernetes.proxy.running(place) as own_kubeconfig:
+        operator = make(own_kubeconfig, place / "operator.log")
         try:
-            yield Shard(number, seed, (own, other), operator, kubernetes, tally, say)
+            yield operator, kubernetes
         finally:
             if operator.pid_known:
                 operator.kill()

@@ -19,6 +19,8 @@ class Tally:
         faults: requests that met a fault, by fault and route.
         troubles: troubles of the API server's side.
         helped: resources by the reason with which they waited for a person's word.
+        ends: what happened to two operators under leader election, by what was done to whom.
+        take_overs: seconds until the standby acted after the leader was killed.
         settling: seconds until all was as it must be, by round.
     """
 
@@ -34,6 +36,8 @@ class Tally:
     endings: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
     settling: list[float] = field(default_factory=list)
+    ends: Counter[str] = field(default_factory=Counter)
+    take_overs: list[float] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def killed(self, aim: str, *, acted: bool) -> None:
@@ -67,8 +71,15 @@ class Tally:
             "distinctFaults": self.distinct_faults(),
             "committedRequests": dict(sorted(self.requests.items())),
             "waitedForAPerson": dict(sorted(self.helped.items())),
-            "settlingSeconds": {
-                "median": sorted(self.settling)[len(self.settling) // 2] if self.settling else None,
-                "longest": max(self.settling, default=None),
-            },
+            "settlingSeconds": _median_and_longest(self.settling),
+            "twoOperators": dict(sorted(self.ends.items())),
+            "takeOvers": len(self.take_overs),
+            "takeOverSeconds": _median_and_longest(self.take_overs),
         }
+
+
+def _median_and_longest(seconds: list[float]) -> dict[str, float | None]:
+    return {
+        "median": sorted(seconds)[len(seconds) // 2] if seconds else None,
+        "longest": max(seconds, default=None),
+    }

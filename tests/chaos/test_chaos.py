@@ -15,10 +15,23 @@ SEED = "short"
 @pytest.mark.timeout(600)
 def test_killed_fifty_times_under_churn_nothing_is_doubled_lost_stuck_or_touched(tmp_path: Path) -> None:
     tally = Tally()
-    with set_up(tmp_path, seed=SEED, shards=4, tally=tally, say=say) as stage:
+    with set_up(tmp_path, seed=SEED, shards=4, pairs=0, tally=tally, say=say) as stage:
         failed = play(stage, tally, KILLS, first_round=0)
     assert not failed, "\n".join(failed)
     assert tally.kills >= KILLS
     assert tally.rounds >= 2
     assert tally.requests["POST /v1/accounts/{account}/deployments"] > 0, "nothing was ever created"
     assert tally.distinct_faults() >= 10, tally.faults
+
+
+@pytest.mark.timeout(600)
+def test_of_two_operators_either_is_killed_or_stands_still_beyond_its_lease_and_all_is_as_it_must_be(
+    tmp_path: Path,
+) -> None:
+    tally = Tally()
+    with set_up(tmp_path, seed=SEED, shards=1, pairs=1, tally=tally, say=say) as stage:
+        stage.shards[0].round(0)
+    assert tally.rounds == 1
+    assert tally.kills >= 2
+    assert tally.take_overs, "nobody has taken over"
+    assert tally.ends["of these: beside another that had taken over"] >= 1, tally.ends

@@ -36,6 +36,8 @@ def test_the_section_of_chaos_tells_what_was_counted() -> None:
     tally.faults.update({("503", "list"): 2, ("503", "create"): 1, ("429", "list"): 1})
     tally.troubles.update({"all watches end with 410": 4})
     tally.settling.extend((3.0, 1.0, 2.0))
+    tally.ends.update({"the leader": 2})
+    tally.take_overs.extend((17.0, 16.0))
     broken = {"duplicates": 0, "leaks": 0, "stuck": 0, "foreignTouched": 0}
     section = chaos_section({"seed": "7", "seconds": 120, "circumstances": _CIRCUMSTANCES, **broken, **tally.as_json()})
     for line in (
@@ -46,5 +48,7 @@ def test_the_section_of_chaos_tells_what_was_counted() -> None:
         "| requests that met a fault | 4 |",
         "| 503 | 3 | create, list |",
         "2.0 s (median) and 3.0 s (longest)",
+        "| the leader | 2 |",
+        "After 2 kills of a leader the other acted after 17.0 s (median) and 17.0 s (longest)",
     ):
         assert line in section

@@ -38,6 +38,7 @@ class ApiServer:
         history: all that the watch says, in order.
         writes: how often the operator has changed something.
         trouble: what happens to the operator's next writes: "before" or "after" they are stored, no answer comes.
+        warned: uids of objects about which there is an event of type Warning.
         on_release: told of an object right before its finalizer goes.
         on_status: told of an object and the status that it is about to get.
     """
@@ -50,8 +51,10 @@ class ApiServer:
     trouble: list[str] = field(default_factory=list)
     on_release: Callable[[Raw], None] = lambda raw: None
     on_status: Callable[[Raw, FireworksDeploymentStatus], None] = lambda raw, status: None
+    warned: set[str] = field(default_factory=set)
     version: int = 100
     _uids: int = 0
+    _surprises: dict[int, Callable[[], None]] = field(default_factory=dict)
 
     def now(self) -> str:
         """The time as objects carry it."""
@@ -122,6 +125,22 @@ class ApiServer:
         raw["status"] = {"observedGeneration": -1}
         self._changed(raw)
 
+    def put_status(self, key: str, status: Mapping[str, Any]) -> None:
+        """Write a status by hand: from a backup, or by somebody who may and should not."""
+        raw = self.objects[key]
+        raw["status"] = copy.deepcopy(dict(status))
+        self._changed(raw)
+
+    def backed_up(self) -> tuple[dict[str, Raw], int]:
+        """Return what a backup of etcd holds."""
+        return copy.deepcopy(self.objects), self.version
+
+    def roll_back(self, backup: tuple[dict[str, Raw], int]) -> None:
+        """Be what a backup of etcd holds: versions go back, and the watch says nothing of it."""
+        objects, self.version = backup
+        self.objects = copy.deepcopy(objects)
+        self.history.clear()
+
     # What the operator does
 
     def add_finalizer(self, resource: FireworksDeployment) -> Raw:
@@ -152,6 +171,8 @@ class ApiServer:
         self._interfere("before")
         self.on_status(raw, status)
         wire = status.to_wire()
+        read = FireworksDeploymentStatus.model_validate(wire).to_wire()
+        assert read == wire, f"I15: the API server refuses this status: {wire}"
         if wire == raw["status"]:
             return copy.deepcopy(raw)
         raw["status"] = wire
@@ -174,8 +195,18 @@ class ApiServer:
             self.trouble.pop(0)
             raise KubernetesUnavailableError("the API server did not answer")
 
+    def plan(self, writes: int, surprise: Callable[[], None]) -> None:
+        """Have something happen at the operator's n-th write from now."""
+        self._surprises[self.writes + writes] = surprise
+
+    def calm(self) -> None:
+        """End every trouble, planned or not."""
+        self.trouble.clear()
+        self._surprises.clear()
+
     def _written(self, raw: Raw) -> Raw:
         self.writes += 1
+        self._surprises.pop(self.writes, lambda: None)()
         self._changed(raw)
         self._interfere("after")
         return copy.deepcopy(raw)

@@ -10,8 +10,9 @@ from fireworks_operator.controller.account import Account
 from fireworks_operator.core.decide import decide
 from fireworks_operator.core.report import report
 from fireworks_simulator.app import running
-from fireworks_simulator.settings import Settings
+from fireworks_simulator.settings import AccountSettings, Settings
 from fireworks_simulator.testing import SimulatorClient
+from model.fireworks import ACCOUNT, KEYS
 from model.virtual_loop import VirtualLoop
 
 Arguments = ParamSpec("Arguments")
@@ -44,5 +45,5 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualLoop]:
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[SimulatorClient]:
     """A Fireworks whose clock moves only when told to."""
-    with running(Settings(stepped=True)) as client:
+    with running(Settings(stepped=True, accounts=(AccountSettings(id=ACCOUNT, api_key=KEYS[ACCOUNT]),))) as client:
         yield client

@@ -11,7 +11,11 @@ from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import JournalEntry, SimulatorClient
 
 ACCOUNT, OTHER_ACCOUNT = "acme", "other"
-KEYS = {ACCOUNT: "fw_simulator", OTHER_ACCOUNT: "fw_other"}
+KEYS = {ACCOUNT: "fw_bogusaaabaaab", OTHER_ACCOUNT: "fw_other"}
+TWIN = "fw_bogusjzeaoosd"
+"""Not known to Fireworks; its SHA-256 begins with the same 32 bits as that of the first account's key."""
+CALM_KEY, NEIGHBOUR_KEY = "fw_calm", "fw_neighbour"
+"""Further keys of the first account, which no fault is about."""
 MODELS = "accounts/fireworks/models/"
 BASE_MODEL = f"{MODELS}llama-v3p1-8b-instruct"
 ADDONS = tuple(f"accounts/{ACCOUNT}/models/lora-{number}" for number in (1, 2))
@@ -41,6 +45,7 @@ class Hang:
     rule: str
     method: str
     late: bool
+    path: str = ""
 
 
 @dataclass(slots=True)
@@ -69,7 +74,8 @@ class Fireworks:
         simulator.add_account(OTHER_ACCOUNT, KEYS[OTHER_ACCOUNT])
         for addon in ADDONS:
             simulator.add_model(addon, kind="HF_PEFT_ADDON", baseModel=BASE_MODEL)
-        simulator.add_key(_LATE_KEY)
+        for key in (_LATE_KEY, CALM_KEY, NEIGHBOUR_KEY):
+            simulator.add_key(key)
         self.check_defaults(False)
         began = simulator.now()
         simulator.advance(10.0 - began % 1.0)  # a whole second: every run sees the same fractions
@@ -97,11 +103,18 @@ class Fireworks:
     def land(self, request: LateRequest) -> None:
         """Carry out a request that nobody waits for any more."""
         self.late.remove(request)
-        call, parts = request.call, urlsplit(self.simulator.url)
+        key = _LATE_KEY if request.call.account == ACCOUNT else request.key
+        self._request(request.call, key, "late")
+
+    def by_hand(self, method: str, path: str, body: Json | None = None, **query: str) -> None:
+        """Do something with the first account's key, as people and their tools do."""
+        self._request(Call("by_hand", method, path, query, body), _LATE_KEY, "by hand")
+
+    def _request(self, call: Call, key: str, agent: str) -> None:
+        parts = urlsplit(self.simulator.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
         query = f"?{urlencode(call.query)}" if call.query else ""
-        key = _LATE_KEY if request.call.account == ACCOUNT else request.key
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "User-Agent": "late"}
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "User-Agent": agent}
         try:
             connection.request(
                 call.method,
@@ -113,18 +126,28 @@ class Fireworks:
         finally:
             connection.close()
 
-    def hang(self, method: str, *, late: bool) -> None:
-        """Leave the next request by this method without an answer."""
-        self.hangs.append(Hang(self.fault("hang", method=method), method, late))
+    def hang(self, method: str, *, late: bool, path: str = "") -> None:
+        """Leave the next request by this method, to a path that ends so, without an answer."""
+        rule = self.fault("hang", method=method, path=f"{path}$")
+        self.hangs.append(Hang(rule, method, late, path))
 
-    def fault(self, kind: str, *, method: str, times: int = 1, **action: Any) -> str:  # noqa: ANN401 - a rule's own fields
+    def fault(
+        self,
+        kind: str,
+        *,
+        method: str,
+        times: int = 1,
+        path: str | None = None,
+        **action: Any,  # noqa: ANN401 - a rule's own fields
+    ) -> str:
         """Let something go wrong with the next requests of the operator by this method; return the rule's id."""
-        match = {"method": method, "keyId": _FAULTY}
+        match = {"method": method, "keyId": _FAULTY} | ({} if path is None else {"path": path})
         return self.simulator.fault(kind, match=match, times=times, **action)
 
     def hanging(self, call: Call) -> Hang | None:
         """Return the fault that this request will run into, if any."""
-        return next((hang for hang in self.hangs if hang.method == call.method), None)
+        fitting = (hang for hang in self.hangs if hang.method == call.method and call.path.endswith(hang.path))
+        return next(fitting, None)
 
     def has_arrived(self, hang: Hang) -> bool:
         """Tell whether a request has run into the fault; it is over then."""

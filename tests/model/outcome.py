@@ -1,16 +1,20 @@
 """What must be true once nothing is wrong any more and everything has had its time."""
 
 from fireworks_operator.api.conditions import Reason
+from fireworks_operator.core.retry import RECREATIONS
 from model.api_server import Raw
-from model.conduct import is_released, owner_key
-from model.fireworks import OTHER_ACCOUNT, Snapshot
-from model.promises import condition, holds
+from model.conduct import derived_id, is_released, owner_key
+from model.fireworks import ACCOUNT, OTHER_ACCOUNT, Snapshot
+from model.promises import STRANGERS, condition, holds
 from model.specs import FOREIGN, H100, UNOWNED, mismatches
 from model.world import World
 
 
-def check_settled(world: World) -> None:
+def check_converged(world: World) -> bool:
     """Heal everything, wait, and check that each resource has what it asks for, or says why not.
+
+    Returns:
+        Whether nothing happens any more.
 
     Raises:
         AssertionError: a promise is broken.
@@ -19,16 +23,34 @@ def check_settled(world: World) -> None:
     silent = world.settle()
     for key, raw in world.server.objects.items():
         _check_resource(key, raw, world.before, world)
-    if silent:
+    return silent
+
+
+def check_settled(world: World) -> None:
+    """Check that all converges, that then nothing happens, nor after a restart, and that all can be deleted.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    if check_converged(world) and not any(map(_tries_again, world.server.objects.values())):
         _check_silence(world)
         world.restart()
         world.poll()
         _check_silence(world)
     world.delete_all()
+    if world.neighbour is not None:
+        assert not world.neighbour.server.objects, "I10: the neighbour's cannot be deleted"
     assert not world.server.objects, f"I10: {sorted(world.server.objects)} cannot be deleted"
     for each in world.before.live():
-        left = owner_key(each.get("annotations", {})) is None or is_released(each["annotations"])
+        others = each["name"] in world.promises.others
+        left = others or owner_key(each.get("annotations", {})) is None or is_released(each["annotations"])
         assert left or each["name"] in world.promises.left, f"{each['name']} runs on"
+
+
+def _tries_again(raw: Raw) -> bool:
+    """Tell whether a resource waits for an id that Fireworks keeps: each look after a pause is one more try."""
+    attempt: Raw = raw["status"].get("lastAttempt", {})
+    return (attempt.get("action"), attempt.get("reason")) == ("Create", Reason.CONFLICT)
 
 
 def _check_silence(world: World) -> None:
@@ -45,19 +67,27 @@ def _check_silence(world: World) -> None:
 def _check_resource(key: str, raw: Raw, snapshot: Snapshot, world: World) -> None:
     status = raw["status"]
     assert "conditions" in status, f"I15: {key} is never answered"
+    if key.startswith(f"{STRANGERS}/"):
+        return  # no key, no word of its own: others' promises are what counts
     if "deletionTimestamp" in raw["metadata"]:
         stalled = condition(status, "Stalled")
         assert stalled is not None, key
-        blocked = stalled["reason"] == Reason.DELETION_BLOCKED or _excuse(raw, stalled["reason"])
+        blocked = stalled["reason"] == Reason.DELETION_BLOCKED or _excuse(raw, stalled["reason"], world)
         assert blocked, f"{key} is not deleted: {status}"
         return
+    if holds(status, "Available"):
+        serves = snapshot.deployments.get(status["deploymentName"], {})
+        owner = owner_key(serves.get("annotations", {}))
+        mine = owner == key or raw["spec"].get("managementPolicy") == "Observe"
+        assert mine, f"{key} says that it serves, with {serves}"
+        assert serves["state"] != "DELETED", f"{key} says that it serves, with {serves}"
     if holds(status, "Ready"):
         _check_ready(key, raw, snapshot)
         return
     stalled = condition(status, "Stalled")
     assert stalled is not None, key
     assert stalled["status"] == "True", f"I15: {key} is neither Ready nor Stalled: {status}"
-    excuse = _excuse(raw, stalled["reason"])
+    excuse = _excuse(raw, stalled["reason"], world)
     assert excuse, f"{key} is {stalled['reason']} without need: {stalled['message']}"
 
 
@@ -74,16 +104,28 @@ def _check_ready(key: str, raw: Raw, snapshot: Snapshot) -> None:
         assert not wrong, f"{key} is Ready, but {wrong}"
 
 
-def _excuse(raw: Raw, reason: str) -> bool:
+def _wanted(raw: Raw) -> str:
+    identifier = raw["spec"].get("deploymentId") or derived_id(
+        f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
+    )
+    return f"accounts/{ACCOUNT}/deployments/{identifier}"
+
+
+def _excuse(raw: Raw, reason: str, world: World) -> bool:
     """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
-    spec = raw["spec"]
+    spec, name = raw["spec"], raw["status"].get("deploymentName") or _wanted(raw)
+    taken = world.promises.given | world.promises.others | world.promises.left
+    if raw["metadata"]["uid"] in world.promises.wiped:
+        taken |= {str(name)}  # another day's status, or another's, names what a person has to sort out
+    lost = spec.get("externalDeletionPolicy") == "Report" or spec.get("managementPolicy") == "Observe"
+    often = len(raw["status"].get("recreations", ())) >= RECREATIONS
     explained: dict[str, bool] = {
         Reason.ACCOUNT_MISMATCH: raw["status"].get("account") == OTHER_ACCOUNT,
         Reason.PAUSED: "paused" in spec,
         Reason.REPLACE_REQUIRED: True,
-        Reason.CONFLICT: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED),
-        Reason.ADOPTION_NOT_ALLOWED: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED),
-        Reason.DEPLOYMENT_LOST: True,
+        Reason.CONFLICT: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,
+        Reason.ADOPTION_NOT_ALLOWED: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,
+        Reason.DEPLOYMENT_LOST: lost or (often and world.brought_back(str(name)) >= RECREATIONS),
         Reason.DEPLOYMENT_FAILED: True,
         Reason.REJECTED_BY_FIREWORKS: spec.get("acceleratorType") != H100 or spec.get("precision") == "FP8",
     }

@@ -1,7 +1,12 @@
 """One run of the operator's process: the real controller, client and accounts, which can be killed at any call."""
 
 import asyncio
+import math
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fireworks_operator.api.conditions import Reason
@@ -23,11 +28,18 @@ from model.api_server import ApiServer
 from model.fireworks import ACCOUNT, KEYS, LATEST, Fireworks, Hang, LateRequest
 from model.virtual_loop import VirtualLoop
 
-CLUSTER = "model-cluster"
+CLUSTER, CLUSTER_UID = "model-cluster", "kube-system/model"
+"""The cluster's id, and what tells it from another with the same id."""
+AGENT = "fireworks-operator"
+"""The user agent of the operator."""
 OWN_NAMESPACE = "team-b"
 """The namespace whose resources use the operator's own key; the others bring a Secret."""
 MOST_PASSES = 80
 """Passes without time going by, after which the operator counts as spinning."""
+MARGIN, WRITE = 9.0, 8.0
+"""Seconds of the Lease that must be left when a change is begun, and that it may take."""
+LONGEST_PASS = 0.5
+"""Seconds of this thread's processor that a pass may take, with every question to the core asked twice."""
 
 
 class KilledError(BaseException):
@@ -64,11 +76,57 @@ class Gate:
             raise KilledError
 
 
+@dataclass(slots=True)
+class Lease:
+    """How long the operator may act, by the model's clock; without end unless something happens to it."""
+
+    clock: Callable[[], float]
+    until: float = math.inf
+
+    def left(self) -> float:
+        """Seconds for which it is held."""
+        return self.until - self.clock()
+
+    def runs_out(self, seconds: float) -> None:
+        """Have it end in so many seconds."""
+        self.until = self.clock() + seconds
+
+    def renewed(self) -> None:
+        """Hold it for ever again."""
+        self.until = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a process finds when it starts: who it is, its key, its clock and its Lease.
+
+    Attributes:
+        wall_clock: the time of day as POSIX seconds, perhaps wrong.
+        on_change: told of the resource's key and the request before a deployment is changed.
+    """
+
+    lease: Lease
+    wall_clock: Callable[[], float]
+    identity: Identity = field(
+        default_factory=lambda: Identity(CLUSTER, (), frozenset({OWN_NAMESPACE}), cluster_uid=CLUSTER_UID)
+    )
+    own: OwnCredential = field(
+        default_factory=lambda: OwnCredential(ApiKey(KEYS[ACCOUNT]), None, frozenset({OWN_NAMESPACE}))
+    )
+    agent: str = AGENT
+    on_change: Callable[[str, Call], None] = lambda key, call: None
+
+
+_acting: ContextVar[str | None] = ContextVar("acting", default=None)
+"""The key of the resource whose pass this is."""
+
+
 class ModelClient(FireworksClient):
     """The real client, with the gate and the model's clock around each request."""
 
-    def __init__(self, fireworks: Fireworks, gate: Gate, loop: VirtualLoop) -> None:
-        super().__init__(fireworks.simulator.url, timeout_read=20.0, timeout_write=8.0)
+    def __init__(self, fireworks: Fireworks, gate: Gate, loop: VirtualLoop, around: Surroundings) -> None:
+        super().__init__(fireworks.simulator.url, timeout_read=20.0, timeout_write=WRITE, user_agent=around.agent)
+        self._around = around
         self._fireworks = fireworks
         self._gate = gate
         self._loop = loop
@@ -76,8 +134,11 @@ class ModelClient(FireworksClient):
         self.hold_lists: asyncio.Event | None = None
         self.list_held = asyncio.Event()
         self.listed: set[str] = set()
+        self.held: defaultdict[str, set[str]] = defaultdict(set)
+        self.hold_looks: asyncio.Event | None = None
 
     async def _send(self, key: ApiKey, call: Call) -> JsonObject:
+        self._judge(key, call)
         self._gate.cross()
         self._loop.advance(0.01)
         self._fireworks.catch_up()
@@ -98,7 +159,25 @@ class ModelClient(FireworksClient):
         if call.operation == "list_deployments":
             self.listed.add(call.account)
             await self._wait_for_release()
+        elif call.operation == "get_deployment" and self.hold_looks is not None:
+            self.list_held.set()
+            await self.hold_looks.wait()
         return answer
+
+    def _judge(self, key: ApiKey, call: Call) -> None:
+        """Refuse what must not be sent: with too little of the Lease left, or with somebody else's key."""
+        if call.method != "GET":
+            assert self._around.lease.left() >= WRITE, f"fence: {call.method} {call.path} outlives the Lease"
+        acting = _acting.get()
+        if acting is None:
+            return
+        namespace = acting.split("/")[0]
+        own = self._around.own
+        may_use_own = own.key is not None and (own.namespaces is None or namespace in own.namespaces)
+        held = self.held[namespace] | ({own.key.reveal()} if own.key is not None and may_use_own else set())
+        assert key.reveal() in held, f"{call.method} {call.path} for {acting}, whose namespace does not hold the key"
+        if call.method != "GET":
+            self._around.on_change(acting, call)
 
     async def _wait_for_release(self) -> None:
         if self.hold_lists is not None:
@@ -124,9 +203,11 @@ class ModelClient(FireworksClient):
 class GatedKubernetes:
     """The operator's writes, Secret reads and events, through the gate."""
 
-    def __init__(self, server: ApiServer, gate: Gate) -> None:
+    def __init__(self, server: ApiServer, gate: Gate, lease: Lease, held: defaultdict[str, set[str]]) -> None:
         self._server = server
         self._gate = gate
+        self._lease = lease
+        self._held = held
 
     async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
         self._gate.cross()
@@ -153,13 +234,15 @@ class GatedKubernetes:
     ) -> SecretExcerpt | None:
         self._gate.cross()
         data = self._server.secrets.get((namespace, name))
+        self._held[namespace] |= {each[:1000].decode(errors="replace").strip() for each in (data or {}).values()}
         return None if data is None else SecretExcerpt.of(data, wanted)
 
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
-        """Events are told to nobody here."""
+        if kind == "Warning":
+            self._server.warned.add(resource.metadata.uid)
 
     def may_mutate(self) -> bool:
-        return True
+        return self._lease.left() >= MARGIN
 
     async def crd_deleting(self) -> bool:
         self._gate.cross()
@@ -189,18 +272,18 @@ class Passes:
 class Process:
     """The operator from its start to its end; a new one knows nothing of the one before."""
 
-    def __init__(self, server: ApiServer, fireworks: Fireworks, loop: VirtualLoop) -> None:
+    def __init__(self, server: ApiServer, fireworks: Fireworks, loop: VirtualLoop, around: Surroundings) -> None:
         self.gate = Gate()
-        self.client = ModelClient(fireworks, self.gate, loop)
+        self.client = ModelClient(fireworks, self.gate, loop, around)
         self.store, self.queue, self.passes = Store(), WorkQueue(jitter=lambda: 0.5), Passes()
         self._server = server
         self._loop = loop
         self._seen = 0
-        kubernetes = GatedKubernetes(server, self.gate)
+        kubernetes = GatedKubernetes(server, self.gate, around.lease, self.client.held)
         self.accounts = Accounts(
             self.client,
             kubernetes,
-            OwnCredential(ApiKey(KEYS[ACCOUNT]), None, frozenset({OWN_NAMESPACE})),
+            around.own,
             limits=Limits(rate_per_minute=60_000.0, burst=10_000),
             pace=Pace(jitter=0.0),
             on_change=lambda account, names: self.controller.on_change(account, names),
@@ -215,10 +298,10 @@ class Process:
             kubernetes,
             kubernetes,
             kubernetes,
-            Identity(CLUSTER, (), frozenset({OWN_NAMESPACE})),
+            around.identity,
             crd_deleting=kubernetes.crd_deleting,
             startups=Startups(lambda stage, seconds: None),
-            wall_clock=lambda: datetime.fromtimestamp(fireworks.now(), tz=UTC),
+            wall_clock=lambda: datetime.fromtimestamp(around.wall_clock(), tz=UTC),
         )
         self.controller = Controller(self.store, self.queue, self.reconciler, self.passes)
         self.sweep()
@@ -232,6 +315,11 @@ class Process:
     def sweep(self) -> None:
         """List all resources, as at the start and now and then."""
         self.controller.replace_all(*self._server.listed(), self.controller.versions())
+
+    def rewind(self) -> None:
+        """List anew since the watch has broken off, as it does when etcd is restored."""
+        self._seen = 0
+        self.sweep()
 
     def watch(self, most: int | None = None) -> None:
         """Hear what the watch has to say, or only the first words of it."""
@@ -255,7 +343,14 @@ class Process:
     async def _pass(self, key: str) -> None:
         self.client.sent.clear()
         await self.controller._free.acquire()
-        await self.controller._pass(key)
+        acting = _acting.set(key)
+        began = time.thread_time()
+        try:
+            await self.controller._pass(key)
+        finally:
+            _acting.reset(acting)
+        took = time.thread_time() - began
+        assert took < LONGEST_PASS, f"I8: a pass of {key} keeps everybody waiting for {took:.1f} s"
         self._judge_pass()
 
     def _judge_pass(self) -> None:

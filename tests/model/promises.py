@@ -1,17 +1,34 @@
 """What holds at every moment, and what must hold once everything has had time to settle."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
+from fireworks_operator.fireworks.request import Call
 from model.api_server import ApiServer, Raw
-from model.conduct import is_released, owner_key
-from model.fireworks import Fireworks, Snapshot
+from model.conduct import BYSTANDER, is_released, owner_key
+from model.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
 from model.specs import leftovers, mismatches
 
+STRANGERS = "mallory"
+"""The namespace of those who mean no good."""
 REASONS = {each.value for each in Reason}
+_NOBODYS_FAULT = {
+    Reason.CREATING,
+    Reason.UPDATING,
+    Reason.WAKING,
+    Reason.SCALED_TO_ZERO,
+    Reason.SERVING,
+    Reason.DELETING,
+    Reason.API_UNAVAILABLE,
+    Reason.RATE_LIMITED,
+    Reason.ACCOUNT_SUSPENDED,
+}
+"""What a resource may say that nobody has done anything to: its own life, and what is everybody's trouble."""
+_REMEMBERED = 20
+"""Statuses of the past that a backup may hold."""
 
 
 def condition(status: dict[str, Any], kind: str) -> dict[str, Any] | None:
@@ -45,6 +62,11 @@ class Promises:
         left: deployments that were let go by policy or by the user's word, which nobody has to delete any more.
         wiped: uids of resources whose status was lost: what they had claimed cannot be known from them.
         unseen: names of deployments that somebody has changed since the operator could last look.
+        others: names of deployments that another operator holds.
+        raced: names of deployments that somebody changed in the middle of a pass, which no look can rule out.
+        given: names of deployments that people have given to somebody else.
+        refused: whether the bystander's key was refused by Fireworks since it was last Ready.
+        past: statuses that resources have had, by key.
         in_force: the last spec with which a resource, by uid, and its deployment, by name, were called Ready.
     """
 
@@ -53,27 +75,79 @@ class Promises:
     left: set[str] = field(default_factory=set)
     wiped: set[str] = field(default_factory=set)
     unseen: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
+    raced: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
+    refused: bool = False
+    past: defaultdict[str, deque[Raw]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=_REMEMBERED)))
     in_force: dict[tuple[str, str], Raw] = field(default_factory=dict)
 
     def on_release(self, raw: Raw) -> None:
         """Check, right before the finalizer goes, that nothing is left behind against the user's will."""
         spec, metadata, status = raw["spec"], raw["metadata"], raw["status"]
         key = f"{metadata['namespace']}/{metadata['name']}"
-        owned = {each["name"]: each["state"] for each in self._owned(key, self.fireworks.state())}
+        owned = {each["name"]: each["state"] for each in self.owned(key, self.fireworks.state())}
         by_word = (
             spec.get("managementPolicy") == "Observe"
             or spec.get("deletionPolicy") == "Retain"
             or metadata["annotations"].get(ANNOTATION_ABANDON) == "true"
-            or metadata["uid"] in self.wiped
         )
-        if by_word:
+        unknown = metadata["uid"] in self.wiped
+        if unknown:  # what another account than the key's has cannot be found without the status
+            elsewhere = {name for name in owned if f"/{self._account_of_key(raw)}/" not in name}
+            self.left |= elsewhere
+            owned = {name: state for name, state in owned.items() if name not in elsewhere}
+        told = metadata["uid"] in self.server.warned
+        assert by_word or not unknown or told or not owned, f"I2: {key} goes, nobody is told, and {owned} runs on"
+        if by_word or unknown:
             self.left |= set(owned) | {status.get("deploymentName", "")}
         else:
             assert not set(owned) - self.left, f"I2: the finalizer of {key} goes before {owned}"
 
+    def _account_of_key(self, raw: Raw) -> str:
+        reference = raw["spec"].get("credentialsSecretRef")
+        if reference is None:
+            return ACCOUNT
+        key = self.server.secrets.get((raw["metadata"]["namespace"], reference["name"]), {}).get("apiKey", b"")
+        return OTHER_ACCOUNT if key == KEYS[OTHER_ACCOUNT].encode() else ACCOUNT
+
+    def on_change(self, key: str, call: Call) -> None:
+        """Check, right before a deployment is changed for a resource, that it is this resource's to change."""
+        name, _, verb = call.path.partition(":")
+        if "/deployments/" not in name or name in self.raced or verb in ("setTags", "deleteTags"):
+            return
+        there = self.fireworks.state().deployments.get(name)
+        marks = there.get("annotations", {}) if there is not None else {}
+        if "custom/managed-by" not in marks:
+            return
+        raw, created = self.server.objects.get(key, {}), str((there or {}).get("createTime", ""))
+        known = raw.get("status", {}).get("createTime")
+        made_anew = call.method == "DELETE" and known is not None and known[:19] != created[:19]
+        assert not made_anew, f"I3: {call.path} is deleted for {key}, but is another's: of {created}, not {known}"
+        assert owner_key(marks) == key, f"I3: {call.method} {call.path} for {key}: it has the marks {marks}"
+        assert name not in self.others, f"I3: {call.method} {call.path} for {key}: it is another cluster's"
+
+    def _check_manners(self, raw: Raw, wire: Raw) -> None:
+        """Check what a stranger is told of others' deployments, and a bystander of what others do."""
+        metadata = raw["metadata"]
+        key = f"{metadata['namespace']}/{metadata['name']}"
+        if metadata["namespace"] == STRANGERS:
+            named = wire.get("deploymentName") or raw["status"].get("deploymentName") or ""
+            foreign = named.startswith("accounts/acme/")
+            told = {"effective", "replicas"} & wire.keys() - raw["status"].keys()
+            assert not (foreign and (told or holds(wire, "Ready"))), f"{key} is shown another's deployment: {wire}"
+        elif key == BYSTANDER and "deletionTimestamp" not in metadata:
+            self.refused = self.refused and not holds(wire, "Ready")
+            may_say = _NOBODYS_FAULT | ({Reason.CREDENTIALS_INVALID} if self.refused else set())
+            for each in filter(None, (condition(wire, "Ready"), condition(wire, "Stalled"))):
+                calm = each["type"] == "Stalled" and each["status"] == "False"
+                assert calm or each["reason"] in may_say, f"I8: {key}, to whom nobody has done anything, says {each}"
+
     def on_status(self, raw: Raw, status: FireworksDeploymentStatus) -> None:
         """Check what the operator is about to say."""
         wire = status.to_wire()
+        self._check_manners(raw, wire)
+        self.past[f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"].append(wire)
         assert not (holds(wire, "Reconciling") and holds(wire, "Stalled")), f"Reconciling and Stalled: {wire}"
         for each in wire["conditions"]:
             assert each["reason"] in REASONS, f"an unknown reason: {each}"
@@ -106,13 +180,15 @@ class Promises:
         by_owner: defaultdict[str, list[str]] = defaultdict(list)
         for each in snapshot.live():
             key = owner_key(each.get("annotations", {}))
-            if key is None or is_released(each["annotations"]):
+            if key is None or is_released(each["annotations"]) or each["name"] in self.others:
                 continue
             raw = self.server.objects.get(key)
             current = raw is not None and raw["status"].get("deploymentName") == each["name"]
             if each["name"] not in self.left or current:
                 by_owner[key].append(each["name"])
         for key, names in by_owner.items():
+            if key.startswith(f"{STRANGERS}/"):
+                continue  # who forges a status harms nobody else
             assert len(names) == 1, f"I1: {key} has {names}"
             if key not in self.server.objects:
                 raise AssertionError(f"I2: {names} runs, and {key} is gone")
@@ -124,7 +200,7 @@ class Promises:
             name = raw["status"].get("deploymentName", "")
             if old is None or old["metadata"]["uid"] != raw["metadata"]["uid"] or not raw["status"].get("conditions"):
                 continue
-            untouched = name == old["status"].get("deploymentName") and name not in self.unseen
+            untouched = name == old["status"].get("deploymentName") and name not in self.unseen | self.given
             if untouched and _serves(was, name) and _serves(snapshot, name) and holds(old["status"], "Available"):
                 assert holds(raw["status"], "Available"), f"I9: {key} serves, and says {raw['status']}"
 
@@ -133,11 +209,15 @@ class Promises:
         for key, raw in self.server.objects.items():
             account = raw["status"].get("account")
             if raw["metadata"]["uid"] in self.wiped and account is not None:
-                self.left |= {each["name"] for each in self._owned(key, snapshot) if f"/{account}/" not in each["name"]}
+                self.left |= {each["name"] for each in self.owned(key, snapshot) if f"/{account}/" not in each["name"]}
 
-    def _owned(self, key: str, snapshot: Snapshot) -> list[dict[str, Any]]:
+    def owned(self, key: str, snapshot: Snapshot) -> list[dict[str, Any]]:
+        """Return the deployments that run for a resource."""
         return [
             each
             for each in snapshot.live()
-            if owner_key(each.get("annotations", {})) == key and not is_released(each["annotations"])
+            if owner_key(each.get("annotations", {})) == key
+            and not is_released(each["annotations"])
+            and each["name"] not in self.others
+            and each["name"] not in self.raced
         ]

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import strategies as st
-
 from model.fireworks import ADDONS, BASE_MODEL, MODELS
 
 H100, H200 = "NVIDIA_H100_80GB", "NVIDIA_H200_141GB"
@@ -37,8 +35,6 @@ EDITS: Mapping[str, tuple[object, ...]] = {
     "paused": (None, None, True),
 }
 """What a user sets each field to; None removes it."""
-
-edits = st.sampled_from(sorted(EDITS)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(EDITS[name])))
 _DEFAULTS: Mapping[str, object] = {
     "displayName": "",
     "description": "",

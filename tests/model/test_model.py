@@ -10,7 +10,7 @@ from fireworks_simulator.testing import SimulatorClient
 from model.machine import Machine
 from model.virtual_loop import VirtualLoop
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "20"))
 """Random scenes to play; what CI plays is the same every time, more than that is new each time."""
 STEPS = 40
 

@@ -3,20 +3,23 @@
 import asyncio
 import copy
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
-from fireworks_operator.api.v1alpha1 import ANNOTATION_IGNORE_CHECKS
+from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
 from fireworks_simulator.testing import SimulatorClient
 from model.api_server import ApiServer, Raw
-from model.conduct import Conduct, owner_key
-from model.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks
-from model.process import KilledError, Process
-from model.promises import Promises, is_answered
-from model.specs import FOREIGN, UNOWNED
+from model.conduct import BY_HAND, BYSTANDER, Conduct, owner_key
+from model.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks, identifier
+from model.neighbour import NEIGHBOUR, Neighbour
+from model.process import AGENT, KilledError, Lease, Process, Surroundings
+from model.promises import Promises, holds, is_answered
+from model.specs import FOREIGN, UNOWNED, new_spec
 from model.virtual_loop import VirtualLoop
 
 _SETTLING = (1, 3, 5, 15, 30, 60, 120, 300, 900, 3600, 3 * 3600, 4 * 3600)
 """Seconds that go by, in this order, until nothing happens any more: longer than every pause of the operator."""
+_CONFIRMED = 60.0
+"""Seconds after which what no LIST shows must count as gone."""
 _MOST_ROUNDS = 60
 _ENOUGH_ROUNDS = 15
 """From here on, what is refused again and again no longer counts as unrest."""
@@ -35,7 +38,14 @@ class _Unexpected(logging.Handler):
 
 
 class World:
-    """One scene: what users, Fireworks and the operator do to each other, and whether promises are kept."""
+    """One scene: what users, Fireworks and the operator do to each other, and whether promises are kept.
+
+    Attributes:
+        lease: for how long the operator may act.
+        clock_off: seconds by which the clock of the operator's node is ahead.
+        neighbour: another cluster with a key of the same account, if there is one.
+        kills: processes that have come to their end, one way or the other.
+    """
 
     def __init__(self, loop: VirtualLoop, simulator: SimulatorClient) -> None:
         self.loop = loop
@@ -45,10 +55,13 @@ class World:
         self.promises = Promises(self.server, self.fireworks)
         self.conduct = Conduct()
         self.server.on_release, self.server.on_status = self.promises.on_release, self.promises.on_status
+        self.lease = Lease(loop.time)
+        self.clock_off = 0.0
+        self.neighbour: Neighbour | None = None
+        self.kills = 0
+        self._missed: dict[str, float] = {}
         self.restore_secret()
-        marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
-        simulator.create_foreign(prefix=FOREIGN.removesuffix("-0"), annotations={**marks, "custom/name": "y"})
-        simulator.create_foreign(prefix=UNOWNED.removesuffix("-0"))
+        self._add_foreign()
         self._unexpected = _Unexpected()
         logging.getLogger("fireworks_operator").addHandler(self._unexpected)
         self.before = self.fireworks.state()
@@ -59,17 +72,25 @@ class World:
         """End the scene."""
         logging.getLogger("fireworks_operator").removeHandler(self._unexpected)
         self.loop.run_until_complete(self.process.close())
+        if self.neighbour is not None:
+            self.neighbour.close()
 
     # The operator
 
     def _start(self) -> Process:
+        around = Surroundings(self.lease, self._wall_clock, on_change=self.promises.on_change)
+
         async def start() -> Process:
-            return Process(self.server, self.fireworks, self.loop)
+            return Process(self.server, self.fireworks, self.loop, around)
 
         return self.loop.run_until_complete(start())
 
+    def _wall_clock(self) -> float:
+        return self.fireworks.now() + self.clock_off
+
     def restart(self) -> None:
         """End the operator's process wherever it is, and start a new one."""
+        self.kills += 1
         self.loop.run_until_complete(self.process.close())
         self.process = self._start()
 
@@ -113,10 +134,17 @@ class World:
             await process.poll()
             lists = self.fireworks.simulator.journal(path="/deployments$", since=self.fireworks.journal_from)
             if any(each.method == "GET" and each.status == 200 and not each.fault for each in lists):
-                self.promises.unseen -= seen
+                self._looked(seen)
             await process.work()
 
         self.run(poll, armed=armed)
+
+    def _looked(self, names: frozenset[str]) -> None:
+        """What is there was seen by a LIST; what is not may have been left out of one."""
+        there, now = self.fireworks.state().deployments, self.loop.time()
+        missing = {name for name in names if name not in there}
+        self._missed = {name: self._missed.get(name, now) for name in missing}
+        self.promises.unseen -= names - {name for name in missing if now - self._missed[name] < _CONFIRMED}
 
     def poll_overtaken(self) -> None:
         """Let a poll's answer arrive only after the passes that are due."""
@@ -139,6 +167,72 @@ class World:
 
         self.run(poll)
 
+    def look_overtaken(self, happens: Callable[[], None]) -> None:
+        """Let the answer to a GET arrive only after something has happened and a poll has seen it."""
+
+        async def look(process: Process) -> None:
+            process.watch()
+            process.client.hold_looks = held = asyncio.Event()
+            process.client.list_held.clear()
+            working = asyncio.ensure_future(process.work())
+            reached = asyncio.ensure_future(process.client.list_held.wait())
+            await asyncio.wait({working, reached}, return_when=asyncio.FIRST_COMPLETED)
+            reached.cancel()
+            process.client.hold_looks = None
+            try:
+                if not working.done():
+                    happens()
+                    self.loop.advance(2.0)
+                    await process.poll()
+            finally:
+                held.set()
+                await working
+            await process.work()
+
+        self.run(look)
+
+    # Others
+
+    def _add_foreign(self, claimed: Collection[str | None] = ()) -> None:
+        marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
+        for name, annotations in ((FOREIGN, {**marks, "custom/name": "y"}), (UNOWNED, {})):
+            if f"accounts/{ACCOUNT}/deployments/{name}" not in claimed:
+                self.fireworks.simulator.create_foreign(prefix=name.removesuffix("-0"), annotations=annotations)
+
+    def clear_up(self) -> None:
+        """Delete for good whatever no resource claims, and have others' deployments as in the beginning."""
+        claimed = {each["status"].get("deploymentName") for each in self.server.objects.values()}
+        everything = {name for name in self.fireworks.state().deployments if f"/{ACCOUNT}/" in name}
+        gone = everything - claimed
+        for name in gone:
+            self.fireworks.simulator.vanish(identifier(name))
+            self.conduct.forget(name)
+            if self.neighbour is not None:
+                self.neighbour.forget(name)
+        self._add_foreign(claimed)
+        for names in (self.promises.left, self.promises.given, self.promises.others):
+            names -= gone
+        self.judge_later(*everything)
+        self.judge()
+
+    def add_bystander(self) -> None:
+        """Let there be a resource that serves, with a key of its own for the account that all others use."""
+        namespace = BYSTANDER.split("/")[0]
+        self.server.secrets[namespace, "fireworks"] = {"apiKey": CALM_KEY.encode()}
+        self.server.create(BYSTANDER, new_spec("team-a", [("minReplicaCount", 1)]))
+        for seconds in (0.0, 3.0, 62.0):
+            self.advance(seconds)
+            self.poll()
+        self.judge()
+        assert holds(self.server.objects[BYSTANDER]["status"], "Ready")
+
+    def add_neighbour(self, *, cluster: str, uid: str) -> Neighbour:
+        """Let there be another cluster with a key of the same account, or return the one that there is."""
+        if self.neighbour is None:
+            holders = self.conduct.holders
+            self.neighbour = Neighbour(self.fireworks, self.loop, cluster=cluster, uid=uid, holders=holders)
+        return self.neighbour
+
     # Time and trouble
 
     def advance(self, seconds: float, *, armed: bool = False) -> None:
@@ -150,7 +244,9 @@ class World:
     def heal(self) -> None:
         """End every trouble."""
         self.fireworks.heal()
-        self.server.trouble.clear()
+        self.server.calm()
+        self.lease.renewed()
+        self.clock_off = 0.0
         self.restore_secret()
 
     def restore_secret(self, key: str = KEYS[ACCOUNT], **others: bytes) -> None:
@@ -174,12 +270,27 @@ class World:
     def ours(self) -> list[str]:
         """Return the names of deployments that exist and that a resource of this cluster owns or claims."""
         claimed = {each["status"].get("deploymentName") for each in self.server.objects.values()}
+        calm = self.server.objects.get(BYSTANDER, {}).get("status", {}).get("deploymentName")
         there = self.fireworks.state().live()
         return [
             each["name"]
             for each in there
-            if each["name"] in claimed or owner_key(each.get("annotations", {})) is not None
+            if (each["name"] in claimed or owner_key(each.get("annotations", {})) is not None)
+            and each["name"] not in self.promises.others
+            and each["name"] != calm
         ]
+
+    def brought_back(self, name: str) -> int:
+        """Return how often a deployment was created or undeleted within a day."""
+        collection, _, deployment = name.rpartition("/")
+        found = self.fireworks.simulator.journal(method="POST", account=name.split("/")[1])
+        return sum(
+            each.committed
+            and each.virtual > self.fireworks.now() - 86_400.0
+            and (each.path == f"/v1/{name}:undelete" or each.query.get("deploymentId") == deployment)
+            for each in found
+            if each.path.startswith(f"/v1/{collection}")
+        )
 
     def judge(self) -> int:
         """Check all promises as of now; return how many requests since last time were changes.
@@ -189,12 +300,18 @@ class World:
         """
         entries = self.fireworks.journal()
         after = self.fireworks.state()
+        self.conduct.raced = self.promises.raced
         self.conduct.judge(entries, self.before, self.server)
+        if self.neighbour is not None:
+            self.neighbour.judge(entries, self.before)
+        mine = {None, AGENT, BY_HAND}
+        self.promises.others = {name for name, each in self.conduct.holders.items() if each not in mine}
+        self.promises.raced.clear()
         self.promises.check(after)
         self.promises.check_serving(self.objects_before, self.before, after)
         self.objects_before = copy.deepcopy(self.server.objects)
         self.before = after
-        return sum(each.method != "GET" for each in entries)
+        return sum(each.method != "GET" and each.user_agent not in (BY_HAND, NEIGHBOUR) for each in entries)
 
     def settle(self) -> bool:
         """Let time pass until nothing happens any more, or nothing but tries that are refused again and again.
@@ -218,6 +335,8 @@ class World:
             self.advance(seconds)
             self.poll()
             self.work()
+            if self.neighbour is not None:
+                self.neighbour.live()
             changes += self.judge()
             if changes or self.server.writes != writes:
                 return True
@@ -227,7 +346,11 @@ class World:
         """Delete every resource, by force, and wait until all is gone."""
         for key in list(self.server.objects):
             self.server.annotate(key, ANNOTATION_IGNORE_CHECKS, "true")
+            if key.startswith("mallory/"):  # whose keys are no keys
+                self.server.annotate(key, ANNOTATION_ABANDON, "true")
             self.server.delete(key)
+        if self.neighbour is not None:
+            self.neighbour.delete_all()
         self.settle()
         if self.server.objects:  # created in the other account while its key was in the Secret
             self.exchange_secret()

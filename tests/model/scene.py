@@ -1,0 +1,61 @@
+"""What every set of events has: the world, and who may be meant."""
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from fireworks_simulator.testing import SimulatorClient
+from model.api_server import RefusedError
+from model.choices import OneOf
+from model.conduct import KEYS
+from model.fireworks import Json
+from model.specs import changed
+from model.virtual_loop import VirtualLoop
+from model.world import World
+
+A_KEY = OneOf(*KEYS)
+AFTERWARDS = OneOf("nothing", "work", "work", "poll", "poll", "wait")
+"""How far the operator comes before the next thing happens."""
+
+
+class Scene(RuleBasedStateMachine):
+    """A world, and the words in which events are told."""
+
+    def __init__(self, loop: VirtualLoop, simulator: SimulatorClient) -> None:
+        super().__init__()
+        self.world = World(loop, simulator)
+
+    def _then(self, afterwards: str) -> None:
+        if afterwards in ("work", "wait"):
+            self.world.work()
+        if afterwards == "wait":
+            self.world.advance(5.0)
+        if afterwards in ("poll", "wait"):
+            self.world.poll()
+            self.world.work()
+
+    def _live(self, *pauses: float) -> None:
+        """Let time go by, with a poll after each pause."""
+        for seconds in pauses:
+            self.world.advance(seconds)
+            self.world.poll()
+
+    def _resource(self, which: int) -> str:
+        """Pick a resource that exists, if there is any."""
+        there = [key for key in KEYS if key in self.world.server.objects] or KEYS
+        return there[which % len(there)]
+
+    def _edit(self, key: str, name: str, value: object) -> None:
+        raw = self.world.server.objects.get(key)
+        if raw is None or (name == "deploymentId" and raw["metadata"]["uid"] in self.world.promises.wiped):
+            return
+        try:
+            self.world.server.edit(key, changed(raw["spec"], name, value))
+        except RefusedError:
+            return
+
+    def _deployment(self, which: int) -> str | None:
+        """Pick a deployment of the account that this cluster manages and that is not going."""
+        names = [name for name in self.world.ours() if "/acme/" in name]
+        return names[which % len(names)] if names else None
+
+    def _as_it_is(self, name: str) -> Json:
+        return self.world.fireworks.state().deployments.get(name, {})
