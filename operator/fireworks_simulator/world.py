@@ -130,7 +130,7 @@ class World:
         agenda = self._agenda
         while agenda and agenda[0][0] <= now:
             due, _, d = heapq.heappop(agenda)
-            if due == d.due and d.id in self.accounts[d.account].deployments:
+            if due == d.due and self.accounts[d.account].deployments.get(d.id) is d:
                 d.due = float("inf")
                 self.changed(d, now)
 

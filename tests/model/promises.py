@@ -97,6 +97,10 @@ class Promises:
             elsewhere = {name for name in owned if f"/{self._account_of_key(raw)}/" not in name}
             self.left |= elsewhere
             owned = {name: state for name, state in owned.items() if name not in elsewhere}
+        named = status.get("deploymentName")
+        if unknown and named is not None:  # an old status, which is believed: what it does not name is an orphan
+            self.left |= owned.keys() - {named}
+            owned = {name: state for name, state in owned.items() if name == named}
         told = metadata["uid"] in self.server.warned
         assert by_word or not unknown or told or not owned, f"I2: {key} goes, nobody is told, and {owned} runs on"
         if by_word or unknown:

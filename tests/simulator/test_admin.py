@@ -183,6 +183,16 @@ def test_somebody_deletes_a_deployment(sim: SimulatorClient, api: Api) -> None:
     assert api.get("two")["state"] == "DELETING"
 
 
+def test_what_is_made_anew_under_an_id_is_not_purged_with_what_had_it_before(sim: SimulatorClient, api: Api) -> None:
+    api.create("one")
+    sim.vanish("one", soft=True)
+    sim.advance(60.0)
+    sim.vanish("one")
+    api.create("one", minReplicaCount=1)
+    sim.advance(8 * 86_400.0)
+    assert api.get("one")["state"] == "READY"
+
+
 def test_thousands_of_foreign_deployments(sim: SimulatorClient, api: Api) -> None:
     sim.create_foreign(20_000, prefix="other", displayName="foreign")
     assert api.value("GET", "/deployments", pageSize="1")["totalSize"] == 20_000
