@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from crd.server import MODEL, Create, RefusedError, Server, manifest
+from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import (
     IMMUTABLE_FIELDS,
@@ -186,6 +187,7 @@ def test_the_longest_texts_that_the_models_write_are_accepted(server: Server, cr
         addons=[AddonStatus(model="lora", message=long)],
         conditions=set_condition([], ConditionType.STALLED, "True", Reason.CONFLICT, long, generation=1, now=NOW),
     )
+    status = bounded(status)
     assert server.set_status(create(), status.to_wire())["status"] == status.to_wire()
 
 

@@ -32,6 +32,7 @@ def test_replicas_that_wait_for_gpus_are_a_lack_of_capacity_and_no_failure(team:
     team.until("chat", "Ready", "False", "Creating", says="waiting for GPUs")
     created = datetime.now(UTC) - timedelta(seconds=PATIENCE)
     rule = _listed_with(team, {"createTime": created.isoformat()})
+    team.set_status("chat", {"createTime": created.strftime("%Y-%m-%dT%H:%M:%SZ")})
     resource = team.until("chat", "Ready", "False", "CapacityPending", says="NVIDIA_H100_80GB")
     assert condition(resource, "Reconciling")["status"] == "True", "it goes on by itself"
     assert condition(resource, "Stalled")["status"] == "False", "nobody has to act"

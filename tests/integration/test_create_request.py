@@ -105,6 +105,9 @@ ROWS = [
 ]
 
 
+TAGS = ("managed-by", "cluster", "cluster-uid", "namespace", "name", "adopted")
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.reason.replace(" ", "-"))
 def test_the_create_request_says_what_the_user_said(team: Team, row: Row) -> None:
     hardware = {} if row.hardware else {"acceleratorType": None}
@@ -118,7 +121,7 @@ def test_the_create_request_says_what_the_user_said(team: Team, row: Row) -> Non
     assert body == {**least, **row.body}
     assert post.query == {"deploymentId": name.rsplit("/", 1)[-1], **row.query}
     assert isinstance(marker, dict)
-    assert set(marker) == {"custom/managed-by", "custom/cluster", "custom/namespace", "custom/name", "custom/adopted"}
+    assert set(marker) == {f"custom/{each}" for each in TAGS}
     assert marker["custom/adopted"] == "false"
     assert marker["custom/namespace"] == team.namespace
     assert marker["custom/name"] == "chat"

@@ -71,10 +71,8 @@ def last_attempt(
 def recreations(resource: FireworksDeployment, outcome: Outcome, now: datetime) -> list[datetime] | None:
     """Add when a deployment that was deleted elsewhere is brought back, once however often it is tried."""
     action, known = outcome.action, resource.status.recreations
-    brings_back = (
-        outcome.begun if isinstance(action, Create) else isinstance(action, Undelete) and outcome.error is None
-    )
-    counted = attempt_of(resource, RECREATE, REPLACE) is not None
+    brings_back = outcome.begun and isinstance(action, Create | Undelete)
+    counted = attempt_of(resource, RECREATE, REPLACE, Undelete.name) is not None
     if not brings_back or counted or resource.status.create_time is None:
         return known
     return [*recent_recreations(resource, now), now.replace(microsecond=0)][-RECREATIONS:]

@@ -39,7 +39,7 @@ def decide_lost(resource: FireworksDeployment, context: Context) -> Refuse | Non
         )
     recent = recent_recreations(resource, context.now)
     asked = context.forced or resource.status.observed_generation != resource.metadata.generation
-    if len(recent) < RECREATIONS or asked or attempt_of(resource, RECREATE) is not None:
+    if len(recent) < RECREATIONS or asked or attempt_of(resource, RECREATE, Undelete.name) is not None:
         return None
     return Refuse(
         Reason.DEPLOYMENT_LOST,

@@ -365,7 +365,7 @@ _VARYING = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_NUMBER = re.compile(r"(?<!HTTP )(?<![\w.])\d[\d.,]*(?:ns|us|µs|ms|s|m|h)?\b")
+_NUMBER = re.compile(r"(?<!HTTP )(?<![\w.])(?![45]\d\d\b)\d[\d.,]*(?:ns|us|µs|ms|s|m|h)?\b")
 
 
 def steady(text: str) -> str:

@@ -540,14 +540,14 @@ def test_nothing_is_asked_of_one_account_with_the_key_of_another() -> None:
 
 def test_after_a_refusal_another_key_is_tried_at_once() -> None:
     async def scenario() -> None:
-        refused = {"lastAttempt": an_attempt("Create", "QuotaExceeded")}
+        refused = {"lastAttempt": an_attempt("Create", "QuotaExceeded", count=4)}
         scene = Scene(a_resource({"credentialsSecretRef": {"name": "key"}}, refused))
         scene.secrets.stored["team-a/key"] = {"apiKey": GOOD.encode()}
         await scene.listed()
         assert isinstance((await scene.reconcile()).action, Refuse)
         scene.secrets.stored["team-a/key"] = {"apiKey": OTHER.encode()}
         assert (await scene.reconcile()).inconclusive, "this key has yet to list the account"
-        await asyncio.sleep(5)
+        await asyncio.sleep(1001)  # its turn comes with the next LIST
         assert isinstance((await scene.reconcile()).action, Claim)
         again = await scene.reconcile()  # of the resource as it was, since nothing keeps what is written here
         assert isinstance(again.action, Refuse), "from then on pauses count again"

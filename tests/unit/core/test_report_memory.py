@@ -199,10 +199,12 @@ def test_a_replacement_that_has_yet_to_serve_does_not_start_the_pauses_between_f
 
 def test_what_is_brought_back_to_stand_in_for_a_failed_one_is_no_deletion_by_others() -> None:
     replaced = a_resource(status={**CREATED, "lastAttempt": an_attempt("Replace", "DeploymentFailed", ago=301)})
-    undeleted = after(replaced, present(state="DELETED"), Undelete())
+    undeleted = after(replaced, present(state="DELETED"), Undelete(), begun=True)
     assert not undeleted.status.recreations
-    lost = after(a_resource(status=CREATED), present(state="DELETED"), Undelete())
+    lost = after(a_resource(status=CREATED), present(state="DELETED"), Undelete(), begun=True)
     assert lost.status.recreations == [NOW]
+    again = after(lost, present(state="DELETED"), Undelete(), begun=True)
+    assert after(again, present(state="DELETED"), Undelete()).status.recreations == [NOW], "once however often tried"
 
 
 def test_tries_without_an_answer_do_not_lengthen_the_pause_after_a_refusal() -> None:
@@ -242,7 +244,8 @@ def test_recreations_of_the_day_are_not_forgotten_over_the_changes_between_them(
     resource = serving(BLUE)
     for hour in range(3):
         context = a_context(now=NOW + timedelta(hours=hour))
-        resource = after(resource, present(state="DELETED", **BLUE), context=context)
+        resource = after(resource, present(state="DELETED", **BLUE), Undelete(), begun=True, context=context)
+        resource = after(resource, present(state="DELETED", **BLUE), Undelete(), context=context)
         resource = after(resource, present(), context=context)
         assert resource.status.last_attempt is not None
         assert resource.status.last_attempt.action == "Update"
