@@ -10,7 +10,7 @@ from fireworks_operator.api.v1alpha1 import (
 from model.choices import YES_OR_NO, AnEdit, Count, Edits, OneOf, event
 from model.conduct import BYSTANDER, KEYS
 from model.history import History
-from model.outcome import check_settled
+from model.outcome import check_settled, wanted_name
 from model.people import People
 from model.process import Process
 from model.promises import holds
@@ -96,6 +96,10 @@ class Machine(Troubles, People, Strangers, History):
 
     def _restore(self, key: str, *, new_uid: bool) -> None:
         if "deletionTimestamp" not in self.world.server.objects[key]["metadata"]:
+            raw, promises = self.world.server.objects[key], self.world.promises
+            if raw["metadata"]["uid"] in promises.wiped:  # what only an old status named is an orphan now
+                names = {each["name"] for each in promises.owned(key, self.world.fireworks.state())}
+                promises.left |= names - {wanted_name(raw)}
             self.world.server.restore(key, new_uid=new_uid)
             uid = self.world.server.objects[key]["metadata"]["uid"]
             self.world.promises.wiped.add(uid)

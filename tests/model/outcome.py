@@ -104,7 +104,8 @@ def _check_ready(key: str, raw: Raw, snapshot: Snapshot) -> None:
         assert not wrong, f"{key} is Ready, but {wrong}"
 
 
-def _wanted(raw: Raw) -> str:
+def wanted_name(raw: Raw) -> str:
+    """Return the name of the deployment that a resource looks for when its status says nothing."""
     identifier = raw["spec"].get("deploymentId") or derived_id(
         f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
     )
@@ -113,7 +114,7 @@ def _wanted(raw: Raw) -> str:
 
 def _excuse(raw: Raw, reason: str, world: World) -> bool:
     """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
-    spec, name = raw["spec"], raw["status"].get("deploymentName") or _wanted(raw)
+    spec, name = raw["spec"], raw["status"].get("deploymentName") or wanted_name(raw)
     taken = world.promises.given | world.promises.others | world.promises.left
     if raw["metadata"]["uid"] in world.promises.wiped:
         taken |= {str(name)}  # another day's status, or another's, names what a person has to sort out
