@@ -76,7 +76,8 @@ class Settings(BaseSettings):
     cluster_id: str | None = None
     """Names this cluster in deployment ids and owner markers. None: the uid of the namespace kube-system."""
     previous_cluster_ids: Names = ()
-    """Ids that this cluster had before it was rebuilt from a backup; their deployments are recognised as own."""
+    """Ids, and uids of kube-system, that this cluster had before it was rebuilt; their deployments are recognised as
+    own. A rebuilt cluster that keeps its cluster_id needs the former uid here."""
 
     disable_auto_deploy: bool = False
     """Create deployments without a DeployedModel, so that the bare model name is not routed to them."""
