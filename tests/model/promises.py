@@ -7,6 +7,7 @@ from typing import Any
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
 from fireworks_operator.fireworks.request import Call
+from fireworks_simulator.testing import SimulatorError
 from model.api_server import ApiServer, Raw
 from model.conduct import BYSTANDER, is_released, owner_key
 from model.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
@@ -65,7 +66,7 @@ class Promises:
         others: names of deployments that another operator holds.
         raced: names of deployments that somebody changed in the middle of a pass, which no look can rule out.
         given: names of deployments that people have given to somebody else.
-        refused: whether the bystander's key was refused by Fireworks since it was last Ready.
+        refused: the fault by which the bystander's key is refused, until it is Ready after that.
         past: statuses that resources have had, by key.
         in_force: the last spec with which a resource, by uid, and its deployment, by name, were called Ready.
     """
@@ -78,7 +79,7 @@ class Promises:
     others: set[str] = field(default_factory=set)
     raced: set[str] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
-    refused: bool = False
+    refused: str | None = None
     past: defaultdict[str, deque[Raw]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=_REMEMBERED)))
     in_force: dict[tuple[str, str], Raw] = field(default_factory=dict)
 
@@ -141,11 +142,19 @@ class Promises:
             told = {"effective", "replicas"} & wire.keys() - raw["status"].keys()
             assert not (foreign and (told or holds(wire, "Ready"))), f"{key} is shown another's deployment: {wire}"
         elif key == BYSTANDER and "deletionTimestamp" not in metadata:
-            self.refused = self.refused and not holds(wire, "Ready")
-            may_say = _NOBODYS_FAULT | ({Reason.CREDENTIALS_INVALID} if self.refused else set())
+            if self.refused is not None and holds(wire, "Ready") and self._has_happened(self.refused):
+                self.refused = None
+            may_say = _NOBODYS_FAULT | ({Reason.CREDENTIALS_INVALID} if self.refused is not None else set())
             for each in filter(None, (condition(wire, "Ready"), condition(wire, "Stalled"))):
                 calm = each["type"] == "Stalled" and each["status"] == "False"
                 assert calm or each["reason"] in may_say, f"I8: {key}, to whom nobody has done anything, says {each}"
+
+    def _has_happened(self, fault: str) -> bool:
+        """Tell whether a fault was met, or has been taken back."""
+        try:
+            return self.fireworks.simulator.fault_hits(fault) > 0
+        except SimulatorError:
+            return True
 
     def on_status(self, raw: Raw, status: FireworksDeploymentStatus) -> None:
         """Check what the operator is about to say."""

@@ -153,8 +153,8 @@ class Strangers(Scene):
     def a_working_key_is_refused_once(self, strangers: bool, then: str) -> None:
         """As a service does in a bad moment; meanwhile strangers may come with keys that never work."""
         match = {"keyId": self.calm_key_id}
-        self.world.fireworks.simulator.fault("status", match=match, times=1, code="UNAUTHENTICATED")
-        self.world.promises.refused = True
+        rule = self.world.fireworks.simulator.fault("status", match=match, times=1, code="UNAUTHENTICATED")
+        self.world.promises.refused = rule
         if strangers:
             self.a_crowd_of_strangers_comes("wait")
         self._then(then)

@@ -15,15 +15,11 @@ from model.virtual_loop import VirtualLoop
 CHAT, CODE, OWN = "team-a/chat", "team-a/code", "team-b/chat"
 Edits = list[tuple[str, object]]
 SERVES: Edits = [("minReplicaCount", 1)]
-NOT_KEPT_YET = frozenset({"test_an_empty_list_with_a_strangers_key_shows_nothing"})
-"""Stories whose promise the operator does not keep yet: an empty LIST with a stranger's key counts as an answer."""
 
 
 @pytest.fixture
-def machine(loop: VirtualLoop, simulator: SimulatorClient, request: pytest.FixtureRequest) -> Iterator[Machine]:
+def machine(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[Machine]:
     """A world with a bystander and two resources that serve; in the end all must become well."""
-    if request.node.name in NOT_KEPT_YET:
-        pytest.skip("not kept yet")
     machine = Machine(loop, simulator)
     try:
         machine.there_is_a_resource(CHAT, SERVES, serves=True)

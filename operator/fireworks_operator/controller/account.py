@@ -208,6 +208,8 @@ class Account:
         except FireworksError as error:
             if error.kind is not ErrorKind.NOT_FOUND:
                 self.refused(credential, error)
+                if error.kind is ErrorKind.PERMISSION_DENIED and not credential.belongs:
+                    await self._verify(credential, resource, anew=True)  # whether it is a stranger's, its LIST tells
                 raise
             await self._verify(credential, resource)
             belongs = await self._belongs(credential, resource)
@@ -265,8 +267,9 @@ class Account:
         found = {name: await self.catalogue.find(name, ask) for name in names}
         return {name: model for name, model in found.items() if model is not None}
 
-    async def _verify(self, credential: Credential, resource: str) -> None:
-        if credential.listed_at is not None and self._clock() - credential.listed_at < STALE_AFTER:
+    async def _verify(self, credential: Credential, resource: str, *, anew: bool = False) -> None:
+        lately = credential.listed_at is not None and self._clock() - credential.listed_at < STALE_AFTER
+        if lately and not anew:
             return
         await self.budget.acquire(lane=Lane.FINISH, key=resource)
         asked = self._clock()
