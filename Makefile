@@ -3,11 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Most of the time, tests wait: each worker has a cluster, a simulator and operators of its own.
-WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench chaos soak lint format crd docs chart venv lock promtool image e2e kind clean
+.PHONY: help demo unit check test proof bench chaos soak lint format crd docs chart venv lock promtool image e2e kind clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -15,26 +13,33 @@ help: ## list the targets
 demo: $(STAMP) ## local Kubernetes, simulator and operator: from a manifest to a chat completion (KEEP=1 leaves it running)
 	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
 
-test: lint ## lint, then all tests that this machine can run
-	$(BIN)/python tests/cluster/cluster.py build
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS) || { \
-	  test $$? -eq 1 && echo "once more, one after the other: tests that may have failed for want of time" && \
-	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(PYTEST_ARGS); }
+# Each prints how long its folders took and fails where one is over its budget. WORKERS=N runs N tests at a time.
+unit: $(STAMP) ## unit tests, the plugin, the texts of the documentation (under a minute)
+	$(BIN)/python -m testkit.suites unit $(PYTEST_ARGS)
+
+check: $(STAMP) ## lint, unit, the model in short, CRD, chart: before a commit (under 4 minutes)
+	$(BIN)/python -m testkit.suites check $(PYTEST_ARGS)
+
+test: $(STAMP) ## lint, then all tests but the long proofs (under 15 minutes)
+	$(BIN)/python -m testkit.suites test $(PYTEST_ARGS)
+
+proof: $(STAMP) ## what takes long: faults on real processes, fuzzing, benchmarks and chaos in short, pages that install
+	$(BIN)/python -m testkit.suites proof $(PYTEST_ARGS)
 
 chaos: $(STAMP) ## kill the operator 1,000 times under churn and faults, write docs/reliability.md (CHAOS_ARGS="--kills 1000 --seed 1")
-	$(BIN)/python tests/cluster/cluster.py build
-	PYTHONPATH=tests $(BIN)/python -m benchmarks.chaos $(CHAOS_ARGS)
+	$(BIN)/python -m testkit.kubernetes build
+	$(BIN)/python -m benchmarks.chaos $(CHAOS_ARGS)
 	$(BIN)/python -m benchmarks.chaos.await_points
 
 soak: $(STAMP) ## churn for an hour, measure whether the operator grows, write docs/reliability.md (SOAK_ARGS="--minutes 60")
-	$(BIN)/python tests/cluster/cluster.py build
-	PYTHONPATH=tests $(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
+	$(BIN)/python -m testkit.kubernetes build
+	$(BIN)/python -m benchmarks.soak $(SOAK_ARGS)
 
 lint: $(STAMP) ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples/demo.py tests benchmarks
+	$(BIN)/mypy examples/demo.py testkit tests benchmarks
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## put the code into form
@@ -42,19 +47,19 @@ format: $(STAMP) ## put the code into form
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP) ## measure, and write docs/performance.md (BENCH_ARGS="--only burst --scale 100 --runs 1" for a part)
-	$(BIN)/python tests/cluster/cluster.py build
-	PYTHONPATH=tests $(BIN)/python -m benchmarks $(BENCH_ARGS)
+	$(BIN)/python -m testkit.kubernetes build
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 crd: $(STAMP) ## write crds/ from the models
 	$(BIN)/fireworks-operator crd > crds/.new && mv crds/.new crds/fireworks.ai_fireworksdeployments.yaml
 
 docs: $(STAMP) crd ## write what is generated: docs/reference, schemas/, the states in docs/gitops.md
 	$(BIN)/python -m fireworks_operator.reference .
-	$(BIN)/python tests/docs/generate.py
-	$(BIN)/python tests/gitops/generate.py
+	$(BIN)/python -m tests.docs.generate
+	$(BIN)/python -m tests.gitops.generate
 
 chart: $(STAMP) crd ## write what is made from the chart's values and templates, then pack it into dist/
-	$(BIN)/python tests/chart/generate.py --package dist
+	$(BIN)/python -m tests.chart.generate --package dist
 
 venv: $(STAMP) ## the Python environment in .venv
 
@@ -74,13 +79,13 @@ lock: ## pin the requirements anew (needs uv)
 	done
 
 promtool: $(STAMP) ## build Prometheus' tool for rules; with it `make test` tries every alert (10 min, once)
-	$(BIN)/python tests/chart/promtool.py
+	$(BIN)/python -m tests.chart.promtool
 
 image: $(STAMP) ## build the container images, by Docker or without it (docs/images.md)
-	$(BIN)/python tests/e2e/image.py
+	$(BIN)/python -m tests.e2e.image
 
 e2e: $(STAMP) ## the images in real pods of a local node, installed by Helm (Linux, root)
-	$(BIN)/python tests/cluster/cluster.py build --node
+	$(BIN)/python -m testkit.kubernetes build --node
 	FIREWORKS_E2E=1 $(BIN)/python -m pytest -s -v tests/cluster/test_node.py tests/e2e $(PYTEST_ARGS)
 
 kind: image ## the same in a kind cluster (needs Docker and kind)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.contenders import Naive, Raw
-from integration.processes import Operator, SimulatorProcess
-from integration.team import Team
+from testkit.processes import Operator, SimulatorProcess
+from testkit.team import Team
 
 OWN_ACCOUNT: Final = "acme"
 STAGES: Final[Mapping[str, str]] = {"pending": "0.5", "downloading": "1", "initializing": "0.5"}

@@ -8,12 +8,12 @@ from pathlib import Path
 from benchmarks.arena import OWN_ACCOUNT, STAGES, Arena
 from benchmarks.options import LIFTED, ROOT
 from benchmarks.timeline import Timeline
-from cluster import Cluster, GivenCluster, local_cluster
 from fireworks_simulator.testing import SimulatorClient
-from integration.kubernetes_api import KubernetesApi, KubernetesError, resources_path
-from integration.processes import SimulatorProcess
-from integration.team import Team, new_api_key
-from integration.waiting import eventually
+from testkit.kubernetes import Cluster, GivenCluster, local_cluster
+from testkit.kubernetes_api import KubernetesApi, KubernetesError, resources_path
+from testkit.processes import SimulatorProcess
+from testkit.team import Team, new_api_key
+from testkit.waiting import eventually
 
 _CRD = ROOT / "crds" / "fireworks.ai_fireworksdeployments.yaml"
 

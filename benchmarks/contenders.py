@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.options import ROOT
-from integration.processes import Process, environment
-from integration.team import Team
-from integration.waiting import eventually
+from testkit.processes import Process, environment
+from testkit.team import Team
+from testkit.waiting import eventually
 
 
 class Contender(Process):
@@ -22,7 +22,6 @@ class Contender(Process):
             "FIREWORKS_BASE_URL": url,
             "FIREWORKS_API_KEY": team.api_key,
             "FIREWORKS_ACCOUNT_ID": team.account,
-            "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
         }
         super().__init__((sys.executable, "-m", module, *arguments), environment(**variables), log)
 

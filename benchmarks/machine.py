@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from integration.kubernetes_api import KubernetesApi
+from testkit.kubernetes_api import KubernetesApi
 
 
 def describe(api: KubernetesApi) -> Mapping[str, str]:

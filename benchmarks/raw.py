@@ -16,11 +16,12 @@ from typing import Any, Final
 import aiohttp
 
 from fireworks_operator.api.v1alpha1 import FINALIZER
-from fireworks_operator.controller.controller import PLACES
-from fireworks_operator.kube.credentials import Credentials, load_credentials, new_session
-from integration.kubernetes_api import MERGE_PATCH, resources_path
+from fireworks_operator.controller.controller import SLOTS
+from fireworks_operator.kube.connection import new_session
+from fireworks_operator.kube.credentials import Credentials, load_credentials
+from testkit.kubernetes_api import MERGE_PATCH, resources_path
 
-AT_A_TIME: Final = PLACES
+AT_A_TIME: Final = SLOTS
 """Resources at work at a time, as in the operator."""
 POLL_SECONDS: Final = 3.0
 PAGE_SIZE: Final = 200

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
 
-from integration.kubernetes_api import Json, KubernetesApi, condition, resources_path
+from testkit.kubernetes_api import Json, KubernetesApi, condition, resources_path
 
 LOOK_SECONDS = 0.1
 """Between two looks at whether all is there; what is recorded does not depend on it."""

@@ -21,13 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))  # where the local Kubernetes lives
+from examples.demo_support.playground import ACCOUNT, SPEED, DemoError, Playground, eventually
+from examples.demo_support.screen import Screen
+from fireworks_simulator.testing import SimulatorError
+from testkit.kubernetes import ClusterError
 
-from cluster import ClusterError  # noqa: E402
-from demo_support.playground import ACCOUNT, SPEED, DemoError, Playground, eventually  # noqa: E402
-from demo_support.screen import Screen  # noqa: E402
-from fireworks_simulator.testing import SimulatorError  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 KIND = "fireworksdeployment"
 CHAT, DRAFTED, TUNED = "chat", "chat-large", "support"
@@ -52,11 +51,9 @@ class Demo:
     def start(self) -> None:
         """Start Kubernetes, the simulator and the operator."""
         self._screen.section("Start")
-        self._screen.expected = "the parts of Kubernetes are built, or can be built here"
+        self._screen.expected = "the parts of Kubernetes are here, or can be downloaded or built"
         self._playground.build()
-        with self._screen.step(
-            "Kubernetes runs (etcd, kube-apiserver, kube-controller-manager) and knows the resource"
-        ):
+        with self._screen.step("Kubernetes runs (etcd, kube-apiserver) and knows the resource"):
             self._playground.start_kubernetes()
         with self._screen.step(f"the simulator of Fireworks runs, {SPEED} times as fast as real time"):
             self._playground.start_simulator()
@@ -103,7 +100,7 @@ class Demo:
         """Change the spec, and see it in force."""
         self._screen.section("Change")
         self._kubectl("patch", KIND, CHAT, "--type=merge", "--patch", '{"spec": {"minReplicaCount": 2}}')
-        with self._screen.step("the change is in force at Fireworks"):
+        with self._screen.step("the change is applied at Fireworks"):
             self._kubectl("wait", "--for=condition=Ready", f"{KIND}/{CHAT}", "--timeout=60s", quietly=True)
             minimum = self._deployment(CHAT).get("minReplicaCount")
             if minimum != 2:
@@ -147,7 +144,9 @@ class Demo:
         self._screen.quote(self._condition(CHAT, "Stalled", "message"))
 
         self._playground.simulator.advance(HOUR)
-        self._screen.say("An hour goes by. The operator tries again by itself; this annotation has it look at once:")
+        self._screen.say(
+            "An hour goes by. The operator retries automatically; this annotation triggers an immediate retry:"
+        )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self._kubectl("annotate", KIND, CHAT, f"fireworks.ai/reconcile-at={now}")
         with self._screen.step(f"{CHAT} is gone, too"):
@@ -217,7 +216,7 @@ def stop(screen: Screen, playground: Playground) -> None:
     screen.section("Clean up")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    with screen.step("all processes have ended, nothing is left behind"):
+    with screen.step("all processes have ended and everything is cleaned up"):
         playground.stop()
 
 
@@ -236,6 +235,8 @@ def explain(screen: Screen, playground: Playground, model: str) -> None:
         f"curl {playground.url}/_simulator/state   # what Fireworks has",
         f"tail -f {playground.log('operator')}",
     )
+    if not playground.cluster.has_controllers:
+        screen.say("This Kubernetes has no controllers: a namespace that you delete stays Terminating.")
     screen.section("To end it:")
     screen.copyable(f"{sys.executable} {Path(__file__)} --stop {playground.directory}")
 

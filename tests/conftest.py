@@ -6,27 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, GivenCluster, local_cluster
+from testkit.kubernetes import Cluster, GivenCluster, local_cluster
+from testkit.shared import new_cluster_folder
+
+pytest_plugins = ["pytester", "testkit.durations", "testkit.run"]
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
+def cluster() -> Iterator[Cluster | GivenCluster]:
     """A control plane of this test session alone, unless FIREWORKS_TEST_KUBECONFIG names one that runs already."""
-    with _running(tmp_path_factory) as cluster:
+    with _running() as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
-def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
+def own_cluster() -> Iterator[Cluster | GivenCluster]:
     """A control plane of one module alone, for tests that install or delete the CRD."""
-    with _running(tmp_path_factory) as cluster:
+    with _running() as cluster:
         yield cluster
 
 
 @contextlib.contextmanager
-def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
+def _running() -> Iterator[Cluster | GivenCluster]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
+        patch.setenv("FIREWORKS_CLUSTER_DIR", str(new_cluster_folder()))
         cluster = local_cluster()
     cluster.up()
     try:

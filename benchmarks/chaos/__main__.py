@@ -31,7 +31,7 @@ def say(what: str) -> None:
 @click.option("--kills", default=1000, show_default=True, help="Operators to kill.")
 @click.option("--seed", default=None, help="Of the plan; drawn and shown if it is not given.")
 @click.option("--shards", default=4, show_default=True, help="Operators that live and die side by side.")
-@click.option("--pairs", default=1, show_default=True, help="Of these shards: with two under leader election.")
+@click.option("--pairs", default=3, show_default=True, help="Beside them: pairs of two under leader election.")
 @click.option("--first-round", default=0, show_default=True, help="Number of the first round, to repeat one.")
 @click.option("--page/--no-page", default=True, help="Write the result into docs/reliability.md.")
 def main(kills: int, seed: str | None, shards: int, pairs: int, first_round: int, page: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from integration.team import Team
+from testkit.team import Team
 
 LATE_SECONDS = 1.5
 """How long after its sender has gone a late request is carried out, at most."""

@@ -1,11 +1,12 @@
 """Troubles between the operator and the API server, and kills at the moment of a write."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from integration.kubernetes_proxy import KubernetesProxy, RequestLostError
+from testkit.faults.kubernetes_proxy import KubernetesProxy, RequestLostError
 
 TROUBLES = (
     "a Kubernetes write gets lost",
@@ -20,7 +21,7 @@ class KubernetesSide:
 
     Args:
         kubeconfig: the API server.
-        kill: ends the operator on the spot; called in any thread.
+        kill: ends or stops the operator on the spot; called in any thread.
     """
 
     def __init__(self, kubeconfig: Path, kill: Callable[[], None]) -> None:
@@ -29,6 +30,7 @@ class KubernetesSide:
         self.met: Counter[str] = Counter()
         self.writes = 0
         self.struck = threading.Event()
+        self.struck_at = 0.0
         self._kill = kill
         self._turn = threading.Lock()
         self._losing: list[str] = []
@@ -52,10 +54,15 @@ class KubernetesSide:
         self.struck.clear()
         self._kill_before, self._kill_at = before, writes
 
+    def disarm(self) -> None:
+        """Strike at no write any more; what was struck stays so."""
+        with self._turn:
+            self._kill_at = 0
+
     def calm(self) -> None:
         """End all troubles."""
         self._losing.clear()
-        self._kill_at = 0
+        self.disarm()
         self.struck.clear()
         self.proxy.silent = False
 
@@ -68,6 +75,7 @@ class KubernetesSide:
             strikes = self._kill_at == 0
             losing = self._losing.pop(0) if self._losing else None
         if strikes:
+            self.struck_at = time.monotonic()
             self._kill()
             self.struck.set()
             if self._kill_before:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from integration.processes import Operator
+from testkit.processes import Operator
 
 _PROGRAM = Path(__file__).with_name("nursery.py")
 
@@ -63,8 +63,11 @@ class ForkedOperator(Operator):
         settings: Mapping[str, str],
     ) -> None:
         super().__init__(kubeconfig, base_url, log, api_key=api_key, settings=settings)
+        self.blow = signal.SIGKILL
+        """What `strike` sends."""
         self._nursery = nursery
         self._pid: int | None = None
+        self._seen_working = False
 
     @property
     def running(self) -> bool:
@@ -90,6 +93,7 @@ class ForkedOperator(Operator):
         assert self._pid is None
         self.log_file.touch()  # it may be read before the child comes to open it
         self._offset = self.log_file.stat().st_size
+        self._seen_working = False
         self._pid = self._nursery.start(self.log_file, self.environment)
 
     def await_work(self, within: float) -> None:
@@ -107,9 +111,11 @@ class ForkedOperator(Operator):
         """Whether it has listed the resources, which with a Lease only its holder does."""
         if not self.running:
             return False
-        with self.log_file.open("rb") as log:
-            log.seek(self._offset)
-            return b'"managing ' in log.read()
+        if not self._seen_working:
+            with self.log_file.open("rb") as log:
+                log.seek(self._offset)
+                self._seen_working = b'"managing ' in log.read()
+        return self._seen_working
 
     def freeze(self) -> None:
         """Stop it where it is: it holds what it holds, and does nothing."""
@@ -120,14 +126,17 @@ class ForkedOperator(Operator):
         os.kill(self.pid, signal.SIGCONT)
 
     def last_words(self) -> str:
-        """Return the last line of its log, if it is no record: what the command says when it gives up."""
+        """Return what the last line of its log says: why it gave up, or why it was at its end."""
         last = self.log_file.read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
-        return "no word" if last.startswith("{") else last.removeprefix("Error: ")
+        if not last.startswith("{"):
+            return last.removeprefix("Error: ")
+        record: dict[str, str] = json.loads(last)
+        return record["message"].partition(":")[0] if record["level"] == "error" else "no word"
 
     def strike(self) -> None:
-        """Send SIGKILL, from any thread and without waiting for the end."""
+        """Send the signal that ends or stops it, from any thread and without waiting for anything."""
         if self._pid is not None:
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self._pid, self.blow)
 
     def end(self, number: signal.Signals, within: float = 20.0) -> int:
         """Send a signal, wait for the end and return the exit code."""

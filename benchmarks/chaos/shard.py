@@ -13,8 +13,8 @@ from benchmarks.chaos.tally import Tally
 from benchmarks.chaos.users import Step, Users, patiently, slots_of
 from benchmarks.chaos.verdict import BrokenPromiseError, Snapshot, accept, judge_journal, leaks, unsettled, untouched
 from fireworks_simulator.testing import SimulatorClient
-from integration.kubernetes_api import Json, condition
-from integration.team import Team
+from testkit.kubernetes_api import Json, condition
+from testkit.team import Team
 
 LIVES = 10
 """Kills per round."""
@@ -75,7 +75,7 @@ class Shard:
 
     lives = LIVES
 
-    def round(self, number: int, *, lives: int | None = None) -> None:
+    def round(self, number: int) -> None:
         """Live some short lives in a bad world, then one in which all becomes well.
 
         Raises:
@@ -83,7 +83,7 @@ class Shard:
         """
         self._chance.seed(f"{self._seed}/{self.number}/{number}/forgets")
         seed = f"{self._seed}/{self.number}/{number}"
-        plan = draw_round(seed, lives or self.lives, len(self.users.slots), len(self.teams))
+        plan = draw_round(seed, self.lives, len(self.users.slots), len(self.teams))
         for life in plan:
             self._live(life)
         self._settle(number)
@@ -196,6 +196,10 @@ class Shard:
     def _end_round(self, sequence: int, writes: int) -> None:
         self._kill(ANY_MOMENT, sequence, writes)
 
+    def _count_round(self, seconds: float) -> None:
+        """Note how long all took to become as it must be; the tally is locked."""
+        self._tally.settling.append(seconds)
+
     def _troubles_met(self) -> Mapping[str, int]:
         return self._kubernetes.met
 
@@ -231,7 +235,7 @@ class Shard:
         self._judge(snapshot, seen)
         with self._tally.lock:
             self._tally.rounds += 1
-            self._tally.settling.append(round(time.monotonic() - began, 1))
+            self._count_round(round(time.monotonic() - began, 1))
             self._tally.troubles.update(self._troubles_met())
             self._kubernetes.met.clear()
         self._end_round(sequence, writes)

@@ -14,11 +14,11 @@ from benchmarks.chaos.pair import PairShard, Seat
 from benchmarks.chaos.shard import Shard
 from benchmarks.chaos.tally import Tally
 from benchmarks.chaos.users import ADDONS, FOREIGN, UNOWNED
-from cluster import Cluster
 from fireworks_simulator.testing import SimulatorClient
-from integration.kubernetes_api import KubernetesApi
-from integration.processes import SimulatorProcess
-from integration.team import MODEL, SECRET, Team, new_api_key
+from testkit.kubernetes import Cluster
+from testkit.kubernetes_api import KubernetesApi
+from testkit.processes import SimulatorProcess
+from testkit.team import MODEL, SECRET, Team, new_api_key
 
 CRD = Path(__file__).parents[2] / "crds/fireworks.ai_fireworksdeployments.yaml"
 FOREIGN_DEPLOYMENTS, MANY = 5, 205
@@ -53,9 +53,9 @@ class Stage:
 
 @contextlib.contextmanager
 def set_up(
-    folder: Path, *, seed: str, shards: int, tally: Tally, say: Callable[[str], None], pairs: int = 1
+    folder: Path, *, seed: str, shards: int, pairs: int, tally: Tally, say: Callable[[str], None]
 ) -> Iterator[Stage]:
-    """Start everything but the operators, and take it down in the end; the last `pairs` shards have two each."""
+    """Start everything but the operators, and take it down in the end: shards of one, then `pairs` of two."""
     with contextlib.ExitStack() as stack:
         # The path of the cluster must be short: sockets lie in it.
         cluster_folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
@@ -78,11 +78,9 @@ def set_up(
         api = KubernetesApi(cluster.kubeconfig)
         made = [
             stack.enter_context(
-                _shard(
-                    number, seed, folder, cluster, api, simulator, nursery, tally, say, pair=number >= shards - pairs
-                )
+                _shard(number, seed, folder, cluster, api, simulator, nursery, tally, say, pair=number >= shards)
             )
-            for number in range(shards)
+            for number in range(shards + pairs)
         ]
         yield Stage(folder, cluster, made, simulator)
 

@@ -15,9 +15,9 @@ from fireworks_operator.api.v1alpha1 import (
     FINALIZER,
 )
 from fireworks_simulator.testing import SimulatorError
-from integration.kubernetes_api import MERGE_PATCH, Json, KubernetesError, resources_path
-from integration.team import Team
-from model.specs import EDITS, changed, new_spec
+from testkit.kubernetes_api import MERGE_PATCH, Json, KubernetesError, resources_path
+from testkit.promises.specs import EDITS, changed, new_spec
+from testkit.team import Team
 
 ADDONS = ("accounts/fireworks/models/chaos-lora-1", "accounts/fireworks/models/chaos-lora-2")
 FOREIGN, UNOWNED = "foreign-0", "unowned-0"

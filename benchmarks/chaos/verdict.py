@@ -10,8 +10,8 @@ from benchmarks.chaos.users import FOREIGN, UNOWNED, Slot
 from fireworks_operator.api.v1alpha1 import FINALIZER
 from fireworks_operator.core.identity import is_released, parse_marker
 from fireworks_simulator.testing import JournalEntry
-from integration.kubernetes_api import Json, condition
-from model.specs import mismatches
+from testkit.kubernetes_api import Json, condition
+from testkit.promises.specs import mismatches
 
 DELETION_SECONDS = 110.0
 """After so long a deletion must be over: a create request that was not answered is waited for, 68 s."""

@@ -11,7 +11,7 @@ from benchmarks.options import LIFTED, Options
 from benchmarks.results import Result, Sample, Target, percentile, say
 from benchmarks.timeline import Timeline
 from benchmarks.usage import Usage
-from integration.processes import Process
+from testkit.processes import Process
 
 NAME: Final = "burst"
 OPERATOR, RAW, NAIVE = "operator", "bare clients", "naive operator"

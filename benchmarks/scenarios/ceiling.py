@@ -12,7 +12,7 @@ from benchmarks.bench import Bench
 from benchmarks.options import Options
 from benchmarks.results import Result, Sample, say
 from benchmarks.usage import Usage
-from integration.team import SPEC
+from testkit.team import SPEC
 
 NAME: Final = "ceiling"
 CONNECTIONS: Final = 32

@@ -10,7 +10,7 @@ from benchmarks.moments import ready_at_fireworks, seconds_between
 from benchmarks.options import Options
 from benchmarks.results import Result, Sample, percentile, say
 from benchmarks.timeline import Timeline
-from integration.waiting import eventually
+from testkit.waiting import eventually
 
 NAME: Final = "changes"
 SPEC, DRIFT, READY = "spec to PATCH", "drift to PATCH", "READY to status"

@@ -10,7 +10,7 @@ from benchmarks.bench import Bench
 from benchmarks.options import Options
 from benchmarks.results import Result, Sample, Target, percentile, say
 from benchmarks.timeline import Timeline
-from integration.team import Team
+from testkit.team import Team
 
 NAME: Final = "outage"
 ACCOUNTS: Final = 20

@@ -14,8 +14,8 @@ from benchmarks.timeline import Timeline
 from benchmarks.usage import Usage
 from fireworks_operator.settings import Settings
 from fireworks_simulator.testing import JournalEntry
-from integration.processes import Operator
-from integration.waiting import eventually
+from testkit.processes import Operator
+from testkit.waiting import eventually
 
 NAME: Final = "rest"
 IDLE, NAIVE, RESTART = "idle", "naive operator", "restart"

@@ -6,8 +6,8 @@ from typing import Final
 from benchmarks.bench import Bench
 from benchmarks.options import Options
 from benchmarks.results import Result, Sample, Target, percentile, say
-from integration.broken import break_team, seconds_to_post
-from integration.team import Team
+from testkit.broken import break_team, seconds_to_post
+from testkit.team import Team
 
 NAME: Final = "tenants"
 ALONE, BESIDE = "alone", "beside a failing tenant"

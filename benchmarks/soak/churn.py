@@ -5,9 +5,9 @@ from collections import Counter
 from typing import Any
 
 from fireworks_simulator.testing import SimulatorError
-from integration.kubernetes_api import KubernetesError
-from integration.team import Team
-from model.specs import changed, new_spec
+from testkit.kubernetes_api import KubernetesError
+from testkit.promises.specs import changed, new_spec
+from testkit.team import Team
 
 ADDONS = ("accounts/fireworks/models/soak-lora-1", "accounts/fireworks/models/soak-lora-2")
 _CHANGES: tuple[tuple[str, object], ...] = (

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from benchmarks.soak.churn import ADDONS, Churn
 from benchmarks.soak.samples import Sample, Sampler
-from cluster import Cluster
 from fireworks_simulator.testing import SimulatorClient
-from integration.kubernetes_api import KubernetesApi, resources_path
-from integration.processes import POLL_SECONDS, Operator, SimulatorProcess
-from integration.team import MODEL, SECRET, Team, new_api_key
-from integration.waiting import eventually
+from testkit.kubernetes import Cluster
+from testkit.kubernetes_api import KubernetesApi, resources_path
+from testkit.processes import POLL_SECONDS, Operator, SimulatorProcess
+from testkit.team import MODEL, SECRET, Team, new_api_key
+from testkit.waiting import eventually
 
 SPEED = 30
 """Seconds at Fireworks per second: a start of a minute takes two seconds."""

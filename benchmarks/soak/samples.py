@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration.processes import Operator
+from testkit.processes import Operator
 
 
 @dataclass(frozen=True, slots=True)

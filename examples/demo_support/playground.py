@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import httpx
 
-from cluster import Cluster, ClusterError
-from cluster.errors import last_lines
-from cluster.files import write_private
-from cluster.parts import find_binaries
-from cluster.processes import Processes
 from fireworks_simulator.settings import AccountSettings
 from fireworks_simulator.testing import SimulatorClient
+from testkit.kubernetes import Cluster, ClusterError
+from testkit.kubernetes.errors import last_lines
+from testkit.kubernetes.files import write_private
+from testkit.kubernetes.parts import find_binaries
+from testkit.kubernetes.processes import Processes
 
 T = TypeVar("T")
 
@@ -88,12 +88,15 @@ class Playground:
         return SimulatorClient(self.url, ACCOUNT.id)
 
     def build(self) -> None:
-        """Build Kubernetes' own parts if this machine has not done so before; shows its progress itself."""
-        find_binaries()
+        """Find, download or build Kubernetes' own parts; shows its progress itself.
+
+        Controllers are not worth minutes of compiling here: they come along only if they are built already.
+        """
+        find_binaries(controllers=False)
 
     def start_kubernetes(self) -> None:
         """Start the control plane and have it know the resource."""
-        self.cluster.up()
+        self.cluster.up(controllers=False)
         self.kubectl("apply", "--server-side", "-f", CRD)
         self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", CRD)
 

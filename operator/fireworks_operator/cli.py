@@ -19,18 +19,21 @@ def main() -> None:
 
 @main.command()
 @click.option(
-    "--kubeconfig", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Instead of KUBECONFIG."
+    "--kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Path of the kubeconfig; overrides KUBECONFIG.",
 )
 @click.option(
     "--log-level",
     type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
-    help="Instead of FIREWORKS_OPERATOR_LOG_LEVEL.",
+    help="Overrides FIREWORKS_OPERATOR_LOG_LEVEL.",
 )
-@click.option("--log-format", type=click.Choice(["json", "text"]), help="Instead of FIREWORKS_OPERATOR_LOG_FORMAT.")
+@click.option("--log-format", type=click.Choice(["json", "text"]), help="Overrides FIREWORKS_OPERATOR_LOG_FORMAT.")
 def run(kubeconfig: Path | None, log_level: str | None, log_format: str | None) -> None:
-    """Run the operator. Settings come from FIREWORKS_* and FIREWORKS_OPERATOR_* in the environment."""
+    """Run the operator, configured by the environment variables FIREWORKS_* and FIREWORKS_OPERATOR_*."""
     # Imported here: `crd` and `version` need none of it and should answer at once.
     from fireworks_operator import app
+    from fireworks_operator.kube.cluster import StartError
     from fireworks_operator.kube.credentials import CredentialsError
     from fireworks_operator.kube.resources import CrdMissingError
     from fireworks_operator.kube.watch import WatchEndedError
@@ -44,7 +47,7 @@ def run(kubeconfig: Path | None, log_level: str | None, log_format: str | None) 
     configure(settings.log_level, settings.log_format)
     try:
         asyncio.run(app.run(settings))
-    except (app.StartError, CredentialsError, CrdMissingError, WatchEndedError, ValueError) as error:
+    except (StartError, CredentialsError, CrdMissingError, WatchEndedError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 

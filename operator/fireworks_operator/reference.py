@@ -25,21 +25,21 @@ _METRICS_INTRO = """\
 # Metrics
 
 `/metrics` on port 8080 (`FIREWORKS_OPERATOR_HEALTH_PORT`), for Prometheus and OpenMetrics. No label names a resource or
-a namespace, so the series do not grow with yours; `account` has one value per Fireworks account in use whose
-deployments could be listed, `credential` one per API key (a fingerprint, which is made anew at each start and tells
-nothing of the key; of keys that Fireworks has never accepted a hundred). With several replicas, only the one that
-holds the Lease has the series of accounts. Beside these there are the usual `process_*` metrics. Alerts:
+a namespace, so cardinality does not grow with the number of resources; `account` has one value per Fireworks account
+in use whose deployments could be listed, `credential` one per API key (a fingerprint that changes at each start and
+reveals nothing about the key; at most a hundred for keys that Fireworks has never accepted). With several replicas,
+only the leader has the series of accounts. The usual `process_*` metrics are included. Alerts:
 [alerts.md](../alerts.md).
 """
 _SETTINGS_INTRO = """\
 <!-- Generated from operator/fireworks_operator/settings.py; change that instead. -->
 # Settings
 
-Environment variables of `fireworks-operator run`, read once at the start. A value that cannot be used ends the process
-with a sentence that names it. An empty one counts as unset; only as `FIREWORKS_OPERATOR_CREDENTIAL_NAMESPACES` it means
-that there are none. Lists are separated by commas or blanks. The chart has each as a value of the same name
-below `settings`, or under `credentials`, `watchNamespaces` and `leaderElection`. `HTTPS_PROXY`, `NO_PROXY`,
-`SSL_CERT_FILE` and their kin: [behind a proxy](../how-to/proxy.md).
+Environment variables of `fireworks-operator run`, read once at the start. With an invalid value the process
+exits with a message that names it. An empty value counts as unset, except that an empty
+`FIREWORKS_OPERATOR_CREDENTIAL_NAMESPACES` means no namespaces. Lists are separated by commas or spaces. The chart has
+each as a value of the same name below `settings`, or under `credentials`, `watchNamespaces` and `leaderElection`. For
+`HTTPS_PROXY`, `NO_PROXY`, `SSL_CERT_FILE` and the like, see [behind a proxy](../how-to/proxy.md).
 """
 
 

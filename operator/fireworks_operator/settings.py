@@ -13,7 +13,7 @@ from fireworks_operator.fireworks.key_form import odd_form
 
 _SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
 _LINKED: Final = (
-    "this is the address of a Service, which Kubernetes puts into pods; set the variable itself, or "
+    "this is the address of a Service, injected by Kubernetes; set the variable explicitly, or set "
     "enableServiceLinks: false in the pod"
 )
 
@@ -55,50 +55,49 @@ class Settings(BaseSettings):
         return {name: value for name, value in given.items() if value != "" or name == "credential_namespaces"}
 
     api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("FIREWORKS_API_KEY"))
-    """FIREWORKS_API_KEY: the operator's own key, for resources without credentialsSecretRef. None: there is none."""
+    """FIREWORKS_API_KEY: the operator's own API key, for resources without credentialsSecretRef. None: no such key."""
     account_id: str | None = Field(None, validation_alias=AliasChoices("FIREWORKS_ACCOUNT_ID"))
-    """FIREWORKS_ACCOUNT_ID: the account of the operator's own key. None: asked of Fireworks."""
+    """FIREWORKS_ACCOUNT_ID: the account of the operator's own key. None: looked up at Fireworks."""
     base_url: str = Field("https://api.fireworks.ai", validation_alias=AliasChoices("FIREWORKS_BASE_URL"))
-    """FIREWORKS_BASE_URL: where the API is, without `/v1`."""
+    """FIREWORKS_BASE_URL: base URL of the API, without `/v1`."""
     kubeconfig: Path | None = Field(None, validation_alias=AliasChoices("KUBECONFIG"))
-    """KUBECONFIG: how to reach Kubernetes. None: as the service account of the pod."""
+    """KUBECONFIG: path of the kubeconfig. None: use the service account of the pod."""
     allow_http: bool = False
-    """Permit a base URL with plain http outside loopback: only for a simulator inside the cluster."""
+    """Allow a base URL with plain http outside loopback; only for a simulator inside the cluster."""
 
     watch_namespaces: Names = ()
     """Namespaces whose resources are managed. Empty: all."""
     credential_namespaces: Names | None = None
     """Namespaces that may use the operator's own key. None: all."""
     adoption_namespaces: Names = ()
-    """Namespaces where the operator's own key may take over existing deployments, and observe those of other
-    resources. Empty: none, since whoever may create a resource could otherwise take over, and delete, a colleague's
-    deployment."""
+    """Namespaces where the operator's own key may adopt existing deployments, and observe those of other resources.
+    Empty: none, because anyone who may create a resource could otherwise adopt and delete a colleague's deployment."""
     cluster_id: str | None = None
     """Names this cluster in deployment ids and owner markers. None: the uid of the namespace kube-system."""
     previous_cluster_ids: Names = ()
     """Ids, and uids of kube-system, that this cluster had before it was rebuilt; their deployments are recognised as
-    own. A rebuilt cluster that keeps its cluster_id needs the former uid here."""
+    its own. A rebuilt cluster that keeps its cluster_id needs the previous uid here."""
 
     disable_auto_deploy: bool = False
     """Create deployments without a DeployedModel, so that the bare model name is not routed to them."""
     accept_shapeless_risk: bool = False
-    """Send acceptShapelessRisk=true when a deployment without a shape is created, once Fireworks demands it."""
+    """Send acceptShapelessRisk=true when a deployment without a shape is created, if Fireworks requires it."""
 
     requests_per_minute: Positive = 600.0
-    """Requests per minute to one account: a tenth of what Fireworks grants a paying account for all its use."""
+    """Requests per minute to one account; the default is a tenth of what Fireworks grants a paying account in total."""
     request_burst: int = Field(100, ge=5)
-    """Requests to one account that may come at once after a quiet time."""
+    """Requests to one account that may be sent in a burst after a quiet period."""
     poll_interval_changing: Positive = 3.0
     """Seconds between two LISTs of an account in the two minutes after a change."""
     poll_interval_settling: Positive = 15.0
     """Seconds between two LISTs in the ten minutes after a change."""
     poll_interval_idle: Positive = 60.0
-    """Seconds between two LISTs at rest: how long a change made in the Fireworks console may go unnoticed."""
+    """Seconds between two LISTs at rest: the longest that a change made in the Fireworks console goes unnoticed."""
     sweep_interval: Positive = 600.0
     """Seconds between two LISTs of all resources, which find deletions that the watch missed."""
 
     leader_election: bool = False
-    """Act only while holding a Lease, so that several replicas may run."""
+    """Act only while holding a Lease, so that several replicas can run."""
     lease_name: str = "fireworks-operator"
     """Name of the Lease."""
     namespace: str = "default"
@@ -107,11 +106,11 @@ class Settings(BaseSettings):
     health_host: str | None = None
     """Address that /metrics, /healthz and /readyz listen on. None: all addresses."""
     health_port: int = Field(8080, ge=0, le=65535)
-    """Port of /metrics, /healthz and /readyz; 0 for any free one, which needs health_host."""
+    """Port of /metrics, /healthz and /readyz; 0 for any free port, which requires health_host."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """How much is logged."""
+    """Minimum level of log messages."""
     log_format: Literal["json", "text"] = "json"
-    """One JSON object per line for machines, or text for people."""
+    """json: one JSON object per line; text: human-readable lines."""
 
 
 def variable(name: str) -> str:
@@ -124,7 +123,7 @@ def variable(name: str) -> str:
 
 def explain_settings(error: ValidationError) -> str:
     """Say which variables have values that cannot be used, one a line; the values are not shown: one may be a key."""
-    return "\n  ".join(["Settings that cannot be used:", *map(_explain, error.errors())])
+    return "\n  ".join(["Invalid settings:", *map(_explain, error.errors())])
 
 
 def _explain(problem: ErrorDetails) -> str:

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from fireworks_simulator import schema
 from fireworks_simulator.bodies import (
@@ -22,30 +22,21 @@ from fireworks_simulator.bodies import (
     LoadBody,
     QuotaBody,
     TrafficBody,
+    WorldBody,
 )
 from fireworks_simulator.catalogue import Model
 from fireworks_simulator.clock import timestamp
 from fireworks_simulator.entities import Account, Deployment, LoadState
 from fireworks_simulator.faults import FaultRule
 from fireworks_simulator.protojson import parse
+from fireworks_simulator.settings import AccountSettings
 from fireworks_simulator.stages import StageRule
 from fireworks_simulator.staging import create_many, edit
 from fireworks_simulator.wire import ApiError, JsonObject, JsonValue, encode
-from fireworks_simulator.world import World
+from fireworks_simulator.worlds import SHARED, Worlds
 
 B = TypeVar("B", bound=BaseModel)
 Action = Callable[["Admin"], JsonObject]
-
-
-class Host(Protocol):
-    """What holds the world; a reset puts another one in place."""
-
-    @property
-    def world(self) -> World:
-        """The world of now."""
-
-    def reset(self) -> None:
-        """Start over."""
 
 
 class AdminError(Exception):
@@ -57,13 +48,21 @@ class AdminError(Exception):
 
 
 class Admin:
-    """One admin request: the world at this moment, path and query parameters, body."""
+    """One admin request: the world that it is about, path and query parameters, body.
 
-    def __init__(self, host: Host, request: Request, body: bytes) -> None:
-        self.host = host
-        self.world = host.world
-        self.now = self.world.clock.now()
+    Raises:
+        AdminError: there is no such world.
+    """
+
+    def __init__(self, worlds: Worlds, request: Request, body: bytes) -> None:
+        self.worlds = worlds
         self.params = {name: str(value) for name, value in request.path_params.items()}
+        self.name = self.params.get("world", SHARED)
+        world = worlds.get(self.name)
+        if world is None:
+            raise AdminError(404, f"no account {self.name} with a world of its own")
+        self.world = world
+        self.now = world.clock.now()
         self.query = request.query_params
         self.content = body
         self.world.settle(self.now)
@@ -98,11 +97,11 @@ class Admin:
         return value
 
 
-def _endpoint(host: Host, actions: dict[str, Action]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(worlds: Worlds, actions: dict[str, Action]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         content = await request.body()
         try:
-            status, value = 200, actions[request.method](Admin(host, request, content))
+            status, value = 200, actions[request.method](Admin(worlds, request, content))
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
             status, value = 400, {"error": json.dumps(problems, default=str)}
@@ -117,11 +116,25 @@ def _endpoint(host: Host, actions: dict[str, Action]) -> Callable[[Request], Awa
     return endpoint
 
 
-def admin_routes(host: Host) -> list[Route]:
-    """Routes to mount under `/_simulator`."""
+def admin_routes(worlds: Worlds) -> list[Route | Mount]:
+    """Routes to mount under `/_simulator`: those of the shared world, and the same for each other world."""
+
+    def routes(table: dict[str, dict[str, Action]]) -> list[Route]:
+        return [Route(path, _endpoint(worlds, actions), methods=sorted(actions)) for path, actions in table.items()]
+
+    of_worlds: dict[str, dict[str, Action]] = {
+        "/worlds": {"POST": _add_world},
+        "/worlds/{world}": {"DELETE": _remove_world},
+    }
+    table = _table()
+    return [*routes(of_worlds), Mount("/worlds/{world}", routes=routes(table)), *routes(table)]
+
+
+def _table() -> dict[str, dict[str, Action]]:
+    """What can be asked of a world."""
     deployments = "/accounts/{account}/deployments"
     deployment = deployments + "/{deployment}"
-    table: dict[str, dict[str, Action]] = {
+    return {
         "/health": {"GET": lambda a: {"status": "ok"}},
         "/reset": {"POST": _reset},
         "/state": {"GET": _state},
@@ -147,11 +160,21 @@ def admin_routes(host: Host) -> list[Route]:
         deployment + "/fail": {"POST": _fail},
         "/accounts/{account}/deployedModels/{deployed_model}": {"PATCH": _edit_deployed_model},
     }
-    return [Route(path, _endpoint(host, actions), methods=sorted(actions)) for path, actions in table.items()]
+
+
+def _add_world(a: Admin) -> JsonObject:
+    body = a.body(WorldBody)
+    a.worlds.add(AccountSettings(id=body.id, api_key=body.api_key))
+    return {}
+
+
+def _remove_world(a: Admin) -> JsonObject:
+    a.worlds.remove(a.name)
+    return {}
 
 
 def _reset(a: Admin) -> JsonObject:
-    a.host.reset()
+    a.worlds.reset(a.name)
     return {}
 
 

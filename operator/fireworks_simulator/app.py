@@ -10,10 +10,9 @@ from starlette.routing import Mount
 from fireworks_simulator.admin import admin_routes
 from fireworks_simulator.edge import Edge
 from fireworks_simulator.server import listen, make_server
-from fireworks_simulator.service import Service
 from fireworks_simulator.settings import Settings
 from fireworks_simulator.testing import SimulatorClient
-from fireworks_simulator.world import World
+from fireworks_simulator.worlds import Worlds
 
 _LOOPBACK = "127.0.0.1"
 _START_SECONDS = 10.0
@@ -22,25 +21,17 @@ _START_SECONDS = 10.0
 class Simulator:
     """A simulated Fireworks control plane.
 
-    `app` is an ASGI application for any server. Connection faults need the server of this package.
+    `app` is an ASGI application for any server. Connection faults need the server of this package. `worlds` holds the
+    state of its accounts.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self._service = Service(World(self.settings.model_copy(deep=True)))
-        routes: list[Mount] = [Mount("/", app=Edge(lambda: self._service))]
+        self.worlds = Worlds(self.settings)
+        routes: list[Mount] = [Mount("/", app=Edge(self.worlds))]
         if self.settings.admin:
-            routes.insert(0, Mount("/_simulator", routes=admin_routes(self)))
+            routes.insert(0, Mount("/_simulator", routes=admin_routes(self.worlds)))
         self.app = Starlette(routes=routes)
-
-    @property
-    def world(self) -> World:
-        """The state of the service; touch it from the server's thread only."""
-        return self._service.world
-
-    def reset(self) -> None:
-        """Forget everything: deployments, keys, rules, journal, switches and clock are as at the start."""
-        self._service = Service(World(self.settings.model_copy(deep=True)))
 
 
 @contextlib.contextmanager

@@ -46,6 +46,13 @@ class AccountBody(Body):
     role: Role = "admin"
 
 
+class WorldBody(Body):
+    """`POST /worlds`: an account with a key and a world of its own."""
+
+    id: str = Field(pattern=ACCOUNT_ID)
+    api_key: str = Field(min_length=1, repr=False)
+
+
 class KeyBody(Body):
     """`POST /accounts/{account}/keys`: one more key."""
 

@@ -11,6 +11,7 @@ from fireworks_simulator.routes import is_routed
 from fireworks_simulator.service import Request, Service, rate_limited
 from fireworks_simulator.wire import EDGE_MISS, HTTP_STATUS, ApiError, Code, JsonValue, Reply
 from fireworks_simulator.world import World
+from fireworks_simulator.worlds import Worlds
 
 _HTML = "text/html; charset=utf-8"
 _SILENT = frozenset({FaultKind.DROP_BEFORE_COMMIT, FaultKind.DROP_AFTER_COMMIT, FaultKind.HANG, FaultKind.LATE_COMMIT})
@@ -29,27 +30,30 @@ class Edge:
     """ASGI application for everything but the admin API.
 
     Args:
-        current: gives the service that answers; a reset puts another one in place.
+        worlds: whose services answer.
     """
 
-    def __init__(self, current: Callable[[], Service]) -> None:
-        self._current = current
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
         self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         body = await _read(receive)
-        service = self._current()
-        world = service.world
         request = Request(
-            world,
             method=scope["method"],
             path=scope["path"],
             query=scope["query_string"],
             headers=dict(scope["headers"]),
             body=body,
         )
+        service = self._worlds.answering(request.key, request.account_in_path)
+        world = service.world
+        request.identify(world)
         entry = _record(world, request)
+        concerned = self._worlds.concerned(service, request.account_in_path)
+        if concerned is not None:
+            concerned.journal.mention(entry)
         subject = Subject(request.method, request.path, request.account, request.deployment, request.key_id)
         delay, rule = world.faults.hits(subject)
         if rule is not None:

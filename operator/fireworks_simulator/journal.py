@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import takewhile
 
 from fireworks_simulator.wire import JsonObject, JsonValue
 
@@ -67,12 +67,24 @@ class Entry:
         }
 
 
+class Sequence:
+    """Numbers requests in the order of their arrival, over all journals that share it."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def next(self) -> int:
+        """The next number."""
+        self.last += 1
+        return self.last
+
+
 class Journal:
     """The latest requests, oldest first, and counts of all since the last clear."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, sequence: Sequence | None = None) -> None:
         self._entries: deque[Entry] = deque(maxlen=size)
-        self._sequence = 0
+        self._sequence = sequence or Sequence()
         self._received: Counter[tuple[str, str]] = Counter()
         self._answered: Counter[tuple[str, str, int]] = Counter()
 
@@ -90,11 +102,15 @@ class Journal:
         virtual: float,
     ) -> Entry:
         """Record a request as it arrives; the caller fills in what becomes of it."""
-        self._sequence += 1
-        entry = Entry(self._sequence, method, path, query, route, account, key_id, user_agent, body, virtual)
+        number = self._sequence.next()
+        entry = Entry(number, method, path, query, route, account, key_id, user_agent, body, virtual)
         self._entries.append(entry)
         self._received[method, route] += 1
         return entry
+
+    def mention(self, entry: Entry) -> None:
+        """Show a request here as well that another world's journal has recorded."""
+        self._entries.append(entry)
 
     def close(self, entry: Entry, status: int) -> None:
         """Record the answer to a request."""
@@ -112,8 +128,8 @@ class Journal:
     ) -> Iterator[Entry]:
         """Entries with a sequence above `since` whose method, path (regular expression) and account match."""
         pattern = re.compile(path) if path else None
-        known = since + 1 - self._entries[0].sequence if self._entries else 0  # sequences have no gaps
-        for entry in islice(self._entries, max(known, 0), None):
+        recent = list(takewhile(lambda entry: entry.sequence > since, reversed(self._entries)))
+        for entry in reversed(recent):
             if method is not None and entry.method != method:
                 continue
             if account is not None and entry.account != account:
@@ -129,7 +145,7 @@ class Journal:
         }
         return {
             "total": sum(self._received.values()),
-            "last": self._sequence,
+            "last": self._sequence.last,
             "received": received,
             "answered": answered,
         }

@@ -1,6 +1,7 @@
 """LIST of deployments: from encoded texts, with the faults that only lists have."""
 
 import json
+from collections.abc import Callable
 
 from fireworks_simulator import schema
 from fireworks_simulator.entities import Deployment
@@ -20,13 +21,36 @@ def list_deployments(world: World, call: Call, fault: FaultAction | None = None)
         call: the request.
         fault: what goes wrong with this list, if anything.
     """
-    entries = _entries(world, call, fault)
+    entries = _chosen(world, call, _entries(world, call, fault), fault)
     descending, by_name = _order(call)
+    key = _key_of(descending=descending, by_name=by_name)
+    if by_name or descending:
+        entries = sorted(entries, key=key)
+    page = paginate(call, entries, key)
+    if fault is not None and fault.kind is FaultKind.FAIL_PAGE and fault.page == page.number:
+        raise ApiError(Code.INTERNAL, fault.message)
+    token = page.token
+    if fault is not None and fault.kind is FaultKind.DUPLICATE_PAGE_TOKEN and token:
+        token = call.query.get("pageToken") or _first_again(call, key(entries[page.first]))
+    texts = _texts(world, call, entries[page.first : page.last])
+    tail = encode({"nextPageToken": token, "totalSize": len(entries)})
+    return Reply(200, b'{"deployments":[' + b",".join(texts) + b"]," + tail[1:])
+
+
+def _chosen(world: World, call: Call, entries: list[Entry], fault: FaultAction | None) -> list[Entry]:
+    """Leave out what the filter does not name, and what a fault omits."""
     chosen = parse_filter(call.query.get("filter", ""), schema.DEPLOYMENT.fields)
     if chosen.terms:
         entries = [entry for entry in entries if chosen.matches(_resource(world, call, entry))]
     if fault is not None and fault.kind is FaultKind.OMIT_FROM_LIST:
         entries = [entry for entry in entries if entry[0].id not in fault.names and entry[0].name not in fault.names]
+    return entries
+
+
+def _key_of(*, descending: bool, by_name: bool) -> Callable[[Entry], list[float | int | str]]:
+    """Return what entries are ordered by."""
+    if by_name and descending:
+        raise invalid("order_by name desc is not supported")
 
     def key(entry: Entry) -> list[float | int | str]:
         d = entry[0]
@@ -34,24 +58,15 @@ def list_deployments(world: World, call: Call, fault: FaultAction | None = None)
             return [d.name]
         return [-d.create_time, -d.sequence] if descending else [d.create_time, d.sequence]
 
-    if by_name or descending:
-        entries = sorted(entries, key=key)
-        if by_name and descending:
-            raise invalid("order_by name desc is not supported")
-    page = paginate(call, entries, key)
-    token = page.token
-    if fault is not None and fault.kind is FaultKind.FAIL_PAGE and fault.page == page.number:
-        raise ApiError(Code.INTERNAL, fault.message)
-    if fault is not None and fault.kind is FaultKind.DUPLICATE_PAGE_TOKEN and token:
-        token = call.query.get("pageToken") or _first_again(call, key(entries[page.first]))
+    return key
+
+
+def _texts(world: World, call: Call, shown: list[Entry]) -> list[bytes]:
+    """Encode a page's entries, all of each or what the read mask names."""
     mask = parse_mask(call.query.get("readMask", ""), schema.DEPLOYMENT.fields)
-    shown = entries[page.first : page.last]
     if mask:
-        texts = [encode(apply_mask(_resource(world, call, entry), mask)) for entry in shown]
-    else:
-        texts = [text if text is not None else world.encoded(d, call.now) for d, text in shown]
-    tail = encode({"nextPageToken": token, "totalSize": len(entries)})
-    return Reply(200, b'{"deployments":[' + b",".join(texts) + b"]," + tail[1:])
+        return [encode(apply_mask(_resource(world, call, entry), mask)) for entry in shown]
+    return [text if text is not None else world.encoded(d, call.now) for d, text in shown]
 
 
 def _entries(world: World, call: Call, fault: FaultAction | None) -> list[Entry]:

@@ -50,9 +50,7 @@ class Request:
 
     __slots__ = ("body", "identity", "key", "match", "method", "path", "query", "user_agent")
 
-    def __init__(
-        self, world: World, *, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes
-    ) -> None:
+    def __init__(self, *, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes) -> None:
         self.method = method
         self.path = path
         self.query = {camel(name): value for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
@@ -63,6 +61,10 @@ class Request:
         scheme, _, token = authorization.partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else ""
         self.key = bearer or headers.get(b"x-api-key", b"").decode("latin-1")
+        self.identity: Identity | None = None
+
+    def identify(self, world: World) -> None:
+        """Look up who calls."""
         known = world.keys.get(self.key)
         self.identity = None if known is None else Identity(known.id, known.account, known.role)
 
@@ -74,10 +76,14 @@ class Request:
         return "unknown" if self.key else ""
 
     @property
+    def account_in_path(self) -> str:
+        """The account in the path, empty where it names none."""
+        return self.match.params.get("account", "") if self.match is not None else ""
+
+    @property
     def account(self) -> str:
         """The account in the path, or the key's where the path names none."""
-        in_path = self.match.params.get("account", "") if self.match is not None else ""
-        return in_path or (self.identity.account if self.identity is not None else "")
+        return self.account_in_path or (self.identity.account if self.identity is not None else "")
 
     @property
     def deployment(self) -> str:

@@ -46,11 +46,13 @@ class SimulatorClient:
     Args:
         url: base URL of the simulator, e.g. `http://127.0.0.1:8090`; also what clients under test are given.
         account: the account that methods are about unless told otherwise.
+        world: the account whose own world everything is about; empty: the shared world.
     """
 
-    def __init__(self, url: str, account: str = "acme") -> None:
+    def __init__(self, url: str, account: str = "acme", world: str = "") -> None:
         self.url = url.rstrip("/")
         self.account = account
+        self._root = f"/_simulator/worlds/{world}" if world else "/_simulator"
 
     # --- requests --------------------------------------------------------------------------------------------------
 
@@ -61,14 +63,14 @@ class SimulatorClient:
         body: Mapping[str, object] | None = None,
         query: Mapping[str, object] | None = None,
     ) -> JsonObject:
-        """One admin request; `path` is relative to `/_simulator`.
+        """One admin request; `path` is relative to `/_simulator`, or to the account's own world below it.
 
         Raises:
             SimulatorError: the answer is not 200.
         """
         parts = urllib.parse.urlsplit(self.url)
         text = urllib.parse.urlencode({k: v for k, v in (query or {}).items() if v is not None})
-        target = f"{parts.path}/_simulator{path}" + (f"?{text}" if text else "")
+        target = f"{parts.path}{self._root}{path}" + (f"?{text}" if text else "")
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request(method, target, body=json.dumps(body) if body is not None else None)
@@ -196,6 +198,21 @@ class SimulatorClient:
     def clear_stages(self) -> None:
         """Remove these rules; waiting replicas get their nodes."""
         self.call("DELETE", "/stages")
+
+    # --- worlds ----------------------------------------------------------------------------------------------------
+
+    def add_world(self, account: str, api_key: str) -> "SimulatorClient":
+        """Add an account with a key and a world of its own, and return a client for it.
+
+        Clock, faults, switches, durations, stages, models and journal are nobody else's: tests that run at the same
+        time do not meet.
+        """
+        SimulatorClient(self.url).call("POST", "/worlds", {"id": account, "apiKey": api_key})
+        return SimulatorClient(self.url, account, account)
+
+    def remove_world(self, account: str | None = None) -> None:
+        """Remove an account with its own world."""
+        SimulatorClient(self.url).call("DELETE", f"/worlds/{account or self.account}")
 
     # --- accounts, models ------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from fireworks_simulator.catalogue import Catalogue
 from fireworks_simulator.clock import VirtualClock
 from fireworks_simulator.entities import Account, ApiKey, DeployedModel, Deployment, Plan, State
 from fireworks_simulator.faults import Faults
-from fireworks_simulator.journal import Journal
+from fireworks_simulator.journal import Journal, Sequence
 from fireworks_simulator.lifecycle import Lifecycle
 from fireworks_simulator.settings import Settings
 from fireworks_simulator.stages import StageRules
@@ -35,11 +35,11 @@ class World:
     Requests are handled one at a time and synchronously, each at one virtual moment, so there is nothing to lock.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sequence: Sequence | None = None) -> None:
         self.settings = settings
         self.assumptions = settings.assumptions
         self.clock = VirtualClock(settings.speed, stepped=settings.stepped)
-        self.journal = Journal(settings.journal_size)
+        self.journal = Journal(settings.journal_size, sequence)
         self.random = random.Random(settings.seed)  # noqa: S311 - repeatable on purpose
         self.faults = Faults(self.random)
         self.stages = StageRules(settings.timing)

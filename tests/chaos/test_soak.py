@@ -12,6 +12,7 @@ MINUTES = 1.0
 _NOISE = (3.0, -3.0, -3.0, 3.0)
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_a_minute_of_churn_does_not_make_the_operator_grow(tmp_path: Path) -> None:
     with set_up(tmp_path) as scene:

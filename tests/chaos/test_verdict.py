@@ -19,7 +19,7 @@ from benchmarks.chaos.verdict import (
 )
 from fireworks_operator.api.v1alpha1 import FINALIZER
 from fireworks_simulator.testing import JournalEntry
-from integration.team import Team
+from testkit.team import Team
 
 KEY, NAMESPACE, NAME = "team/chat", "team", "chat"
 FIRST, SECOND, FOREIGN = (f"accounts/acme/deployments/{each}" for each in ("first", "second", "foreign-0"))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from chart.binaries import find_helm
-from chart.helm import CHART, Helm
-from chart.installation import Installation
-from cluster import Cluster, GivenCluster
-from integration.processes import SimulatorProcess
-from integration.team import new_api_key
+from testkit.chart.binaries import find_helm
+from testkit.chart.helm import CHART, Helm
+from testkit.chart.installation import Installation
+from testkit.kubernetes import Cluster, GivenCluster
+from testkit.processes import SimulatorProcess
+from testkit.team import new_api_key
 
 VALUES_FILES = sorted(CHART.glob("ci/*-values.yaml"))
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Writes what is made from other files: the chart's CRD, changes and tables of values, and deploy/base/install.yaml.
 
     make chart
@@ -9,7 +8,6 @@ Tests compare what lies there with what would be written.
 import argparse
 import json
 import re
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +15,9 @@ from typing import Any
 
 import yaml
 
-# Run as a script, Python looks in this folder and not in tests/.
-if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from chart.binaries import find_helm
-from chart.helm import CHART, ROOT, Helm
 from fireworks_operator.api.crd import FILE_NAME, render_crd
+from testkit.chart.binaries import find_helm
+from testkit.chart.helm import CHART, ROOT, Helm
 
 README = CHART / "README.md"
 PAGE = ROOT / "docs/reference/chart-values.md"

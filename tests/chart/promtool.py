@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Prometheus' own tool for rules: on the PATH, where `$FIREWORKS_PROMTOOL` says, or built from its published module.
 
 make promtool        10 minutes on 2 cores, once; without it the tests of alerts are skipped
@@ -8,19 +7,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-# Run as a script, Python looks in this folder and not in tests/.
-if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from cluster import ClusterError, toolchain
-from cluster.build import binaries_root
-from cluster.errors import last_lines
-from cluster.files import locked
+from testkit.kubernetes import ClusterError, toolchain
+from testkit.kubernetes.build import binaries_root
+from testkit.kubernetes.errors import last_lines
+from testkit.kubernetes.files import locked
 
 MODULE = Path(__file__).parent / "prometheus"
 PACKAGE = "github.com/prometheus/prometheus/cmd/promtool"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chart import promtool
-from chart.test_monitoring import ALERTS
+from tests.chart import promtool
+from tests.chart.test_monitoring import ALERTS
 
 RULES = {each["alert"]: each for each in ALERTS}
 
@@ -35,7 +35,7 @@ class Case:
 
 QUEUE = "workqueue_queue_duration_seconds_bucket"
 CASES = [
-    Case("FireworksOperatorDown", "nothing answers", {}, 6, {}, "No pod of the operator answers."),
+    Case("FireworksOperatorDown", "nothing answers", {}, 6, {}, "No pod of the operator is responding."),
     Case("FireworksOperatorDown", "not for long", {}, 4),
     Case("FireworksOperatorDown", "a pod answers", {'build_info{version="0.1.0"}': "1x60"}),
     Case(
@@ -79,7 +79,7 @@ CASES = [
         "one of two keys",
         {'credential_circuit_open{credential="0a1b"}': "1x60", 'credential_circuit_open{credential="2c3d"}': "0x60"},
         labels={"credential": "0a1b"},
-        summary="Fireworks refuses an API key (fingerprint 0a1b).",
+        summary="Fireworks rejects an API key (fingerprint 0a1b).",
     ),
     Case("FireworksCredentialRefused", "replaced at once", {'credential_circuit_open{credential="0a1b"}': "1x3 0x60"}),
     Case(
@@ -107,7 +107,7 @@ CASES = [
         },
         12,
         {"account": "acme"},
-        "2 deployments of account acme should serve and have no replica.",
+        "2 deployments of account acme should be serving but have no replica.",
     ),
     Case("FireworksReplicasLost", "back in time", {'resources_without_replicas{account="acme"}': "1x4 0x60"}, 6),
     Case(
@@ -116,7 +116,7 @@ CASES = [
         {'resources_capacity_pending{account="acme"}': "1x60"},
         20,
         {"account": "acme"},
-        "1 deployments of account acme wait for GPUs.",
+        "1 deployments of account acme are waiting for GPUs.",
     ),
     Case(
         "FireworksCapacityPending",
@@ -130,7 +130,7 @@ CASES = [
         {'deployments_left_running_total{cause="Abandon"}': "_x10 1x110"},
         20,
         {"cause": "Abandon"},
-        "1 deployments were let go without being deleted (Abandon).",
+        "1 deployments were released without being deleted (Abandon).",
     ),
     Case(
         "FireworksDeploymentLeftRunning",
@@ -138,7 +138,7 @@ CASES = [
         {'deployments_left_running_total{cause="Abandon"}': "1x70 2x110"},
         90,
         {"cause": "Abandon"},
-        "1 deployments were let go without being deleted (Abandon).",
+        "1 deployments were released without being deleted (Abandon).",
     ),
     Case(
         "FireworksDeploymentLeftRunning",
@@ -194,7 +194,7 @@ CASES = [
         "all the time",
         {'api_budget_waiting_requests{account="acme"}': "4x60"},
         labels={"account": "acme"},
-        summary="Requests to account acme have been waiting for their turn for 15 minutes.",
+        summary="Requests to account acme have been waiting for the request budget for 15 minutes.",
     ),
     Case("FireworksBudgetExhausted", "now and then", {'api_budget_waiting_requests{account="acme"}': "4x9 0 4x50"}),
     Case(
@@ -203,7 +203,7 @@ CASES = [
         {f'{QUEUE}{{le="60"}}': "0+90x60", f'{QUEUE}{{le="120"}}': "0+100x60", f'{QUEUE}{{le="+Inf"}}': "0+100x60"},
         30,
         {},
-        "Resources wait 1m 54s for their pass.",
+        "Resources wait 1m 54s to be reconciled.",
     ),
     Case(
         "FireworksReconcilesLate",
@@ -217,7 +217,7 @@ CASES = [
         {'kubernetes_writes_total{kind="status",result="forbidden"}': "0+1x60"},
         30,
         {"kind": "status", "result": "forbidden"},
-        "The API server refuses what the operator writes (status, forbidden).",
+        "The API server rejects writes of the operator (status, forbidden).",
     ),
     Case(
         "FireworksKubernetesWritesRefused",
@@ -231,7 +231,7 @@ CASES = [
         {"drift_corrections_total": "0+0.2x120"},
         90,
         {},
-        "Deployments were put back 12 times within an hour.",
+        "Drift was corrected 12 times within an hour.",
     ),
     Case("FireworksDriftReturns", "somebody once", {"drift_corrections_total": "0x30 1x90"}, 90),
 ]

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from chart.helm import Helm
-from chart.installation import Installation
-from cluster import Cluster, GivenCluster
-from integration.processes import SimulatorProcess
-from integration.waiting import eventually
+from testkit.chart.helm import Helm
+from testkit.chart.installation import Installation
+from testkit.kubernetes import Cluster, GivenCluster
+from testkit.processes import SimulatorProcess
+from testkit.waiting import eventually
 
 CRD = "fireworksdeployments.fireworks.ai"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.generate import README, described_values, generated
-from chart.helm import CHART, ROOT, Helm
+from testkit.chart.helm import CHART, ROOT, Helm
+from tests.chart.generate import README, described_values, generated
 
 TEXTS = [
     ROOT / "docs/installation.md",

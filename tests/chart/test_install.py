@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.helm import CHART, NAMESPACE, RELEASE, Helm, HelmError
-from chart.rendered import Json
-from cluster import Cluster, GivenCluster
+from testkit.chart.helm import CHART, NAMESPACE, RELEASE, Helm, HelmError
+from testkit.chart.rendered import Json
+from testkit.kubernetes import Cluster, GivenCluster
 
 CRD = "fireworksdeployments.fireworks.ai"
 FULL_NAME = "fireworks-fireworks-operator"

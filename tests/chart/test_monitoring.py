@@ -8,8 +8,8 @@ import promql_parser
 import pytest
 import yaml
 
-from chart.helm import CHART, ROOT, Helm
 from fireworks_operator.observability.metrics import Metrics
+from testkit.chart.helm import CHART, ROOT, Helm
 
 ALERTS: list[dict[str, Any]] = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
 DASHBOARD: dict[str, Any] = json.loads((CHART / "files/dashboard.json").read_text())

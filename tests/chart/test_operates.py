@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from chart.installation import Installation
-from integration.kubernetes_api import resources_path
-from integration.processes import Operator, SimulatorProcess
-from integration.waiting import eventually
+from testkit.chart.installation import Installation
+from testkit.kubernetes_api import resources_path
+from testkit.processes import Operator, SimulatorProcess
+from testkit.waiting import eventually
 
 
 @pytest.fixture

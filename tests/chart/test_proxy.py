@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from chart.helm import ROOT, Helm
+from testkit.chart.helm import ROOT, Helm
 
 PAGE = (ROOT / "docs/how-to/proxy.md").read_text(encoding="utf-8")
 BLOCKS: list[dict[str, Any]] = [yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)]

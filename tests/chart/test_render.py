@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.helm import CHART, NAMESPACE, Helm, HelmError
+from testkit.chart.helm import CHART, NAMESPACE, Helm, HelmError
 
 SECRET_KEY = "fw_not_a_real_key"
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from chart.helm import Helm
-from chart.installation import Installation, Right
-from integration.kubernetes_api import KubernetesApi
-from integration.waiting import eventually
+from testkit.chart.helm import Helm
+from testkit.chart.installation import Installation, Right
+from testkit.kubernetes_api import KubernetesApi
+from testkit.waiting import eventually
 
 RESOURCES = "fireworksdeployments.fireworks.ai"
 STATUS = "fireworksdeployments/status.fireworks.ai"

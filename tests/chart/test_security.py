@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from chart.helm import CHART, Helm
-from chart.pod_security import violations
+from testkit.chart.helm import CHART, Helm
+from tests.chart.pod_security import violations
 
 
 def test_the_pods_meet_the_restricted_standard(helm: Helm, values_file: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chart.helm import NAMESPACE, ROOT, Helm
-from chart.rendered import Json, Manifests
-from cluster import Cluster, GivenCluster
+from testkit.chart.helm import NAMESPACE, ROOT, Helm
+from testkit.chart.rendered import Json, Manifests
+from testkit.kubernetes import Cluster, GivenCluster
 
 DEPLOY = ROOT / "deploy"
 BASE = DEPLOY / "base"

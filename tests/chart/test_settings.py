@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.helm import CHART, Helm
-from chart.rendered import Manifests
 from fireworks_operator.settings import Settings
+from testkit.chart.helm import CHART, Helm
+from testkit.chart.rendered import Manifests
 
 ELSEWHERE = {
     "api_key": "credentials",

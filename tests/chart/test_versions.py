@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from kubernetes_validate.utils import ValidationError, validate
 
-from chart.helm import KUBERNETES, Helm
-from chart.rendered import Json
+from testkit.chart.helm import KUBERNETES, Helm
+from testkit.chart.rendered import Json
 
 OLDEST, NEWEST = "1.30", KUBERNETES.rpartition(".")[0]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster import build, node, progress, toolchain
-from cluster.errors import ClusterError
-from cluster.toolchain import Go
+from testkit.kubernetes import build, node, progress, toolchain
+from testkit.kubernetes.errors import ClusterError
+from testkit.kubernetes.toolchain import Go
 
 # Stands for the compiler: prints what the real one prints, and notes each build.
 FAKE_GO = """#!/bin/sh
@@ -81,12 +81,39 @@ def test_another_compiler_or_platform_gives_another_key(other: Go, reason: str) 
 
 def test_what_runs_pods_is_built_apart_from_the_control_plane() -> None:
     control_plane = build.control_plane()
-    keys = {build.key_of(target, GO) for target in (control_plane, node.COMPONENTS, node.RUNTIME)}
-    assert len(keys) == 3
+    targets = (control_plane, build.CONTROLLERS, build.KUBECTL, node.COMPONENTS, node.RUNTIME)
+    keys = {build.key_of(target, GO) for target in targets}
+    assert len(keys) == len(targets)
     assert build.cache_key(build.MODULE, GO) in keys
     tools = {Path(tool).name for tool in node.RUNTIME.tools}
     assert tools == {"containerd", "containerd-shim-runc-v2", "ctr"}
     assert set(node.RUNTIME.tools) <= set((node.RUNTIME.module / "go.mod").read_text().split()), "of a fixed version"
+
+
+def test_what_is_built_is_of_the_version_that_go_mod_names(module: Path) -> None:
+    assert build.kubernetes_version() == (1, 36, 3)
+    flags = build._flags(build.control_plane(module))
+    assert "-X k8s.io/component-base/version.gitVersion=v1.36.3 " in flags[flags.index("-ldflags") + 1] + " "
+    go_mod = (module / "go.mod").read_text()
+    (module / "go.mod").write_text(go_mod.replace("k8s.io/kubernetes v1.36.3", "k8s.io/kubernetes v1.37.0-alpha.1"))
+    with pytest.raises(ClusterError, match="does not say which Kubernetes to build"):
+        build.cache_key(module, GO)
+
+
+def test_what_is_not_built_yet_is_not_built_for_a_look(builds: Path, module: Path) -> None:
+    target = build.control_plane(module)
+    assert build.built(target) is None
+    assert not builds.exists()
+    assert build.build(module) == build.built(target)
+
+
+def test_no_compiler_is_installed_for_a_look(
+    builds: Path, module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VERSION", "1.2")
+    monkeypatch.setattr(toolchain, "_install", lambda *_: pytest.fail("it was installed"))
+    assert build.built(build.control_plane(module)) is None
+    assert not (tmp_path / "binaries").exists()
 
 
 def test_programs_of_other_modules_are_built_along(builds: Path, module: Path) -> None:
@@ -97,7 +124,7 @@ def test_programs_of_other_modules_are_built_along(builds: Path, module: Path) -
 
 def test_what_is_built_already_is_not_built_again(builds: Path, module: Path) -> None:
     folder = build.build(module)
-    assert (folder / "kubectl").read_text() == "binary\n"
+    assert (folder / "kube-apiserver").read_text() == "binary\n"
     assert build.build(module) == folder
     assert builds.read_text() == "built\n"
     assert sorted(path.name for path in folder.iterdir()) == sorted([build.PROGRAM, *build.LINKS])
@@ -117,7 +144,7 @@ def test_progress_tells_what_is_done_of_how_much(
 ) -> None:
     monkeypatch.setattr(progress, "_INTERVAL", 0.0)  # shows each line that otherwise would wait for its turn
     folder = build.build(module)
-    parts = "kube-apiserver, controller-manager, etcd, kubectl"
+    parts = "kube-apiserver, etcd, controllers"
     shown = [re.sub(r"^\[ 0m\d\ds\] ", "", line) for line in capsys.readouterr().err.splitlines()]
     assert shown[0].startswith(f"building {parts} with go1.26.9 (")
     assert "downloading modules: 1" in shown

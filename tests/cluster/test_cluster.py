@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, ClusterError, GivenCluster, local_cluster
-from cluster.build import binaries_root, build
+from testkit.kubernetes import Cluster, ClusterError, GivenCluster, local_cluster
+from testkit.kubernetes.build import PROGRAM, binaries_root, kubernetes_version
+from testkit.kubernetes.parts import find_binaries
 
-SCRIPT = Path(__file__).parent / "cluster.py"
+ROOT = Path(__file__).parents[2]
 
 # The first test waits for the build, which takes minutes on a machine that has not done it before.
 pytestmark = pytest.mark.timeout(1500)
@@ -28,6 +29,19 @@ def _only_our_own_binaries() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for KUBEBUILDER_ASSETS with the programs that this machine has."""
+    folder, binaries = tmp_path_factory.mktemp("assets"), find_binaries()
+    for name, program in (
+        ("etcd", binaries.etcd),
+        ("kube-apiserver", binaries.apiserver),
+        ("kubectl", binaries.kubectl),
+    ):
+        (folder / name).symlink_to(program)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that the tests of this file share; none of them may break it for the others."""
     cluster = Cluster(tmp_path_factory.mktemp("cluster") / "state")
@@ -39,7 +53,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def test_a_namespace_is_created_and_deleted(running: Cluster) -> None:
     running.kubectl("create", "namespace", "short-lived")
     assert running.kubectl("get", "namespace", "short-lived", "-o", "name").stdout == "namespace/short-lived\n"
-    # Waits until it is gone, which is the work of the controller manager.
+    # Waits until it is gone, which is the work of a controller.
     running.kubectl("delete", "namespace", "short-lived", "--timeout=30s")
     assert running.kubectl("get", "namespace", "short-lived", check=False).returncode == 1
 
@@ -56,7 +70,11 @@ def test_an_object_goes_with_its_owner(running: Cluster) -> None:
 
 def test_it_says_which_kubernetes_it_is(running: Cluster) -> None:
     versions = json.loads(running.kubectl("version", "-o", "json").stdout)
-    assert versions["serverVersion"]["gitVersion"] == versions["clientVersion"]["gitVersion"] == "v1.36.3"
+    major, minor, patch = kubernetes_version() or (0, 0, 0)
+    assert versions["serverVersion"]["gitVersion"].startswith(f"v{major}.{minor}.")
+    assert abs(int(versions["clientVersion"]["minor"]) - minor) <= 1
+    if find_binaries().apiserver.resolve().name == PROGRAM:  # compiled here
+        assert versions["serverVersion"]["gitVersion"] == f"v{major}.{minor}.{patch}"
 
 
 def test_the_user_operator_may_do_what_a_role_grants_and_nothing_else(running: Cluster) -> None:
@@ -102,7 +120,7 @@ def test_restart_of_the_api_server_keeps_address_and_data(running: Cluster) -> N
     running.kubectl("get", "configmap", "kept")
     after = processes_of(running)
     assert len(after - before) == 1, "the API server is another process"
-    assert len(after & before) == 2, "etcd and the controller manager are the same"
+    assert len(after & before) == 2, "etcd and the controllers are the same"
     assert running.kubeconfig.read_text() == kubeconfig
 
 
@@ -168,7 +186,7 @@ def test_a_folder_that_no_cluster_made_is_never_deleted(tmp_path: Path) -> None:
     assert foreign.exists()
 
 
-def test_the_users_own_kubernetes_settings_are_not_touched(running: Cluster, tmp_path: Path) -> None:
+def test_the_users_own_kubernetes_settings_are_not_touched(running: Cluster, assets: Path, tmp_path: Path) -> None:
     config = tmp_path / ".kube" / "config"
     config.parent.mkdir()
     config.write_text("this is not even a kubeconfig: {")
@@ -176,6 +194,7 @@ def test_the_users_own_kubernetes_settings_are_not_touched(running: Cluster, tmp
         **os.environ,
         "HOME": str(tmp_path),
         "KUBECONFIG": str(config),
+        "KUBEBUILDER_ASSETS": str(assets),
         "FIREWORKS_CLUSTER_BIN": str(binaries_root()),
         "FIREWORKS_CLUSTER_DIR": str(tmp_path / "state"),
     }
@@ -192,18 +211,14 @@ def test_the_users_own_kubernetes_settings_are_not_touched(running: Cluster, tmp
 
 
 def test_given_binaries_are_used_instead_of_built_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assets = tmp_path / "assets"
-    assets.mkdir()
-    for name in ("etcd", "kube-apiserver", "kubectl"):
-        (assets / name).symlink_to(build() / name)
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
     monkeypatch.setenv("FIREWORKS_CLUSTER_BIN", str(tmp_path / "unused"))
     cluster = Cluster(tmp_path / "state")
     try:
-        assert cluster.up()
-        assert "without kube-controller-manager" in capsys.readouterr().err
+        assert cluster.up(controllers=False)
+        assert not cluster.has_controllers
         assert len(processes_of(cluster)) == 2
         cluster.kubectl("create", "namespace", "here")
         cluster.restart_apiserver()
@@ -232,16 +247,18 @@ def test_a_part_that_does_not_start_is_named_with_its_last_words(
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     cluster = Cluster(tmp_path / "state")
     with pytest.raises(ClusterError, match=rf"(?s){dead} ended .*{dead}\.log.*the disk is on fire"):
-        cluster.up()
+        cluster.up(controllers=False)
     assert processes_of(cluster) == set()
     cluster.down()
     assert not (tmp_path / "state").exists()
 
 
-def test_a_given_kubeconfig_is_used_as_it_is(running: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_kubeconfig_is_used_as_it_is(
+    running: Cluster, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FIREWORKS_TEST_KUBECONFIG", str(running.kubeconfig))
     monkeypatch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(build()))
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
     given = local_cluster()
     assert isinstance(given, GivenCluster)
     assert not given.up()
@@ -280,9 +297,9 @@ def test_commands_that_cannot_work_say_why(arguments: list[str], sentence: str, 
 
 
 def script(*arguments: str, environment: dict[str, str], check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Runs cluster.py as a user does."""
-    command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=check, timeout=600)
+    """Runs the command as a user does."""
+    command = [sys.executable, "-m", "testkit.kubernetes", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=check, timeout=600)
 
 
 def processes_of(cluster: Cluster) -> set[int]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, ClusterError, node
-from cluster.pause import IMAGE, write_archive
-from cluster.processes import Processes
+from testkit.kubernetes import Cluster, ClusterError, node
+from testkit.kubernetes.pause import IMAGE, write_archive
+from testkit.kubernetes.processes import Processes
 
 POD = {
     "apiVersion": "v1",

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import ClusterError, processes
-from cluster.files import locked, write_private
-from cluster.parts import free_ports
-from cluster.processes import Processes
+from testkit.kubernetes import ClusterError, processes
+from testkit.kubernetes.files import locked, write_private
+from testkit.kubernetes.parts import free_ports
+from testkit.kubernetes.processes import Processes
 
 
 @pytest.fixture

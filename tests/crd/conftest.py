@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from crd.server import MANIFEST, NAMESPACE, Cluster, Create, Server, manifest
 from fireworks_operator.api.v1alpha1 import KIND
+from tests.crd.server import MANIFEST, NAMESPACE, Cluster, Create, Server, manifest
 
 
 @pytest.fixture(scope="session")

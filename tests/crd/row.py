@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from crd.server import Object
+from tests.crd.server import Object
 
 TOO_LONG = "x" * 257
 """One character more than names of models and shapes may have."""

@@ -1,13 +1,13 @@
 """What is accepted and refused: hardware, replicas, autoscaling, places, shapes."""
 
-from crd.row import TOO_LONG, Row
+from tests.crd.row import TOO_LONG, Row
 
 ROWS = [
     Row(
         "acceleratorType, format",
         {"acceleratorType": "NVIDIA_GB300"},
         {"acceleratorType": "nvidia-h100"},
-        "spec.acceleratorType must be a constant of Fireworks in capitals such as NVIDIA_H100_80GB; leave it out where "
+        "spec.acceleratorType must be a Fireworks constant in uppercase such as NVIDIA_H100_80GB; omit it where "
         "deploymentShape decides",
         reason="a GPU of next year needs no new CRD, a misspelling of case is caught",
     ),
@@ -15,7 +15,7 @@ ROWS = [
         "acceleratorType, unspecified",
         {},
         {"acceleratorType": "ACCELERATOR_TYPE_UNSPECIFIED"},
-        "spec.acceleratorType must be a constant of Fireworks",
+        "spec.acceleratorType must be a Fireworks constant",
         reason="leaving a field open is said by leaving it out",
     ),
     Row(
@@ -78,7 +78,7 @@ ROWS = [
         "maxReplicaCount, order",
         {"minReplicaCount": 2, "maxReplicaCount": 2},
         {"minReplicaCount": 2, "maxReplicaCount": 1},
-        "spec.maxReplicaCount must not be below spec.minReplicaCount; raise it, or leave it out to get "
+        "spec.maxReplicaCount must not be less than spec.minReplicaCount; raise it, or omit it to get "
         "minReplicaCount, but at least 1",
         reason="the bounds may touch but not cross",
     ),
@@ -86,7 +86,7 @@ ROWS = [
         "maxReplicaCount, parked",
         {"minReplicaCount": 0, "maxReplicaCount": 0},
         {"minReplicaCount": 1, "maxReplicaCount": 0},
-        "spec.maxReplicaCount must not be below spec.minReplicaCount",
+        "spec.maxReplicaCount must not be less than spec.minReplicaCount",
         reason="Fireworks itself lets this pass and parks a deployment that was to have a replica",
     ),
     Row(
@@ -107,7 +107,7 @@ ROWS = [
         "loadTargets, key",
         {"autoscalingPolicy": {"loadTargets": {"vllm_concurrent_requests": 4}}},
         {"autoscalingPolicy": {"loadTargets": {"requestsPerSecond": 4}}},
-        "spec.autoscalingPolicy.loadTargets must have keys in small letters, digits and underscores such as "
+        "spec.autoscalingPolicy.loadTargets must have keys in lowercase letters, digits and underscores such as "
         '"default" or "requests_per_second"',
         reason="keys are Fireworks' own, unlike field names they are not in camel case",
     ),
@@ -143,15 +143,15 @@ ROWS = [
         "placement.region, format",
         {"placement": {"region": "AP_NEWSOUTHWALES_1"}},
         {"placement": {"region": "us-iowa-1"}},
-        "spec.placement.region must be a constant of Fireworks in capitals such as US_IOWA_1; Fireworks decides which "
-        "exist",
+        "spec.placement.region must be a Fireworks constant in uppercase such as US_IOWA_1; Fireworks defines the "
+        "valid values",
         reason="the REST API has its own spelling, and its list of regions changes often",
     ),
     Row(
         "placement.region, unspecified",
         {},
         {"placement": {"region": "REGION_UNSPECIFIED"}},
-        "spec.placement.region must be a constant of Fireworks",
+        "spec.placement.region must be a Fireworks constant",
         reason="leaving a field open is said by leaving it out",
     ),
     Row(
@@ -165,15 +165,15 @@ ROWS = [
         "placement.multiRegion, format",
         {"placement": {"multiRegion": "CANADA"}},
         {"placement": {"multiRegion": "Europe"}},
-        "spec.placement.multiRegion must be a constant of Fireworks in capitals such as GLOBAL, US or EUROPE; "
-        "Fireworks decides which exist",
+        "spec.placement.multiRegion must be a Fireworks constant in uppercase such as GLOBAL, US or EUROPE; "
+        "Fireworks defines the valid values",
         reason="a new group needs no new CRD, a misspelling of case is caught",
     ),
     Row(
         "placement.multiRegion, unspecified",
         {"placement": {"multiRegion": "GLOBAL"}},
         {"placement": {"multiRegion": "MULTI_REGION_UNSPECIFIED"}},
-        "spec.placement.multiRegion must be a constant of Fireworks",
+        "spec.placement.multiRegion must be a Fireworks constant",
         reason="leaving a field open is said by leaving it out",
     ),
     Row(
@@ -187,15 +187,15 @@ ROWS = [
         "placement.regions, format",
         {"placement": {"regions": ["US_IOWA_1", "US_TEXAS_2"]}},
         {"placement": {"regions": ["US_IOWA_1", "us-texas-2"]}},
-        "spec.placement.regions[] must be a constant of Fireworks in capitals such as US_IOWA_1; Fireworks decides "
-        "which exist",
+        "spec.placement.regions[] must be a Fireworks constant in uppercase such as US_IOWA_1; Fireworks defines the "
+        "valid values",
         reason="the REST API has its own spelling",
     ),
     Row(
         "placement.regions, unspecified",
         {"placement": {"regions": ["US_IOWA_1"]}},
         {"placement": {"regions": ["REGION_UNSPECIFIED"]}},
-        "spec.placement.regions[] must be a constant of Fireworks",
+        "spec.placement.regions[] must be a Fireworks constant",
         reason="leaving a field open is said by leaving it out",
     ),
     Row(
@@ -245,7 +245,7 @@ ROWS = [
         "deploymentShape, accelerator",
         {"deploymentShape": "fast", "acceleratorCount": 2},
         {"deploymentShape": "fast", "acceleratorType": "NVIDIA_H100_80GB"},
-        "spec.acceleratorType must be left out with spec.deploymentShape, which brings its own accelerator",
+        "spec.acceleratorType must not be set together with spec.deploymentShape, which determines the accelerator",
         reason="Fireworks refuses both together",
     ),
 ]

@@ -1,6 +1,6 @@
 """What is accepted and refused: addons, the deployment's id, policies, credentials."""
 
-from crd.row import TOO_LONG, Row
+from tests.crd.row import TOO_LONG, Row
 
 ROWS = [
     Row(
@@ -91,15 +91,15 @@ ROWS = [
         "deploymentId, format",
         {"deploymentId": "12ab34cd56ef"},
         {"deploymentId": "Chat"},
-        "spec.deploymentId must be 1 to 63 small letters, digits and hyphens, without a hyphen at either end, such as "
-        '"chat-prod"',
+        "spec.deploymentId must be 1 to 63 lowercase letters, digits and hyphens, without a hyphen at either end, "
+        'such as "chat-prod"',
         reason="Fireworks' own ids may begin with a digit",
     ),
     Row(
         "deploymentId, end",
         {"deploymentId": "a"},
         {"deploymentId": "chat-"},
-        "spec.deploymentId must be 1 to 63 small letters",
+        "spec.deploymentId must be 1 to 63 lowercase letters",
         reason="an id does not end with a hyphen",
     ),
     Row(
@@ -148,8 +148,8 @@ ROWS = [
         "credentialsSecretRef.name",
         {"credentialsSecretRef": {"name": "fireworks.team-a"}},
         {"credentialsSecretRef": {"name": "team-a/fireworks"}},
-        "spec.credentialsSecretRef.name must be the name of a Secret in the same namespace: small letters, digits, "
-        '"-" and "."',
+        "spec.credentialsSecretRef.name must be the name of a Secret in the same namespace: lowercase letters, "
+        'digits, "-" and "."',
         reason="Secrets of other namespaces are out of reach",
     ),
     Row(

@@ -1,6 +1,6 @@
 """What is accepted and refused: models, texts, speculation, precision, prompts."""
 
-from crd.row import TOO_LONG, Row
+from tests.crd.row import TOO_LONG, Row
 
 ROWS = [
     Row(
@@ -65,15 +65,15 @@ ROWS = [
         "draftModel, or n-gram",
         {"draftModel": "drafter", "ngramSpeculationLength": 0, "draftTokenCount": 4},
         {"draftModel": "drafter", "ngramSpeculationLength": 8, "draftTokenCount": 4},
-        "spec.draftModel and spec.ngramSpeculationLength exclude each other; remove one of them",
+        "spec.draftModel and spec.ngramSpeculationLength are mutually exclusive; remove one of them",
         reason="they are alternatives, and a length of 0 is off",
     ),
     Row(
         "draftTokenCount, with a draft model",
         {"draftModel": "drafter", "draftTokenCount": 0},
         {"draftModel": "drafter"},
-        "spec.draftTokenCount is required with spec.draftModel and with spec.ngramSpeculationLength; begin with 3 for "
-        "an EAGLE drafter and 4 for others",
+        "spec.draftTokenCount is required with spec.draftModel and with spec.ngramSpeculationLength; start with 3 "
+        "for an EAGLE drafter and 4 for others",
         reason="Fireworks requires it; 0 switches drafting off but is given",
     ),
     Row(
@@ -137,7 +137,7 @@ ROWS = [
         "precision, format",
         {"precision": "FP4_BLOCKSCALED_MM"},
         {"precision": "fp8"},
-        "spec.precision must be a constant of Fireworks in capitals such as FP16, BF16 or FP8; leave it out to use the "
+        "spec.precision must be a Fireworks constant in uppercase such as FP16, BF16 or FP8; omit it to use the "
         "model's own",
         reason="a precision of next year needs no new CRD, a misspelling of case is caught",
     ),
@@ -145,7 +145,7 @@ ROWS = [
         "precision, unspecified",
         {"precision": "BF16"},
         {"precision": "PRECISION_UNSPECIFIED"},
-        "spec.precision must be a constant of Fireworks",
+        "spec.precision must be a Fireworks constant",
         reason="leaving a field open is said by leaving it out",
     ),
     Row(
@@ -202,8 +202,8 @@ ROWS = [
         "longPrompt, GPUs",
         {"longPrompt": True, "acceleratorCount": 2},
         {"longPrompt": True, "acceleratorCount": 1},
-        "spec.acceleratorCount must be at least 2 with spec.longPrompt; raise it, or leave it out to get twice the "
-        "fewest GPUs that the model fits on",
+        "spec.acceleratorCount must be at least 2 with spec.longPrompt; raise it, or omit it to get twice the "
+        "minimum number of GPUs that the model fits on",
         reason="it needs two GPUs to be effective",
     ),
     Row(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from crd.compatibility import violations
-from crd.server import MANIFEST
+from tests.crd.compatibility import violations
+from tests.crd.server import MANIFEST
 
 RELEASED = sorted(Path(__file__).parent.glob("released/*.yaml"))
 ACCEPTED: Mapping[str, str] = {}

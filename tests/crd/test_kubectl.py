@@ -2,7 +2,7 @@
 
 import pytest
 
-from crd.server import MANIFEST, NAMESPACE, Cluster, Create, Server
+from tests.crd.server import MANIFEST, NAMESPACE, Cluster, Create, Server
 
 
 def explain(cluster: Cluster, path: str) -> str:
@@ -21,8 +21,8 @@ def explain(cluster: Cluster, path: str) -> str:
                 "scaleDownWindow <string> How long the load must stay low before a replica is removed. A duration with "
                 "units ms, s, m or h, from 0s to 1h. Default: decided by Fireworks: 10m.",
                 "A duration with units ms, s, m or h, at least 5m.",
-                "Default: decided by Fireworks: 1h. On change: updated in place. Removed from the spec, it is reset "
-                "to 1h. Example: 30m",
+                "Default: decided by Fireworks: 1h. On change: updated in place. If removed from the spec, it is "
+                "reset to 1h. Example: 30m",
             ],
         ),
         (
@@ -31,7 +31,7 @@ def explain(cluster: Cluster, path: str) -> str:
         ),
         ("fwd.spec.longPrompt", ["Sent to Fireworks as: autoTune.longPrompt"]),
         ("fwd.spec", ["baseModel <string> -required-", "enum: Delete, Retain"]),
-        ("fwd.status", ["modelIdentifier <string> What to put as model into an inference request"]),
+        ("fwd.status", ["modelIdentifier <string> The value of model in an inference request"]),
     ],
 )
 def test_explain_tells_unit_bounds_default_and_what_a_change_does(

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from crd.server import MODEL, Create, RefusedError, Server, manifest
 from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import (
@@ -17,6 +16,7 @@ from fireworks_operator.api.v1alpha1 import (
     LastAttempt,
     Replicas,
 )
+from tests.crd.server import MODEL, Create, RefusedError, Server, manifest
 
 CLAIM = {"observedGeneration": 1, "deploymentName": "accounts/acme/deployments/chat", "account": "acme"}
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

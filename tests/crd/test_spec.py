@@ -2,10 +2,10 @@
 
 import pytest
 
-from crd import rows_capacity, rows_policies, rows_serving
-from crd.row import Row
-from crd.server import Object, RefusedError, Server, manifest
 from fireworks_operator.api.crd import crd
+from tests.crd import rows_capacity, rows_policies, rows_serving
+from tests.crd.row import Row
+from tests.crd.server import Object, RefusedError, Server, manifest
 
 ROWS = [*rows_serving.ROWS, *rows_capacity.ROWS, *rows_policies.ROWS]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from crd.server import RefusedError, Server, manifest
+from tests.crd.server import RefusedError, Server, manifest
 
 WINDOWS = {
     "scaleUpWindow": "between 0s and 1h",

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, GivenCluster
-from docs.reader import ACCOUNT, KEY, Reader
-from integration.processes import Operator, SimulatorProcess
-from integration.team import Team
+from testkit.documentation.reader import ACCOUNT, KEY, Reader
+from testkit.kubernetes import Cluster, GivenCluster
+from testkit.processes import Operator, SimulatorProcess
+from testkit.team import Team
 
 
 @pytest.fixture(scope="module")

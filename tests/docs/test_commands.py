@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from docs.commands import Block, Step, inline_commands, shell_blocks
-from docs.pages import DOCS, PAGES, ROOT
-from docs.script import Script
-from docs.terminal import Terminal
+from testkit.documentation.commands import Block, Step, inline_commands, shell_blocks
+from testkit.documentation.pages import DOCS, PAGES, ROOT
+from testkit.documentation.script import Script
+from testkit.documentation.terminal import Terminal
 
 ALL = [*PAGES, ROOT / "charts/fireworks-operator/README.md"]
 each_page = pytest.mark.parametrize("page", ALL, ids=lambda path: path.relative_to(ROOT).as_posix())

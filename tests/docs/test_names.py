@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 import pytest
 
-from docs.generate import COMMANDS, generated
-from docs.pages import PAGES, ROOT, anchors
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS, ANNOTATION_RECONCILE_AT
 from fireworks_operator.observability.metrics import Metrics
 from fireworks_operator.reference import files
 from fireworks_operator.settings import Settings, variable
+from testkit.documentation.pages import PAGES, ROOT, anchors
+from tests.docs.generate import COMMANDS, generated
 
 SETTINGS = {variable(name) for name in Settings.model_fields}
 ANNOTATIONS = {ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS, ANNOTATION_RECONCILE_AT}
@@ -54,8 +54,16 @@ def test_every_metric_is_explained() -> None:
 
 @each_page
 def test_settings_exist(page: Path) -> None:
-    named = set(re.findall(r"\bFIREWORKS_(?!SIMULATOR|TEST|E2E|IMAGES|CLUSTER_DIR)[A-Z_]*[A-Z]\b", page.read_text()))
+    others = "SIMULATOR|TEST|E2E|IMAGES|CLUSTER_|ENVTEST_"
+    named = set(re.findall(rf"\bFIREWORKS_(?!{others})[A-Z_]*[A-Z]\b", page.read_text()))
     assert named - {"FIREWORKS_OPERATOR"} <= SETTINGS
+
+
+@each_page
+def test_settings_of_the_local_kubernetes_exist(page: Path) -> None:
+    pattern = r"\bFIREWORKS_(?:CLUSTER|ENVTEST)_[A-Z_]*[A-Z]\b"
+    named = set(re.findall(pattern, page.read_text()))
+    assert named <= set(re.findall(pattern, (ROOT / "testkit/kubernetes/__main__.py").read_text()))
 
 
 @each_page

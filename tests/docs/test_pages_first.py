@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from docs.reader import CLONE, Reader, publish
-from docs.terminal import Terminal
-from integration.processes import Operator
-from integration.waiting import eventually
+from testkit.documentation.reader import CLONE, Reader, publish
+from testkit.documentation.terminal import Terminal
+from testkit.processes import Operator
+from testkit.waiting import eventually
 
 BORROW = f"mkdir .venv && ln -s {sys.prefix}/* .venv && touch .venv/.installed"
 """Gives a clone the Python environment of these tests: `make` would install the same once more."""
@@ -23,6 +23,7 @@ def operator(reader: Reader, crd: None, tmp_path: Path) -> Operator:
     return reader.operator(tmp_path / "operator.log")
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_readme(reader: Reader, operator: Operator, tmp_path: Path) -> None:
     table = {
@@ -62,6 +63,7 @@ def test_readme(reader: Reader, operator: Operator, tmp_path: Path) -> None:
     operator.stop()
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_quickstart(reader: Reader, crd: None, tmp_path: Path) -> None:
     checkout = publish(tmp_path)

@@ -4,12 +4,12 @@ import json
 
 import httpx
 
-from docs.commands import inline_commands
-from docs.pages import PAGES
-from docs.reader import KEY, Reader
-from integration.processes import Operator
-from integration.team import Team
-from integration.waiting import eventually
+from testkit.documentation.commands import inline_commands
+from testkit.documentation.pages import PAGES
+from testkit.documentation.reader import KEY, Reader
+from testkit.processes import Operator
+from testkit.team import Team
+from testkit.waiting import eventually
 
 
 def test_cost_safety(reader: Reader, team: Team) -> None:
@@ -89,7 +89,7 @@ def test_troubleshooting(reader: Reader, team: Team) -> None:
         team.until("chat", "Stalled", "True", "DeletionBlocked")
         page.run("kubectl annotate fwd chat fireworks.ai/abandon")
         team.until_gone()
-    assert len(team.deployments()) == 1, "it goes on costing money"
+    assert len(team.deployments()) == 1, "it keeps incurring charges"
 
 
 def test_commands_in_the_running_text(reader: Reader, team: Team) -> None:

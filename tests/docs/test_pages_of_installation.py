@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.reader import KIND, Reader
 from fireworks_operator.api.crd import render_crd
+from testkit.documentation.reader import KIND, Reader
 
 SYSTEM = "fireworks-system"
 NAMESPACES = (SYSTEM, "team-a", "team-b", "inference-operator")
@@ -80,7 +80,9 @@ def test_upgrade(reader: Reader) -> None:
 
     terminal.run(f"helm install fireworks-operator charts/fireworks-operator --namespace {SYSTEM} --create-namespace")
     with reader.follow("docs/upgrade.md", terminal=terminal) as page:
-        assert "fireworksdeployments.fireworks.ai v1alpha1 is installed, of this version" in page.run("helm upgrade")
+        assert "fireworksdeployments.fireworks.ai v1alpha1 is installed and matches this version" in page.run(
+            "helm upgrade"
+        )
         assert revisions() == 2
         page.run("kubectl apply --server-side --force-conflicts")
         page.run("helm rollback")
@@ -89,7 +91,7 @@ def test_upgrade(reader: Reader) -> None:
 
 def test_images(reader: Reader) -> None:
     with reader.follow("docs/images.md", {"make image": "make --dry-run image"}) as page:
-        assert "tests/e2e/image.py" in page.run("make --dry-run image")
+        assert "tests.e2e.image" in page.run("make --dry-run image")
 
 
 def resource(name: str) -> dict[str, object]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cluster import Cluster, GivenCluster
-from cluster.parts import free_ports
-from docs.pages import DOCS, blocks
-from docs.reader import KEY, Reader, publish
-from docs.terminal import Terminal
-from integration.kube.api import Namespace
+from testkit.documentation.pages import DOCS, blocks
+from testkit.documentation.reader import KEY, Reader, publish
+from testkit.documentation.terminal import Terminal
+from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.parts import free_ports
+from testkit.namespaces import Namespace
 
 pytestmark = pytest.mark.timeout(600)
 VIEWER = ("get,list,watch fireworksdeployments.fireworks.ai", "get secrets")
@@ -27,6 +27,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
+@pytest.mark.proof
 def test_the_plugin(
     reader: Reader, crd: None, programs: Path, own_cluster: Cluster | GivenCluster, tmp_path: Path
 ) -> None:
@@ -70,6 +71,7 @@ def viewer(reader: Reader, cluster: Cluster | GivenCluster, programs: Path, fold
     return reader.terminal(programs=programs, KUBECONFIG=str(kubeconfig))
 
 
+@pytest.mark.proof
 def test_the_simulator(reader: Reader, crd: None, programs: Path, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     terminal = reader.terminal(programs=programs, folder=publish(tmp_path))
@@ -93,5 +95,5 @@ def test_the_simulator_in_the_process_of_a_test() -> None:
             client.post(url, params={"deploymentId": "chat"}, json=body).raise_for_status()
             client.get(f"{url}/chat").raise_for_status()
 
-    (code,) = blocks((DOCS / "simulator.md").read_text(), "python")
-    exec(code, {"client_under_test": client_under_test})  # noqa: S102 - it is what the page says
+    for code in blocks((DOCS / "simulator.md").read_text(), "python"):
+        exec(code, {"client_under_test": client_under_test})  # noqa: S102 - it is what the page says

@@ -5,20 +5,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from docs.messages import GAP, endings, logged, sentences
-from docs.pages import DOCS, blocks, headings
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.crd import crd
+from testkit.documentation.pages import DOCS, blocks, headings
+from tests.docs.messages import GAP, endings, logged, sentences
 
 PAGE = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
 QUOTES = [line.rstrip(GAP + " .") for block in blocks(PAGE, "text") for line in block.splitlines()]
 EVERYTHING = {*sentences("**/*.py"), *logged()}
-TOLD = ("core/*.py", "controller/accounts.py", "controller/account.py", "controller/discovery.py")
+TOLD = (
+    "core/*.py",
+    "controller/accounts.py",
+    "controller/key_source.py",
+    "controller/keyring.py",
+    "controller/discovery.py",
+)
 """Where the messages of conditions, events and notices are made."""
 PARTS = {
-    'To let the resource go without deleting the deployment, set the annotation …: "true".',
+    'To remove the resource without deleting the deployment, set the annotation …: "true".',
     "still running … x … …",
-    "nothing is known to run",
+    "no running replica is known",
     "delete this resource, or set spec.managementPolicy to Manage to have it created",
     "spec.… (is …, wanted …)",
     "… Model identifier: …",

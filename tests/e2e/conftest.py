@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from chart.binaries import find_helm
-from chart.helm import Helm
-from cluster import Cluster, ClusterError, GivenCluster, local_cluster, node
-from cluster.progress import Progress
-from e2e import image
-from e2e.release import Release, previous_chart
-from e2e.world import NAMESPACES, World
+from testkit.chart.binaries import find_helm
+from testkit.chart.helm import Helm
+from testkit.kubernetes import Cluster, ClusterError, GivenCluster, local_cluster, node
+from testkit.kubernetes.progress import Progress
+from tests.e2e import image
+from tests.e2e.release import Release, previous_chart
+from tests.e2e.world import NAMESPACES, World
 
 REQUESTED = "FIREWORKS_E2E"
 

@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Builds the project's two images from its Dockerfile: by Docker, or else by buildah on a base made of Debian packages.
 
-    python tests/e2e/image.py [operator|simulator]...     default: both
+    python -m tests.e2e.image [operator|simulator]...     default: both
 
 Each lies afterwards as an archive, as `docker save` writes it, in ~/.cache/fireworks-operator/images (or in
 $FIREWORKS_IMAGES). With Docker it is in Docker, too, as fireworks-operator:dev and fireworks-simulator:dev.
@@ -19,13 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from cluster import ClusterError
-from cluster.errors import last_lines
-from cluster.files import locked
-from cluster.progress import Progress
+from testkit.kubernetes import ClusterError
+from testkit.kubernetes.errors import last_lines
+from testkit.kubernetes.files import locked
+from testkit.kubernetes.progress import Progress
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ("operator", "simulator")

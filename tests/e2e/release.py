@@ -6,9 +6,9 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from chart.helm import CHART, ROOT, Helm
-from e2e.image import TAG
-from e2e.world import SECRET, SYSTEM, World
+from testkit.chart.helm import CHART, ROOT, Helm
+from tests.e2e.image import TAG
+from tests.e2e.world import SECRET, SYSTEM, World
 
 RELEASE = "fireworks"
 DEPLOYMENT = "fireworks-fireworks-operator"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.image import TARGETS, image_config, problem
+from tests.e2e.image import TARGETS, image_config, problem
 
 pytestmark = pytest.mark.timeout(1800)
 

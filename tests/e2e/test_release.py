@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.release import DEPLOYMENT, PODS, Release
-from e2e.world import EXAMPLE, KIND, NAME, NAMESPACES, SYSTEM, TEAM, World
-from integration.waiting import eventually
+from testkit.waiting import eventually
+from tests.e2e.release import DEPLOYMENT, PODS, Release
+from tests.e2e.world import EXAMPLE, KIND, NAME, NAMESPACES, SYSTEM, TEAM, World
 
 # The first one waits for images and programs to be built.
 pytestmark = pytest.mark.timeout(1800)

@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from cluster import Cluster, GivenCluster
-from docs.script import Script
-from docs.terminal import Terminal
-from e2e.image import image_config, name_of
 from fireworks_simulator.testing import SimulatorClient
-from integration.waiting import eventually
+from testkit.documentation.script import Script
+from testkit.documentation.terminal import Terminal
+from testkit.kubernetes import Cluster, GivenCluster
+from testkit.waiting import eventually
+from tests.e2e.image import image_config, name_of
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

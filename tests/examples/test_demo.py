@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.parts import find_binaries
+from testkit.kubernetes.parts import find_binaries
 
 DEMO = Path(__file__).parents[2] / "examples/demo.py"
 SECONDS = 200
@@ -25,7 +25,7 @@ SECONDS = 200
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the demo, with the folder for temporary files under the test's own; kills it if the test fails."""
-    find_binaries()  # not part of what is timed
+    find_binaries(controllers=False)  # not part of what is timed
     started: list[subprocess.Popen[str]] = []
 
     def run(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -69,17 +69,17 @@ def test_the_demo_goes_from_manifest_to_answer_to_clean_deletion(
         "| This is accounts/fireworks/models/llama-v3p1-8b-instruct on",
         "accounts/acme/deployments/default-chat-",
         "$ kubectl patch fireworksdeployment chat",
-        "✓ the change is in force at Fireworks",
+        "✓ the change is applied at Fireworks",
         "✓ the second replica serves",
         "draftTokenCount of chat-large: 16 instead of the 4 in Git.",
         "✓ the operator has put it back to 4",
         "$ kubectl delete fireworksdeployment --all",
         "DeletionBlocked",
-        "Fireworks refuses to delete the deployment, since it has received inference requests",
+        "Fireworks refuses to delete the deployment because it has received inference requests",
         "$ kubectl annotate fireworksdeployment chat fireworks.ai/reconcile-at=",
         "✓ chat is gone, too",
         "✓ Fireworks lists no deployment",
-        "✓ all processes have ended, nothing is left behind",
+        "✓ all processes have ended and everything is cleaned up",
     )
     assert_tidy(shown)
     assert list(tmp_path.iterdir()) == []
@@ -112,7 +112,7 @@ def test_a_demo_that_fails_says_what_it_expected_and_cleans_up(
     assert_in_order(
         shown,
         "The demo failed.",
-        "expected  the parts of Kubernetes are built",
+        "expected  the parts of Kubernetes are here",
         f"instead   KUBEBUILDER_ASSETS={empty} holds no etcd",
         "✓ all processes have ended",
     )

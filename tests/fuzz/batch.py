@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fuzz.manifests import Manifest, Spec
-from fuzz.verdict import answer, complaints, settled
-from integration.kubernetes_api import Json, KubernetesError, condition, resources_path
-from integration.team import Team
+from testkit.kubernetes_api import Json, KubernetesError, condition, resources_path
+from testkit.team import Team
+from tests.fuzz.manifests import Manifest, Spec
+from tests.fuzz.verdict import answer, complaints, settled
 
 WITHOUT_KEY = ("AccountMismatch", "CredentialsMissing", "CredentialsInvalid", "CredentialsNotAllowed")
 """Why a deployment cannot be reached any more."""

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fireworks_operator.api.crd import crd
-from fuzz.schema import ANYTHING, accepted, hostile
+from tests.fuzz.schema import ANYTHING, accepted, hostile
 
 Spec = dict[str, Any]
 

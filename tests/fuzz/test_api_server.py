@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fuzz.examples import EXAMPLES, as_ci_or_new
-from fuzz.manifests import Manifest, anything
-from fuzz.verdict import answer
-from integration.kubernetes_api import KubernetesApi, KubernetesError, resources_path
+from testkit.kubernetes_api import KubernetesApi, KubernetesError, resources_path
+from tests.fuzz.examples import EXAMPLES, as_ci_or_new
+from tests.fuzz.manifests import Manifest, anything
+from tests.fuzz.verdict import answer
 
 _FIELD = re.compile(r"\b(spec|metadata)\b(\.\w+|\[|:)|ObjectMeta\.name|name or generateName is required")
 """The path of a field, as every refusal must have it; the last two are Kubernetes' own words for metadata.name."""

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 import pytest
 
-from fuzz.batch import WITHOUT_KEY, Batch, reasons
-from fuzz.examples import EXAMPLES, drawn
-from fuzz.manifests import to_reconcile
-from integration.factories import OWN_ACCOUNT, MakeTeam, StartOperator
-from integration.kubernetes_api import Json, condition
-from integration.team import Team
+from fireworks_simulator.testing import SimulatorClient
+from testkit.factories import OWN_ACCOUNT, MakeTeam, StartOperator
+from testkit.kubernetes_api import Json, condition
+from testkit.team import Team
+from tests.fuzz.batch import WITHOUT_KEY, Batch, reasons
+from tests.fuzz.examples import EXAMPLES, drawn
+from tests.fuzz.manifests import to_reconcile
 
 AT_ONCE = 200
 WITHIN = 180.0
@@ -18,6 +19,7 @@ WITHIN = 180.0
 GONE = ("DELETING", "DELETED")
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(3600)
 def test_every_accepted_manifest_is_reconciled_or_says_what_to_do_and_leaves_nothing_behind(
     start_operator: StartOperator, make_team: MakeTeam
@@ -44,7 +46,8 @@ def test_every_accepted_manifest_is_reconciled_or_says_what_to_do_and_leaves_not
 
 def living(team: Team) -> list[Json]:
     """Return the deployments of the team's account and of the operator's own that are not deleted."""
-    both = [*team.simulator.deployments(), *team.simulator.deployments(OWN_ACCOUNT)]
+    own = SimulatorClient(team.simulator.url, OWN_ACCOUNT, OWN_ACCOUNT)
+    both = [*team.simulator.deployments(), *own.deployments()]
     return [each for each in both if each["state"] not in GONE]
 
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from integration.kubernetes_api import Json, KubernetesApi, KubernetesError, condition
+from testkit.kubernetes_api import Json, KubernetesApi, KubernetesError, condition
 
 _REASONS = frozenset(map(str, Reason))
 _TYPES = frozenset(map(str, ConditionType))
 _WAY_OUT = re.compile(
-    r"\bspec\.\w+|Correct the spec|delete this resource|\bannotat|\bSecret\b|FIREWORKS_\w+|operator's setting"
-    r"|by itself|Fireworks console"
+    r"\bspec\.\w+|Fix the spec|delete this resource|\bannotat|\bSecret\b|FIREWORKS_\w+|operator's setting"
+    r"|automatically|Fireworks console"
 )
 """A field to change, a place to look at, or the promise that nobody need do anything."""
 

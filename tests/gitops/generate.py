@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Writes what is made from the states of a resource: the table in docs/gitops.md, and Argo CD's own test of its health.
 
     make docs
@@ -6,18 +5,13 @@
 Tests compare what lies there with what would be written.
 """
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
-# Run as a script, Python looks in this folder and not in tests/.
-if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from gitops.states import State, all_states
-from gitops.verdicts import ARGO_HEALTH, HELM_WAIT, Json, condition, health_message, kstatus, kubectl_wait
+from testkit.states import State, all_states
+from tests.gitops.verdicts import ARGO_HEALTH, HELM_WAIT, Json, condition, health_message, kstatus, kubectl_wait
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGOCD = ROOT / "deploy/argocd"

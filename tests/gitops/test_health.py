@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from fireworks_operator.api.conditions import Reason
-from gitops.generate import ARGOCD, CUSTOMIZATION, HEALTH, ROOT, UPSTREAM, generated
-from gitops.lua import run_health
-from gitops.states import State, all_states
-from gitops.verdicts import ARGO_HEALTH, condition, health_message, kstatus, kubectl_wait
+from testkit.states import State, all_states
+from tests.gitops.generate import ARGOCD, CUSTOMIZATION, HEALTH, ROOT, UPSTREAM, generated
+from tests.gitops.lua import run_health
+from tests.gitops.verdicts import ARGO_HEALTH, condition, health_message, kstatus, kubectl_wait
 
 STATES = all_states()
 LIVING = [each for each in STATES if "deletionTimestamp" not in each.live()["metadata"]]

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema.validators import validator_for
 
-from cluster import Cluster, GivenCluster
-from gitops.generate import ROOT
+from testkit.kubernetes import Cluster, GivenCluster
+from tests.gitops.generate import ROOT
 
 ARGOCD, FLUX = ROOT / "deploy/argocd", ROOT / "deploy/flux"
 PAGE = ROOT / "docs/gitops.md"

@@ -10,8 +10,8 @@ import yaml
 from jsonschema import Draft7Validator
 
 from fireworks_operator.api.json_schema import FILE_NAME, json_schema
-from gitops.generate import ROOT
-from gitops.states import State, all_states
+from testkit.states import State, all_states
+from tests.gitops.generate import ROOT
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / FILE_NAME).read_text())
 FILES = sorted(

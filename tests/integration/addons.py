@@ -5,8 +5,8 @@ import urllib.request
 from collections.abc import Mapping
 
 from fireworks_simulator.testing import JournalEntry
-from integration.kubernetes_api import Json, condition
-from integration.team import MODEL, Team
+from testkit.kubernetes_api import Json, condition
+from testkit.team import MODEL, Team
 
 OTHER_MODEL = "accounts/fireworks/models/llama-v3p2-3b-instruct"
 AT_REST = ("True", "False", "False")

@@ -1,8 +1,9 @@
 """The operator as a real process between a real API server and the simulator.
 
-One simulator serves the whole session and starts over before each test. A team is a namespace with an account and
-an API key of its own, so tests do not meet. Operators are either shared by a module (`operator`, `team`) or belong
-to one test (`start_operator`, `make_team`), which may then stop, kill and configure them.
+One simulator serves all workers of a run; each worker has a control plane. A team is a namespace with an account and
+an API key of its own; at Fireworks it has a world to itself, so that tests do not meet and nothing need be reset.
+Operators are either shared (`operator`, `team`), by one module after the other, or belong to one test
+(`start_operator`, `make_team`), which may then stop, kill and configure them.
 """
 
 from collections.abc import Iterator
@@ -12,13 +13,11 @@ from pathlib import Path
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from integration.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, NewTeam, StartOperator
-from integration.kubernetes_api import KubernetesApi
-from integration.processes import Operator, SimulatorProcess
-from integration.team import Team
-
-_shared: list[Operator] = []
-"""The module's operator while it runs."""
+from testkit.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, NewTeam, StartOperator
+from testkit.kubernetes_api import KubernetesApi
+from testkit.processes import Operator
+from testkit.shared import shared_operator, simulator_of_the_run
+from testkit.team import Team
 
 
 @pytest.fixture(scope="session")
@@ -30,54 +29,54 @@ def kubernetes(cluster: Cluster, crd_file: Path) -> KubernetesApi:
 
 
 @pytest.fixture(scope="session")
-def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    """The Fireworks API of the session."""
-    log = tmp_path_factory.mktemp("simulator") / "simulator.log"
-    process = SimulatorProcess(log, account=OWN_ACCOUNT, api_key=OWN_KEY).start()
-    yield process
-    process.stop()
+def fireworks() -> SimulatorClient:
+    """The simulator of the run; its `url` is the Fireworks API. Only the worlds of accounts are for tests."""
+    return simulator_of_the_run()
+
+
+@pytest.fixture(scope="session")
+def own_world(fireworks: SimulatorClient) -> SimulatorClient:
+    """The world of the operators' own account."""
+    return fireworks.add_world(OWN_ACCOUNT, OWN_KEY)
 
 
 @pytest.fixture
-def simulator(simulator_process: SimulatorProcess) -> Iterator[SimulatorClient]:
-    """The simulator as if it had just been started."""
-    client = SimulatorClient(simulator_process.url, OWN_ACCOUNT)
-    client.reset()
-    yield client
-    patches = client.journal(method="PATCH")
-    assert not [each for each in patches if each.mask_missing], "a PATCH without updateMask overwrites everything"
+def simulator(own_world: SimulatorClient) -> SimulatorClient:
+    """The operators' own account as if it had just been opened."""
+    own_world.reset()
+    return own_world
+
+
+# testkit.shared knows by its name which tests use it.
+@pytest.fixture(scope="session")
+def session_operator(
+    cluster: Cluster, own_world: SimulatorClient, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    yield Operator(cluster.kubeconfig, own_world.url, log, api_key=OWN_KEY, settings={})
+    shared_operator.rest()
 
 
 @pytest.fixture(scope="module")
-def operator(
-    cluster: Cluster,
-    kubernetes: KubernetesApi,
-    simulator_process: SimulatorProcess,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Operator]:
+def operator(kubernetes: KubernetesApi, session_operator: Operator) -> Iterator[Operator]:
     """An operator that the tests of a module share."""
-    log = tmp_path_factory.mktemp("operator") / "operator.log"
-    process = Operator(cluster.kubeconfig, simulator_process.url, log, api_key=OWN_KEY, settings={})
-    _shared.append(process.start())
-    yield process
-    _shared.remove(process)
-    process.stop()
+    with shared_operator.held(session_operator) as process:
+        yield process
     process.check_log(OWN_KEY)
 
 
 @pytest.fixture
 def start_operator(
-    cluster: Cluster, kubernetes: KubernetesApi, simulator_process: SimulatorProcess, tmp_path: Path
+    cluster: Cluster, kubernetes: KubernetesApi, own_world: SimulatorClient, tmp_path: Path
 ) -> Iterator[StartOperator]:
     """Start operators of this test alone, one after the other; not in a module that shares one."""
-    assert not _shared, "two operators would manage the same resources"
+    assert not shared_operator.is_held, "two operators would manage the same resources"
+    shared_operator.rest()
     started: list[Operator] = []
 
     def start(*, api_key: str | None = OWN_KEY, base_url: str | None = None, **settings: str) -> Operator:
         log = tmp_path / f"operator-{len(started)}.log"
-        process = Operator(
-            cluster.kubeconfig, base_url or simulator_process.url, log, api_key=api_key, settings=settings
-        )
+        process = Operator(cluster.kubeconfig, base_url or own_world.url, log, api_key=api_key, settings=settings)
         started.append(process)
         return process.start()
 
@@ -113,11 +112,9 @@ def new_team(operator: Operator, kubernetes: KubernetesApi, simulator: Simulator
 
 
 @pytest.fixture(scope="module")
-def stage(operator: Operator, kubernetes: KubernetesApi, simulator_process: SimulatorProcess) -> Iterator[NewTeam]:
-    """Make teams of the shared operator for a whole module; not in one whose tests reset the simulator."""
-    simulator = SimulatorClient(simulator_process.url, OWN_ACCOUNT)
-    simulator.reset()
-    teams = _teams(kubernetes, simulator)
+def stage(operator: Operator, kubernetes: KubernetesApi, own_world: SimulatorClient) -> Iterator[NewTeam]:
+    """Make teams of the shared operator for a whole module."""
+    teams = _teams(kubernetes, own_world)
     yield partial(next(teams), operator)
     next(teams, None)
 
@@ -143,7 +140,7 @@ def _teams(kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Ma
     made: list[Team] = []
 
     def make(operator: Operator | None, *, own: bool = False) -> Team:
-        team = Team.begin(kubernetes, simulator, own=(OWN_ACCOUNT, OWN_KEY) if own else None)
+        team = Team.begin(kubernetes, simulator, own=(OWN_ACCOUNT, OWN_KEY) if own else None, apart=True)
         team.operator = operator
         made.append(team)
         return team
@@ -152,6 +149,10 @@ def _teams(kubernetes: KubernetesApi, simulator: SimulatorClient) -> Iterator[Ma
     for team in made:
         try:
             team.assert_no_secret()
+            patches = team.simulator.journal(method="PATCH")
+            assert not [each for each in patches if each.mask_missing], (
+                "a PATCH without updateMask overwrites everything"
+            )
         finally:
             team.clean()
         if team.operator is not None:

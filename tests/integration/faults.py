@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from integration.kubernetes_api import Json, Watch, condition, resources_path
-from integration.team import Team
+from testkit.kubernetes_api import Json, Watch, condition, resources_path
+from testkit.team import Team
 
 HEALS_WITHIN = 120.0
 """Change requests for one spec are half a minute apart; what was refused with 401 is tried again after a minute."""
@@ -69,8 +69,8 @@ def watch(team: Team) -> Watch:
     return team.api.watch(resources_path(team.namespace))
 
 
-FOREIGN_WORDS = "Something other than the Fireworks API answered"
-NO_ANSWER = "gave no usable answer"
+FOREIGN_WORDS = "The response did not come from the Fireworks API"
+NO_ANSWER = "did not return a usable response"
 UNAVAILABLE = [
     Fault("500", "status", status("INTERNAL"), says="so it is"),
     Fault("502 as HTML", "html_502", says="a web page: 502"),
@@ -80,7 +80,7 @@ UNAVAILABLE = [
     Fault("404 as HTML", "html_404", says=FOREIGN_WORDS),
     Fault("reset before commit", "drop_before_commit", says=NO_ANSWER),
     Fault("JSON of another kind", "status", answer("[1, 2]"), says="HTTP 200"),
-    Fault("empty answer", "status", answer(""), says="empty answer"),
+    Fault("empty answer", "status", answer(""), says="empty response"),
 ]
 """Whatever request meets these: nothing was done, and it is tried again by itself."""
 UNREADABLE = [

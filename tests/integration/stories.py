@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from integration.factories import NewTeam
-from integration.team import Team
+from testkit.factories import NewTeam
+from testkit.team import Team
 
 TELLERS = 8
 """Stories at a time."""

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from integration.addons import (
+from testkit.kubernetes_api import condition, resources_path
+from testkit.team import MODEL, Team
+from tests.integration.addons import (
     AT_REST,
     add_models,
     addons,
@@ -18,8 +20,6 @@ from integration.addons import (
     requests,
     until_loaded,
 )
-from integration.kubernetes_api import condition, resources_path
-from integration.team import MODEL, Team
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def test_an_addon_is_loaded_and_status_says_what_to_call_it(tuned: Team) -> None
     assert_at_rest(tuned)
 
 
+@pytest.mark.proof
 def test_a_second_addon_is_loaded_later_and_the_first_is_left_as_it_is(tuned: Team) -> None:
     tuned.create(addons=addons("tone"))
     until_loaded(tuned, "tone")
@@ -58,6 +59,7 @@ def test_a_second_addon_is_loaded_later_and_the_first_is_left_as_it_is(tuned: Te
     assert [each.method for each in tuned.writes()] == ["POST"] * 3, "the deployment, and each addon once"
 
 
+@pytest.mark.proof
 def test_an_addon_removed_from_the_spec_is_unloaded_and_anothers_stays(tuned: Team) -> None:
     tuned.create(addons=addons("tone", "style"))
     name = until_loaded(tuned, "tone", "style")["status"]["deploymentName"]
@@ -73,6 +75,7 @@ def test_an_addon_removed_from_the_spec_is_unloaded_and_anothers_stays(tuned: Te
     assert len(requests(tuned, "DELETE")) == 1
 
 
+@pytest.mark.proof
 def test_nothing_is_unloaded_that_has_not_just_been_looked_at(tuned: Team) -> None:
     tuned.create(enableAddons=True, addons=addons("tone", "style"))
     until_loaded(tuned, "tone", "style")
@@ -89,6 +92,7 @@ def test_nothing_is_unloaded_that_has_not_just_been_looked_at(tuned: Team) -> No
     assert_at_rest(tuned)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("found", ["gone", "on another deployment"])
 def test_what_turns_out_to_be_no_addon_of_the_deployment_is_not_unloaded(tuned: Team, found: str) -> None:
     tuned.create(enableAddons=True, addons=addons("tone"))
@@ -101,6 +105,7 @@ def test_what_turns_out_to_be_no_addon_of_the_deployment_is_not_unloaded(tuned: 
     assert requests(tuned, "DELETE") == []
 
 
+@pytest.mark.proof
 def test_the_last_addons_are_unloaded_before_the_deployment_stops_taking_any(tuned: Team) -> None:
     tuned.create(addons=addons("tone"))
     until_loaded(tuned, "tone")
@@ -114,6 +119,7 @@ def test_the_last_addons_are_unloaded_before_the_deployment_stops_taking_any(tun
     assert condition(tuned.get(), "AddonsReady") == {}
 
 
+@pytest.mark.proof
 def test_what_somebody_else_has_loaded_is_ours_once_the_spec_names_it(tuned: Team) -> None:
     tuned.create(enableAddons=True)
     name = tuned.until_ready()["status"]["deploymentName"]
@@ -125,6 +131,7 @@ def test_what_somebody_else_has_loaded_is_ours_once_the_spec_names_it(tuned: Tea
     tuned.eventually(lambda: not loaded(tuned), "it is unloaded")
 
 
+@pytest.mark.proof
 def test_an_addon_that_is_found_loaded_is_no_trouble(tuned: Team) -> None:
     tuned.fault("status", code="ALREADY_EXISTS", method="POST", path="/deployedModels$", times=1)
     tuned.create(addons=addons("tone"))
@@ -134,6 +141,7 @@ def test_an_addon_that_is_found_loaded_is_no_trouble(tuned: Team) -> None:
     assert_at_rest(tuned)
 
 
+@pytest.mark.proof
 def test_a_load_whose_answer_is_lost_is_not_asked_for_twice(tuned: Team) -> None:
     tuned.fault("drop_after_commit", method="POST", path="/deployedModels$", times=1)
     tuned.create(addons=addons("tone"))
@@ -142,6 +150,7 @@ def test_a_load_whose_answer_is_lost_is_not_asked_for_twice(tuned: Team) -> None
     assert_at_rest(tuned)
 
 
+@pytest.mark.proof
 def test_settings_of_an_addon_are_changed_in_place(tuned: Team) -> None:
     tuned.create(addons=addons("tone", displayName="Tone", default=True))
     until_loaded(tuned, "tone")
@@ -159,6 +168,7 @@ def test_settings_of_an_addon_are_changed_in_place(tuned: Team) -> None:
     assert loads(tuned) == ["tone"]
 
 
+@pytest.mark.proof
 def test_a_setting_that_is_changed_elsewhere_is_put_back(tuned: Team) -> None:
     tuned.create(addons=addons("tone", public=True))
     until_loaded(tuned, "tone")
@@ -169,6 +179,7 @@ def test_a_setting_that_is_changed_elsewhere_is_put_back(tuned: Team) -> None:
     assert len(requests(tuned, "PATCH")) == 1
 
 
+@pytest.mark.proof
 def test_two_deployments_that_both_want_to_be_the_default_do_not_fight_for_ever(tuned: Team) -> None:
     for name in ("one", "two"):
         tuned.create(name, addons=addons("tone", default=True))
@@ -176,7 +187,7 @@ def test_two_deployments_that_both_want_to_be_the_default_do_not_fight_for_ever(
         lambda: [
             each["metadata"]["name"]
             for each in tuned.resources()
-            if "default, but it did not last" in condition(each, "AddonsReady").get("message", "")
+            if "default, but it was reverted" in condition(each, "AddonsReady").get("message", "")
         ],
         "one of them says that the other is in its way",
     )

@@ -4,7 +4,9 @@ from functools import partial
 
 import pytest
 
-from integration.addons import (
+from testkit.kubernetes_api import condition
+from testkit.team import MODEL, Team
+from tests.integration.addons import (
     AT_REST,
     OTHER_MODEL,
     add_models,
@@ -20,8 +22,6 @@ from integration.addons import (
     until_failed,
     until_loaded,
 )
-from integration.kubernetes_api import condition
-from integration.team import MODEL, Team
 
 REFUSED_LOAD = "Fireworks refuses the addon: LoRA validation failed"
 
@@ -32,6 +32,7 @@ def tuned(team: Team) -> Team:
     return add_models(team)
 
 
+@pytest.mark.proof
 def test_an_addon_of_another_base_model_is_told_in_words_and_the_deployment_serves(tuned: Team) -> None:
     tuned.create(addons=addons("alien"))
     resource = until_failed(tuned, REFUSED_LOAD, OTHER_MODEL, "Correct its entry in spec.addons")
@@ -45,6 +46,7 @@ def test_an_addon_of_another_base_model_is_told_in_words_and_the_deployment_serv
     assert loads(tuned) == ["alien", "alien"]
 
 
+@pytest.mark.proof
 def test_two_refused_addons_are_both_told_and_keep_no_third_waiting(tuned: Team) -> None:
     tuned.create(addons=addons("alien", "tone", "stranger"))
     until_failed(tuned, f"{model(tuned, 'alien')}: {REFUSED_LOAD}", f"{model(tuned, 'stranger')}: {REFUSED_LOAD}")
@@ -57,6 +59,7 @@ def test_two_refused_addons_are_both_told_and_keep_no_third_waiting(tuned: Team)
     assert sorted(loads(tuned)[3:]) == ["alien", "stranger"]
 
 
+@pytest.mark.proof
 def test_an_addon_beyond_the_accounts_quota_leaves_the_deployment_ready(tuned: Team) -> None:
     words = "LoRA quota exceeded, in use: 100, quota: 100"
     tuned.fault("status", method="POST", path="/deployedModels$", code="RESOURCE_EXHAUSTED", message=words)
@@ -67,6 +70,7 @@ def test_an_addon_beyond_the_accounts_quota_leaves_the_deployment_ready(tuned: T
     assert not [each for each in tuned.events() if each["reason"] == "QuotaExceeded"], "that would be a Stalled"
 
 
+@pytest.mark.proof
 def test_a_refused_change_of_an_addon_is_told_and_made_when_it_can_be(tuned: Team) -> None:
     tuned.create(addons=addons("tone", "style"))
     until_loaded(tuned, "tone", "style")
@@ -81,6 +85,7 @@ def test_a_refused_change_of_an_addon_is_told_and_made_when_it_can_be(tuned: Tea
     assert all(each.get("public") for each in loaded(tuned).values())
 
 
+@pytest.mark.proof
 def test_a_refused_unload_is_told_and_made_when_it_can_be(tuned: Team) -> None:
     tuned.create(enableAddons=True, addons=addons("tone"))
     until_loaded(tuned, "tone")
@@ -95,6 +100,7 @@ def test_a_refused_unload_is_told_and_made_when_it_can_be(tuned: Team) -> None:
     tuned.eventually(lambda: condition(tuned.get(), "AddonsReady") == {}, "no addons, no condition")
 
 
+@pytest.mark.proof
 def test_an_addon_that_does_not_come_up_is_told_in_fireworks_words_until_it_does(tuned: Team) -> None:
     tuned.simulator.timing(addon=600)
     tuned.create(addons=addons("tone"))
@@ -108,6 +114,7 @@ def test_an_addon_that_does_not_come_up_is_told_in_fireworks_words_until_it_does
     assert loads(tuned) == ["tone"]
 
 
+@pytest.mark.proof
 def test_an_addon_that_vanishes_is_loaded_again(tuned: Team) -> None:
     tuned.create(addons=addons("tone"))
     until_loaded(tuned, "tone")
@@ -119,6 +126,7 @@ def test_an_addon_that_vanishes_is_loaded_again(tuned: Team) -> None:
     assert_at_rest(tuned)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("soft", [True, False], ids=["softly", "without trace"])
 def test_a_deployment_that_comes_back_gets_its_addons_anew(tuned: Team, soft: bool) -> None:
     tuned.create(addons=addons("tone", "style"))
@@ -133,6 +141,7 @@ def test_a_deployment_that_comes_back_gets_its_addons_anew(tuned: Team, soft: bo
     assert_at_rest(tuned)
 
 
+@pytest.mark.proof
 def test_an_addon_of_a_deployment_scaled_to_zero_waits_for_a_replica(tuned: Team) -> None:
     tuned.create(minReplicaCount=0, enableAddons=True, autoscalingPolicy={"scaleToZeroWindow": "5m"})
     tuned.until_ready()
@@ -149,6 +158,7 @@ def test_an_addon_of_a_deployment_scaled_to_zero_waits_for_a_replica(tuned: Team
     assert loads(tuned) == ["tone"]
 
 
+@pytest.mark.proof
 def test_where_fireworks_refuses_to_load_without_a_replica_it_is_told(tuned: Team) -> None:
     tuned.simulator.assume(load_while_not_ready="refuse")
     tuned.create(minReplicaCount=0, maxReplicaCount=0, enableAddons=True, addons=addons("tone"))
@@ -174,6 +184,7 @@ def test_a_deleted_resource_has_its_addons_unloaded_before_its_deployment_is_del
     assert all(each.committed for each in asked), "each of them once"
 
 
+@pytest.mark.proof
 def test_what_others_have_loaded_blocks_a_deletion_and_is_left_to_them(tuned: Team) -> None:
     tuned.create(addons=addons("tone"))
     name = until_loaded(tuned, "tone")["status"]["deploymentName"]
@@ -188,6 +199,7 @@ def test_what_others_have_loaded_blocks_a_deletion_and_is_left_to_them(tuned: Te
     assert tuned.deployments() == []
 
 
+@pytest.mark.proof
 def test_a_paused_resource_keeps_its_addons_as_they_are(tuned: Team) -> None:
     tuned.create(addons=addons("tone"))
     until_loaded(tuned, "tone")
@@ -200,6 +212,7 @@ def test_a_paused_resource_keeps_its_addons_as_they_are(tuned: Team) -> None:
     assert_at_rest(tuned)
 
 
+@pytest.mark.proof
 def test_a_restart_loads_nothing_twice_and_tries_nothing_refused_again(tuned: Team) -> None:
     tuned.create(addons=addons("tone", "alien"))
     until_failed(tuned, REFUSED_LOAD)
@@ -217,6 +230,7 @@ def _states(team: Team) -> dict[str, str | None]:
     return {each["model"].rsplit("/", 1)[-1]: each.get("state") for each in team.status().get("addons", [])}
 
 
+@pytest.mark.proof
 def test_many_addons_of_several_resources_are_each_loaded_once(tuned: Team) -> None:
     names = [f"lora-{number}" for number in range(8)]
     for each in names:

@@ -1,6 +1,8 @@
 """Deployments that exist already: never taken over by accident, taken over when the user says so."""
 
-from integration.team import Team
+import pytest
+
+from testkit.team import Team
 
 FOREIGN_MARKER = {
     "custom/managed-by": "fireworks-operator",
@@ -10,6 +12,7 @@ FOREIGN_MARKER = {
 }
 
 
+@pytest.mark.proof
 def test_a_deployment_of_another_resource_is_a_conflict_and_stays_untouched(team: Team) -> None:
     team.simulator.create_foreign(prefix="taken", annotations=FOREIGN_MARKER)
     before = team.simulator.deployment("taken-0")
@@ -37,6 +40,7 @@ def test_an_unowned_deployment_is_adopted_only_when_the_user_allows_it(team: Tea
     assert team.deployments() == [], "from then on it goes with its resource"
 
 
+@pytest.mark.proof
 def test_the_operators_own_key_adopts_nothing_in_namespaces_that_its_settings_do_not_name(own_team: Team) -> None:
     own_team.simulator.create_foreign(prefix="old")
     own_team.create(deploymentId="old-0", adoptionPolicy="Unowned")
@@ -44,6 +48,7 @@ def test_the_operators_own_key_adopts_nothing_in_namespaces_that_its_settings_do
     assert [each for each in own_team.writes() if each.committed] == []
 
 
+@pytest.mark.proof
 def test_deleting_a_resource_that_was_never_allowed_to_adopt_leaves_the_deployment(team: Team) -> None:
     team.simulator.create_foreign(prefix="old")
     team.create(deploymentId="old-0")
@@ -54,6 +59,7 @@ def test_deleting_a_resource_that_was_never_allowed_to_adopt_leaves_the_deployme
     assert team.journal("DELETE") == []
 
 
+@pytest.mark.proof
 def test_a_marker_that_somebody_removed_is_written_again(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -62,6 +68,7 @@ def test_a_marker_that_somebody_removed_is_written_again(team: Team) -> None:
     assert len(team.posts()) == 1
 
 
+@pytest.mark.proof
 def test_a_deployment_retained_by_one_team_can_be_taken_up_by_another_resource(team: Team) -> None:
     team.create("first", deletionPolicy="Retain", deploymentId="chat-prod")
     team.until_ready("first")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from cluster import Cluster, GivenCluster
 from fireworks_operator.api.v1alpha1 import FINALIZER
-from integration.factories import MakeTeam, StartOperator
-from integration.kubernetes_api import MERGE_PATCH, Json, resources_path
-from integration.kubernetes_proxy import KubernetesProxy
-from integration.team import Team
-from integration.waiting import eventually, steadily
+from testkit.factories import MakeTeam, StartOperator
+from testkit.faults.kubernetes_proxy import KubernetesProxy
+from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes_api import MERGE_PATCH, Json, resources_path
+from testkit.team import Team
+from testkit.waiting import eventually, steadily
 
 HEALS_WITHIN = 60.0
 """The watch comes back with growing pauses."""
@@ -239,6 +239,7 @@ AGAIN: Mapping[str, Mapping[str, object]] = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("again", AGAIN)
 def test_a_resource_deleted_and_created_again_while_the_operator_was_down_keeps_its_deployment(
     start_operator: StartOperator, make_team: MakeTeam, again: str

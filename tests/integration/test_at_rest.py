@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON
-from integration.factories import MakeTeam, StartOperator
-from integration.kubernetes_api import condition
-from integration.processes import Operator
-from integration.team import Team
-from integration.waiting import eventually
+from testkit.factories import MakeTeam, StartOperator
+from testkit.kubernetes_api import condition
+from testkit.processes import Operator
+from testkit.team import Team
+from testkit.waiting import eventually
 
 RESOURCES = int(os.environ.get("FIREWORKS_TEST_RESOURCES", "1000"))
 POLLS = int(os.environ.get("FIREWORKS_TEST_POLLS", "30"))

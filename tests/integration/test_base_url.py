@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from integration.factories import Cluster, MakeTeam, StartOperator
-from integration.kubernetes_api import KubernetesApi
-from integration.processes import Operator
-from integration.team import new_api_key
-from integration.waiting import steadily
+from testkit.factories import Cluster, MakeTeam, StartOperator
+from testkit.kubernetes_api import KubernetesApi
+from testkit.processes import Operator
+from testkit.team import new_api_key
+from testkit.waiting import steadily
 
 OUTAGE_SECONDS = 5.0
 """How long a resource that is being deleted must stay: several polls and passes."""
@@ -52,7 +52,7 @@ def test_the_operator_does_not_start_where_keys_would_travel_in_plain_text(
     operator = Operator(cluster.kubeconfig, url, tmp_path / "log", api_key=new_api_key(), settings={})
     operator.launch()
     assert operator.wait() != 0
-    assert "must be https: API keys would be sent in plain text" in operator.log()
+    assert "must use https: otherwise API keys are sent in plain text" in operator.log()
 
 
 @pytest.mark.parametrize("wrong", ["another path", "another server"])

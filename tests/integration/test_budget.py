@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import pytest
+
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON
 from fireworks_simulator.testing import JournalEntry
-from integration.factories import MakeTeam, StartOperator
-from integration.team import Team, new_api_key
+from testkit.factories import MakeTeam, StartOperator
+from testkit.team import Team, new_api_key
 
 PER_SECOND = 5.0
 BURST = 10
@@ -80,6 +82,7 @@ def test_no_window_sees_more_requests_than_the_budget_whatever_the_load_and_howe
     assert len(posts) == LOAD, "each was sent once"
 
 
+@pytest.mark.proof
 def test_a_deletion_does_not_wait_behind_creations(start_operator: StartOperator, make_team: MakeTeam) -> None:
     team = make_team(start_operator(**SMALL))
     team.simulator.assume(default_deployment_check=False)
@@ -96,6 +99,7 @@ def test_a_deletion_does_not_wait_behind_creations(start_operator: StartOperator
     assert len(team.posts()) < LOAD, "not even the one that waited in line itself"
 
 
+@pytest.mark.proof
 def test_many_deletions_let_a_creation_of_another_team_through(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:
@@ -116,6 +120,7 @@ def test_many_deletions_let_a_creation_of_another_team_through(
     team.eventually(lambda: not team.resources(), "all deletions succeed", within=90)
 
 
+@pytest.mark.proof
 def test_too_many_requests_silence_all_keys_of_the_account_and_no_other_account(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:
@@ -140,6 +145,7 @@ def test_too_many_requests_silence_all_keys_of_the_account_and_no_other_account(
     _assert_within_budget(later, burst=1, per_second=PER_SECOND)
 
 
+@pytest.mark.proof
 def test_a_used_up_quota_silences_nobody(start_operator: StartOperator, make_team: MakeTeam) -> None:
     team = make_team(start_operator(**SMALL))
     team.simulator.assume(default_deployment_check=False)

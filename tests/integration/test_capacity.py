@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from integration.factories import Kubectl
-from integration.kubernetes_api import condition
-from integration.processes import Operator
-from integration.team import Team
+import pytest
+
+from testkit.factories import Kubectl
+from testkit.kubernetes_api import condition
+from testkit.processes import Operator
+from testkit.team import Team
 
 PATIENCE = 180
 """Seconds for which replicas may wait for GPUs before status calls it a lack of capacity."""
@@ -26,6 +28,7 @@ def _polls(team: Team, count: int = 2) -> None:
     team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= count, f"{count} polls")
 
 
+@pytest.mark.proof
 def test_replicas_that_wait_for_gpus_are_a_lack_of_capacity_and_no_failure(team: Team) -> None:
     team.simulator.stage(outcome="stockout")
     team.create()
@@ -47,6 +50,7 @@ def test_replicas_that_wait_for_gpus_are_a_lack_of_capacity_and_no_failure(team:
     assert {each["type"] for each in team.events() if each["reason"] != "Conflict"} == {"Normal"}
 
 
+@pytest.mark.proof
 def test_a_deployment_that_served_before_is_waking_while_it_waits_for_gpus(team: Team) -> None:
     team.create(minReplicaCount=0, autoscalingPolicy={"scaleToZeroWindow": "5m"})
     team.until_ready()
@@ -88,6 +92,7 @@ def test_all_replicas_are_lost_with_min_replica_count_1_and_kubectl_wait_no_long
     kubectl(*wait)
 
 
+@pytest.mark.proof
 def test_growth_beyond_the_quota_is_refused_and_harms_neither_the_deployment_nor_others(team: Team) -> None:
     team.simulator.quota("global--h100-count", 1)
     team.create("big")
@@ -108,6 +113,7 @@ def test_growth_beyond_the_quota_is_refused_and_harms_neither_the_deployment_nor
     assert team.deployment()["minReplicaCount"] == 2
 
 
+@pytest.mark.proof
 def test_a_resource_without_quota_does_not_hold_up_its_own_deletion(team: Team) -> None:
     team.simulator.quota("global--h100-count", 1)
     team.create()
@@ -119,6 +125,7 @@ def test_a_resource_without_quota_does_not_hold_up_its_own_deletion(team: Team) 
     assert team.deployments() == []
 
 
+@pytest.mark.proof
 def test_deletion_waits_for_a_suspended_account_and_says_so(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -132,6 +139,7 @@ def test_deletion_waits_for_a_suspended_account_and_says_so(team: Team) -> None:
     assert team.deployments() == []
 
 
+@pytest.mark.proof
 def test_a_draft_model_that_does_not_exist_leaves_the_deployment_serving(team: Team) -> None:
     team.create()
     team.until_ready()

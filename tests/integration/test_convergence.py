@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from fireworks_simulator.testing import JournalEntry
-from integration.kubernetes_api import condition
-from integration.processes import POLL_SECONDS, Operator
-from integration.team import Team
-from integration.waiting import steadily
+from testkit.kubernetes_api import condition
+from testkit.processes import POLL_SECONDS, Operator
+from testkit.team import Team
+from testkit.waiting import steadily
 
 DRAFT = "accounts/fireworks/models/llama-v3p2-1b-instruct"
 SHAPE = "accounts/fireworks/deploymentShapes/llama-v3p1-8b-minimal"
@@ -87,6 +89,7 @@ def test_everything_that_was_changed_in_the_console_is_put_back_by_one_request(t
     team.until_ready()
 
 
+@pytest.mark.proof
 def test_other_spellings_of_the_same_are_no_drift(team: Team) -> None:
     other = {"acceleratorType": None, "minReplicaCount": None}
     team.create("plain", minReplicaCount=0, maxReplicaCount=1, displayName="", longPrompt=False, draftTokenCount=0)
@@ -114,6 +117,7 @@ def test_other_spellings_of_the_same_are_no_drift(team: Team) -> None:
         team.until_ready(name, within=20)
 
 
+@pytest.mark.proof
 def test_a_change_that_fireworks_accepts_but_does_not_apply_is_named_after_three_times(
     team: Team, operator: Operator
 ) -> None:
@@ -150,6 +154,7 @@ def _ago(seconds: float) -> str:
     return (datetime.now(UTC) - timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@pytest.mark.proof
 def test_a_change_that_is_not_applied_ends_when_the_spec_goes_back(team: Team) -> None:
     team.create(displayName="before")
     team.until_ready()
@@ -161,6 +166,7 @@ def test_a_change_that_is_not_applied_ends_when_the_spec_goes_back(team: Team) -
     assert len(_patches(team)) == 1
 
 
+@pytest.mark.proof
 def test_a_shape_that_fireworks_drops_silently_is_missed_and_named(team: Team) -> None:
     team.create(acceleratorType=None, deploymentShape=SHAPE)
     team.until_ready()
@@ -174,6 +180,7 @@ def test_a_shape_that_fireworks_drops_silently_is_missed_and_named(team: Team) -
     team.until("chat", "Stalled", "True", "NotConverging", says="spec.deploymentShape")
 
 
+@pytest.mark.proof
 def test_whoever_changes_a_field_again_and_again_gets_no_war_of_change_requests(team: Team) -> None:
     team.create(displayName="Chat")
     team.until_ready()

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from integration.kubernetes_api import Json
-from integration.team import MODEL, Team
+from testkit.kubernetes_api import Json
+from testkit.team import MODEL, Team
 
 DRAFT = "accounts/fireworks/models/llama-v3p2-1b-instruct"
 SHAPE = "accounts/fireworks/deploymentShapes/llama-v3p1-8b-minimal"
@@ -108,6 +108,7 @@ ROWS = [
 TAGS = ("managed-by", "cluster", "cluster-uid", "namespace", "name", "adopted")
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.reason.replace(" ", "-"))
 def test_the_create_request_says_what_the_user_said(team: Team, row: Row) -> None:
     hardware = {} if row.hardware else {"acceleratorType": None}
@@ -128,6 +129,7 @@ def test_the_create_request_says_what_the_user_said(team: Team, row: Row) -> Non
     assert [each.method for each in team.writes()] == ["POST"], "what was created needs no correction"
 
 
+@pytest.mark.proof
 def test_a_bare_model_id_means_the_own_account(team: Team) -> None:
     model = f"accounts/{team.account}/models/tuned"
     team.simulator.add_model(model)
@@ -144,6 +146,7 @@ def test_a_refused_spec_is_explained_in_fireworks_words_and_created_once_it_is_c
     assert [each.committed for each in team.posts()] == [False, True]
 
 
+@pytest.mark.proof
 def test_a_model_that_does_not_exist_can_be_corrected_although_the_field_is_immutable(team: Team) -> None:
     team.create(baseModel="accounts/fireworks/models/llama-v3p1-9b-instruct")
     team.until("chat", "Stalled", "True", "ModelNotFound", says="spec.baseModel")

@@ -2,15 +2,18 @@
 
 import base64
 
+import pytest
+
 from fireworks_simulator.testing import SimulatorClient
-from integration.factories import NewTeam
-from integration.kubernetes_api import condition
-from integration.team import Team, new_api_key
+from testkit.factories import NewTeam
+from testkit.kubernetes_api import condition
+from testkit.team import Team, new_api_key
 
 HEALS_WITHIN = 40.0
 """Secrets are read again within 30 s, plus a little."""
 
 
+@pytest.mark.proof
 def test_every_trouble_with_a_secret_is_named_and_heals_when_it_is_corrected(team: Team) -> None:
     wrong, revoked = new_api_key(), new_api_key()
     key_id = team.simulator.add_key(revoked)
@@ -50,12 +53,14 @@ def test_every_trouble_with_a_secret_is_named_and_heals_when_it_is_corrected(tea
     team.assert_no_secret(wrong, revoked, base64.b64encode(team.api_key.encode()).decode())
 
 
+@pytest.mark.proof
 def test_a_secret_key_of_another_name_is_read_where_the_resource_names_it(team: Team) -> None:
     team.put_secret("keys", production=team.api_key)
     team.create(credentialsSecretRef={"name": "keys", "key": "production"})
     team.until_ready()
 
 
+@pytest.mark.proof
 def test_keys_that_stop_working_or_change_account_leave_deployments_serving_and_heal_when_replaced(
     new_team: NewTeam,
 ) -> None:
@@ -94,6 +99,7 @@ def test_a_secret_that_goes_before_its_resource_does_not_keep_the_deployment_run
     assert team.deployments() == []
 
 
+@pytest.mark.proof
 def test_a_key_without_the_right_to_create_is_told_apart_from_a_wrong_key(team: Team) -> None:
     reader = new_api_key()
     team.simulator.add_key(reader, role="inference-user")

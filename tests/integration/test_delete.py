@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from integration.kubernetes_api import condition
-from integration.team import Team
-from integration.waiting import steadily
+from testkit.kubernetes_api import condition
+from testkit.team import Team
+from testkit.waiting import steadily
 
 HOUR = 3600
 
@@ -23,6 +23,7 @@ def test_deleting_a_ready_resource_deletes_its_deployment_softly(team: Team) -> 
     assert [each["state"] for each in team.simulator.deployments()] == ["DELETED"], "recoverable for 7 days"
 
 
+@pytest.mark.proof
 def test_the_resource_stays_until_fireworks_says_deleted(team: Team) -> None:
     team.simulator.timing(deleting=2)
     team.create()
@@ -37,6 +38,7 @@ def test_the_resource_stays_until_fireworks_says_deleted(team: Team) -> None:
     assert [each["state"] for each in team.simulator.deployments()] == ["DELETED"]
 
 
+@pytest.mark.proof
 def test_deleting_a_resource_that_is_being_created_deletes_its_deployment(team: Team) -> None:
     team.simulator.timing(downloading=600)
     team.create()
@@ -46,6 +48,7 @@ def test_deleting_a_resource_that_is_being_created_deletes_its_deployment(team: 
     assert team.deployments() == []
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("refused", ["no accelerator", "quota"])
 def test_deleting_a_resource_that_fireworks_never_accepted_ends_at_once(team: Team, refused: str) -> None:
     if refused == "quota":
@@ -61,6 +64,7 @@ def test_deleting_a_resource_that_fireworks_never_accepted_ends_at_once(team: Te
     assert team.simulator.deployments() == []
 
 
+@pytest.mark.proof
 def test_a_resource_that_nobody_has_touched_yet_is_deleted_without_a_word_to_fireworks(team: Team) -> None:
     team.create(paused=True)
     team.until("chat", "Stalled", "True", "Paused")
@@ -69,6 +73,7 @@ def test_a_resource_that_nobody_has_touched_yet_is_deleted_without_a_word_to_fir
     assert team.writes() == []
 
 
+@pytest.mark.proof
 def test_a_deployment_in_use_blocks_deletion_until_an_hour_has_passed(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -96,6 +101,7 @@ def test_the_annotation_ignore_checks_deletes_a_deployment_in_use(team: Team) ->
     assert team.journal("DELETE")[-1].query == {"ignoreChecks": "true"}
 
 
+@pytest.mark.proof
 def test_ignore_checks_set_to_anything_but_true_forces_nothing(team: Team) -> None:
     team.create(metadata={"annotations": {"fireworks.ai/ignore-checks": "yes please"}})
     team.until_ready()
@@ -118,6 +124,7 @@ def test_retain_leaves_the_deployment_and_marks_it_as_released(team: Team) -> No
     assert name in team.operator.log(), "what keeps running is always a warning in the log"
 
 
+@pytest.mark.proof
 def test_a_retained_deployment_is_taken_up_again_by_the_resource_of_the_same_name(team: Team) -> None:
     team.create(deletionPolicy="Retain")
     team.until_ready()
@@ -129,6 +136,7 @@ def test_a_retained_deployment_is_taken_up_again_by_the_resource_of_the_same_nam
     assert "custom/released" not in team.deployment()["annotations"], team.explain()
 
 
+@pytest.mark.proof
 def test_abandon_lets_the_resource_go_and_leaves_the_deployment(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -140,6 +148,7 @@ def test_abandon_lets_the_resource_go_and_leaves_the_deployment(team: Team) -> N
     assert team.deployment()["state"] == "READY"
 
 
+@pytest.mark.proof
 def test_abandon_has_no_effect_on_a_resource_that_is_not_being_deleted(team: Team) -> None:
     team.create(metadata={"annotations": {"fireworks.ai/abandon": "true"}})
     team.until_ready()
@@ -148,6 +157,7 @@ def test_abandon_has_no_effect_on_a_resource_that_is_not_being_deleted(team: Tea
     assert team.writes(since=seen) == []
 
 
+@pytest.mark.proof
 def test_a_deployment_that_vanished_meanwhile_does_not_hold_the_resource(team: Team) -> None:
     team.create(externalDeletionPolicy="Report")
     team.until_ready()
@@ -157,6 +167,7 @@ def test_a_deployment_that_vanished_meanwhile_does_not_hold_the_resource(team: T
     team.until_gone()
 
 
+@pytest.mark.proof
 def test_a_name_that_was_just_deleted_is_restored_instead_of_created_twice(team: Team) -> None:
     team.create(displayName="first")
     team.until_ready()
@@ -169,6 +180,7 @@ def test_a_name_that_was_just_deleted_is_restored_instead_of_created_twice(team:
     assert [each.path.rsplit(":", 1)[-1] for each in team.journal("POST", ":undelete$")] == ["undelete"]
 
 
+@pytest.mark.proof
 def test_a_name_that_was_just_deleted_with_other_hardware_is_replaced(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -194,6 +206,7 @@ REQUESTS = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("request_name", REQUESTS)
 def test_a_deletion_asked_for_while_a_request_is_on_its_way_leaves_nothing_behind(
     team: Team, request_name: str
@@ -218,6 +231,7 @@ def test_a_deletion_asked_for_while_a_request_is_on_its_way_leaves_nothing_behin
     assert team.deployments() == [], "and none appears later"
 
 
+@pytest.mark.proof
 def test_a_create_request_that_takes_effect_after_the_deletion_was_asked_for_leaves_nothing_behind(team: Team) -> None:
     rule = team.fault("late_commit", method="POST", path="/deployments$", seconds=3, times=1)
     team.create()
@@ -228,6 +242,7 @@ def test_a_create_request_that_takes_effect_after_the_deletion_was_asked_for_lea
     assert team.deployments() == []
 
 
+@pytest.mark.proof
 def test_a_resource_that_is_deleted_before_the_operator_has_seen_it_leaves_no_request(team: Team) -> None:
     operator = team.operator
     assert operator is not None
@@ -239,6 +254,7 @@ def test_a_resource_that_is_deleted_before_the_operator_has_seen_it_leaves_no_re
     assert team.journal() == []
 
 
+@pytest.mark.proof
 def test_the_default_deployment_of_a_model_goes_after_the_models_other_deployments(team: Team) -> None:
     for name in ("first", "second"):
         team.create(name)
@@ -255,6 +271,7 @@ def test_the_default_deployment_of_a_model_goes_after_the_models_other_deploymen
     assert all("ignoreChecks" not in each.query for each in team.journal("DELETE"))
 
 
+@pytest.mark.proof
 def test_the_annotation_ignore_checks_deletes_the_default_deployment_of_a_model(team: Team) -> None:
     for name in ("first", "second"):
         team.create(name)
@@ -266,6 +283,7 @@ def test_the_annotation_ignore_checks_deletes_the_default_deployment_of_a_model(
     assert len(team.deployments()) == 1
 
 
+@pytest.mark.proof
 def test_a_deployment_that_hangs_in_deleting_for_half_an_hour_is_let_go_with_a_warning(team: Team) -> None:
     team.create()
     name = team.until_ready()["status"]["deploymentName"]

@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from integration.kubernetes_api import Json, condition
-from integration.processes import Operator
-from integration.team import Team
+from testkit.kubernetes_api import Json, condition
+from testkit.processes import Operator
+from testkit.team import Team
 
 DAY = 86400
 OTHER_MODEL = "accounts/fireworks/models/qwen2p5-7b-instruct"
@@ -30,6 +30,7 @@ def _serves(team: Team) -> Json | None:
     return resource if ready and [each["state"] for each in team.deployments()] == ["READY"] else None
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["soft", "hard"])
 def test_what_fireworks_deletes_after_seven_idle_days_is_brought_back(team: Team, kind: str) -> None:
     team.simulator.assume(auto_delete=kind)
@@ -47,6 +48,7 @@ def test_what_fireworks_deletes_after_seven_idle_days_is_brought_back(team: Team
     assert [each["reason"] for each in team.events() if each["type"] == "Warning"] == []
 
 
+@pytest.mark.proof
 def test_with_the_policy_report_an_idle_deployment_stays_deleted_and_is_purged(team: Team, operator: Operator) -> None:
     team.create(minReplicaCount=0, externalDeletionPolicy="Report")
     created = team.until_ready()["status"]
@@ -72,13 +74,14 @@ def test_a_deployment_that_is_just_being_deleted_elsewhere_is_brought_back_when_
     team.create()
     team.until_ready()
     team.simulator.vanish(team.deployment_id(), soft=True)
-    resource = team.until("chat", "Ready", "False", "Creating", says="finished deleting")
+    resource = team.until("chat", "Ready", "False", "Creating", says="previous deployment")
     assert condition(resource, "Reconciling")["status"] == "True"
     team.eventually(lambda: _undeleted(team, 1), "it is brought back")
     team.eventually(partial(_serves, team), "it serves again")
     assert [each.method for each in team.writes()] == ["POST", "POST"]
 
 
+@pytest.mark.proof
 def test_undeleting_again_and_again_is_given_up_for_a_day(team: Team) -> None:
     team.create()
     for count in range(4):
@@ -95,6 +98,7 @@ def test_undeleting_again_and_again_is_given_up_for_a_day(team: Team) -> None:
     assert len(team.posts()) == 1
 
 
+@pytest.mark.proof
 def test_what_was_deleted_elsewhere_is_not_brought_back_while_paused(team: Team) -> None:
     team.create(paused=None)
     team.until_ready()
@@ -108,6 +112,7 @@ def test_what_was_deleted_elsewhere_is_not_brought_back_while_paused(team: Team)
     team.eventually(lambda: _undeleted(team, 1), "it is brought back")
 
 
+@pytest.mark.proof
 def test_a_name_whose_deployment_is_purged_gets_a_new_one(team: Team) -> None:
     team.create()
     first = team.until_ready()["status"]
@@ -122,6 +127,7 @@ def test_a_name_whose_deployment_is_purged_gets_a_new_one(team: Team) -> None:
     assert len(team.simulator.deployments()) == 1
 
 
+@pytest.mark.proof
 def test_a_name_that_was_just_deleted_with_other_immutable_fields_is_replaced(team: Team) -> None:
     specs: dict[str, list[Json]] = {
         "model": [{}, {"baseModel": OTHER_MODEL}],
@@ -154,6 +160,7 @@ def test_a_name_that_was_just_deleted_with_other_immutable_fields_is_replaced(te
     assert len(team.simulator.deployments()) == len(specs)
 
 
+@pytest.mark.proof
 def test_a_name_that_was_just_deleted_is_not_restored_on_replicas_that_may_be_taken_away(team: Team) -> None:
     team.create(preemptible=True)
     team.until_ready()

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from integration.kubernetes_api import Json, condition
-from integration.team import Team
+from testkit.kubernetes_api import Json, condition
+from testkit.team import Team
 
 HOUR = 3600
 PAUSES = (300, 900, HOUR, 3 * HOUR, 6 * HOUR, 6 * HOUR)
@@ -45,6 +45,7 @@ def _two_polls(team: Team) -> None:
     team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "two polls")
 
 
+@pytest.mark.proof
 def test_a_deployment_that_fails_again_and_again_is_replaced_after_pauses_that_grow(failing: Team) -> None:
     failing.create()
     for count, pause in enumerate(PAUSES, 1):
@@ -67,6 +68,7 @@ def test_a_deployment_that_fails_again_and_again_is_replaced_after_pauses_that_g
     assert len(failing.simulator.deployments()) == 1
 
 
+@pytest.mark.proof
 def test_a_replacement_that_serves_ends_the_matter(failing: Team) -> None:
     failing.create()
     failing.eventually(partial(_failed, failing, 1), "it has failed")
@@ -78,6 +80,7 @@ def test_a_replacement_that_serves_ends_the_matter(failing: Team) -> None:
     assert len(failing.deployments()) == 1
 
 
+@pytest.mark.proof
 def test_the_pause_goes_on_after_a_restart_and_ends_in_its_time(failing: Team) -> None:
     operator = failing.operator
     assert operator is not None
@@ -106,6 +109,7 @@ def test_the_annotation_reconcile_at_replaces_a_failed_deployment_at_once(failin
     failing.until_ready()
 
 
+@pytest.mark.proof
 def test_a_paused_resource_keeps_its_failed_deployment(failing: Team) -> None:
     failing.create()
     failing.eventually(partial(_failed, failing, 1), "it has failed")
@@ -116,6 +120,7 @@ def test_a_paused_resource_keeps_its_failed_deployment(failing: Team) -> None:
     assert [each.method for each in failing.writes()] == ["POST"]
 
 
+@pytest.mark.proof
 def test_a_failed_deployment_whose_replicas_serve_is_reported_and_left_alone(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -130,6 +135,7 @@ def test_a_failed_deployment_whose_replicas_serve_is_reported_and_left_alone(tea
     assert condition(team.get(), "Available")["status"] == "True"
 
 
+@pytest.mark.proof
 def test_a_failed_deployment_that_was_used_lately_is_not_forced_away_but_replaced_later(team: Team) -> None:
     team.create()
     team.until_ready()

@@ -7,10 +7,10 @@ from statistics import median
 
 import pytest
 
-from integration.broken import break_team, fill, seconds_to_post
-from integration.factories import MakeTeam, StartOperator
-from integration.team import Team
-from integration.waiting import eventually
+from testkit.broken import break_team, fill, seconds_to_post
+from testkit.factories import MakeTeam, StartOperator
+from testkit.team import Team
+from testkit.waiting import eventually
 
 BROKEN = int(os.environ.get("FIREWORKS_TEST_BROKEN", "300"))
 """Broken resources of each broken tenant."""
@@ -65,6 +65,7 @@ def test_a_healthy_resource_is_created_as_soon_beside_many_broken_ones_as_alone(
     assert other_account.deployments() == []
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("fault", "action"), [("rate_limit", {"retryAfter": 300}), ("hang", {})])
 def test_an_account_that_is_paused_or_does_not_answer_delays_no_other(
     start_operator: StartOperator, make_team: MakeTeam, fault: str, action: Mapping[str, object]

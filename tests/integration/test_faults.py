@@ -2,9 +2,9 @@
 
 import pytest
 
-from integration.factories import NewTeam
-from integration.kubernetes_api import condition
-from integration.team import Team
+from testkit.factories import NewTeam
+from testkit.kubernetes_api import condition
+from testkit.team import Team
 
 HEALS_WITHIN = 40.0
 """Pauses after failures grow: the last of several may take that long."""
@@ -21,6 +21,7 @@ def test_before_the_first_complete_list_nothing_is_created(team: Team) -> None:
     assert len(team.posts()) == 1
 
 
+@pytest.mark.proof
 def test_a_list_that_omits_an_existing_deployment_once_creates_nothing(team: Team) -> None:
     team.create()
     before = team.until_ready()
@@ -32,6 +33,7 @@ def test_a_list_that_omits_an_existing_deployment_once_creates_nothing(team: Tea
     assert len(team.posts()) == 1
 
 
+@pytest.mark.proof
 def test_a_wrong_account_id_is_named_and_creates_nothing(team: Team) -> None:
     team.simulator.assume(foreign_account_status="404")
     team.put_secret("strayed", apiKey=team.api_key, accountId="nobody")
@@ -43,6 +45,7 @@ def test_a_wrong_account_id_is_named_and_creates_nothing(team: Team) -> None:
     assert len(team.deployments()) == 1
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("retry_after", [None, 3])
 def test_too_many_requests_pause_the_account_for_a_while(team: Team, retry_after: int | None) -> None:
     rule = team.fault("rate_limit", times=1, method="POST", retryAfter=retry_after)
@@ -55,6 +58,7 @@ def test_too_many_requests_pause_the_account_for_a_while(team: Team, retry_after
     assert len(team.deployments()) == 1
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("status", ["429", "403", "400"])
 def test_a_used_up_quota_is_this_resources_trouble_alone(team: Team, status: str) -> None:
     team.simulator.assume(quota_status=status)
@@ -72,6 +76,7 @@ def test_a_used_up_quota_is_this_resources_trouble_alone(team: Team, status: str
     team.until_ready("second")
 
 
+@pytest.mark.proof
 def test_an_outage_does_not_wipe_the_words_of_a_refusal(team: Team) -> None:
     team.create(acceleratorType=None)
     team.until("chat", "Stalled", "True", "RejectedByFireworks", says="spec.acceleratorType")
@@ -83,6 +88,7 @@ def test_an_outage_does_not_wipe_the_words_of_a_refusal(team: Team) -> None:
     team.until("chat", "Stalled", "True", "RejectedByFireworks", says="spec.acceleratorType", within=20)
 
 
+@pytest.mark.proof
 def test_an_outage_does_not_wipe_the_words_of_a_blocked_deletion(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -97,6 +103,7 @@ def test_an_outage_does_not_wipe_the_words_of_a_blocked_deletion(team: Team) -> 
     team.until("chat", "Stalled", "True", "DeletionBlocked", says="ignore-checks=true", within=20)
 
 
+@pytest.mark.proof
 def test_a_suspended_account_is_named_and_work_goes_on_when_it_is_lifted(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -111,6 +118,7 @@ def test_a_suspended_account_is_named_and_work_goes_on_when_it_is_lifted(team: T
     assert len(team.posts()) == 2
 
 
+@pytest.mark.proof
 def test_the_trouble_of_one_team_is_not_anothers(team: Team, new_team: NewTeam) -> None:
     second_team = new_team()
     team.fault("status", status=503, code="UNAVAILABLE")

@@ -5,11 +5,13 @@ from functools import partial
 
 import pytest
 
-from integration.factories import NewTeam
-from integration.faults import HEALS_WITHIN, LIMITS, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, status, watch
-from integration.kubernetes_api import condition
-from integration.stories import Stories, side_by_side
-from integration.team import Team
+from testkit.factories import NewTeam
+from testkit.kubernetes_api import condition
+from testkit.team import Team
+from tests.integration.faults import HEALS_WITHIN, LIMITS, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, status, watch
+from tests.integration.stories import Stories, side_by_side
+
+pytestmark = pytest.mark.proof
 
 TIME_OUT = Fault("time-out before commit", "hang", says="within 8 s")
 LATE = Fault("commit as the client gives up", "late_commit", {"seconds": 0}, reason="", times=1)

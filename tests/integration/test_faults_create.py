@@ -5,10 +5,22 @@ from functools import partial
 
 import pytest
 
-from integration.factories import NewTeam
-from integration.faults import HEALS_WITHIN, LIMITS, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, answer, status, watch
-from integration.stories import Stories, Story, side_by_side
-from integration.team import Team
+from testkit.factories import NewTeam
+from testkit.team import Team
+from tests.integration.faults import (
+    HEALS_WITHIN,
+    LIMITS,
+    REFUSALS,
+    UNAVAILABLE,
+    UNREADABLE,
+    Fault,
+    answer,
+    status,
+    watch,
+)
+from tests.integration.stories import Stories, Story, side_by_side
+
+pytestmark = pytest.mark.proof
 
 FAULTS = [
     *REFUSALS,
@@ -21,7 +33,7 @@ FAULTS = [
     Fault("commit 1 s after the client gave up", "late_commit", {"seconds": 1}, reason="", times=1),
     Fault("409 of another kind", "status", status("ABORTED"), says="aborted"),
     Fault("409 though nothing is there", "status", status("ALREADY_EXISTS"), reason="", times=3),
-    Fault("answer about another", "status", answer('{"name": "accounts/x/deployments/y"}'), says="unknown form"),
+    Fault("answer about another", "status", answer('{"name": "accounts/x/deployments/y"}'), says="does not understand"),
 ]
 LATE = "commit 20 s after the client gave up, the resource deleted meanwhile"
 

@@ -6,15 +6,17 @@ from functools import partial
 
 import pytest
 
-from integration.factories import NewTeam
-from integration.faults import HEALS_WITHIN, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, answer, status, watch
-from integration.kubernetes_api import condition
-from integration.stories import Stories, side_by_side
-from integration.team import Team
-from integration.waiting import steadily
+from testkit.factories import NewTeam
+from testkit.kubernetes_api import condition
+from testkit.team import Team
+from testkit.waiting import steadily
+from tests.integration.faults import HEALS_WITHIN, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, answer, status, watch
+from tests.integration.stories import Stories, side_by_side
+
+pytestmark = pytest.mark.proof
 
 ENVELOPE = answer('{"error": {"code": 5}}')
-_NO_ACCOUNT = Fault("404", "status", status("NOT_FOUND"), "CredentialsInvalid", "knows no account", final=True)
+_NO_ACCOUNT = Fault("404", "status", status("NOT_FOUND"), "CredentialsInvalid", "has no account", final=True)
 QUIET = [
     *(Fault(each.name, each.kind, each.action, "") for each in (*UNAVAILABLE, *UNREADABLE)),
     Fault("time-out", "hang", reason=""),

@@ -6,12 +6,14 @@ from functools import partial
 
 import pytest
 
-from integration.factories import NewTeam
-from integration.faults import HEALS_WITHIN
-from integration.kubernetes_api import condition
-from integration.processes import Operator
-from integration.stories import Stories, side_by_side
-from integration.team import SECRET, Team, new_api_key
+from testkit.factories import NewTeam
+from testkit.kubernetes_api import condition
+from testkit.processes import Operator
+from testkit.team import SECRET, Team, new_api_key
+from tests.integration.faults import HEALS_WITHIN
+from tests.integration.stories import Stories, side_by_side
+
+pytestmark = pytest.mark.proof
 
 
 @dataclass(frozen=True, slots=True)

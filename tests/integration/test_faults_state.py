@@ -7,11 +7,13 @@ from functools import partial
 
 import pytest
 
-from integration.factories import NewTeam
-from integration.faults import HEALS_WITHIN
-from integration.kubernetes_api import Json, condition
-from integration.stories import Stories, Story, side_by_side
-from integration.team import Team
+from testkit.factories import NewTeam
+from testkit.kubernetes_api import Json, condition
+from testkit.team import Team
+from tests.integration.faults import HEALS_WITHIN
+from tests.integration.stories import Stories, Story, side_by_side
+
+pytestmark = pytest.mark.proof
 
 
 def _two_polls(team: Team) -> None:

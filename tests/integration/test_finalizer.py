@@ -3,9 +3,9 @@
 import pytest
 
 from fireworks_operator.api.v1alpha1 import FINALIZER
-from integration.kubernetes_api import condition, resources_path
-from integration.team import Team
-from integration.waiting import steadily
+from testkit.kubernetes_api import condition, resources_path
+from testkit.team import Team
+from testkit.waiting import steadily
 
 
 def _held(team: Team) -> bool:
@@ -13,6 +13,7 @@ def _held(team: Team) -> bool:
     return resource is not None and FINALIZER in resource["metadata"]["finalizers"]
 
 
+@pytest.mark.proof
 def test_the_finalizer_is_there_before_the_deployment_and_stays(team: Team) -> None:
     with team.api.watch(resources_path(team.namespace)) as watch:
         team.create()
@@ -24,7 +25,16 @@ def test_the_finalizer_is_there_before_the_deployment_and_stays(team: Team) -> N
     assert all(each["metadata"].get("finalizers") == [FINALIZER] for each in claimed)
 
 
-@pytest.mark.parametrize("page", ["plain_404", "html_404", "html_502", "wrong_json", "truncate_body"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "html_404",
+        *(
+            pytest.param(each, marks=pytest.mark.proof)
+            for each in ("plain_404", "html_502", "wrong_json", "truncate_body")
+        ),
+    ],
+)
 def test_a_foreign_answer_to_everything_holds_the_resource_until_fireworks_answers(team: Team, page: str) -> None:
     team.create()
     team.until_ready()
@@ -38,6 +48,7 @@ def test_a_foreign_answer_to_everything_holds_the_resource_until_fireworks_answe
     assert team.deployments() == []
 
 
+@pytest.mark.proof
 def test_only_an_answer_in_fireworks_own_words_to_a_get_counts_as_absent(team: Team) -> None:
     team.create(externalDeletionPolicy="Report")
     team.until_ready()

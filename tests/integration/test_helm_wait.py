@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.binaries import find_helm
-from chart.helm import Helm, HelmError
-from integration.factories import Cluster
-from integration.kubernetes_api import condition
-from integration.team import Team
+from testkit.chart.binaries import find_helm
+from testkit.chart.helm import Helm, HelmError
+from testkit.factories import Cluster
+from testkit.kubernetes_api import condition
+from testkit.team import Team
 
 Release = Callable[..., None]
 

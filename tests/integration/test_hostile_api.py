@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from integration.factories import MakeTeam, StartOperator
-from integration.hostile_api import ATTACKS, HostileApi
-from integration.kubernetes_api import condition
-from integration.processes import Operator, SimulatorProcess
+from fireworks_simulator.testing import SimulatorClient
+from testkit.factories import MakeTeam, StartOperator
+from testkit.faults.hostile_api import ATTACKS, HostileApi
+from testkit.kubernetes_api import condition
+from testkit.processes import Operator
 
 CHART = Path(__file__).parents[2] / "charts/fireworks-operator/values.yaml"
 FOREIGN = int(os.environ.get("FOREIGN_DEPLOYMENTS", "4000"))
@@ -36,9 +37,9 @@ def peak(operator: Operator) -> float:
 
 
 @pytest.fixture
-def hostile(simulator_process: SimulatorProcess) -> Iterator[HostileApi]:
+def hostile(fireworks: SimulatorClient) -> Iterator[HostileApi]:
     """An API between the operator and the simulator."""
-    with HostileApi(simulator_process.url).running() as api:
+    with HostileApi(fireworks.url).running() as api:
         yield api
 
 
@@ -115,7 +116,7 @@ def test_what_fireworks_says_forges_no_line_of_the_log_and_colours_no_terminal(
     team.create("refused")
     team.until("refused", "Stalled", "True", "RejectedByFireworks", says="all is lost")
     team.fault("status", method="GET", path="/deployments$", code="INTERNAL", message=NASTY)
-    team.eventually(lambda: "cannot be observed" in operator.log(), "the log tells of it")
+    team.eventually(lambda: "could not observe account" in operator.log(), "the log tells of it")
     for resource in team.resources():
         for each in resource["status"]["conditions"]:
             assert each["message"].isprintable()

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from integration.factories import MakeTeam, StartOperator
-from integration.processes import Operator
-from integration.team import Team
-from integration.waiting import eventually
+from testkit.factories import MakeTeam, StartOperator
+from testkit.processes import Operator
+from testkit.team import Team
+from testkit.waiting import eventually
 
 SECRETS = int(os.environ.get("HOSTILE_SECRETS", "100"))
 """Resources of the hostile namespace, each with a Secret of its own that is as large as a Secret can be."""

@@ -2,11 +2,11 @@
 
 import pytest
 
-from integration.factories import MakeTeam, StartOperator
-from integration.kubernetes_api import MERGE_PATCH, Json, KubernetesApi, resources_path
-from integration.processes import Operator
-from integration.team import Team
-from integration.waiting import steadily
+from testkit.factories import MakeTeam, StartOperator
+from testkit.kubernetes_api import MERGE_PATCH, Json, KubernetesApi, resources_path
+from testkit.processes import Operator
+from testkit.team import Team
+from testkit.waiting import steadily
 
 NEW_CLUSTER = "rebuilt"
 
@@ -33,6 +33,7 @@ def _marked_anew(team: Team) -> Json | None:
     return deployment if deployment["annotations"]["custom/cluster"] == NEW_CLUSTER else None
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("backup", ["with its status", "without its status"])
 def test_a_cluster_rebuilt_from_backup_finds_its_deployment_and_marks_it_anew(
     start_operator: StartOperator, make_team: MakeTeam, kubernetes: KubernetesApi, backup: str
@@ -61,6 +62,7 @@ def test_a_cluster_rebuilt_from_backup_finds_its_deployment_and_marks_it_anew(
     assert [each["state"] for each in team.simulator.deployments()] == ["DELETED"], "from then on it is its own"
 
 
+@pytest.mark.proof
 def test_a_cluster_that_does_not_know_its_former_id_leaves_the_deployment_alone(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:
@@ -102,6 +104,7 @@ def test_a_resource_restored_under_a_new_uid_and_without_status_has_its_deployme
     assert len(team.posts()) == 1
 
 
+@pytest.mark.proof
 def test_a_restored_resource_keeps_to_the_deployment_in_its_status_whatever_its_name_derives(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:
@@ -121,6 +124,7 @@ def test_a_restored_resource_keeps_to_the_deployment_in_its_status_whatever_its_
     steadily(lambda: team.writes(since=seen) == [], "nothing is written", seconds=1.0, explain=team.explain)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("found", "requests"),
     [("in the list", 1), ("by a create request, as its id is taken", 2), ("by the name of a former cluster", 1)],

@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from integration.factories import Kubectl
-from integration.kubernetes_api import Json, condition, resources_path
-from integration.team import Team
-from integration.waiting import eventually
+import pytest
+
+from testkit.factories import Kubectl
+from testkit.kubernetes_api import Json, condition, resources_path
+from testkit.team import Team
+from testkit.waiting import eventually
 
 
 def _kstatus(resource: Json) -> str:
@@ -29,6 +31,7 @@ def _story(resources: list[Json]) -> list[str]:
     return [each for number, each in enumerate(found) if number == 0 or found[number - 1] != each]
 
 
+@pytest.mark.proof
 def test_a_plain_life_is_in_progress_then_current_with_nothing_in_between(team: Team) -> None:
     team.simulator.timing(updating=1)
     with team.api.watch(resources_path(team.namespace)) as watch:
@@ -48,6 +51,7 @@ def test_a_plain_life_is_in_progress_then_current_with_nothing_in_between(team: 
         assert generations <= {resource["status"]["observedGeneration"]}, "conditions speak of one generation"
 
 
+@pytest.mark.proof
 def test_a_refused_spec_is_failed_and_becomes_current_once_it_is_corrected(team: Team) -> None:
     with team.api.watch(resources_path(team.namespace)) as watch:
         team.create(acceleratorType=None)

@@ -2,7 +2,7 @@
 
 import re
 
-from integration.factories import MakeTeam, StartOperator
+from testkit.factories import MakeTeam, StartOperator
 
 FOREIGN = 1500
 """Eight pages; by the budget a LIST takes four seconds."""

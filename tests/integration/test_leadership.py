@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from integration.factories import OWN_KEY, Cluster, MakeTeam, StartOperator
-from integration.kube.api import Line
-from integration.processes import Operator, SimulatorProcess
-from integration.team import Team
-from integration.waiting import eventually
+from fireworks_simulator.testing import SimulatorClient
+from testkit.factories import OWN_KEY, Cluster, MakeTeam, StartOperator
+from testkit.namespaces import Line
+from testkit.processes import Operator
+from testkit.team import Team
+from testkit.waiting import eventually
 
 KILLS = int(os.environ.get("FIREWORKS_TEST_LEADER_KILLS", "3"))
 """How often a leader is stopped, and how often killed; `-rP` shows how long each hand-over took."""
@@ -123,14 +124,14 @@ def test_a_leader_that_is_killed_is_replaced_when_its_lease_ends(
 
 @pytest.fixture
 def start_doomed(
-    simulator_process: SimulatorProcess, lease: dict[str, str], tmp_path: Path
+    fireworks: SimulatorClient, lease: dict[str, str], tmp_path: Path
 ) -> Iterator[Callable[[Path], Operator]]:
     """Start a leader that will lose its Lease, for which its log has an error."""
     started: list[Operator] = []
 
     def start(kubeconfig: Path) -> Operator:
         log = tmp_path / "doomed.log"
-        leader = Operator(kubeconfig, simulator_process.url, log, api_key=OWN_KEY, settings=lease)
+        leader = Operator(kubeconfig, fireworks.url, log, api_key=OWN_KEY, settings=lease)
         started.append(leader)
         leader.start()
         eventually(lambda: leads(leader), "the first one leads", explain=leader.tail)
@@ -140,7 +141,7 @@ def start_doomed(
     for each in started:
         if each.running:
             each.kill()
-        assert "the Lease is lost, this process ends" in each.log()
+        assert "lost the Lease, exiting" in each.log()
         assert "Traceback" not in each.log()
         assert OWN_KEY not in each.log()
 

@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from integration.kubernetes_api import condition
-from integration.processes import POLL_SECONDS
-from integration.team import Team
-from integration.waiting import steadily
+from testkit.kubernetes_api import condition
+from testkit.processes import POLL_SECONDS
+from testkit.team import Team
+from testkit.waiting import steadily
 
 
 def _two_polls(team: Team) -> None:
@@ -27,6 +27,7 @@ def _shows(team: Team) -> bool:
     return ready and len(deployments) == 1 and str(deployments[0]["createTime"]).startswith(created[:19])
 
 
+@pytest.mark.proof
 def test_a_field_changed_in_the_console_is_put_back_within_a_poll(team: Team) -> None:
     team.create(displayName="Chat", maxReplicaCount=2)
     team.until_ready()
@@ -40,6 +41,7 @@ def test_a_field_changed_in_the_console_is_put_back_within_a_poll(team: Team) ->
     assert set(patch.query["updateMask"].split(",")) == {"display_name", "max_replica_count"}
 
 
+@pytest.mark.proof
 def test_a_field_that_the_spec_does_not_name_may_be_changed_in_the_console(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -49,6 +51,7 @@ def test_a_field_that_the_spec_does_not_name_may_be_changed_in_the_console(team:
     assert team.journal("PATCH") == []
 
 
+@pytest.mark.proof
 def test_a_minimum_that_is_removed_from_the_spec_is_reset_to_zero(team: Team) -> None:
     team.create(minReplicaCount=1)
     team.until_ready()
@@ -58,6 +61,7 @@ def test_a_minimum_that_is_removed_from_the_spec_is_reset_to_zero(team: Team) ->
     assert any("7 days" in notice for notice in status["notices"])
 
 
+@pytest.mark.proof
 def test_scaled_to_zero_is_ready_but_not_available(team: Team) -> None:
     team.create(minReplicaCount=0, autoscalingPolicy={"scaleToZeroWindow": "5m"})
     team.until_ready()
@@ -68,6 +72,7 @@ def test_scaled_to_zero_is_ready_but_not_available(team: Team) -> None:
     team.until("chat", "Available", "True")
 
 
+@pytest.mark.proof
 def test_a_deployment_deleted_softly_behind_our_back_is_undeleted(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -78,6 +83,7 @@ def test_a_deployment_deleted_softly_behind_our_back_is_undeleted(team: Team) ->
     assert len(team.posts()) == 1
 
 
+@pytest.mark.proof
 def test_a_deployment_that_vanished_is_created_again(team: Team) -> None:
     team.create()
     first = team.until_ready()["status"]["createTime"]
@@ -88,6 +94,7 @@ def test_a_deployment_that_vanished_is_created_again(team: Team) -> None:
     assert len(team.deployments()) == 1
 
 
+@pytest.mark.proof
 def test_a_deployment_that_is_deleted_again_and_again_is_given_up_after_three_times(team: Team) -> None:
     team.create()
     for count in range(1, 5):
@@ -100,6 +107,7 @@ def test_a_deployment_that_is_deleted_again_and_again_is_given_up_after_three_ti
     team.until_ready()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("soft", [True, False], ids=["softly", "without trace"])
 def test_with_the_policy_report_a_lost_deployment_is_only_reported(team: Team, soft: bool) -> None:
     team.create(externalDeletionPolicy="Report")
@@ -114,6 +122,7 @@ def test_with_the_policy_report_a_lost_deployment_is_only_reported(team: Team, s
     team.until_ready()
 
 
+@pytest.mark.proof
 def test_a_paused_resource_withholds_changes_and_says_what_goes_on_costing(team: Team) -> None:
     team.create(displayName="before")
     team.until_ready()
@@ -128,6 +137,7 @@ def test_a_paused_resource_withholds_changes_and_says_what_goes_on_costing(team:
     assert team.deployment()["displayName"] == "after"
 
 
+@pytest.mark.proof
 def test_a_paused_resource_can_be_deleted(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -151,12 +161,14 @@ def test_observing_fills_the_status_and_writes_nothing(team: Team) -> None:
     assert team.simulator.deployment("theirs-0")["state"] == "READY"
 
 
+@pytest.mark.proof
 def test_observing_what_does_not_exist_says_so(team: Team) -> None:
     team.create(managementPolicy="Observe", deploymentId="nothing")
     team.until("chat", "Stalled", "True", "DeploymentLost", says="spec.deploymentId")
     assert team.writes() == []
 
 
+@pytest.mark.proof
 def test_a_resource_that_has_nothing_and_is_only_observed_from_now_on_says_so(team: Team) -> None:
     team.create(acceleratorType=None)
     team.until("chat", "Stalled", "True", "RejectedByFireworks")
@@ -164,6 +176,7 @@ def test_a_resource_that_has_nothing_and_is_only_observed_from_now_on_says_so(te
     team.until("chat", "Stalled", "True", "DeploymentLost", says="to observe")
 
 
+@pytest.mark.proof
 def test_from_manage_to_observe_the_deployment_is_let_go_and_taken_back(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -180,6 +193,7 @@ def test_from_manage_to_observe_the_deployment_is_let_go_and_taken_back(team: Te
     assert team.deployments() == []
 
 
+@pytest.mark.proof
 def test_a_failed_deployment_is_reported_in_fireworks_words_and_not_replaced_at_once(team: Team) -> None:
     team.simulator.stage(outcome="fail", message="CUDA out of memory", terminationMessage="worker 0 died")
     team.create()
@@ -190,6 +204,7 @@ def test_a_failed_deployment_is_reported_in_fireworks_words_and_not_replaced_at_
     assert [each.method for each in team.writes()] == ["POST"]
 
 
+@pytest.mark.proof
 def test_a_failed_deployment_is_replaced_at_once_when_the_spec_is_corrected(team: Team) -> None:
     team.simulator.stage(outcome="fail", message="CUDA out of memory")
     team.create(acceleratorCount=1)
@@ -202,6 +217,7 @@ def test_a_failed_deployment_is_replaced_at_once_when_the_spec_is_corrected(team
     assert team.deployment()["acceleratorCount"] == 2
 
 
+@pytest.mark.proof
 def test_a_serving_deployment_that_fails_later_is_never_deleted_by_the_operator(team: Team) -> None:
     team.simulator.create_foreign(prefix="old")
     team.create(deploymentId="old-0", adoptionPolicy="Unowned")

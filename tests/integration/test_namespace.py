@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster import GivenCluster
-from integration.factories import Cluster, MakeTeam, StartOperator
-from integration.kubernetes_api import KubernetesApi, KubernetesError, condition
-from integration.processes import Operator
-from integration.team import SECRET, Team
-from integration.waiting import eventually
+from testkit.factories import Cluster, MakeTeam, StartOperator
+from testkit.kubernetes import GivenCluster
+from testkit.kubernetes_api import KubernetesApi, KubernetesError, condition
+from testkit.processes import Operator
+from testkit.team import SECRET, Team
+from testkit.waiting import eventually
 
 HOUR = 3600
 LEFT = "fireworks_operator_deployments_left_running_total"

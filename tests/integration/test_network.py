@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from integration.factories import MakeTeam, StartOperator
-from integration.kubernetes_api import condition, resources_path
-from integration.processes import SimulatorProcess
-from integration.team import Team
-from integration.waiting import steadily
+from fireworks_simulator.testing import SimulatorClient
+from testkit.factories import MakeTeam, StartOperator
+from testkit.kubernetes_api import condition, resources_path
+from testkit.team import Team
+from testkit.waiting import steadily
 
 HEALS_WITHIN = 40.0
 OTHER_MODEL = "accounts/fireworks/models/qwen2p5-7b-instruct"
@@ -86,9 +86,9 @@ class Line:
 
 
 @pytest.fixture
-def line(simulator_process: SimulatorProcess) -> Iterator[Line]:
+def line(fireworks: SimulatorClient) -> Iterator[Line]:
     """An open line to the simulator."""
-    line = Line(simulator_process.url)
+    line = Line(fireworks.url)
     line.open()
     yield line
     line.cut()
@@ -190,6 +190,7 @@ def test_a_create_request_whose_answer_never_arrives_has_created_one_deployment(
     assert [each.committed for each in team.posts()].count(True) == 2
 
 
+@pytest.mark.proof
 def test_while_nothing_can_be_reached_tries_get_rarer(
     start_operator: StartOperator, make_team: MakeTeam, line: Line
 ) -> None:

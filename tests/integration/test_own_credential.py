@@ -3,15 +3,18 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from fireworks_simulator.testing import SimulatorClient
-from integration.factories import MakeTeam, StartOperator
-from integration.processes import SimulatorProcess
-from integration.team import new_api_key
+from testkit.factories import MakeTeam, StartOperator
+from testkit.processes import SimulatorProcess
+from testkit.team import new_api_key
 
 HEALS_WITHIN = 40.0
 """A key or an API that did not work is tried again within 30 s, plus a little."""
 
 
+@pytest.mark.proof
 def test_without_any_key_the_condition_says_where_to_put_one(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:
@@ -23,6 +26,7 @@ def test_without_any_key_the_condition_says_where_to_put_one(
     team.until_ready()
 
 
+@pytest.mark.proof
 def test_a_wrong_operator_key_is_named_and_works_once_it_is_accepted(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:
@@ -37,6 +41,7 @@ def test_a_wrong_operator_key_is_named_and_works_once_it_is_accepted(
     operator.check_log(key)
 
 
+@pytest.mark.proof
 def test_namespaces_outside_the_allow_list_need_a_secret_of_their_own(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:

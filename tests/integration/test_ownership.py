@@ -2,15 +2,18 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from fireworks_simulator.testing import SimulatorClient
-from integration.factories import NewTeam
-from integration.kubernetes_api import condition
-from integration.team import Team, new_api_key
+from testkit.factories import NewTeam
+from testkit.kubernetes_api import condition
+from testkit.team import Team, new_api_key
 
 HEALS_WITHIN = 60.0
 """Secrets are read again, and a key that was refused is tried again, within 30 s each."""
 
 
+@pytest.mark.proof
 def test_a_second_resource_for_the_same_deployment_is_a_conflict_and_the_first_serves_on(team: Team) -> None:
     team.create("first", deploymentId="chat-prod")
     before = team.until_ready("first")
@@ -45,6 +48,7 @@ def test_of_two_resources_created_at_once_for_one_deployment_one_has_it_and_the_
     assert team.journal("DELETE") == []
 
 
+@pytest.mark.proof
 def test_a_conflict_ends_when_another_deployment_id_is_chosen(team: Team) -> None:
     team.create("first", deploymentId="chat-prod")
     team.until_ready("first")
@@ -55,6 +59,7 @@ def test_a_conflict_ends_when_another_deployment_id_is_chosen(team: Team) -> Non
     assert len(team.deployments()) == 2
 
 
+@pytest.mark.proof
 def test_with_another_accounts_key_nothing_is_created_and_nothing_is_deleted(new_team: NewTeam) -> None:
     starting, leaving = new_team(), new_team()
     starting.fault("status", method="POST", path="/deployments$", status=503, code="UNAVAILABLE")

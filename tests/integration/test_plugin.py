@@ -9,15 +9,15 @@ from typing import Any, Protocol
 import pytest
 import yaml
 
-from cluster.access import Kubectl
 from fireworks_operator.core.identity import Owner
-from integration.addons import add_models, load_elsewhere, loaded, model, until_loaded
-from integration.kube.api import Namespace, changed_kubeconfig
-from integration.kubernetes_api import Json, KubernetesApi
-from integration.processes import SimulatorProcess
-from integration.team import MODEL, SECRET, Team
-from integration.waiting import eventually
-from plugin.command import Plugin
+from fireworks_simulator.testing import SimulatorClient
+from testkit.kubectl_plugin import Plugin
+from testkit.kubernetes.access import Kubectl
+from testkit.kubernetes_api import Json, KubernetesApi
+from testkit.namespaces import Namespace, changed_kubeconfig
+from testkit.team import MODEL, SECRET, Team
+from testkit.waiting import eventually
+from tests.integration.addons import add_models, load_elsewhere, loaded, model, until_loaded
 
 HEAD = ["NAMESPACE", "NAME", "STATE", "REPLICAS", "GPUS", "REASON", "MODEL", "IDENTIFIER"]
 IMPORTED: Mapping[str, Any] = {
@@ -45,11 +45,9 @@ class LocalCluster(Protocol):
 
 
 @pytest.fixture
-def plugin(tmp_path: Path, cluster: LocalCluster, simulator_process: SimulatorProcess, team: Team) -> Plugin:
+def plugin(tmp_path: Path, cluster: LocalCluster, fireworks: SimulatorClient, team: Team) -> Plugin:
     """The plugin of a user with the team's API key."""
-    return Plugin(
-        tmp_path, cluster.kubeconfig, FIREWORKS_BASE_URL=simulator_process.url, FIREWORKS_API_KEY=team.api_key
-    )
+    return Plugin(tmp_path, cluster.kubeconfig, FIREWORKS_BASE_URL=fireworks.url, FIREWORKS_API_KEY=team.api_key)
 
 
 @pytest.fixture
@@ -141,7 +139,7 @@ def test_status_shows_what_is_not_in_force_and_the_conditions(team: Team, plugin
     assert lines[0] == f"Resource: {team.namespace}/chat"
     assert lines[1].startswith("Ready: no, ReplaceRequired: ")
     assert f"Model identifier: {identifier(team)}" in lines
-    assert "Not in force yet: acceleratorType: NVIDIA_H100_80GB → NVIDIA_B200_180GB" in lines
+    assert "Not applied yet: acceleratorType: NVIDIA_H100_80GB → NVIDIA_B200_180GB" in lines
     assert any(line.startswith("Condition Available: True Serving") for line in lines)
     assert any(line.startswith("Notice: ") and "scaleToZeroWindow" in line for line in lines)
     data = json.loads(plugin("status", "chat", "-n", team.namespace, "-o", "json"))
@@ -171,7 +169,7 @@ def test_endpoint_says_what_comes_first_while_there_is_none(team: Team, plugin: 
     team.create(credentialsSecretRef={"name": "nowhere"})
     team.until("chat", "Stalled", "True")
     told = plugin.refuse("endpoint", "chat", "-n", team.namespace)
-    assert "chat has no endpoint yet: that comes first. CredentialsMissing: " in told
+    assert "chat has no endpoint yet: fix that first. CredentialsMissing: " in told
 
 
 # --- import ----------------------------------------------------------------------------------------------------------
@@ -259,7 +257,7 @@ def test_import_leaves_deployments_of_others_alone_and_says_why(team: Team, plug
     told = plugin.refuse("import", "mine")
     assert f"belongs to the FireworksDeployment {team.namespace}/chat" in told
     assert "There is no deployment" in plugin.refuse("import", "nobody")
-    assert "Name deployments, or give --all." in plugin.refuse("import", code=2)
+    assert "Specify deployments, or use --all." in plugin.refuse("import", code=2)
 
 
 # --- orphans ---------------------------------------------------------------------------------------------------------
@@ -326,7 +324,7 @@ def test_doctor_tells_what_its_user_or_another_one_may_not_do(
     told = plugin("doctor", "-n", team.namespace, code=1, env={"KUBECONFIG": str(reader)})
     assert f"ok      permissions you may get, list, watch fireworksdeployments in namespace {team.namespace}" in told
     assert "failed  permissions you may not create, update, patch, delete fireworksdeployments" in told
-    assert "is installed; you may not read it, so its version is not known" in told
+    assert "is installed; you may not read it, so its version is unknown" in told
     account = f"system:serviceaccount:{team.namespace}:reader"
     told = plugin("doctor", "-n", team.namespace, "--as", account, code=1)
     assert f"failed  permissions {account} may not patch fireworksdeployments in namespace" in told
@@ -360,8 +358,8 @@ def test_the_first_of_several_kubeconfigs_names_the_context_as_with_kubectl(
 @pytest.mark.parametrize(
     ("words", "variables", "says"),
     [
-        (["list"], {"KUBECONFIG": "/nowhere"}, "KUBECONFIG names no file that exists (/nowhere)"),
-        (["list"], {"KUBECONFIG": ""}, "No way to reach Kubernetes"),
+        (["list"], {"KUBECONFIG": "/nowhere"}, "KUBECONFIG does not refer to an existing file (/nowhere)"),
+        (["list"], {"KUBECONFIG": ""}, "No Kubernetes configuration found"),
         (["status", "nobody"], {}, 'no FireworksDeployment "nobody"'),
         (["orphans"], {"FIREWORKS_API_KEY": ""}, "set FIREWORKS_API_KEY"),
         (["orphans"], {"FIREWORKS_API_KEY": "fw_wrong-key"}, "Set FIREWORKS_API_KEY to a valid API key."),

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from integration.factories import Kubectl, MakeTeam, StartOperator
-from integration.kubernetes_api import MERGE_PATCH, resources_path
-from integration.processes import Operator
-from integration.team import SECRET, Team
+from testkit.factories import Kubectl, MakeTeam, StartOperator
+from testkit.kubernetes_api import MERGE_PATCH, resources_path
+from testkit.processes import Operator
+from testkit.team import SECRET, Team
 
 ROUNDS = 50
 """Reconciles that somebody asks for by annotation, between two looks at the difference."""

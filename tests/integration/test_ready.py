@@ -6,11 +6,13 @@ import urllib.request
 from datetime import datetime
 from statistics import median
 
-from integration.factories import Kubectl
-from integration.kubernetes_api import Json, condition
-from integration.processes import POLL_SECONDS
-from integration.team import MODEL, Team
-from integration.waiting import eventually
+import pytest
+
+from testkit.factories import Kubectl
+from testkit.kubernetes_api import Json, condition
+from testkit.processes import POLL_SECONDS
+from testkit.team import MODEL, Team
+from testkit.waiting import eventually
 
 
 def test_ready_follows_within_a_poll_and_a_second_of_fireworks_saying_ready(team: Team) -> None:
@@ -70,6 +72,7 @@ def test_kubectl_get_shows_state_replicas_hardware_reason_and_deployment(team: T
     }
 
 
+@pytest.mark.proof
 def test_events_tell_the_story_from_creating_to_serving(team: Team) -> None:
     team.create()
     identifier = team.until_ready()["status"]["modelIdentifier"]
@@ -84,6 +87,7 @@ def test_events_tell_the_story_from_creating_to_serving(team: Team) -> None:
     assert identifier in next(each["message"] for each in events if each["reason"] == "Serving")
 
 
+@pytest.mark.proof
 def test_status_names_what_fireworks_decided_where_the_user_left_it_open(team: Team) -> None:
     team.create(baseModel="accounts/fireworks/models/llama-v3p3-70b-instruct")
     effective = team.until_ready()["status"]["effective"]
@@ -95,6 +99,7 @@ def test_status_names_what_fireworks_decided_where_the_user_left_it_open(team: T
     assert effective["region"]
 
 
+@pytest.mark.proof
 def test_resources_without_a_secret_use_the_operators_own_key(own_team: Team) -> None:
     own_team.create()
     assert own_team.until_ready()["status"]["account"] == own_team.account

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from integration.factories import MakeTeam, StartOperator
-from integration.kubernetes_api import condition
-from integration.team import Team
-from integration.waiting import steadily
+import pytest
+
+from testkit.factories import MakeTeam, StartOperator
+from testkit.kubernetes_api import condition
+from testkit.team import Team
+from testkit.waiting import steadily
 
 POLLS_AFTER_RESTART = 3
 
@@ -101,6 +103,7 @@ STATES = [
 ]
 
 
+@pytest.mark.proof
 def test_a_restart_repeats_nothing_in_any_state(start_operator: StartOperator, make_team: MakeTeam) -> None:
     operator = start_operator()
     teams = {state.name: make_team(operator) for state in STATES}
@@ -166,6 +169,7 @@ def test_a_deletion_asked_for_while_the_operator_was_down_happens_when_it_is_bac
     assert team.deployments() == []
 
 
+@pytest.mark.proof
 def test_a_change_made_while_the_operator_was_down_takes_effect_when_it_is_back(
     start_operator: StartOperator, make_team: MakeTeam
 ) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from fireworks_simulator.testing import JournalEntry
-from integration.kubernetes_api import Json, KubernetesError, condition, resources_path
-from integration.team import Team
+from testkit.kubernetes_api import Json, KubernetesError, condition, resources_path
+from testkit.team import Team
 
 DRAFT = "accounts/fireworks/models/llama-v3p2-1b-instruct"
 WITH_DRAFTER = "accounts/fireworks/models/llama-v3p3-70b-instruct"
@@ -62,6 +62,7 @@ def test_an_inference_request_wakes_a_deployment_that_is_scaled_to_zero(team: Te
     assert {each.method for each in team.writes()} == {"POST"}
 
 
+@pytest.mark.proof
 def test_a_parked_deployment_costs_nothing_is_not_woken_and_serves_when_it_is_unparked(team: Team) -> None:
     team.create(minReplicaCount=1, maxReplicaCount=2)
     team.until_ready()
@@ -78,6 +79,7 @@ def test_a_parked_deployment_costs_nothing_is_not_woken_and_serves_when_it_is_un
     assert [each.query["updateMask"] for each in _patches(team)] == ["min_replica_count,max_replica_count"] * 2
 
 
+@pytest.mark.proof
 def test_a_maximum_of_zero_alone_parks_and_its_removal_unparks(team: Team) -> None:
     team.create(minReplicaCount=1)
     team.until_ready()
@@ -89,6 +91,7 @@ def test_a_maximum_of_zero_alone_parks_and_its_removal_unparks(team: Team) -> No
     assert (deployment.get("minReplicaCount", 0), deployment["maxReplicaCount"]) == (0, 1)
 
 
+@pytest.mark.proof
 def test_status_follows_the_replicas_and_ready_does_not_flicker(team: Team) -> None:
     team.create(
         minReplicaCount=1, maxReplicaCount=3, autoscalingPolicy={"scaleUpWindow": "0s", "scaleDownWindow": "0s"}
@@ -108,6 +111,7 @@ def test_status_follows_the_replicas_and_ready_does_not_flicker(team: Team) -> N
     assert _patches(team) == []
 
 
+@pytest.mark.proof
 def test_windows_and_load_targets_change_one_by_one_and_return_to_the_defaults(team: Team) -> None:
     team.create(autoscalingPolicy={"scaleUpWindow": "90s", "loadTargets": {"default": 0.5, "requests_per_second": 4}})
     team.until_ready()
@@ -152,6 +156,7 @@ SPECULATION = [
 ]
 
 
+@pytest.mark.proof
 def test_speculation_is_exchanged_changed_and_turned_off_in_one_request_each(team: Team) -> None:
     team.create(draftModel=DRAFT, draftTokenCount=4)
     team.until_ready()
@@ -166,6 +171,7 @@ def test_speculation_is_exchanged_changed_and_turned_off_in_one_request_each(tea
         assert len(_patches(team)) == count, step.reason
 
 
+@pytest.mark.proof
 def test_the_models_own_drafter_gives_way_to_ngrams_and_is_left_alone_before(team: Team) -> None:
     team.create(baseModel=WITH_DRAFTER)
     team.until_ready()
@@ -192,6 +198,7 @@ def test_speculation_that_was_disabled_at_creation_stays_so(team: Team) -> None:
         team.change(disableSpeculativeDecoding=False)
 
 
+@pytest.mark.proof
 def test_long_prompt_tuning_is_switched_on_and_off(team: Team) -> None:
     team.create(acceleratorCount=2)
     team.until_ready()

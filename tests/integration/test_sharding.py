@@ -2,10 +2,10 @@
 
 import pytest
 
-from integration.factories import MakeTeam, StartOperator
-from integration.processes import Operator
-from integration.team import Team
-from integration.waiting import eventually, steadily
+from testkit.factories import MakeTeam, StartOperator
+from testkit.processes import Operator
+from testkit.team import Team
+from testkit.waiting import eventually, steadily
 
 ORPHANS = "fireworks_operator_orphaned_deployments"
 RESOURCES = "fireworks_operator_resources"

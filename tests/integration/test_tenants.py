@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from fireworks_operator.core.identity import Owner, deployment_id
-from integration.factories import NewTeam
-from integration.kubernetes_api import Json, KubernetesApi, KubernetesError, condition, resources_path
-from integration.team import MODEL, Team, new_api_key
-from integration.waiting import steadily
+from testkit.factories import NewTeam
+from testkit.kubernetes_api import Json, KubernetesApi, KubernetesError, condition, resources_path
+from testkit.team import MODEL, Team, new_api_key
+from testkit.waiting import steadily
 
 HIDDEN = ("state", "modelIdentifier", "replicas", "effective", "createTime", "deploymentName")
 """What a status would tell of a deployment."""
@@ -45,6 +45,7 @@ def test_a_secret_of_another_namespace_cannot_be_named(new_team: NewTeam) -> Non
     assert victim.journal() == []
 
 
+@pytest.mark.proof
 def test_another_teams_account_id_beside_ones_own_key_opens_nothing(new_team: NewTeam) -> None:
     victim, thief = new_team(), new_team()
     before = _serving(victim, deploymentId="chat-prod")
@@ -63,6 +64,7 @@ def test_another_teams_account_id_beside_ones_own_key_opens_nothing(new_team: Ne
     assert len(victim.writes()) == 1
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("answer", "action"),
     [
@@ -97,6 +99,7 @@ def test_whatever_fireworks_answers_to_a_crooked_key_its_victim_goes_on(
 # --- deployments of a shared account ----------------------------------------------------------------------------------
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("policy", ["Never", "Unowned"])
 def test_another_teams_deployment_cannot_be_claimed_by_its_id(sharing_teams: list[Team], policy: str) -> None:
     victim, thief = sharing_teams
@@ -112,6 +115,7 @@ def test_another_teams_deployment_cannot_be_claimed_by_its_id(sharing_teams: lis
     assert victim.journal("DELETE") == []
 
 
+@pytest.mark.proof
 def test_another_teams_deployment_cannot_be_looked_at_with_the_key_that_both_share(sharing_teams: list[Team]) -> None:
     victim, thief = sharing_teams
     before = _serving(victim)
@@ -141,6 +145,7 @@ def test_a_forged_status_claims_nothing(sharing_teams: list[Team]) -> None:
     _untouched(victim, before)
 
 
+@pytest.mark.proof
 def test_a_forged_status_with_an_account_does_not_lead_there(new_team: NewTeam) -> None:
     victim, thief = new_team(), new_team()
     before = _serving(victim)
@@ -156,6 +161,7 @@ def test_a_forged_status_with_an_account_does_not_lead_there(new_team: NewTeam) 
     _untouched(victim, before)
 
 
+@pytest.mark.proof
 def test_a_marker_that_somebody_forged_moves_no_resource_to_another_deployment(new_team: NewTeam) -> None:
     victim, thief = new_team(), new_team()
     before = _serving(victim)
@@ -172,6 +178,7 @@ def test_a_marker_that_somebody_forged_moves_no_resource_to_another_deployment(n
     assert thief.simulator.deployment("bait-0") == bait, "nobody acts upon it"
 
 
+@pytest.mark.proof
 def test_nobody_can_take_the_id_that_another_teams_resource_will_have(
     sharing_teams: list[Team], kubernetes: KubernetesApi
 ) -> None:
@@ -189,6 +196,7 @@ def test_nobody_can_take_the_id_that_another_teams_resource_will_have(
     victim.until_ready("theirs")
 
 
+@pytest.mark.proof
 def test_names_that_look_alike_at_fireworks_are_two_deployments(new_team: NewTeam) -> None:
     team = new_team()
     for name, model in (("a.b", MODEL), ("a-b", "accounts/fireworks/models/qwen2p5-7b-instruct")):

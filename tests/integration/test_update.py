@@ -1,8 +1,10 @@
 """Changes of the spec: one PATCH with the changed fields alone, and everything else stays as it is."""
 
+import pytest
+
 from fireworks_simulator.testing import JournalEntry
-from integration.kubernetes_api import condition
-from integration.team import MODEL, Team
+from testkit.kubernetes_api import condition
+from testkit.team import MODEL, Team
 
 
 def _patches(team: Team) -> list[JournalEntry]:
@@ -31,6 +33,7 @@ def test_several_changes_arrive_as_one_patch_that_names_them(team: Team) -> None
     assert deployment["autoscalingPolicy"]["scaleUpWindow"] == "60s"
 
 
+@pytest.mark.proof
 def test_parts_of_the_autoscaling_policy_that_are_not_modelled_survive_a_change_of_it(team: Team) -> None:
     team.create(autoscalingPolicy={"scaleUpWindow": "1m", "loadTargets": {"default": 0.5}})
     team.until_ready()
@@ -47,6 +50,7 @@ def test_parts_of_the_autoscaling_policy_that_are_not_modelled_survive_a_change_
     assert kept["scalingSchedules"] == schedule
 
 
+@pytest.mark.proof
 def test_what_leaves_the_spec_returns_to_what_fireworks_has_without_it(team: Team) -> None:
     team.create(
         displayName="Chat",
@@ -70,6 +74,7 @@ def test_what_leaves_the_spec_returns_to_what_fireworks_has_without_it(team: Tea
     assert set(team.status()["appliedFields"]) == {"acceleratorType", "baseModel"}
 
 
+@pytest.mark.proof
 def test_what_fireworks_has_no_default_for_stays_and_a_notice_says_so(team: Team) -> None:
     team.create(acceleratorCount=2)
     team.until_ready()
@@ -80,6 +85,7 @@ def test_what_fireworks_has_no_default_for_stays_and_a_notice_says_so(team: Team
     assert _patches(team) == []
 
 
+@pytest.mark.proof
 def test_the_maximum_follows_a_minimum_above_it_where_the_spec_leaves_it_open(team: Team) -> None:
     team.create(minReplicaCount=1)
     team.until_ready()
@@ -90,6 +96,7 @@ def test_the_maximum_follows_a_minimum_above_it_where_the_spec_leaves_it_open(te
     assert team.deployment()["maxReplicaCount"] == 3
 
 
+@pytest.mark.proof
 def test_a_draft_model_is_exchanged_for_ngrams_in_one_step(team: Team) -> None:
     team.create(draftModel="accounts/fireworks/models/llama-v3p2-1b-instruct", draftTokenCount=4)
     team.until_ready()
@@ -101,6 +108,7 @@ def test_a_draft_model_is_exchanged_for_ngrams_in_one_step(team: Team) -> None:
     assert len(_patches(team)) == 1
 
 
+@pytest.mark.proof
 def test_a_later_change_follows_the_first_without_waiting(team: Team) -> None:
     team.create(displayName="one")
     team.until_ready()
@@ -111,6 +119,7 @@ def test_a_later_change_follows_the_first_without_waiting(team: Team) -> None:
     assert len(_patches(team)) == 2
 
 
+@pytest.mark.proof
 def test_while_a_change_rolls_out_the_old_replicas_serve_on(team: Team) -> None:
     team.simulator.timing(updating=2)
     team.create(acceleratorCount=1)
@@ -125,6 +134,7 @@ def test_while_a_change_rolls_out_the_old_replicas_serve_on(team: Team) -> None:
     team.until_ready()
 
 
+@pytest.mark.proof
 def test_a_refused_change_leaves_the_deployment_serving_and_heals_when_corrected(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -136,6 +146,7 @@ def test_a_refused_change_leaves_the_deployment_serving_and_heals_when_corrected
     team.until_ready()
 
 
+@pytest.mark.proof
 def test_other_hardware_needs_a_replacement_and_the_old_deployment_serves_on(team: Team) -> None:
     team.create()
     team.until_ready()

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from model.specs import EDITS
+from testkit.promises.specs import EDITS
 
 Method = TypeVar("Method", bound=Callable[..., None])
 

@@ -5,15 +5,15 @@ from typing import ParamSpec, TypeVar
 
 import pytest
 
-from fireworks_operator.controller import reconciler
-from fireworks_operator.controller.account import Account
-from fireworks_operator.core.decide import decide
-from fireworks_operator.core.report import report
+from fireworks_operator.controller.accounts.account import Account
+from fireworks_operator.controller.passes import acting, looking, reconciler
+from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.status.report import report
 from fireworks_simulator.app import running
 from fireworks_simulator.settings import AccountSettings, Settings
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import ACCOUNT, KEYS
-from model.virtual_loop import VirtualLoop
+from testkit.virtual.fireworks import ACCOUNT, KEYS
+from testkit.virtual.loop import VirtualLoop
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -34,8 +34,9 @@ def twice(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
 def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualLoop]:
     """The loop that everything runs in; accounts are polled by the model, not by their own timers."""
     monkeypatch.setattr(Account, "start", lambda self: None)
-    monkeypatch.setattr(reconciler, "decide", twice(decide))
-    monkeypatch.setattr(reconciler, "report", twice(report))
+    for module in (looking, reconciler):
+        monkeypatch.setattr(module, "decide", twice(decide))
+    monkeypatch.setattr(acting, "report", twice(report))
     loop = VirtualLoop()
     yield loop
     loop.run_until_complete(loop.shutdown_asyncgens())

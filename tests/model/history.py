@@ -3,13 +3,13 @@
 import copy
 from typing import Any
 
-from model.api_server import Raw
-from model.choices import YES_OR_NO, AnEdit, Count, OneOf, event
-from model.conduct import KEYS
-from model.neighbour import OTHER_ID, SAME_ID, Neighbour
-from model.process import Process
-from model.scene import A_KEY, AFTERWARDS, Scene
-from model.specs import UNOWNED, new_spec
+from testkit.promises.specs import UNOWNED, new_spec
+from testkit.virtual.api_server import Raw
+from testkit.virtual.conduct import KEYS
+from testkit.virtual.neighbour import OTHER_ID, SAME_ID, Neighbour
+from testkit.virtual.process import Process
+from tests.model.choices import YES_OR_NO, AnEdit, Count, OneOf, event
+from tests.model.scene import A_KEY, AFTERWARDS, Scene
 
 _DAY = 86_400.0
 
@@ -39,7 +39,7 @@ class History(Scene):
         status = past[age % len(past)]
         owned = {each["name"] for each in world.promises.owned(key, world.fireworks.state())}
         world.promises.left |= owned - {status.get("deploymentName")}  # counted as orphaned
-        world.server.put_status(key, status)
+        world.overwrite_status(key, status)
         self._wiped(world.server.objects[key])
         self._then(then)
 
@@ -56,7 +56,7 @@ class History(Scene):
         if key not in world.server.objects:
             return
         if lost and "deletionTimestamp" not in world.server.objects[key]["metadata"]:
-            world.server.put_status(key, {"observedGeneration": -1})
+            world.overwrite_status(key, {"observedGeneration": -1})
             self._wiped(world.server.objects[key])
             world.restart()
         if trouble == "no Secret":

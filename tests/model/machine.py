@@ -7,17 +7,17 @@ from fireworks_operator.api.v1alpha1 import (
     ANNOTATION_IGNORE_CHECKS,
     ANNOTATION_RECONCILE_AT,
 )
-from model.choices import YES_OR_NO, AnEdit, Count, Edits, OneOf, event
-from model.conduct import BYSTANDER, KEYS
-from model.history import History
-from model.outcome import check_settled, wanted_name
-from model.people import People
-from model.process import Process
-from model.promises import holds
-from model.scene import A_KEY, AFTERWARDS
-from model.specs import new_spec
-from model.strangers import Strangers
-from model.troubles import Troubles
+from testkit.promises.invariants import holds
+from testkit.promises.outcome import check_settled, wanted_name
+from testkit.promises.specs import new_spec
+from testkit.virtual.conduct import BYSTANDER, KEYS
+from testkit.virtual.process import Process
+from tests.model.choices import YES_OR_NO, AnEdit, Count, Edits, OneOf, event
+from tests.model.history import History
+from tests.model.people import People
+from tests.model.scene import A_KEY, AFTERWARDS
+from tests.model.strangers import Strangers
+from tests.model.troubles import Troubles
 
 
 class Machine(Troubles, People, Strangers, History):

@@ -3,13 +3,13 @@
 from typing import Any
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON
-from model.choices import YES_OR_NO, Count, OneOf, event
-from model.conduct import KEYS, owner_key
-from model.fireworks import ACCOUNT, identifier
-from model.process import CLUSTER
-from model.promises import holds
-from model.scene import AFTERWARDS, Scene
-from model.specs import H100, UNOWNED, new_spec
+from testkit.promises.invariants import holds
+from testkit.promises.specs import H100, UNOWNED, new_spec
+from testkit.virtual.conduct import KEYS, owner_key
+from testkit.virtual.fireworks import ACCOUNT, identifier
+from testkit.virtual.process import CLUSTER
+from tests.model.choices import YES_OR_NO, Count, OneOf, event
+from tests.model.scene import AFTERWARDS, Scene
 
 PATIENCE = 1200.0
 """Seconds after which nobody who asks for a replica may be Ready without one."""

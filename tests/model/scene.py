@@ -3,13 +3,13 @@
 from hypothesis.stateful import RuleBasedStateMachine
 
 from fireworks_simulator.testing import SimulatorClient
-from model.api_server import RefusedError
-from model.choices import OneOf
-from model.conduct import KEYS
-from model.fireworks import Json
-from model.specs import changed
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.specs import changed
+from testkit.virtual.api_server import RefusedError
+from testkit.virtual.conduct import KEYS
+from testkit.virtual.fireworks import Json
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
+from tests.model.choices import OneOf
 
 A_KEY = OneOf(*KEYS)
 AFTERWARDS = OneOf("nothing", "work", "work", "poll", "poll", "wait")

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_RECONCILE_AT
-from model.choices import Count, OneOf, event
-from model.conduct import BYSTANDER, KEYS, derived_id
-from model.fireworks import ACCOUNT, OTHER_ACCOUNT, TWIN
-from model.fireworks import KEYS as API_KEYS
-from model.promises import STRANGERS
-from model.scene import AFTERWARDS, Scene
-from model.specs import FOREIGN, UNOWNED, new_spec
+from testkit.promises.invariants import STRANGERS
+from testkit.promises.specs import FOREIGN, UNOWNED, new_spec
+from testkit.virtual.conduct import BYSTANDER, KEYS, derived_id
+from testkit.virtual.fireworks import ACCOUNT, OTHER_ACCOUNT, TWIN
+from testkit.virtual.fireworks import KEYS as API_KEYS
+from tests.model.choices import Count, OneOf, event
+from tests.model.scene import AFTERWARDS, Scene
 
 _MEGABYTE = 1_000_000
 _BESIDE = {"accountId": ACCOUNT.encode()}
@@ -123,7 +123,7 @@ class Strangers(Scene):
         """What is written there is not the operator's."""
         key = f"{STRANGERS}/evil-{which}"
         if key in self.world.server.objects:
-            self.world.server.put_status(key, status)
+            self.world.overwrite_status(key, status)
             self._then(then)
 
     @event(which=Count(0, 9), annotation=OneOf(*ANNOTATIONS), then=AFTERWARDS)

@@ -7,11 +7,11 @@ import pytest
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_IGNORE_CHECKS
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import ADDONS
-from model.promises import condition, holds
-from model.specs import new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.specs import new_spec
+from testkit.virtual.fireworks import ADDONS
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
 
 PLAIN, TUNED, NEW = "team-b/plain", "team-a/tuned", "team-b/new"
 TROUBLES = [

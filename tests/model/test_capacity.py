@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import identifier
-from model.promises import condition, holds
-from model.specs import new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.specs import new_spec
+from testkit.virtual.fireworks import identifier
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
 
 KEY = "team-b/chat"
 MINUTE = 60.0

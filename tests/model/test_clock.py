@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import identifier
-from model.outcome import check_settled
-from model.promises import condition, holds
-from model.specs import new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.outcome import check_settled
+from testkit.promises.specs import new_spec
+from testkit.virtual.fireworks import identifier
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
 
 KEY = "team-b/chat"
 DAY = 86_400.0
@@ -31,7 +31,8 @@ class Clock:
     def set(self, off: float) -> None:
         """Set the clock wrong by some seconds, or right again; the operator goes on with it."""
         self.off = off
-        self._world.process.reconciler._wall_clock = self.now
+        reconciler = self._world.process.reconciler
+        reconciler._wall_clock = reconciler._actor._wall_clock = self.now
 
 
 @pytest.fixture

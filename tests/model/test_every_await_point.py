@@ -14,12 +14,12 @@ import pytest
 
 from fireworks_operator.api.v1alpha1 import FINALIZER
 from fireworks_simulator.testing import SimulatorClient
-from model.api_server import Raw
-from model.fireworks import ADDONS, identifier
-from model.promises import condition, holds
-from model.specs import H200, UNOWNED, changed, mismatches, new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.specs import H200, UNOWNED, changed, mismatches, new_spec
+from testkit.virtual.api_server import Raw
+from testkit.virtual.fireworks import ADDONS, identifier
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
 
 ALL = os.environ.get("AWAIT_POINTS") == "all"
 """Every point of every flow, as `make chaos` does; else some of the longer flows' points."""

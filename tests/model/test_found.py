@@ -9,13 +9,13 @@ import pytest
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_simulator.testing import SimulatorClient
-from model.api_server import ApiServer, Raw
-from model.fireworks import ADDONS, identifier
-from model.process import Process
-from model.promises import condition, holds
-from model.specs import new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.specs import new_spec
+from testkit.virtual.api_server import ApiServer, Raw
+from testkit.virtual.fireworks import ADDONS, identifier
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.process import Process
+from testkit.virtual.world import World
 
 KEY = "team-b/chat"
 SECRET = {"credentialsSecretRef": {"name": "fireworks"}}
@@ -82,7 +82,7 @@ def test_an_addon_that_is_said_to_be_loaded_but_is_in_no_list_is_told_and_asked_
     told = condition(status(world), "AddonsReady")
     assert told is not None
     assert (told["status"], told["reason"]) == ("False", Reason.ADDON_FAILED)
-    assert "loaded already, but does not list it" in told["message"]
+    assert "already loaded but does not list it" in told["message"]
     assert holds(status(world), "Ready")
     world.heal()
     for _ in range(70):
@@ -148,7 +148,7 @@ def test_an_addon_that_is_accepted_but_is_in_no_list_is_told_and_not_asked_for_a
     told = condition(status(world), "AddonsReady")
     assert told is not None
     assert (told["status"], told["reason"]) == ("False", Reason.ADDON_FAILED)
-    assert "has accepted the addon, but does not list it" in told["message"]
+    assert "accepted the addon but does not list it" in told["message"]
     assert holds(status(world), "Ready")
     writes = world.server.writes
     for _ in range(12):
@@ -174,7 +174,7 @@ def test_an_id_that_is_taken_by_no_deployment_is_asked_for_ever_more_rarely_unti
         told = condition(status(world), "Ready")
         assert told is not None
         assert (told["status"], told["reason"]) == ("Unknown", Reason.API_UNAVAILABLE)
-        assert "is taken, but by no deployment" in told["message"]
+        assert "is reported as taken, but no such deployment exists" in told["message"]
         world.heal()
         _live(world, 320.0)
         assert holds(status(world), "Ready")
@@ -218,7 +218,7 @@ def _live(world: World, seconds: float) -> None:
 
 def _remembered(process: Process) -> dict[str, object]:
     """What the parts of a process hold by a resource's key."""
-    parts = (process.reconciler, process.controller, process.queue, process.store, process.reconciler._sessions)
+    parts = (process.reconciler, process.controller, process.queue, process.store, process.reconciler._bindings)
     return {
         f"{type(part).__name__}.{name}": held
         for part in parts
@@ -280,7 +280,9 @@ def test_a_listed_deployment_that_is_denied_for_good_is_told_and_asked_for_ever_
     kind = "Ready" if wish == "change" else "Reconciling"
     told = condition(status(world), kind)
     assert told is not None
-    assert "says that it does not exist when it is asked for by name" in told["message"], "after two minutes and a bit"
+    assert "reports that it does not exist when it is requested by name" in told["message"], (
+        "after two minutes and a bit"
+    )
     assert wish == "change" or "fireworks.ai/abandon" in told["message"]
     asked, writes = len(world.fireworks.simulator.journal(path="/deployments/")), world.server.writes
     assert asked <= 12

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from model.conduct import derived_id
-from model.fireworks import ADDONS
-from model.machine import Machine
-from model.promises import holds
-from model.strangers import ANNOTATIONS, FORGED, SECRETS
-from model.virtual_loop import VirtualLoop
+from testkit.promises.invariants import holds
+from testkit.virtual.conduct import derived_id
+from testkit.virtual.fireworks import ADDONS
+from testkit.virtual.loop import VirtualLoop
+from tests.model.machine import Machine
+from tests.model.strangers import ANNOTATIONS, FORGED, SECRETS
 
 CHAT, CODE, OWN = "team-a/chat", "team-a/code", "team-b/chat"
 Edits = list[tuple[str, object]]
@@ -171,6 +171,15 @@ def test_an_old_status_leads_to_nothing_that_is_not_undone(machine: Machine, of:
     machine.an_old_status_is_restored(0, of, age, "wait")
     machine.promises_are_kept()
     machine.a_user_deletes(0, "wait")
+
+
+def test_an_old_status_that_knows_of_no_replica_is_put_right(machine: Machine) -> None:
+    states = [each.get("state") for each in machine.world.promises.past[CHAT]]
+    machine.an_old_status_is_restored(0, 0, states.index("CREATING"), "nothing")
+    machine.promises_are_kept()
+    assert not holds(machine.world.server.objects[CHAT]["status"], "Available"), "nobody has looked at it yet"
+    machine.the_operator_works()
+    assert holds(machine.world.server.objects[CHAT]["status"], "Available")
 
 
 @pytest.mark.parametrize("trouble", ["no Secret", "no answer", "nothing"])

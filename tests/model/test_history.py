@@ -7,11 +7,11 @@ import pytest
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import identifier
-from model.promises import condition, holds
-from model.specs import H200, new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.specs import H200, new_spec
+from testkit.virtual.fireworks import identifier
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
 
 KEY = "team-b/chat"
 BY_HAND: dict[str, Any] = {
@@ -74,7 +74,7 @@ def test_a_production_deployment_is_not_scaled_down_when_the_status_is_lost(worl
     assert not world.fireworks.simulator.journal(method="PATCH", path="/v1/")
     assert holds(_status(world), "Ready")
     told = " ".join(_status(world)["notices"])
-    assert "It is not known what was set at Fireworks before" in told
+    assert "The status does not record which settings were applied to Fireworks before" in told
     assert "spec.minReplicaCount (is 2)" in told
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import ACCOUNT, KEYS
-from model.promises import condition, holds
-from model.specs import UNOWNED, Spec, new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.specs import UNOWNED, Spec, new_spec
+from testkit.virtual.fireworks import ACCOUNT, KEYS
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
 
 OWNER, STRANGER = "fw_bogusaaabaaab", "fw_bogusjzeaoosd"
 """Two keys whose SHA-256 begins with the same 32 bits; Fireworks knows only the first."""

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from fireworks_simulator.testing import SimulatorClient
-from model.machine import Machine
-from model.virtual_loop import VirtualLoop
+from testkit.virtual.loop import VirtualLoop
+from tests.model.machine import Machine
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "20"))
 """Random scenes to play; what CI plays is the same every time, more than that is new each time."""

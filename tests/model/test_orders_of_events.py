@@ -9,11 +9,11 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import ACCOUNT, KEYS, LateRequest, identifier
-from model.promises import condition, holds
-from model.specs import UNOWNED, new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.specs import UNOWNED, new_spec
+from testkit.virtual.fireworks import ACCOUNT, KEYS, LateRequest, identifier
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
 
 KEY = "team-a/chat"
 ADOPTING: list[tuple[str, object]] = [("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned")]
@@ -192,7 +192,7 @@ def test_a_resource_restored_without_its_status_does_not_go_before_it_is_known_w
     name = status(world)["deploymentName"]
     lose_the_status(world, trouble, told=told)
     message = condition(status(world), "Ready")["message"]  # type: ignore[index]
-    assert "not known" in message
+    assert "cannot check whether" in message
     assert ANNOTATION_ABANDON in message
     world.judge()
     world.heal()
@@ -212,7 +212,7 @@ def test_a_resource_restored_without_its_status_can_be_let_go_with_a_warning(
     world.server.annotate(KEY, ANNOTATION_ABANDON, "true")
     live(world, 5.0)
     assert KEY not in world.server.objects
-    assert any(each.levelname == "WARNING" and "not known" in each.getMessage() for each in caplog.records)
+    assert any(each.levelname == "WARNING" and "does not know" in each.getMessage() for each in caplog.records)
     assert world.process.passes.left == ["Abandon"]
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from model.api_server import Raw, WatchEvent
-from model.process import Process
-from model.promises import holds
-from model.specs import new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import holds
+from testkit.promises.specs import new_spec
+from testkit.virtual.api_server import Raw, WatchEvent
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.process import Process
+from testkit.virtual.world import World
 
 KEY, LATER = "team-b/chat", "team-b/later"
 

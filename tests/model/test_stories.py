@@ -3,8 +3,8 @@
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from model.machine import Machine
-from model.virtual_loop import VirtualLoop
+from testkit.virtual.loop import VirtualLoop
+from tests.model.machine import Machine
 
 
 @pytest.mark.parametrize("answer", ["late", "drop_after_commit", "truncate_body"])

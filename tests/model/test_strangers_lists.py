@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from model.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, identifier
-from model.promises import condition, holds
-from model.specs import UNOWNED, new_spec
-from model.virtual_loop import VirtualLoop
-from model.world import World
+from testkit.promises.invariants import condition, holds
+from testkit.promises.specs import UNOWNED, new_spec
+from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, identifier
+from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.world import World
 
 CHAT, EVIL = "team-b/chat", "mallory/evil"
 BESIDE = {"accountId": ACCOUNT.encode()}

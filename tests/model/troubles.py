@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from model.choices import YES_OR_NO, Count, OneOf, event
-from model.scene import AFTERWARDS, Scene
+from tests.model.choices import YES_OR_NO, Count, OneOf, event
+from tests.model.scene import AFTERWARDS, Scene
 
 METHODS = OneOf("GET", "POST", "POST", "PATCH", "DELETE")
 REFUSALS: tuple[dict[str, Any], ...] = (

@@ -1,6 +1,5 @@
 """The benchmarks at small scale: they run, write their page, and what must hold at any speed holds."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from benchmarks.options import ROOT
 from benchmarks.results import Result, load_result
 
 SCALE = 50
-pytestmark = pytest.mark.timeout(1000)
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(1000)]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
     done = subprocess.run(
         [*command, f"--page={folder / 'performance.md'}"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "tests"},
         capture_output=True,
         text=True,
         check=False,

@@ -10,15 +10,15 @@ from click.testing import CliRunner
 
 from fireworks_operator.plugin.cli import main
 from fireworks_operator.plugin.endpoint import curl, export_lines
-from plugin.command import COMPLETION
-from unit.builders import a_resource
+from testkit.builders import a_resource
+from testkit.kubectl_plugin import COMPLETION
 
 
 def test_without_its_extra_it_says_what_to_install() -> None:
     blocked = "import sys; sys.modules['rich'] = None; from fireworks_operator.plugin.__main__ import main; main()"
     ended = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("kubectl fireworks needs the Python package rich")
+    assert ended.stderr.startswith("kubectl fireworks requires the Python package rich")
     assert "pip install 'fireworks-operator[cli]'" in ended.stderr
 
 

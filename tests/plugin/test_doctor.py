@@ -6,10 +6,10 @@ from typing import Any, cast
 import pytest
 
 from fireworks_operator.api.crd import crd
-from fireworks_operator.controller.ports import ResourceGoneError
 from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError
 from fireworks_operator.plugin.check import State
 from fireworks_operator.plugin.doctor import check_crd
+from fireworks_operator.ports import ResourceGoneError
 
 ESTABLISHED = {"conditions": [{"type": "Established", "status": "True"}]}
 
@@ -43,14 +43,14 @@ def of_another_version() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("definition", "listing", "state", "says"),
     [
-        (changed(), {}, State.OK, "of this version"),
-        (of_another_version(), {}, State.FAILED, "from another version"),
+        (changed(), {}, State.OK, "matches this version"),
+        (of_another_version(), {}, State.FAILED, "from a different version"),
         (changed(status={}), {}, State.FAILED, "not established"),
         (changed(metadata={"deletionTimestamp": "now"}), {}, State.FAILED, "is being deleted"),
         (ResourceGoneError("404"), {}, State.FAILED, "not installed"),
-        (KubernetesForbiddenError("403"), {}, State.OK, "its version is not known"),
+        (KubernetesForbiddenError("403"), {}, State.OK, "its version is unknown"),
         (KubernetesForbiddenError("403"), ResourceGoneError("404"), State.FAILED, "not installed"),
-        (KubernetesForbiddenError("403"), KubernetesForbiddenError("403"), State.SKIPPED, "may not be read"),
+        (KubernetesForbiddenError("403"), KubernetesForbiddenError("403"), State.SKIPPED, "you may not read it"),
     ],
 )
 async def test_the_crd_must_be_there_and_of_this_version(

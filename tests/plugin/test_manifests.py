@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
-from fireworks_operator.core.desired import desired
-from fireworks_operator.core.drift import find_drift
+from fireworks_operator.core.desired.drift import find_drift
+from fireworks_operator.core.desired.wanted import wire_values
 from fireworks_operator.fireworks.models import Deployment
 from fireworks_operator.plugin.manifests import NotImportableError, manifest_of, spec_of
-from unit.builders import ACCOUNT, ADDON, BASE_MODEL, NAME, a_deployment, a_deployment_json, an_addon
+from testkit.builders import ACCOUNT, ADDON, BASE_MODEL, NAME, a_deployment, a_deployment_json, an_addon
 
 SHAPE = "accounts/fireworks/deploymentShapes/fast-one/versions/v2"
 DRAFTER = "accounts/fireworks/models/llama-v3p2-1b-instruct"
@@ -68,7 +68,7 @@ def test_the_operator_finds_nothing_to_change_at_an_imported_deployment(wire: Ma
     if wire.get("draftModel") and wire.get("ngramSpeculationLength"):
         raw["ngramSpeculationLength"] = 0  # Fireworks refuses both
     found = FireworksDeploymentSpec.model_validate(spec_of(Deployment.parse(raw)).spec)
-    drift = find_drift(desired(found, ACCOUNT), raw, ())
+    drift = find_drift(wire_values(found, ACCOUNT), raw, ())
     assert (drift.changes, drift.replacements) == ((), ())
 
 
@@ -84,14 +84,14 @@ def test_replica_bounds_are_written_although_fireworks_leaves_zeros_out() -> Non
     [
         ({"displayName": "x" * 64}, "longer than 63"),
         ({"maxContextLength": 100_000_001}, "not between 0 and 100000000"),
-        ({"precision": "fp8"}, "not of a form"),
+        ({"precision": "fp8"}, "not in a format"),
         ({"autoscalingPolicy": {"scaleUpWindow": "7200s"}}, "scaleUpWindow 7200s: a resource may have 0s to 3600s"),
         (
             {"autoscalingPolicy": {"scaleToZeroWindow": "60s"}},
             "scaleToZeroWindow 60s: a resource may have 300s or more",
         ),
         ({"autoscalingPolicy": {"loadTargets": {"Odd Key": 1.0}}}, "loadTargets"),
-        ({"autoscalingPolicy": {"scaleUpWindow": ".5s"}}, "scaleUpWindow .5s: not of a form"),
+        ({"autoscalingPolicy": {"scaleUpWindow": ".5s"}}, "scaleUpWindow .5s: not in a format"),
         ({"placement": {"region": "US_IOWA_1", "multiRegion": "US"}}, "exactly one of"),
         ({"precision": "FP8", "acceleratorType": "NVIDIA_A100_80GB"}, "precision FP8: quantized"),
         ({"precision": "FP8", "enableAddons": True}, "precision FP8: quantized"),
@@ -142,8 +142,8 @@ def test_the_manifest_only_observes_and_keeps_the_deployment() -> None:
 @pytest.mark.parametrize(
     ("wire", "told"),
     [
-        ({"baseModel": "a model#b"}, "a base model that no resource can name"),
-        ({"name": f"accounts/{ACCOUNT}/deployments/Odd_Name"}, "an id that no resource can name"),
+        ({"baseModel": "a model#b"}, "a base model that a resource cannot refer to"),
+        ({"name": f"accounts/{ACCOUNT}/deployments/Odd_Name"}, "an id that a resource cannot refer to"),
     ],
 )
 def test_what_no_resource_can_stand_for_is_not_imported(wire: dict[str, JsonValue], told: str) -> None:

@@ -15,7 +15,7 @@ from fireworks_operator.plugin.output import Row, print_columns, print_table
 from fireworks_operator.plugin.progress import stage_of, stage_text
 from fireworks_operator.plugin.status_view import View, print_view
 from fireworks_operator.plugin.summary import UNREADABLE, UNSEEN, summarize, summary_of
-from unit.builders import BASE_MODEL, BORN, NAME, NOW, a_resource
+from testkit.builders import BASE_MODEL, BORN, NAME, NOW, a_resource
 
 IDENTIFIER = f"{BASE_MODEL}#{NAME}"
 WIDTH = 100
@@ -89,7 +89,7 @@ def test_a_condition_about_an_older_spec_does_not_count_either() -> None:
 def test_a_resource_that_nobody_has_seen_points_to_the_operator() -> None:
     summary = summary_of(a_resource())
     assert (summary.reason, summary.replicas, summary.gpus, summary.state) == (UNSEEN, "", "", "")
-    assert "look whether it runs" in summary.message
+    assert "check that the operator is running" in summary.message
 
 
 def test_one_unreadable_resource_does_not_hide_the_others() -> None:
@@ -176,7 +176,7 @@ def test_the_page_of_a_waking_resource_fits_the_terminal() -> None:
         "  ━━━━━━━━━━━╺━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━",
         "  scheduling → downloading → initializing → ready",
         "",
-        "  Not in force yet",
+        "  Not applied yet",
         "  - maxReplicaCount: 4 → 5",
         "",
         "  CONDITION   STATUS   REASON      MESSAGE",

@@ -8,7 +8,7 @@ import pytest
 from fireworks_simulator.app import running
 from fireworks_simulator.settings import Settings
 from fireworks_simulator.testing import SimulatorClient
-from simulator.api import API_KEY, Api
+from tests.simulator.api import API_KEY, Api
 
 
 @pytest.fixture(scope="session")

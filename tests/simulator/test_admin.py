@@ -8,7 +8,7 @@ import pytest
 from fireworks_simulator.app import Simulator, running
 from fireworks_simulator.settings import AccountSettings, Settings
 from fireworks_simulator.testing import SimulatorClient, SimulatorError
-from simulator.api import H100, LLAMA, Api, state_of
+from tests.simulator.api import H100, LLAMA, Api, state_of
 
 
 def test_the_journal_records_every_request(sim: SimulatorClient, api: Api) -> None:

@@ -8,7 +8,7 @@ import pytest
 from fireworks_simulator.faults import FaultKind
 from fireworks_simulator.settings import Assumptions, Timing
 from fireworks_simulator.testing import SimulatorClient
-from simulator.api import H100, LLAMA, Api, state_of
+from tests.simulator.api import H100, LLAMA, Api, state_of
 
 DEPLOYMENT = "accounts/acme/deployments/chat"
 ADDON = "accounts/acme/models/tone"

@@ -12,7 +12,7 @@ from fireworks_simulator.service import Request, Service
 from fireworks_simulator.settings import Assumptions, Settings
 from fireworks_simulator.wire import JsonObject
 from fireworks_simulator.world import World
-from simulator.api import API_KEY, H100, LLAMA
+from tests.simulator.api import API_KEY, H100, LLAMA
 
 ADDON = "accounts/acme/models/tone"
 IDS = ["a", "b"]
@@ -33,13 +33,13 @@ class Drill:
 
     def send(self, method: str, path: str, body: object = None, query: str = "") -> tuple[int, JsonObject]:
         request = Request(
-            self.world,
             method=method,
             path=path if path.startswith("/inference") else f"/v1/accounts/acme{path}",
             query=query.encode(),
             headers={b"authorization": f"Bearer {API_KEY}".encode()},
             body=b"" if body is None else json.dumps(body).encode(),
         )
+        request.identify(self.world)
         reply, accepted = self.service.answer(request, {})
         assert accepted == (reply.status == 200)
         return reply.status, json.loads(reply.body)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from simulator.api import Api, state_of
+from tests.simulator.api import Api, state_of
 
 DAY = 86_400
 

@@ -4,7 +4,7 @@ import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from fireworks_simulator.wire import JsonObject
-from simulator.api import LLAMA, Api
+from tests.simulator.api import LLAMA, Api
 
 ADDON = "accounts/acme/models/tone"
 DEPLOYMENT = "accounts/acme/deployments/chat"

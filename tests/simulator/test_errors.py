@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from simulator.api import H100, LLAMA, Api
+from tests.simulator.api import H100, LLAMA, Api
 
 FIREWORKS = "accounts/fireworks/models/"
 ADDON = "accounts/acme/models/tone"

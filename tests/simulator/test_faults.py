@@ -12,7 +12,7 @@ import pytest
 from fireworks_simulator.app import Simulator
 from fireworks_simulator.faults import FaultKind
 from fireworks_simulator.testing import SimulatorClient, SimulatorError
-from simulator.api import H100, LLAMA, Api
+from tests.simulator.api import H100, LLAMA, Api
 
 CREATE = {"method": "POST", "path": "/deployments$"}
 BODY = {"baseModel": LLAMA, "acceleratorType": H100}

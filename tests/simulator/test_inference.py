@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from simulator.api import LLAMA, Api, state_of
+from tests.simulator.api import LLAMA, Api, state_of
 
 DEPLOYMENT = "accounts/acme/deployments/chat"
 ADDON = "accounts/acme/models/tone"

@@ -4,7 +4,7 @@ import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from fireworks_simulator.wire import JsonObject
-from simulator.api import H100, LLAMA, Api, state_of
+from tests.simulator.api import H100, LLAMA, Api, state_of
 
 DAY = 86_400
 FIREWORKS = "accounts/fireworks/models/"

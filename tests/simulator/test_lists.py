@@ -5,7 +5,7 @@ import time
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from simulator.api import LLAMA, Api
+from tests.simulator.api import LLAMA, Api
 
 
 def walk(api: Api, **query: str) -> list[list[str]]:

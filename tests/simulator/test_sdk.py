@@ -8,7 +8,7 @@ from fireworks import Fireworks
 from fireworks.types import Deployment
 
 from fireworks_simulator.testing import SimulatorClient
-from simulator.api import API_KEY, H100, LLAMA
+from tests.simulator.api import API_KEY, H100, LLAMA
 
 ADDON = "accounts/acme/models/tone"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from simulator.api import LLAMA, Api
+from tests.simulator.api import LLAMA, Api
 
 POLICY = {"scaleUpWindow": "60s", "scaleDownWindow": "120s", "loadTargets": {"default": 0.5}}
 

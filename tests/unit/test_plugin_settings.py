@@ -4,9 +4,9 @@ import click
 import pytest
 
 from fireworks_operator.plugin.fireworks import explain, open_client, read_key, read_settings
-from unit.fireworks.calls import KEY, failure
-from unit.fireworks.raw_server import RawServer, replies
-from unit.network.handshake import server_context
+from tests.unit.fireworks.calls import KEY, failure
+from tests.unit.fireworks.raw_server import RawServer, replies
+from tests.unit.network.handshake import server_context
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,17 @@ from unit.network.handshake import server_context
             "SSL_CERT_FILE: the file /nowhere.pem cannot be read: No such file or directory.",
         ),
         ("SSL_CERT_DIR", "/nowhere", "SSL_CERT_DIR: the folder /nowhere cannot be read: No such file or directory."),
-        ("HTTPS_PROXY", "http://jane:hunter2@", "HTTPS_PROXY: a proxy is written like "),
-        ("FIREWORKS_BASE_URL", "http://api.fireworks.ai", "FIREWORKS_BASE_URL must be https: API keys would be sent"),
-        ("FIREWORKS_API_KEY", "Bearer fw_hunter2", "FIREWORKS_API_KEY: it is a header (Bearer …); give the key alone"),
+        ("HTTPS_PROXY", "http://jane:hunter2@", "HTTPS_PROXY: use a URL like "),
+        (
+            "FIREWORKS_BASE_URL",
+            "http://api.fireworks.ai",
+            "FIREWORKS_BASE_URL must use https: otherwise API keys are sent",
+        ),
+        (
+            "FIREWORKS_API_KEY",
+            "Bearer fw_hunter2",
+            "FIREWORKS_API_KEY: it is a header (Bearer …); provide only the key",
+        ),
         ("FIREWORKS_OPERATOR_REQUEST_BURST", "x", "FIREWORKS_OPERATOR_REQUEST_BURST: Input should be a valid integer"),
     ],
 )
@@ -51,6 +59,6 @@ async def test_a_certificate_that_nobody_vouches_for_is_explained(monkeypatch: p
 
     assert explain(error) == (
         "Fireworks: localhost cannot be reached: certificate verify failed: unable to get local issuer certificate. "
-        "If a proxy in between inspects TLS, or the authority is a private one, name a file with its certificate in "
-        "SSL_CERT_FILE."
+        "If a proxy in between inspects TLS, or the certificate authority is private, set SSL_CERT_FILE to a file "
+        "with its certificate."
     )

@@ -87,7 +87,7 @@ def test_a_number_that_is_no_time_and_no_rate_is_refused_by_its_variable(
     name: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable(name), text)
-    assert refusal().startswith(f"Settings that cannot be used:\n  {PREFIX}{name.upper()}: Input should be ")
+    assert refusal().startswith(f"Invalid settings:\n  {PREFIX}{name.upper()}: Input should be ")
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_a_number_that_is_no_time_and_no_rate_is_refused_by_its_variable(
         ("request_burst", "4", "Input should be greater than or equal to 5"),
         ("request_burst", "1e400", "Input should be a valid integer"),
         ("health_port", "65536", "Input should be less than or equal to 65535"),
-        ("health_port", "tcp://10.96.1.2:8080", "this is the address of a Service, which Kubernetes puts into pods"),
+        ("health_port", "tcp://10.96.1.2:8080", "this is the address of a Service, injected by Kubernetes"),
         ("leader_election", "maybe", "Input should be a valid boolean"),
         ("log_level", "LOUD", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
-        ("api_key", "Bearer fw_hunter2", "it is a header (Bearer …); give the key alone, such as fw_…"),
-        ("api_key", '"fw_hunter2"', "it is in quotes; give the key alone, such as fw_…"),
+        ("api_key", "Bearer fw_hunter2", "it is a header (Bearer …); provide only the key, such as fw_…"),
+        ("api_key", '"fw_hunter2"', "it is in quotes; provide only the key, such as fw_…"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_its_variable_and_not_shown(

@@ -27,18 +27,18 @@ class Change(StrEnum):
     """What happens when a field of an existing deployment changes."""
 
     UPDATE = "updated in place."
-    KEPT = "updated in place. Removed from the spec, the value stays at Fireworks, and a notice says so."
+    KEPT = "updated in place. If removed from the spec, the value stays at Fireworks and a notice reports it."
     REPLACE = (
-        "accepted, but Fireworks cannot do it in place: the old deployment serves on and the condition "
-        "Stalled says ReplaceRequired."
+        "accepted, but Fireworks cannot change it in place: the existing deployment keeps serving and the condition "
+        "Stalled reports ReplaceRequired."
     )
     IMMUTABLE = "refused once status.deploymentName is set; until then it can be corrected."
-    POLICY = "acted upon at once; nothing is sent to Fireworks."
+    POLICY = "takes effect immediately; nothing is sent to Fireworks."
 
 
 def reset_to(value: str) -> str:
     """Say that a field is updated in place, and which value it gets when it is removed from the spec."""
-    return f"updated in place. Removed from the spec, it is reset to {value}."
+    return f"updated in place. If removed from the spec, it is reset to {value}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Schema:
     rules: tuple[Rule, ...] = ()
 
     @property
-    def explanation(self) -> str:
+    def diagnosis(self) -> str:
         """The description that `kubectl explain` prints: the text, then one line per further fact."""
         facts = (
             ("Default", self.default),
@@ -123,10 +123,12 @@ def _utc(value: datetime) -> datetime:
     Raises:
         ValueError: it is so near to the first or the last day of the calendar that it has no time in UTC.
     """
+    if not value.utcoffset():  # what is in UTC already needs no arithmetic, which pydantic's own zone makes slow
+        return value.replace(tzinfo=UTC)
     try:
-        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+        return value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("is no time of our age") from None
+        raise ValueError("is not a plausible time") from None
 
 
 Time = Annotated[datetime, AfterValidator(_utc), PlainSerializer(_kubernetes_time, return_type=str)]

@@ -26,61 +26,64 @@ class ConditionType(_Documented):
 
     READY = (
         "Ready",
-        "The current generation of the spec is in force, and the deployment serves, or is scaled to zero, "
-        "waking or parked as asked; without a replica that should be there, for some minutes only.",
+        "The current generation of the spec is applied, and the deployment is serving, or is scaled to zero, waking "
+        "or parked as requested. A missing replica is tolerated for a few minutes.",
     )
     AVAILABLE = (
         "Available",
-        "At least one replica answers now; stays True while an update is rolled out or has failed.",
+        "At least one replica is serving now; stays True while an update is rolled out or has failed.",
     )
     RECONCILING = (
         "Reconciling",
-        "Work is under way and will finish by itself; never True together with Stalled.",
+        "Work is in progress and will finish without intervention; never True together with Stalled.",
     )
-    STALLED = "Stalled", "A person must act; the message says how. The operator goes on trying, slowly."
+    STALLED = (
+        "Stalled",
+        "User action is required; the message says what to do. The operator keeps retrying at a reduced rate.",
+    )
     CAPACITY_PENDING = (
         "CapacityPending",
-        "Replicas wait for GPUs, or are missing, for longer than usual; Ready stays True while others serve. Only "
-        "present once it was so.",
+        "Replicas have been waiting for GPUs, or missing, for longer than usual; Ready stays True while others "
+        "serve. Present only after this has happened once.",
     )
-    ADDONS_READY = "AddonsReady", "Every addon of the spec is loaded; only present with addons."
+    ADDONS_READY = "AddonsReady", "Every addon of the spec is loaded; only present if there are addons."
 
 
 class Reason(_Documented):
     """Why a condition, or an event, is what it is."""
 
-    SERVING = "Serving", "At least one replica answers inference requests."
+    SERVING = "Serving", "At least one replica is serving inference requests."
     SCALED_TO_ZERO = (
         "ScaledToZero",
-        "No traffic for the scale-to-zero window: no replica runs, the next request wakes one.",
+        "No requests within the scale-to-zero window: no replica is running, and the next request wakes one.",
     )
-    PARKED = "Parked", "maxReplicaCount is 0: the deployment is switched off on purpose and costs nothing."
+    PARKED = "Parked", "maxReplicaCount is 0: the deployment is switched off intentionally and is not billed."
     CREATING = "Creating", "The deployment is being created; the message names the stage of its replicas."
-    UPDATING = "Updating", "A change of the spec is being put into force."
+    UPDATING = "Updating", "A change of the spec is being applied."
     WAKING = "Waking", "A replica is starting after the deployment was scaled to zero."
-    RECOVERING = "Recovering", "The last replica is gone although there should be one, and another is on its way."
+    RECOVERING = "Recovering", "The last replica is gone although one should be running; a replacement is starting."
     REPLICAS_LOST = (
         "ReplicasLost",
-        "Replicas that should be there are gone for longer than usual, and none takes their place.",
+        "Replicas that should be running have been missing for longer than usual and are not being replaced.",
     )
     DELETING = "Deleting", "The deployment is being deleted at Fireworks."
     DELETION_BLOCKED = (
         "DeletionBlocked",
-        "Fireworks refuses to delete the deployment; the message says why and how to go on.",
+        "Fireworks refuses to delete the deployment; the message says why and how to proceed.",
     )
-    PAUSED = "Paused", "spec.paused is true: nothing is changed until it is removed."
+    PAUSED = "Paused", "spec.paused is true: no changes are made until it is removed."
     OBSERVED = (
         "Observed",
-        "managementPolicy is Observe: the status is filled, nothing is written to Fireworks.",
+        "managementPolicy is Observe: the status is kept up to date, nothing is written to Fireworks.",
     )
     INVALID_SPEC = "InvalidSpec", "The spec contradicts itself in a way that the API server cannot check."
     REJECTED_BY_FIREWORKS = (
         "RejectedByFireworks",
-        "Fireworks refused the request; the message carries its words.",
+        "Fireworks rejected the request; the message contains its error.",
     )
     REPLACE_REQUIRED = (
         "ReplaceRequired",
-        "A field changed that Fireworks cannot change in place; the old deployment serves on.",
+        "A field was changed that Fireworks cannot change in place; the existing deployment keeps serving.",
     )
     QUOTA_EXCEEDED = "QuotaExceeded", "The account's GPU quota does not cover what the spec asks for."
     CAPACITY_PENDING = (
@@ -89,39 +92,39 @@ class Reason(_Documented):
     )
     MODEL_NOT_FOUND = (
         "ModelNotFound",
-        "A model that the spec names does not exist or cannot be read with this API key.",
+        "A model that the spec refers to does not exist or cannot be read with this API key.",
     )
-    CREDENTIALS_MISSING = "CredentialsMissing", "No API key was found where the resource says it is."
+    CREDENTIALS_MISSING = "CredentialsMissing", "No API key was found where the resource refers to one."
     CREDENTIALS_INVALID = "CredentialsInvalid", "Fireworks does not accept the API key."
     CREDENTIALS_NOT_ALLOWED = (
         "CredentialsNotAllowed",
         "The operator's own API key may not be used from this namespace.",
     )
-    ACCOUNT_MISMATCH = "AccountMismatch", "The API key belongs to another account than the deployment."
-    PERMISSION_DENIED = "PermissionDenied", "The API key is valid but may not do this."
+    ACCOUNT_MISMATCH = "AccountMismatch", "The API key belongs to a different account than the deployment."
+    PERMISSION_DENIED = "PermissionDenied", "The API key is valid but is not allowed to do this."
     ACCOUNT_SUSPENDED = "AccountSuspended", "Fireworks has suspended the account, usually over billing."
-    RATE_LIMITED = "RateLimited", "Fireworks asks for fewer requests; work goes on when it allows."
-    API_UNAVAILABLE = "ApiUnavailable", "The Fireworks API does not answer, or not in its own words."
-    CONFLICT = "Conflict", "The deployment id is taken by somebody else's deployment."
+    RATE_LIMITED = "RateLimited", "Fireworks is rate-limiting the account; the operator resumes automatically."
+    API_UNAVAILABLE = "ApiUnavailable", "The Fireworks API is unreachable, or the response did not come from it."
+    CONFLICT = "Conflict", "The deployment id is in use by a deployment that belongs to someone else."
     ADOPTION_NOT_ALLOWED = (
         "AdoptionNotAllowed",
-        "A deployment with this id exists without an owner and adoption is not allowed.",
+        "A deployment with this id exists without an owner, and adoption is not allowed.",
     )
     DEPLOYMENT_FAILED = "DeploymentFailed", "Fireworks reports that the deployment failed."
     DEPLOYMENT_LOST = (
         "DeploymentLost",
-        "The deployment was deleted outside Kubernetes and is not created again.",
+        "The deployment was deleted outside Kubernetes and is not recreated.",
     )
     UNKNOWN_STATE = (
         "UnknownState",
-        "Fireworks names a state of the deployment that this version of the operator does not know.",
+        "Fireworks reports a state of the deployment that this version of the operator does not know.",
     )
     NOT_CONVERGING = "NotConverging", "Fireworks accepts a change but does not apply it."
     ADDONS_LOADED = "AddonsLoaded", "Every addon of the spec is loaded."
     ADDONS_LOADING = "AddonsLoading", "Addons are being loaded or unloaded."
     ADDON_FAILED = "AddonFailed", "An addon cannot be loaded; the deployment itself is not affected."
-    AS_DESIRED = "AsDesired", "Nothing to do: the deployment is what the spec asks for."
-    PROGRESSING = "Progressing", "Work goes on by itself; nobody needs to act."
+    AS_DESIRED = "AsDesired", "Nothing to do: the deployment matches the spec."
+    PROGRESSING = "Progressing", "Work is in progress; no action is needed."
 
 
 def set_condition(
@@ -142,14 +145,21 @@ def set_condition(
     """
     by_type = {condition.type: condition for condition in conditions}
     before = by_type.get(kind)
-    since = before.last_transition_time if before is not None and before.status == status else now
-    by_type[kind] = Condition(
-        type=kind,
-        status=status,
-        reason=reason,
-        message=message,
-        observed_generation=generation,
-        last_transition_time=since,
-    )
-    order = {member.value: position for position, member in enumerate(ConditionType)}
-    return sorted(by_type.values(), key=lambda condition: order.get(condition.type, len(order)))
+    if before is None or (status, reason, message, generation) != _content(before):
+        since = before.last_transition_time if before is not None and before.status == status else now
+        by_type[kind] = Condition(
+            type=kind,
+            status=status,
+            reason=reason,
+            message=message,
+            observed_generation=generation,
+            last_transition_time=since,
+        )
+    return sorted(by_type.values(), key=lambda condition: _ORDER.get(condition.type, len(_ORDER)))
+
+
+_ORDER = {member.value: position for position, member in enumerate(ConditionType)}
+
+
+def _content(condition: Condition) -> tuple[str, str, str, int | None]:
+    return condition.status, condition.reason, condition.message, condition.observed_generation

@@ -120,7 +120,7 @@ def _root() -> dict[str, Any]:
     properties["metadata"] = {"type": "object"}
     for name, schema in {"spec": object_schema(FireworksDeploymentSpec), "status": status}.items():
         about = schema_of(FireworksDeployment.model_fields[name])
-        properties[name] = {"description": about.explanation} | schema
+        properties[name] = {"description": about.diagnosis} | schema
     return {
         "type": "object",
         "description": " ".join((FireworksDeployment.__doc__ or "").split()),
@@ -165,7 +165,7 @@ def _with_default(schema: dict[str, Any], field: FieldInfo, about: Schema) -> di
 
 def _schema(annotation: object, about: Schema) -> dict[str, Any]:
     """Return the schema of one value: its text, type, bounds and rules."""
-    described = {"description": about.explanation} if about.text else {}
+    described = {"description": about.diagnosis} if about.text else {}
     schema = described | _type(annotation) | _bounds(about)
     inner = schema.pop("x-kubernetes-validations", [])
     rules = [*inner, *_rules(about.rules)]

@@ -56,7 +56,7 @@ def constant_rules(path: str, examples: str, advice: str) -> tuple[Rule, ...]:
     return (
         Rule(
             f"{matches(CONSTANT_PATTERN)} && !self.endsWith('_UNSPECIFIED')",
-            f"{path} must be a constant of Fireworks in capitals such as {examples}; {advice}",
+            f"{path} must be a Fireworks constant in uppercase such as {examples}; {advice}",
         ),
     )
 

@@ -17,15 +17,15 @@ _FIELDS_INTRO = f"""\
 
 `{GROUP}/{VERSION}`, namespaced, short name `fwd`. `kubectl explain fwd.spec` shows the same texts.
 
-Fields have the names of the Fireworks REST API. What the spec leaves open, Fireworks decides; the value in
-force is in `status.effective`. Values that Fireworks defines, such as accelerator types, regions and
-precisions, are not listed in the schema, so that a new one can be used at once.
+Fields have the names of the Fireworks REST API. Fireworks decides what the spec leaves unset; the values in
+effect are in `status.effective`. Values that Fireworks defines, such as accelerator types, regions and
+precisions, are not listed in the schema, so new ones can be used immediately.
 """
 _CONDITIONS_INTRO = """\
 <!-- Generated from the enums in operator/fireworks_operator/api/conditions.py; change those instead. -->
 # Conditions and reasons
 
-`status.conditions` has the shape of the Kubernetes API's own conditions, each with `observedGeneration`.
+`status.conditions` has the shape of standard Kubernetes conditions, each with `observedGeneration`.
 `kubectl wait --for=condition=Ready fwd/NAME` waits for the summary; Flux, Argo CD and `helm --wait` read
 `Reconciling` and `Stalled`.
 """
@@ -53,7 +53,7 @@ def render_fields() -> str:
         "## Spec\n",
         *map(_section, spec),
         "## Rules\n",
-        "Beside types and bounds, the API server checks on every write, and answers with the sentence:\n",
+        "In addition to types and bounds, the API server checks these rules on every write and reports the message:\n",
         *_rules(spec),
         "## Status\n",
         *table(("Field", "Type", "Meaning"), ((_code(f.path), f.kind, f.about.text) for f in status)),

@@ -34,8 +34,8 @@ class FireworksDeploymentSpec(ApiModel):
     base_model: Annotated[
         str,
         Schema(
-            "The model to serve: its full name, or a bare id meaning a model of your own account. A LoRA "
-            "model here is merged into its base.",
+            "The model to serve: its full name, or a bare id for a model of your own account. A LoRA model here is "
+            "merged into its base.",
             change=Change.IMMUTABLE,
             example="accounts/fireworks/models/llama-v3p3-70b-instruct",
             max_length=256,
@@ -64,24 +64,22 @@ class FireworksDeploymentSpec(ApiModel):
     accelerator_type: Annotated[
         str | None,
         Schema(
-            "The kind of GPU. Fireworks decides which exist, among them NVIDIA_A100_80GB, NVIDIA_H100_80GB, "
-            "NVIDIA_H200_141GB, NVIDIA_B200_180GB and AMD_MI300X_192GB (the latter not for "
-            "mixture-of-experts models). Not together with deploymentShape, which brings its own.",
-            default="none. Without a deploymentShape Fireworks refuses the deployment, and the condition says so.",
+            "GPU type. Fireworks defines the valid values, among them NVIDIA_A100_80GB, NVIDIA_H100_80GB, "
+            "NVIDIA_H200_141GB, NVIDIA_B200_180GB and AMD_MI300X_192GB (the latter not for mixture-of-experts "
+            "models). Cannot be combined with deploymentShape, which determines it.",
+            default="none. Without a deploymentShape, Fireworks rejects the deployment and the conditions report it.",
             change=Change.REPLACE,
             example="NVIDIA_H100_80GB",
             max_length=64,
-            rules=constant_rules(
-                "spec.acceleratorType", "NVIDIA_H100_80GB", "leave it out where deploymentShape decides"
-            ),
+            rules=constant_rules("spec.acceleratorType", "NVIDIA_H100_80GB", "omit it where deploymentShape decides"),
         ),
     ] = None
     accelerator_count: Annotated[
         int | None,
         Schema(
-            "GPUs per replica, 1 to 1024. More of them shorten the time to the first token and raise the "
-            "throughput, less than linearly. You pay for replicas times GPUs.",
-            default="decided by Fireworks: the fewest that the model fits on.",
+            "GPUs per replica, 1 to 1024. More GPUs reduce the time to first token and increase throughput, less "
+            "than linearly. You pay for replicas times GPUs.",
+            default="decided by Fireworks: the minimum that the model fits on.",
             change=Change.KEPT,
             example="2",
             minimum=1,
@@ -91,9 +89,9 @@ class FireworksDeploymentSpec(ApiModel):
     min_replica_count: Annotated[
         int | None,
         Schema(
-            "The fewest replicas, 0 to 1000. 0 lets the deployment scale to zero after "
-            "autoscalingPolicy.scaleToZeroWindow without a request; it costs nothing then, the next request "
-            "waits for a cold start, and Fireworks deletes it after 7 days without one (see "
+            "Minimum number of replicas, 0 to 1000. With 0, the deployment scales to zero after "
+            "autoscalingPolicy.scaleToZeroWindow without a request; it is then not billed, the next request has to "
+            "wait for a cold start, and Fireworks deletes the deployment after 7 days without requests (see "
             "externalDeletionPolicy).",
             default="decided by Fireworks: 0.",
             change=reset_to("0"),
@@ -105,8 +103,8 @@ class FireworksDeploymentSpec(ApiModel):
     max_replica_count: Annotated[
         int | None,
         Schema(
-            "The most replicas, 0 to 1000, not below minReplicaCount. With both 0 the deployment is parked: "
-            "switched off, free of charge, and no request wakes it.",
+            "Maximum number of replicas, 0 to 1000, at least minReplicaCount. If both are 0, the deployment is "
+            "parked: switched off, not billed, and not woken by requests.",
             default="decided by Fireworks: minReplicaCount, but at least 1.",
             change=reset_to("minReplicaCount, but at least 1"),
             example="4",
@@ -126,9 +124,9 @@ class FireworksDeploymentSpec(ApiModel):
     draft_model: Annotated[
         str | None,
         Schema(
-            "A small model that drafts tokens for speculative decoding: its full name, or a bare id of your "
-            "own account. It should be of the base model's family. Needs draftTokenCount; not together with "
-            "ngramSpeculationLength.",
+            "A small model that drafts tokens for speculative decoding: its full name, or a bare id for a model of "
+            "your own account. It should belong to the base model's family. Requires draftTokenCount; cannot be "
+            "combined with ngramSpeculationLength.",
             default="decided by Fireworks: the base model's own drafter, if it has one.",
             change=reset_to("no draft model"),
             example="accounts/fireworks/models/llama-v3p2-1b-instruct",
@@ -142,7 +140,7 @@ class FireworksDeploymentSpec(ApiModel):
             "Tokens to draft per step, 0 to 1024. Required with draftModel or ngramSpeculationLength. About "
             "3 for EAGLE drafters, 4 for others; too many slow the deployment down. 0 turns draft "
             "speculation off.",
-            default="decided by Fireworks: what goes with the base model's own drafter.",
+            default="decided by Fireworks: the value for the base model's own drafter.",
             change=reset_to("0"),
             example="4",
             minimum=0,
@@ -152,8 +150,8 @@ class FireworksDeploymentSpec(ApiModel):
     ngram_speculation_length: Annotated[
         int | None,
         Schema(
-            "Tokens of earlier input that n-gram speculation looks at, 0 to 1024; 0 is off. Needs "
-            "draftTokenCount; not together with draftModel.",
+            "Number of preceding tokens that n-gram speculation uses, 0 to 1024; 0 turns it off. Requires "
+            "draftTokenCount; cannot be combined with draftModel.",
             default="decided by Fireworks: 0.",
             change=reset_to("0"),
             example="8",
@@ -164,8 +162,8 @@ class FireworksDeploymentSpec(ApiModel):
     disable_speculative_decoding: Annotated[
         bool | None,
         Schema(
-            "true creates the deployment without the base model's own drafter. Not together with draftModel "
-            "or ngramSpeculationLength.",
+            "true creates the deployment without the base model's own drafter. Cannot be combined with draftModel or "
+            "ngramSpeculationLength.",
             default="false.",
             change=Change.IMMUTABLE,
             wire="query parameter disableSpeculativeDecoding of the create request",
@@ -174,21 +172,21 @@ class FireworksDeploymentSpec(ApiModel):
     precision: Annotated[
         str | None,
         Schema(
-            "Number format of the weights, such as FP16, BF16, FP8 or FP4. The quantized ones (FP8, FP4, "
-            "NF4 and their variants) need a model prepared for them, do not run on NVIDIA_A100 and "
-            "AMD_MI300X, and exclude addons.",
+            "Number format of the weights, such as FP16, BF16, FP8 or FP4. The quantized ones (FP8, FP4, NF4 and "
+            "their variants) require a model prepared for them, do not run on NVIDIA_A100 and AMD_MI300X, and cannot "
+            "be combined with addons.",
             default="decided by Fireworks: the model's own.",
             change=Change.KEPT,
             example="FP8",
             max_length=64,
-            rules=constant_rules("spec.precision", "FP16, BF16 or FP8", "leave it out to use the model's own"),
+            rules=constant_rules("spec.precision", "FP16, BF16 or FP8", "omit it to use the model's own"),
         ),
     ] = None
     long_prompt: Annotated[
         bool | None,
         Schema(
-            "true tunes the deployment for prompts above about 3000 tokens. Needs about twice the GPU "
-            "memory and at least 2 GPUs per replica.",
+            "true tunes the deployment for prompts above about 3000 tokens. Requires about twice the GPU memory and "
+            "at least 2 GPUs per replica.",
             default="false.",
             change=reset_to("false"),
             wire="autoTune.longPrompt",
@@ -197,7 +195,7 @@ class FireworksDeploymentSpec(ApiModel):
     enable_addons: Annotated[
         bool | None,
         Schema(
-            "Whether LoRA addons can be loaded. Not with a quantized precision.",
+            "Whether LoRA addons can be loaded. Cannot be combined with a quantized precision.",
             default="true if spec.addons has entries, else false.",
             change=reset_to("false"),
         ),
@@ -205,8 +203,7 @@ class FireworksDeploymentSpec(ApiModel):
     addons: Annotated[
         list[Addon] | None,
         Schema(
-            "LoRA addons to keep loaded, at most 100, each model once. Addons that somebody else loaded are "
-            "left alone.",
+            "LoRA addons to keep loaded, at most 100, each model once. Addons that someone else loaded are left alone.",
             default="none.",
             change="missing ones are loaded, those no longer named are unloaded, if the operator loaded them.",
             wire="deployedModels",
@@ -227,10 +224,9 @@ class FireworksDeploymentSpec(ApiModel):
     deployment_shape: Annotated[
         str | None,
         Schema(
-            "A bundle of hardware and serving settings that Fireworks has validated for the model: the full "
-            "name of a shape or of one of its versions, or a word such as fast, throughput, minimal or "
-            "default. Not together with acceleratorType. The version in use is in "
-            "status.effective.deploymentShape.",
+            "A bundle of hardware and serving settings that Fireworks has validated for the model: the full name of "
+            "a shape or of one of its versions, or a word such as fast, throughput, minimal or default. Cannot be "
+            "combined with acceleratorType. The version in use is in status.effective.deploymentShape.",
             default="none.",
             change=Change.KEPT,
             example="accounts/fireworks/deploymentShapes/llama-v3p3-70b-instruct-fast",
@@ -248,7 +244,7 @@ class FireworksDeploymentSpec(ApiModel):
     max_context_length: Annotated[
         int | None,
         Schema(
-            "Longest context, in tokens, 0 to 100000000. 0 means the model's own.",
+            "Maximum context length, in tokens, 0 to 100000000. 0 means the model's own.",
             default="decided by Fireworks: 0.",
             change=Change.KEPT,
             example="32768",
@@ -259,8 +255,8 @@ class FireworksDeploymentSpec(ApiModel):
     max_concurrency_per_replica: Annotated[
         int | None,
         Schema(
-            "Most requests that one replica works on at a time, 0 to 1000000; what exceeds it is answered "
-            "with 429. 0 means the platform's default.",
+            "Maximum number of concurrent requests per replica, 0 to 1000000; further requests are answered with "
+            "429. 0 means the platform's default.",
             default="decided by Fireworks: 0.",
             change=Change.KEPT,
             example="64",
@@ -279,7 +275,7 @@ class FireworksDeploymentSpec(ApiModel):
     preemptible: Annotated[
         bool | None,
         Schema(
-            "true accepts replicas that Fireworks may take away at any time.",
+            "true accepts replicas that Fireworks may preempt at any time.",
             default="false.",
             change=Change.IMMUTABLE,
         ),
@@ -287,8 +283,8 @@ class FireworksDeploymentSpec(ApiModel):
     deployment_id: Annotated[
         str | None,
         Schema(
-            "The id of the deployment at Fireworks, up to 63 small letters, digits and hyphens. Set it to "
-            "adopt an existing deployment (see adoptionPolicy).",
+            "The id of the deployment at Fireworks, up to 63 lowercase letters, digits and hyphens. Set it to adopt "
+            "an existing deployment (see adoptionPolicy).",
             default="derived from cluster, namespace and name, so that a restored backup finds its deployment again.",
             change=Change.IMMUTABLE,
             wire="query parameter deploymentId of the create request",
@@ -297,8 +293,8 @@ class FireworksDeploymentSpec(ApiModel):
             rules=(
                 Rule(
                     matches(DEPLOYMENT_ID_PATTERN),
-                    "spec.deploymentId must be 1 to 63 small letters, digits and hyphens, without a hyphen "
-                    'at either end, such as "chat-prod"',
+                    "spec.deploymentId must be 1 to 63 lowercase letters, digits and hyphens, without a hyphen at "
+                    'either end, such as "chat-prod"',
                 ),
             ),
         ),
@@ -306,8 +302,8 @@ class FireworksDeploymentSpec(ApiModel):
     adoption_policy: Annotated[
         AdoptionPolicy,
         Schema(
-            "Whether a deployment that already exists with this id may be taken over. Never: no. Unowned: "
-            "yes, if no other resource owns it; from then on it is updated and deleted with this resource.",
+            "Whether an existing deployment with this id may be adopted. Never: no. Unowned: yes, if no other "
+            "resource owns it; from then on it is updated and deleted with this resource.",
             default="Never.",
             change=Change.POLICY,
             stored_default=True,
@@ -316,9 +312,8 @@ class FireworksDeploymentSpec(ApiModel):
     deletion_policy: Annotated[
         DeletionPolicy,
         Schema(
-            "What becomes of the deployment when this resource is deleted. Delete: it is deleted at "
-            "Fireworks, and recoverable there for 7 days. Retain: it keeps running, and costing, without an "
-            "owner.",
+            "What happens to the deployment when this resource is deleted. Delete: it is deleted at Fireworks, where "
+            "it can be restored for 7 days. Retain: it keeps running and is still billed, without an owner.",
             default="Delete.",
             change=Change.POLICY,
             stored_default=True,
@@ -327,9 +322,9 @@ class FireworksDeploymentSpec(ApiModel):
     external_deletion_policy: Annotated[
         ExternalDeletionPolicy,
         Schema(
-            "What happens when the deployment was deleted outside Kubernetes, by hand or by Fireworks' rule "
-            "for 7 days without a request. Recreate: it is restored or created again, at most 3 times in 24 "
-            "hours. Report: the condition Stalled says DeploymentLost.",
+            "What happens when the deployment is deleted outside Kubernetes, manually or by Fireworks after 7 days "
+            "without a request. Recreate: it is restored or recreated, at most 3 times in 24 hours. Report: the "
+            "condition Stalled reports DeploymentLost.",
             default="Recreate.",
             change=Change.POLICY,
             stored_default=True,
@@ -338,19 +333,19 @@ class FireworksDeploymentSpec(ApiModel):
     management_policy: Annotated[
         ManagementPolicy,
         Schema(
-            "Manage: the deployment is created, kept and deleted with this resource. Observe: the status is "
-            "filled, nothing is ever written to Fireworks, and deleting this resource leaves the deployment "
+            "Manage: the deployment is created, updated and deleted with this resource. Observe: the status is kept "
+            "up to date, nothing is ever written to Fireworks, and deleting this resource leaves the deployment "
             "alone.",
             default="Manage.",
-            change="Manage to Observe lets the deployment go; Observe to Manage adopts it (see adoptionPolicy).",
+            change="Manage to Observe releases the deployment; Observe to Manage adopts it (see adoptionPolicy).",
             stored_default=True,
         ),
     ] = ManagementPolicy.MANAGE
     paused: Annotated[
         bool,
         Schema(
-            "true withholds all changes at Fireworks; the status is kept up to date and deletion still "
-            "works. A paused deployment runs, and costs, on.",
+            "true withholds all changes at Fireworks; the status is kept up to date and deletion still works. A "
+            "paused deployment keeps running and is still billed.",
             default="false.",
             change=Change.POLICY,
         ),
@@ -359,8 +354,10 @@ class FireworksDeploymentSpec(ApiModel):
         SecretKeyReference | None,
         Schema(
             "The Secret with the Fireworks API key to use for this resource.",
-            default="the operator's own API key, where its settings permit that for this namespace.",
-            change="acted upon at once. A key of another account than status.account is refused as AccountMismatch.",
+            default="the operator's own API key, if its settings allow this namespace to use it.",
+            change=(
+                "takes effect immediately. A key of an account other than status.account is refused as AccountMismatch."
+            ),
             example="{name: fireworks}",
         ),
     ] = None
@@ -368,19 +365,19 @@ class FireworksDeploymentSpec(ApiModel):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "!has(self.minReplicaCount) || !has(self.maxReplicaCount) || self.maxReplicaCount >= self.minReplicaCount",
-            "spec.maxReplicaCount must not be below spec.minReplicaCount; raise it, or leave it out to get "
+            "spec.maxReplicaCount must not be less than spec.minReplicaCount; raise it, or omit it to get "
             "minReplicaCount, but at least 1",
             ".maxReplicaCount",
         ),
         Rule(
             f"!has(self.draftModel) || !{_NGRAM}",
-            "spec.draftModel and spec.ngramSpeculationLength exclude each other; remove one of them",
+            "spec.draftModel and spec.ngramSpeculationLength are mutually exclusive; remove one of them",
             ".ngramSpeculationLength",
         ),
         Rule(
             f"!(has(self.draftModel) || {_NGRAM}) || has(self.draftTokenCount)",
-            "spec.draftTokenCount is required with spec.draftModel and with spec.ngramSpeculationLength; "
-            "begin with 3 for an EAGLE drafter and 4 for others",
+            "spec.draftTokenCount is required with spec.draftModel and with spec.ngramSpeculationLength; start with "
+            "3 for an EAGLE drafter and 4 for others",
             ".draftTokenCount",
         ),
         Rule(
@@ -410,13 +407,13 @@ class FireworksDeploymentSpec(ApiModel):
         ),
         Rule(
             "!has(self.longPrompt) || !self.longPrompt || !has(self.acceleratorCount) || self.acceleratorCount >= 2",
-            "spec.acceleratorCount must be at least 2 with spec.longPrompt; raise it, or leave it out to "
-            "get twice the fewest GPUs that the model fits on",
+            "spec.acceleratorCount must be at least 2 with spec.longPrompt; raise it, or omit it to get twice the "
+            "minimum number of GPUs that the model fits on",
             ".acceleratorCount",
         ),
         Rule(
             "!has(self.deploymentShape) || !has(self.acceleratorType)",
-            "spec.acceleratorType must be left out with spec.deploymentShape, which brings its own accelerator",
+            "spec.acceleratorType must not be set together with spec.deploymentShape, which determines the accelerator",
             ".acceleratorType",
         ),
     )

@@ -14,7 +14,7 @@ from .formats import (
     window_rules,
 )
 
-REGION_ADVICE = "Fireworks decides which exist"
+REGION_ADVICE = "Fireworks defines the valid values"
 
 
 class DeletionPolicy(StrEnum):
@@ -75,9 +75,9 @@ class AutoscalingPolicy(ApiModel):
     scale_to_zero_window: Annotated[
         str | None,
         Schema(
-            "How long there must be no request before the last replica is removed. A duration with units "
-            "ms, s, m or h, at least 5m. No effect while minReplicaCount is above 0. The first request "
-            "afterwards finds no replica: it is answered with 503 and wakes one, which takes minutes.",
+            "How long the deployment must receive no requests before the last replica is removed. A duration with "
+            "units ms, s, m or h, at least 5m. No effect while minReplicaCount is above 0. The first request "
+            "afterwards is answered with 503 and wakes a replica, which takes minutes.",
             default="decided by Fireworks: 1h.",
             change=reset_to("1h"),
             example="30m",
@@ -88,10 +88,10 @@ class AutoscalingPolicy(ApiModel):
     load_targets: Annotated[
         dict[str, Annotated[float, Schema(minimum=0, exclusive_minimum=True)]] | None,
         Schema(
-            "What load the autoscaler aims at, by measure; with several, the one that asks for most "
-            "replicas wins. `default` is a share of the replica's capacity, 0 to 1. The others are per "
-            "replica: tokens_generated_per_second, prompt_tokens_per_second, requests_per_second, "
-            "concurrent_requests. At most 16 entries, each above 0.",
+            "Target load of the autoscaler, by metric; with several, the one that requires the most replicas wins. "
+            "`default` is a fraction of the replica's capacity, 0 to 1. The others are per replica: "
+            "tokens_generated_per_second, prompt_tokens_per_second, requests_per_second, concurrent_requests. At "
+            "most 16 entries, each above 0.",
             default="decided by Fireworks: {default: 0.8}.",
             change=reset_to("{default: 0.8}"),
             example="{default: 0.6}",
@@ -99,8 +99,8 @@ class AutoscalingPolicy(ApiModel):
             rules=(
                 Rule(
                     f"self.all(key, {matches(LOAD_TARGET_PATTERN, 'key')})",
-                    "spec.autoscalingPolicy.loadTargets must have keys in small letters, digits and "
-                    'underscores such as "default" or "requests_per_second"',
+                    "spec.autoscalingPolicy.loadTargets must have keys in lowercase letters, digits and underscores "
+                    'such as "default" or "requests_per_second"',
                 ),
             ),
         ),
@@ -113,8 +113,8 @@ class Addon(ApiModel):
     model: Annotated[
         str,
         Schema(
-            "The LoRA model: its full name, or a bare id meaning your own account. It must have been "
-            "trained on the base model of the deployment.",
+            "The LoRA model: its full name, or a bare id for a model of your own account. It must have been trained "
+            "on the base model of the deployment.",
             change="the addon that is no longer named is unloaded, the new one loaded.",
             example="accounts/acme/models/support-lora",
             max_length=256,
@@ -142,7 +142,7 @@ class Addon(ApiModel):
     default: Annotated[
         bool | None,
         Schema(
-            "Whether the bare name of the addon's model, without a deployment, leads to this deployment.",
+            "Whether requests for the addon's model that name no deployment are routed to this one.",
             default="decided by Fireworks: true for the first deployment that the model is loaded on.",
             change=Change.UPDATE,
         ),
@@ -174,7 +174,7 @@ class Placement(ApiModel):
     multi_region: Annotated[
         str | None,
         Schema(
-            "A group of regions, among which Fireworks picks: GLOBAL, US, EUROPE, APAC.",
+            "A group of regions from which Fireworks chooses: GLOBAL, US, EUROPE, APAC.",
             change=Change.IMMUTABLE,
             example="EUROPE",
             max_length=64,
@@ -184,7 +184,7 @@ class Placement(ApiModel):
     regions: Annotated[
         list[Region] | None,
         Schema(
-            "Several regions, 1 to 32, among which Fireworks picks.",
+            "Several regions, 1 to 32, from which Fireworks chooses.",
             change=Change.IMMUTABLE,
             example="[US_IOWA_1, US_TEXAS_2]",
             min_items=1,
@@ -215,8 +215,8 @@ class SecretKeyReference(ApiModel):
             rules=(
                 Rule(
                     matches(OBJECT_NAME_PATTERN),
-                    "spec.credentialsSecretRef.name must be the name of a Secret in the same namespace: "
-                    'small letters, digits, "-" and "."',
+                    "spec.credentialsSecretRef.name must be the name of a Secret in the same namespace: lowercase "
+                    'letters, digits, "-" and "."',
                 ),
             ),
         ),

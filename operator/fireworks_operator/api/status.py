@@ -33,7 +33,7 @@ class Condition(ApiModel):
     reason: Annotated[
         str,
         Schema(
-            "Why, in one word for programs. All of them are listed in the reference of conditions.",
+            "Machine-readable reason, in CamelCase. The conditions reference lists all of them.",
             min_length=1,
             max_length=1024,
             pattern=CONDITION_REASON_PATTERN,
@@ -41,10 +41,10 @@ class Condition(ApiModel):
     ]
     message: Annotated[
         str,
-        Schema("Why, in a sentence that says what to do next.", max_length=MESSAGE_LENGTH, required=True),
+        Schema("Human-readable explanation, including what to do next.", max_length=MESSAGE_LENGTH, required=True),
     ] = ""
     observed_generation: Annotated[
-        int | None, Schema("The metadata.generation that the condition is about.", minimum=0)
+        int | None, Schema("The metadata.generation that the condition was set for.", minimum=0)
     ] = None
     last_transition_time: Annotated[Time, Schema("When status last changed.")]
 
@@ -53,27 +53,27 @@ class Replicas(ApiModel):
     """How many replicas there are, by stage."""
 
     desired: Annotated[int, Schema("Replicas that the autoscaler wants now.", minimum=0)] = 0
-    ready: Annotated[int, Schema("Replicas that answer requests.", minimum=0)] = 0
+    ready: Annotated[int, Schema("Replicas that are serving requests.", minimum=0)] = 0
     pending_scheduling: Annotated[int, Schema("Replicas waiting for free GPUs.", minimum=0)] = 0
     downloading_model: Annotated[int, Schema("Replicas downloading the model.", minimum=0)] = 0
     initializing: Annotated[int, Schema("Replicas loading the model onto their GPUs.", minimum=0)] = 0
     waiting_since: Annotated[
         Time | None,
         Schema(
-            "Since when a deployment that served has no ready replica, or too few with some waiting for GPUs; absent "
-            "while there are enough."
+            "Time since which a deployment that was serving has had no ready replica, or too few while some wait for "
+            "GPUs; absent while there are enough."
         ),
     ] = None
 
 
 class Effective(ApiModel):
-    """What is in force at Fireworks, also where the spec leaves it open."""
+    """The settings in effect at Fireworks, including those that the spec leaves unset."""
 
-    accelerator_type: Annotated[str | None, Schema("The kind of GPU.", max_length=64)] = None
+    accelerator_type: Annotated[str | None, Schema("GPU type.", max_length=64)] = None
     accelerator_count: Annotated[int | None, Schema("GPUs per replica.", minimum=0)] = None
     precision: Annotated[str | None, Schema("Number format of the weights.", max_length=64)] = None
-    min_replica_count: Annotated[int | None, Schema("The fewest replicas.", minimum=0)] = None
-    max_replica_count: Annotated[int | None, Schema("The most replicas; 0 means parked.", minimum=0)] = None
+    min_replica_count: Annotated[int | None, Schema("Minimum number of replicas.", minimum=0)] = None
+    max_replica_count: Annotated[int | None, Schema("Maximum number of replicas; 0 means parked.", minimum=0)] = None
     scale_up_window: Annotated[
         str | None, Schema("How long the load must stay high before a replica is added.", max_length=32)
     ] = None
@@ -81,14 +81,15 @@ class Effective(ApiModel):
         str | None, Schema("How long the load must stay low before a replica is removed.", max_length=32)
     ] = None
     scale_to_zero_window: Annotated[
-        str | None, Schema("How long without a request before the last replica is removed.", max_length=32)
+        str | None,
+        Schema("How long the deployment must receive no requests before the last replica is removed.", max_length=32),
     ] = None
     draft_model: Annotated[
-        str | None, Schema("The model that drafts tokens, perhaps the base model's own.", max_length=512)
+        str | None, Schema("The draft model, which may be the base model's own.", max_length=512)
     ] = None
     draft_token_count: Annotated[int | None, Schema("Tokens drafted per step.", minimum=0)] = None
     ngram_speculation_length: Annotated[
-        int | None, Schema("Tokens of earlier input that n-gram speculation looks at; 0 is off.", minimum=0)
+        int | None, Schema("Number of preceding tokens that n-gram speculation uses; 0 means off.", minimum=0)
     ] = None
     deployment_shape: Annotated[str | None, Schema("The version of the deployment shape in use.", max_length=512)] = (
         None
@@ -97,16 +98,20 @@ class Effective(ApiModel):
 
 
 class LastAttempt(ApiModel):
-    """The last try that failed or must not be repeated soon; by it, pauses survive a restart."""
+    """The last attempt that failed or must not be repeated soon; it lets pauses survive a restart."""
 
-    action: Annotated[str, Schema("What was tried.", max_length=64)]
-    generation: Annotated[int, Schema("The metadata.generation it was tried for.", minimum=0)]
-    count: Annotated[int, Schema("How often in a row.", minimum=0)]
+    action: Annotated[str, Schema("The action that was attempted.", max_length=64)]
+    target: Annotated[
+        str | None,
+        Schema("The deployment it was attempted on; absent if written by an older version.", max_length=256),
+    ] = None
+    generation: Annotated[int, Schema("The metadata.generation it was attempted for.", minimum=0)]
+    count: Annotated[int, Schema("Number of attempts in a row.", minimum=0)]
     time: Annotated[Time, Schema("When.")]
     reason: Annotated[str, Schema("Why it failed.", max_length=1024)]
-    message: Annotated[
-        str | None, Schema("What was said to it, in the words of the condition.", max_length=SENTENCE_LENGTH)
-    ] = None
+    message: Annotated[str | None, Schema("The condition message about the failure.", max_length=SENTENCE_LENGTH)] = (
+        None
+    )
 
 
 class AddonStatus(ApiModel):
@@ -118,21 +123,23 @@ class AddonStatus(ApiModel):
     ] = None
     state: Annotated[
         str | None,
-        Schema("Its state in Fireworks' words: DEPLOYING, DEPLOYED, UPDATING or UNDEPLOYING.", max_length=64),
+        Schema("Its state as reported by Fireworks: DEPLOYING, DEPLOYED, UPDATING or UNDEPLOYING.", max_length=64),
     ] = None
-    model_identifier: Annotated[
-        str | None, Schema("What to put as model into an inference request.", max_length=1024)
-    ] = None
-    message: Annotated[str | None, Schema("What is wrong with it, if anything.", max_length=SENTENCE_LENGTH)] = None
+    model_identifier: Annotated[str | None, Schema("The value of model in an inference request.", max_length=1024)] = (
+        None
+    )
+    message: Annotated[str | None, Schema("What is wrong with the addon, if anything.", max_length=SENTENCE_LENGTH)] = (
+        None
+    )
 
 
 class FireworksDeploymentStatus(ApiModel):
-    """What the operator last saw and did."""
+    """What the operator last observed and did."""
 
     observed_generation: Annotated[
         int,
         Schema(
-            "The metadata.generation that this status is about; -1 until the operator has seen the resource.",
+            "The metadata.generation that this status reflects; -1 until the operator has seen the resource.",
             minimum=-1,
             stored_default=True,
         ),
@@ -148,22 +155,22 @@ class FireworksDeploymentStatus(ApiModel):
     account: Annotated[
         str | None,
         Schema(
-            "Id of the Fireworks account that the deployment belongs to. An API key of another one is refused.",
+            "Id of the Fireworks account that the deployment belongs to. An API key of a different account is refused.",
             max_length=128,
         ),
     ] = None
     state: Annotated[
         str | None,
         Schema(
-            "The deployment's state in Fireworks' words: CREATING, READY, UPDATING, FAILED, DELETING or "
-            "DELETED. READY is no proof that a replica answers: see the condition Available.",
+            "The deployment's state as reported by Fireworks: CREATING, READY, UPDATING, FAILED, DELETING or "
+            "DELETED. READY does not mean that a replica is serving: see the condition Available.",
             max_length=64,
         ),
     ] = None
     model_identifier: Annotated[
         str | None,
         Schema(
-            "What to put as model into an inference request to reach this deployment: MODEL_NAME#DEPLOYMENT_NAME.",
+            "The value of model in an inference request that reaches this deployment: MODEL_NAME#DEPLOYMENT_NAME.",
             example="accounts/fireworks/models/llama-v3p2-3b-instruct#accounts/acme/deployments/chat-prod",
             max_length=1024,
         ),
@@ -171,24 +178,24 @@ class FireworksDeploymentStatus(ApiModel):
     endpoint: Annotated[str | None, Schema("Base URL of the OpenAI-compatible inference API.", max_length=1024)] = None
     replicas: Annotated[Replicas | None, Schema("How many replicas there are, by stage.")] = None
     effective: Annotated[
-        Effective | None, Schema("What is in force at Fireworks, also where the spec leaves it open.")
+        Effective | None, Schema("The settings in effect at Fireworks, including those that the spec leaves unset.")
     ] = None
     applied_fields: Annotated[
         list[Annotated[str, Schema(max_length=128)]] | None,
         Schema(
-            "Paths of the spec that are in force at Fireworks. One that is here and no longer in the spec is "
-            "reset, or stays with a notice where Fireworks has no default for it.",
+            "Paths of the spec that have been applied at Fireworks. A path that is listed here and no longer set in "
+            "the spec is reset, or keeps its value with a notice if Fireworks has no default for it.",
             max_items=64,
             list_type="atomic",
         ),
     ] = None
     last_attempt: Annotated[
-        LastAttempt | None, Schema("The last try that failed, or that must not be repeated soon.")
+        LastAttempt | None, Schema("The last attempt that failed, or that must not be repeated soon.")
     ] = None
     recreations: Annotated[
         list[Annotated[Time, Schema()]] | None,
         Schema(
-            "When the deployment was last brought back after it had been deleted outside Kubernetes.",
+            "When the deployment was last restored or recreated after being deleted outside Kubernetes.",
             max_items=3,
             list_type="atomic",
         ),
@@ -204,7 +211,7 @@ class FireworksDeploymentStatus(ApiModel):
     notices: Annotated[
         list[Annotated[str, Schema(max_length=SENTENCE_LENGTH)]] | None,
         Schema(
-            "Settings that are accepted but have no effect, or are known to go wrong.",
+            "Settings that are accepted but have no effect, or are known to cause problems.",
             max_items=64,
             list_type="atomic",
         ),
@@ -216,9 +223,9 @@ class FireworksDeploymentStatus(ApiModel):
     conditions: Annotated[
         list[Condition],
         Schema(
-            "Ready sums up: the current spec is in force, and the deployment serves, or is scaled to zero "
-            "or parked as asked. Available: a replica answers now. Reconciling: work goes on by itself. "
-            "Stalled: a person must act. CapacityPending: replicas have been missing for long. AddonsReady: all "
+            "Ready is the summary: the current spec is applied, and the deployment is serving, or is scaled to zero "
+            "or parked as requested. Available: a replica is serving now. Reconciling: work is in progress. Stalled: "
+            "user action is required. CapacityPending: replicas have been missing for a long time. AddonsReady: all "
             "addons are loaded.",
             max_items=16,
             list_type="map",
@@ -230,5 +237,5 @@ class FireworksDeploymentStatus(ApiModel):
     @classmethod
     def _names_a_deployment(cls, name: str | None) -> str | None:
         if name is not None and not is_deployment_name(name):
-            raise ValueError("is no name like accounts/ACCOUNT/deployments/ID")
+            raise ValueError("is not a name like accounts/ACCOUNT/deployments/ID")
         return name

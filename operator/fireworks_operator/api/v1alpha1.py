@@ -134,7 +134,7 @@ class FireworksDeployment(ApiModel):
 
     metadata: ObjectMeta
     spec: Annotated[FireworksDeploymentSpec, Schema("The deployment that you want.")]
-    status: Annotated[FireworksDeploymentStatus, Schema("What the operator last saw and did.")] = Field(
+    status: Annotated[FireworksDeploymentStatus, Schema("What the operator last observed and did.")] = Field(
         default_factory=FireworksDeploymentStatus
     )
 

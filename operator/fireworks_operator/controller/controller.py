@@ -6,18 +6,18 @@ from logging import getLogger
 from time import perf_counter
 from typing import Any, Protocol
 
-from fireworks_operator.core.actions import Refuse, RemoveFinalizer, Wait
+from fireworks_operator.controller.passes.reconciler import Reconciler
+from fireworks_operator.controller.passes.result import PassResult
+from fireworks_operator.core.actions import RemoveFinalizer, Waiting
 from fireworks_operator.fireworks.budget import WithdrawnError
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 
-from .account import Account
-from .ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 from .queue import Priority, WorkQueue
-from .reconciler import Reconciler, Result
 from .store import Seen, Store, Versions
 
 log = getLogger(__name__)
 
-PLACES = 16
+SLOTS = 16
 """Passes at work at a time, a write each. More of them only take the API server from users and from one another."""
 
 
@@ -37,14 +37,14 @@ class PassObserver(Protocol):
         """A deployment was let go without being deleted."""
 
 
-class _Place:
+class _Slot:
     """The place of one pass among those at work."""
 
     def __init__(self, free: asyncio.Semaphore) -> None:
         self._free = free
         self._held = True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give it back, if that has not been done yet."""
         if self._held:
             self._held = False
@@ -52,7 +52,7 @@ class _Place:
 
 
 class Controller:
-    """Connects the watch, the observers and the reconciler by the queue.
+    """Connects the watch and the reconciler by the queue.
 
     Attributes:
         sweep_wanted: set when a LIST of all resources is due before its time.
@@ -64,10 +64,10 @@ class Controller:
         self._queue = queue
         self._reconciler = reconciler
         self._watcher = watcher
-        self._forced: set[str] = set()
+        self._skip_pauses: set[str] = set()
         self._told: dict[str, str] = {}
         self._passes: set[asyncio.Task[None]] = set()
-        self._free = asyncio.Semaphore(PLACES)
+        self._free = asyncio.Semaphore(SLOTS)
         self.sweep_wanted = asyncio.Event()
 
     def on_object(self, raw: Mapping[str, Any], deleted: bool) -> None:
@@ -78,13 +78,13 @@ class Controller:
         key, seen = self._store.see(raw)
         unreadable = self._store.unreadable(key)
         if unreadable is not None:
-            log.error("%s cannot be read and is left alone: %s", key, unreadable.problem)
+            log.error("%s cannot be parsed and is skipped: %s", key, unreadable.problem)
         elif seen is Seen.OLDER:
             self.sweep_wanted.set()  # mostly a late word, but only a LIST can tell
         elif seen is Seen.NEW:
             self._queue.add(key, Priority.USER)
         elif seen is Seen.WISH:
-            self._forced.add(key)
+            self._skip_pauses.add(key)
             self._queue.add(key, Priority.USER)
             self._reconciler.interrupt(key)
         elif seen is Seen.STATUS and self._queue.holds(key):
@@ -102,7 +102,7 @@ class Controller:
     def _forget(self, key: str) -> None:
         self._queue.drop(key)
         self._reconciler.forget(key)
-        self._forced.discard(key)
+        self._skip_pauses.discard(key)
         self._told.pop(key, None)
 
     def versions(self) -> Versions:
@@ -119,26 +119,16 @@ class Controller:
                 more: the API server has been put back to an earlier state.
         """
         if known.deny(objects, version):
-            log.warning(
-                "The API server has gone back in time: restored from a backup? All resources are taken in anew."
-            )
+            log.warning("The API server went back in time, perhaps restored from a backup. All resources are reloaded.")
             self._store.start_anew()
             self.sweep_wanted.set()  # late words from before may have come in meanwhile
         present = {str(each["metadata"]["uid"]) for each in objects}
         for key, uid in self._store.gone(present, version):
             if self._store.remove(key, uid):
-                log.info("%s is gone; the watch did not tell", key)
+                log.info("%s was deleted; the watch missed the event", key)
                 self._forget(key)
         for each in objects:
             self.on_object(each, False)
-
-    def on_change(self, account: Account, names: frozenset[str] | None) -> None:
-        """Have the resources looked at whose deployments look different; None: all of the account."""
-        progress = frozenset(name for name in names or () if account.observer.is_being_created(name))
-        for key in self._reconciler.concerned(account, None if names is None else names - progress):
-            self._queue.add(key)
-        for key in self._reconciler.concerned(account, progress):
-            self._queue.add(key, Priority.PROGRESS)
 
     async def run(self) -> None:
         """Hand out keys until cancelled; passes under way are then given up."""
@@ -161,32 +151,32 @@ class Controller:
 
     async def _pass(self, key: str) -> None:
         started = perf_counter()
-        place = _Place(self._free)
-        forced = key in self._forced
-        self._forced.discard(key)
+        slot = _Slot(self._free)
+        skip_pauses = key in self._skip_pauses
+        self._skip_pauses.discard(key)
         action, outcome = "None", "error"
         try:
-            result = await self._reconciler.reconcile(key, forced=forced, make_room=place.leave)
+            result = await self._reconciler.reconcile(key, skip_pauses=skip_pauses, release_slot=slot.release)
             if result is None:
                 self._queue.forget(key)
             else:
                 action, outcome = result.action.name, _outcome(result)
                 self._tell(result)
-                self._plan(key, result, forced=forced)
+                self._plan(key, result, skip_pauses=skip_pauses)
         except ResourceChangedError:
             outcome = "changed"
-            self._again(key, forced=forced)
+            self._again(key, skip_pauses=skip_pauses)
         except WithdrawnError:
             outcome = "changed"  # the wish that interrupted it has queued the next pass
         except ResourceGoneError:
             outcome = "gone"
         except KubernetesUnavailableError as error:
             outcome = "unavailable"
-            pause = self._again(key, forced=forced)
-            log.warning("%s: %s Tried again in %.0f s.", key, error, pause)
+            pause = self._again(key, skip_pauses=skip_pauses)
+            log.warning("%s: %s Trying again in %.0f s.", key, error, pause)
         except Exception:
-            pause = self._again(key, forced=forced)
-            log.exception("%s: the pass failed unexpectedly; tried again in %.0f s", key, pause)
+            pause = self._again(key, skip_pauses=skip_pauses)
+            log.exception("%s: the pass failed unexpectedly; retrying in %.0f s", key, pause)
         finally:
             told = self._told.pop(key, None)
             if told is not None and not self._store.is_own(key, told):
@@ -194,23 +184,23 @@ class Controller:
             self._queue.done(key)
             if self._store.get(key) is None and self._store.unreadable(key) is None:
                 self._reconciler.forget(key)  # it went during the pass, which has noted something since
-            place.leave()
+            slot.release()
             self._watcher.passed(action, outcome, perf_counter() - started)
 
-    def _tell(self, result: Result) -> None:
+    def _tell(self, result: PassResult) -> None:
         if result.drift:
             self._watcher.corrected()
         if isinstance(result.action, RemoveFinalizer) and result.action.left is not None:
             self._watcher.left_running(result.action.cause)
 
-    def _again(self, key: str, *, forced: bool) -> float:
-        if forced:
-            self._forced.add(key)
+    def _again(self, key: str, *, skip_pauses: bool) -> float:
+        if skip_pauses:
+            self._skip_pauses.add(key)
         return self._queue.add_failed(key)
 
-    def _plan(self, key: str, result: Result, *, forced: bool) -> None:
-        if forced and result.inconclusive:
-            self._forced.add(key)
+    def _plan(self, key: str, result: PassResult, *, skip_pauses: bool) -> None:
+        if skip_pauses and result.inconclusive:
+            self._skip_pauses.add(key)
         if result.failed:
             self._queue.add_failed(key)
             return
@@ -222,7 +212,7 @@ class Controller:
             self._queue.add_after(key, result.again)
 
 
-def _outcome(result: Result) -> str:
+def _outcome(result: PassResult) -> str:
     if result.error is not None:
         return "error"
-    return "waiting" if isinstance(result.action, Wait | Refuse) else "done"
+    return "waiting" if isinstance(result.action, Waiting) else "done"

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from enum import IntEnum
 from itertools import count
 
-BACKOFF_FIRST = 1.0
-BACKOFF_LAST = 300.0
-"""Seconds of pause after the first failure of a key, and at most; doubled in between, with full jitter above half."""
+from fireworks_operator.timing import Backoff
+
+PAUSES = Backoff(1.0, 300.0, jitter=0.5)
+"""Seconds until a key is looked at again that has failed."""
 POLLS_PER_USER = 3
 """So many keys that polls found follow one that users asked for: a flood of changes hides nothing that is READY."""
 STALE_DATES = 64
@@ -88,8 +89,7 @@ class WorkQueue:
     def add_failed(self, key: str) -> float:
         """Have a key looked at after a pause that grows with its failures; return the pause in seconds."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = min(BACKOFF_LAST, BACKOFF_FIRST * 2.0 ** min(failures - 1, 16))
-        pause *= 0.5 + self._jitter() / 2
+        pause = PAUSES.pause(failures, self._jitter)
         self.add_after(key, pause)
         return pause
 

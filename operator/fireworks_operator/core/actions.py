@@ -9,18 +9,43 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 
+WAIT = "Wait"
+"""What every pass that only waits counts as in metrics and logs."""
+
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Do nothing until something is seen to change, or until a time.
-
-    `reason` None means that the deployment is as desired; otherwise it says what is waited for.
-    """
+class Rest:
+    """Do nothing: there is nothing to do, as far as is known. Looked at again at `until`, if not before."""
 
     until: datetime | None = None
-    reason: Reason | None = None
-    message: str = ""
-    name: ClassVar[str] = "Wait"
+    name: ClassVar[str] = WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Do nothing, since what would have to be known is not known yet."""
+
+    name: ClassVar[str] = WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Do nothing while Fireworks is at work, or until a change is due; `message` says which."""
+
+    reason: Reason
+    message: str
+    until: datetime | None = None
+    name: ClassVar[str] = WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Do nothing while something is wrong that should pass without the user; `message` says what."""
+
+    reason: Reason
+    message: str
+    until: datetime | None = None
+    name: ClassVar[str] = WAIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +68,7 @@ class Claim:
 class Create:
     """POST the deployment under the claimed id."""
 
+    target: str
     body: Mapping[str, JsonValue]
     query: Mapping[str, str]
     fields: tuple[str, ...]
@@ -53,6 +79,7 @@ class Create:
 class Adopt:
     """Write the owner marker onto a deployment that is ours by rule or, `by_request`, by the user's word."""
 
+    target: str
     tags: Mapping[str, str]
     remove: tuple[str, ...] = ()
     by_request: bool = False
@@ -63,6 +90,7 @@ class Adopt:
 class Update:
     """PATCH the drifted managed fields. `mask` has snake_case wire paths, `fields` spec paths."""
 
+    target: str
     body: Mapping[str, JsonValue]
     mask: tuple[str, ...]
     fields: tuple[str, ...]
@@ -73,6 +101,7 @@ class Update:
 class Undelete:
     """Bring a soft-deleted deployment back."""
 
+    target: str
     name: ClassVar[str] = "Undelete"
 
 
@@ -80,6 +109,7 @@ class Undelete:
 class Delete:
     """DELETE the deployment: softly when the resource goes, hard when its id is needed again."""
 
+    target: str
     hard: bool = False
     ignore_checks: bool = False
     name: ClassVar[str] = "Delete"
@@ -89,6 +119,7 @@ class Delete:
 class LoadAddon:
     """Load a LoRA addon onto the deployment."""
 
+    target: str
     model: str
     body: Mapping[str, JsonValue]
     name: ClassVar[str] = "LoadAddon"
@@ -98,6 +129,7 @@ class LoadAddon:
 class UpdateAddon:
     """PATCH a loaded addon."""
 
+    target: str
     deployed_model: str
     body: Mapping[str, JsonValue]
     mask: tuple[str, ...]
@@ -108,6 +140,7 @@ class UpdateAddon:
 class UnloadAddon:
     """Unload an addon that we loaded."""
 
+    target: str
     model: str
     deployed_model: str
     name: ClassVar[str] = "UnloadAddon"
@@ -128,31 +161,24 @@ class RemoveFinalizer:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Do nothing, since a person must act; looked at again at `retry`."""
+    """Do nothing, since the user must act; looked at again at `until`."""
 
     reason: Reason
     message: str
-    retry: datetime | None = None
+    until: datetime | None = None
     name: ClassVar[str] = "Refuse"
 
 
-Action = (
-    Wait
-    | AddFinalizer
-    | Claim
-    | Create
-    | Adopt
-    | Update
-    | Undelete
-    | Delete
-    | LoadAddon
-    | UpdateAddon
-    | UnloadAddon
-    | RemoveFinalizer
-    | Refuse
-)
+Waiting = Rest | Pending | Progress | Trouble | Refuse
+"""Actions that do nothing."""
 
-MUTATIONS = (Create, Adopt, Update, Undelete, Delete, LoadAddon, UpdateAddon, UnloadAddon)
-"""Actions that change something at Fireworks."""
+Mutation = Create | Adopt | Update | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
+"""Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
+
+Action = Waiting | AddFinalizer | Claim | Mutation | RemoveFinalizer
+
 DESTRUCTIVE = (Delete, UnloadAddon)
 """Actions that are confirmed by a GET in the same pass before they are carried out."""
+NEEDS_FRESH_GET = (*DESTRUCTIVE, Update, Adopt, Undelete)
+"""Actions that are decided upon an answer of the same pass: a PATCH is merged into what is there, and whose a
+deployment is may have changed since the last LIST."""

@@ -8,7 +8,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.fireworks.models import Deployment, Model
 
-from .explain import Explanation
+from .diagnosis import Diagnosis
 from .identity import Owner, Ownership, account_of, ownership
 
 REST_PATIENCE = timedelta(minutes=10)
@@ -25,11 +25,11 @@ class Usable:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """No working credential; `message` says what to do. `final` False means it may heal by itself."""
+    """No working credential; `message` says what to do. `needs_user` False means it may heal by itself."""
 
     reason: Reason
     message: str
-    final: bool = True
+    needs_user: bool = True
 
 
 Credential = Usable | Unusable
@@ -40,7 +40,7 @@ class Unlisted:
     """Why the loaded addons of the account cannot be listed, and since when."""
 
     since: datetime
-    explanation: Explanation
+    diagnosis: Diagnosis
 
 
 def pinned_account(resource: FireworksDeployment) -> str | None:
@@ -51,6 +51,12 @@ def pinned_account(resource: FireworksDeployment) -> str | None:
 
 def _unknown(_name: str) -> bool:
     return False
+
+
+def _is_taking_over(resource: FireworksDeployment) -> bool:
+    """Tell whether a deployment is about to be adopted, so that nothing but its marker tells whether it was."""
+    attempt = resource.status.last_attempt
+    return attempt is not None and attempt.action == "Adopt"
 
 
 def _is_bringing_back(resource: FireworksDeployment) -> bool:
@@ -75,7 +81,7 @@ class Context:
         cluster_uid: what tells it from another cluster with the same id; empty if not known.
         credential: the resource's credential.
         adoption_namespaces: where the operator's own credential may adopt.
-        forced: somebody asked for a look since the last pass (spec, annotation or Secret changed), so pauses
+        skip_pauses: somebody asked for a look since the last pass (spec, annotation or Secret changed), so pauses
             after refusals do not count.
         last_update: when this process last sent a PATCH for the resource.
         addon_updates: when it last changed which loaded addon for the spec as it is now.
@@ -96,7 +102,7 @@ class Context:
     previous_cluster_ids: tuple[str, ...] = ()
     cluster_uid: str = ""
     adoption_namespaces: frozenset[str] = frozenset()
-    forced: bool = False
+    skip_pauses: bool = False
     last_update: datetime | None = None
     addon_updates: Mapping[str, datetime] = field(default_factory=dict)
     addon_loads: Mapping[str, datetime] = field(default_factory=dict)
@@ -126,6 +132,6 @@ class Context:
             deployment.deployment_id,
             self.owner(resource),
             previous_clusters=self.previous_cluster_ids,
-            known=managed and same,
+            known=managed and same and not _is_taking_over(resource),
             recreated=managed and other and not _is_bringing_back(resource),
         )

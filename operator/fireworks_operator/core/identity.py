@@ -103,9 +103,9 @@ def account_of(name: str) -> str:
     return name.removeprefix("accounts/").partition("/")[0]
 
 
-def full_model_name(account: str, model: str) -> str:
-    """Return a model's full name; a bare id means a model of the account itself."""
-    return model if "/" in model else f"accounts/{account}/models/{model}"
+def full_model_name(account: str | None, model: str) -> str:
+    """Return a full model name; a bare id is a model of the account itself, and stays bare while that is unknown."""
+    return model if account is None or "/" in model else f"accounts/{account}/models/{model}"
 
 
 def model_identifier(model: str, deployment: str) -> str:

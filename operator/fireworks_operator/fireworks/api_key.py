@@ -5,7 +5,8 @@ import hmac
 import re
 import secrets
 
-from fireworks_operator.observability.redaction import REDACTED, register_secret
+from fireworks_operator.observability.redaction import register_secret
+from fireworks_operator.text import REDACTED
 
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,512}")
 # Another one in each process: a published fingerprint must not tell who tries out keys whether a guess is right.
@@ -33,7 +34,7 @@ class ApiKey:
         """
         text = secret.strip()
         if not _HEADER_SAFE.fullmatch(text):
-            raise ValueError("an API key is 1 to 512 printable ASCII characters without blanks")
+            raise ValueError("an API key consists of 1 to 512 printable ASCII characters without spaces")
         self._secret = text
         self.accepted = False
         self.fingerprint = hashlib.blake2b(text.encode(), key=_SALT, digest_size=4).hexdigest()

@@ -27,14 +27,14 @@ class BaseUrl:
             host, _ = url.hostname or "", url.port
             host.encode("idna")
         except ValueError:
-            raise ValueError(f"FIREWORKS_BASE_URL is no URL; write one like {_EXAMPLE}") from None
+            raise ValueError(f"FIREWORKS_BASE_URL is not a URL; use one like {_EXAMPLE}") from None
         plain = "@" not in url.netloc and not url.query and not url.fragment
         if url.scheme not in {"http", "https"} or not host or not plain:
             raise ValueError(f"FIREWORKS_BASE_URL must be like {_EXAMPLE}, without user, query and fragment")
         if "v1" in url.path.split("/"):
-            raise ValueError(f"FIREWORKS_BASE_URL must not contain /v1; write one like {_EXAMPLE}")
+            raise ValueError(f"FIREWORKS_BASE_URL must not contain /v1; use one like {_EXAMPLE}")
         if url.scheme == "http" and not _is_loopback(host) and not allow_http:
-            raise ValueError("FIREWORKS_BASE_URL must be https: API keys would be sent in plain text")
+            raise ValueError("FIREWORKS_BASE_URL must use https: otherwise API keys are sent in plain text")
         return cls(url.geturl().rstrip("/"), host, url.scheme == "https")
 
 

@@ -30,7 +30,7 @@ class Body:
         """
         name = encoding.strip().lower()
         if name not in {"", "identity", "gzip"}:
-            raise FireworksError(ErrorKind.NO_ANSWER, "the answer is packed in a way that was not asked for")
+            raise FireworksError(ErrorKind.NO_ANSWER, "the response has an unexpected content encoding")
         self._unpacker = zlib.decompressobj(_GZIP) if name == "gzip" else None
         self._limit = limit
         self._content = bytearray()
@@ -54,7 +54,7 @@ class Body:
             FireworksError: NO_ANSWER, if the end of what was packed is missing.
         """
         if self._unpacker is not None and not self.cut and not self._unpacker.eof:
-            raise FireworksError(ErrorKind.NO_ANSWER, "the answer ends too early")
+            raise FireworksError(ErrorKind.NO_ANSWER, "the response is truncated")
         return bytes(self._content)
 
     @staticmethod
@@ -62,4 +62,4 @@ class Body:
         try:
             return unpacker.decompress(chunk, most)
         except zlib.error:
-            raise FireworksError(ErrorKind.NO_ANSWER, "the answer cannot be unpacked") from None
+            raise FireworksError(ErrorKind.NO_ANSWER, "the response cannot be decompressed") from None

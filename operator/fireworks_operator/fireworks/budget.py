@@ -7,6 +7,8 @@ from collections.abc import Callable
 from enum import Enum, StrEnum
 from typing import Final
 
+from fireworks_operator.timing import Backoff, TokenBucket
+
 Clock = Callable[[], float]
 """Seconds that only ever grow, such as `time.monotonic`."""
 
@@ -19,9 +21,8 @@ DELETES_IN_A_ROW: Final = 3
 # Whatever a server asks for, it is asked again after this time (seconds).
 LONGEST_PAUSE: Final = 3600.0
 
-# A timer may fire a hair early by the clock: keeps rounding from turning into a busy loop (seconds, tokens).
+# A timer may fire a hair early by the clock: keeps rounding from turning into a busy loop (seconds).
 _SHORTEST_TIMER: Final = 0.001
-_ROUNDING: Final = 1e-9
 
 
 class Lane(Enum):
@@ -39,36 +40,6 @@ class Lane(Enum):
 
 class WithdrawnError(Exception):
     """The wait for a turn was ended by `withdraw`."""
-
-
-class _Bucket:
-    """Tokens that grow at a steady rate up to a capacity. All times in seconds of the caller's clock."""
-
-    def __init__(self, per_second: float, capacity: float, now: float) -> None:
-        self.per_second = per_second
-        self.capacity = capacity
-        self.tokens = capacity
-        self._at = now
-
-    def advance(self, now: float) -> None:
-        """Add what has grown since the last look; a time in the future (`drain`) is waited for."""
-        if now > self._at:
-            self.tokens = min(self.capacity, self.tokens + (now - self._at) * self.per_second)
-            self._at = now
-
-    def drain(self, until: float) -> None:
-        """Empty the bucket, to fill again from `until` on."""
-        self.tokens = 0.0
-        self._at = until
-
-    @property
-    def full_token(self) -> bool:
-        return self.tokens >= 1.0 - _ROUNDING
-
-    @property
-    def ready_at(self) -> float:
-        """When one token will be there."""
-        return self._at + max(0.0, 1.0 - self.tokens) / self.per_second
 
 
 class _FairQueue:
@@ -125,9 +96,10 @@ class AccountBudget:
         if not rate_per_minute > 0 or burst < 1:
             raise ValueError("a budget needs a rate above 0 and a burst of at least 1")
         per_second, now = rate_per_minute / 60.0, clock()
+        self.rate_per_minute = rate_per_minute
         self._clock = clock
-        self._all = _Bucket(per_second, float(burst), now)
-        self._lists = _Bucket(per_second * LIST_SHARE, max(1.0, burst * LIST_SHARE), now)
+        self._all = TokenBucket(per_second, float(burst), now)
+        self._lists = TokenBucket(per_second * LIST_SHARE, max(1.0, burst * LIST_SHARE), now)
         self._waiting = {lane: _FairQueue() for lane in Lane}
         self._waiter_of: dict[str, asyncio.Future[None]] = {}
         self._deletes_in_a_row = 0
@@ -197,14 +169,14 @@ class AccountBudget:
 
     def _give_back(self, lane: Lane) -> None:
         for bucket in (self._all, self._lists) if lane is Lane.LIST else (self._all,):
-            bucket.tokens = min(bucket.capacity, bucket.tokens + 1.0)
+            bucket.give_back()
 
     def _serve(self) -> None:
         """Hand out what there is, then set a timer for the next token that somebody waits for."""
         now = self._clock()
         self._all.advance(now)
         self._lists.advance(now)
-        while now >= self._paused_until and self._all.full_token and (lane := self._next_lane()) is not None:
+        while now >= self._paused_until and self._all.has_token and (lane := self._next_lane()) is not None:
             waiter = self._waiting[lane].pop()
             if waiter.done():
                 continue
@@ -213,16 +185,16 @@ class AccountBudget:
         self._set_timer(now)
 
     def _spend(self, lane: Lane) -> None:
-        self._all.tokens -= 1.0
+        self._all.take()
         if lane is Lane.LIST:
-            self._lists.tokens -= 1.0
+            self._lists.take()
         elif lane is Lane.DELETE:
             self._deletes_in_a_row += 1
         elif lane is Lane.OTHER:
             self._deletes_in_a_row = 0
 
     def _next_lane(self) -> Lane | None:
-        if self._waiting[Lane.LIST] and self._lists.full_token:
+        if self._waiting[Lane.LIST] and self._lists.has_token:
             return Lane.LIST
         if self._waiting[Lane.FINISH]:
             return Lane.FINISH
@@ -263,20 +235,19 @@ class Circuit:
     or failed for another reason) is replaced after 30 s.
     """
 
-    FIRST_PAUSE: Final = 30.0
-    LONGEST_PAUSE: Final = 300.0
+    PAUSES: Final = Backoff(30.0, 300.0)
     PROBE_TIMEOUT: Final = 30.0
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._state = CircuitState.CLOSED
-        self._pause = self.FIRST_PAUSE
+        self._refusals = 0
         self._retry_at: float | None = None
         self._reason = ""
 
     @property
     def state(self) -> CircuitState:
-        """Whether requests pass; an open circuit stays open past `retry_at` until somebody asks `allow`."""
+        """Whether requests pass; an open circuit stays open past `retry_at` until somebody probes."""
         return self._state
 
     @property
@@ -289,7 +260,7 @@ class Circuit:
         """Why the circuit was opened last; empty while closed."""
         return self._reason
 
-    def allow(self) -> bool:
+    def try_probe(self) -> bool:
         """Tell whether a request may be sent now; if the circuit is not closed, that request is the probe."""
         if self._retry_at is None:
             return True
@@ -308,11 +279,9 @@ class Circuit:
         self._reason = reason
         if self._state is CircuitState.OPEN:
             return
-        self._pause = (
-            min(self._pause * 2, self.LONGEST_PAUSE) if self._state is CircuitState.HALF_OPEN else self.FIRST_PAUSE
-        )
+        self._refusals = self._refusals + 1 if self._state is CircuitState.HALF_OPEN else 1
         self._state = CircuitState.OPEN
-        self._retry_at = self._clock() + self._pause
+        self._retry_at = self._clock() + self.PAUSES.pause(self._refusals)
 
     def close(self) -> None:
         """Report that the credential was accepted: everything passes, and the next pause is short again."""

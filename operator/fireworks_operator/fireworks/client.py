@@ -246,5 +246,5 @@ Named = TypeVar("Named", Deployment, DeployedModel)
 def _same(name: str, answer: Named) -> Named:
     """Refuse an answer about something else: a cache's mistake must not be taken for the truth."""
     if answer.name != name:
-        raise protocol_error(f"asked for {name}, answered with {answer.name}")
+        raise protocol_error(f"requested {name}, received {answer.name}")
     return answer

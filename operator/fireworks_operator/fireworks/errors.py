@@ -9,7 +9,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from fireworks_operator.observability.redaction import REDACTED, one_line, redact_shapes
+from fireworks_operator.text import REDACTED, one_line, redact_shapes
 
 from .wire import decode_json
 
@@ -304,17 +304,17 @@ def _describe(status: int, headers: Mapping[str, str], body: bytes) -> str:
     """Describe an answer that is no JSON, in words that do not change from one answer to the next."""
     if 300 <= status < 400:
         host = _host(headers.get("location", ""))
-        return f"the base URL does not lead to the Fireworks API: it redirects to {host or 'another address'}"
+        return f"the base URL does not point to the Fireworks API: it redirects to {host or 'another address'}"
     text = body[:LONGEST_TEXT].decode("utf-8", "replace").strip()
     if not text:
-        return f"HTTP {status} with an empty answer"
+        return f"HTTP {status} with an empty response"
     if _meant_as_json(headers, body):
-        return f"HTTP {status} with an answer that cannot be decoded"
+        return f"HTTP {status} with a response that cannot be decoded"
     if text.startswith("<") or "html" in headers.get("content-type", "").lower():
         # Pages carry ray ids and times: only their title is the same each time.
         title = re.search(r"<title[^<>]*>([^<]*)</title", text, re.IGNORECASE)
-        return f"not an answer of the Fireworks API but a web page: {title[1] if title else 'without a title'}"
-    return f"not an answer of the Fireworks API: {one_line(text, 100)}"
+        return f"not a response of the Fireworks API but a web page: {title[1] if title else 'without a title'}"
+    return f"not a response of the Fireworks API: {one_line(text, 100)}"
 
 
 def _host(location: str) -> str:

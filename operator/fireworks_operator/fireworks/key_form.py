@@ -5,14 +5,14 @@ import binascii
 import re
 from typing import Final
 
-_ALONE: Final = "give the key alone, such as fw_…"
+_ALONE: Final = "provide only the key, such as fw_…"
 _FORMS: Final = (
-    (re.compile(r"\ufeff"), "it begins with a byte order mark"),
+    (re.compile(r"\ufeff"), "it starts with a byte order mark"),
     (re.compile(r"[\"'`\u201c\u2018]"), "it is in quotes"),
     (re.compile(r"(authorization\s*:|bearer\s|basic\s)", re.IGNORECASE), "it is a header (Bearer …)"),
     (re.compile(r"(export\s+)?[A-Z][A-Z0-9_]*\s*=\s*[^=\s]"), "it is an assignment (NAME=…)"),
     (re.compile(r"[A-Za-z_]+:\s"), "it is a line of YAML (name: …)"),
-    (re.compile(r"\$[({]|<.*>$|\{\{|YOUR[_-]"), "it is a placeholder that nothing was put in place of"),
+    (re.compile(r"\$[({]|<.*>$|\{\{|YOUR[_-]"), "it is a placeholder that was never replaced"),
     (re.compile(r"[{\[]"), "it is JSON"),
 )
 
@@ -27,7 +27,7 @@ def odd_form(text: str) -> str | None:
         if pattern.match(text):
             return f"{what}; {_ALONE}"
     if _decoded(_decoded(text.encode())).startswith(b"fw_") or _decoded(text.encode()).startswith(b"fw_"):
-        return "it is in base64; give the key itself (in a Secret, `data` wants base64 once, `stringData` none)"
+        return "it is base64-encoded; provide the key itself (in a Secret, `data` is encoded once, `stringData` is not)"
     return None
 
 

@@ -7,56 +7,49 @@ error. Source of all fields: Fireworks REST reference (deployments, deployedMode
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Self, TypeVar
+from typing import Annotated, ClassVar, Self, TypeVar
 
-from pydantic import JsonValue
+from pydantic import ConfigDict, Field, JsonValue, SkipValidation
+from pydantic.alias_generators import to_camel
 
 from .errors import FireworksError
 from .fields import (
-    boolean,
-    child,
+    NULL_IS_EMPTY,
+    Boolean,
+    Count,
+    Duration,
+    Enum,
+    Enums,
+    Integer,
+    Message,
+    Name,
+    StringMap,
+    Text,
+    Time,
     children,
-    count,
-    enum,
-    integer,
     json_object,
-    line,
-    message,
     protocol_error,
-    string_map,
+    read,
     text,
-    texts,
-    time,
+    within,
 )
 from .names import is_account_id, is_resource_name
+from .wire import JsonObject
 
 # Enterprise routing keys stand in plain text in a deployment: never kept, so that they can never be shown.
 _SECRET_FIELDS = frozenset({"directRouteApiKeys"})
 
-# Most characters of what goes into a resource's status, which the CRD bounds.
-_LONGEST_NAME = 256
-_LONGEST_DURATION = 32
+_CAMEL_CASE = ConfigDict(alias_generator=to_camel)
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStats:
-    """How many replicas are in which stage on their way to serving."""
+    """How many replicas are in which stage on their way to serving; absent while a deployment is being created."""
 
-    pending_scheduling: int = 0
-    downloading_model: int = 0
-    initializing: int = 0
-    ready: int = 0
-
-    @classmethod
-    def parse(cls, obj: Mapping[str, JsonValue]) -> Self:
-        """Read `replicaStats`; absent while a deployment is being created."""
-        return cls(
-            pending_scheduling=count(obj, "pendingSchedulingReplicaCount"),
-            downloading_model=count(obj, "downloadingModelReplicaCount"),
-            initializing=count(obj, "initializingReplicaCount"),
-            ready=count(obj, "readyReplicaCount"),
-        )
+    pending_scheduling: Annotated[Count, Field(alias="pendingSchedulingReplicaCount")] = 0
+    downloading_model: Annotated[Count, Field(alias="downloadingModelReplicaCount")] = 0
+    initializing: Annotated[Count, Field(alias="initializingReplicaCount")] = 0
+    ready: Annotated[Count, Field(alias="readyReplicaCount")] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +62,38 @@ class Deployment:
     secrets.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = _CAMEL_CASE
+
     name: str
-    base_model: str = ""
-    display_name: str = ""
-    description: str = ""
-    state: str = ""
-    status_code: str = ""
-    status_message: str = ""
-    create_time: datetime | None = None
-    update_time: datetime | None = None
-    delete_time: datetime | None = None
-    purge_time: datetime | None = None
-    annotations: dict[str, str] = field(default_factory=dict)
-    min_replica_count: int = 0
-    max_replica_count: int = 0
-    desired_replica_count: int = 0
-    replica_count: int = 0
-    replica_stats: ReplicaStats = ReplicaStats()
-    accelerator_type: str = ""
-    accelerator_count: int = 0
-    precision: str = ""
-    region: str = ""
-    deployment_shape: str = ""
-    enable_addons: bool = False
-    draft_model: str = ""
-    draft_token_count: int = 0
-    ngram_speculation_length: int = 0
-    scale_up_window: str = ""
-    scale_down_window: str = ""
-    scale_to_zero_window: str = ""
-    raw: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+    base_model: Name = ""
+    display_name: Text = ""
+    description: Text = ""
+    state: Enum = ""
+    status_code: Annotated[Enum, within("status", "code")] = ""
+    status_message: Annotated[Message, within("status", "message")] = ""
+    create_time: Time = None
+    update_time: Time = None
+    delete_time: Time = None
+    purge_time: Time = None
+    annotations: StringMap = field(default_factory=dict)
+    min_replica_count: Count = 0
+    max_replica_count: Count = 0
+    desired_replica_count: Count = 0
+    replica_count: Count = 0
+    replica_stats: Annotated[ReplicaStats, NULL_IS_EMPTY] = ReplicaStats()
+    accelerator_type: Enum = ""
+    accelerator_count: Count = 0
+    precision: Enum = ""
+    region: Enum = ""
+    deployment_shape: Name = ""
+    enable_addons: Boolean = False
+    draft_model: Name = ""
+    draft_token_count: Count = 0
+    ngram_speculation_length: Count = 0
+    scale_up_window: Annotated[Duration, within("autoscalingPolicy", "scaleUpWindow")] = ""
+    scale_down_window: Annotated[Duration, within("autoscalingPolicy", "scaleDownWindow")] = ""
+    scale_to_zero_window: Annotated[Duration, within("autoscalingPolicy", "scaleToZeroWindow")] = ""
+    raw: SkipValidation[Mapping[str, JsonValue]] = field(default_factory=dict, repr=False)
 
     @property
     def deployment_id(self) -> str:
@@ -118,39 +113,12 @@ class Deployment:
             FireworksError: PROTOCOL, if it has no name of a deployment or no base model, or a field is not of its type.
         """
         obj = _without_secrets(json_object(value, "a deployment"))
-        status, policy = child(obj, "status"), child(obj, "autoscalingPolicy")
-        return cls(
-            name=_name(obj, "deployments"),
-            base_model=_base_model(obj),
-            display_name=text(obj, "displayName"),
-            description=text(obj, "description"),
-            state=enum(obj, "state"),
-            status_code=enum(status, "code"),
-            status_message=message(status, "message"),
-            create_time=time(obj, "createTime"),
-            update_time=time(obj, "updateTime"),
-            delete_time=time(obj, "deleteTime"),
-            purge_time=time(obj, "purgeTime"),
-            annotations=string_map(obj, "annotations"),
-            min_replica_count=count(obj, "minReplicaCount"),
-            max_replica_count=count(obj, "maxReplicaCount"),
-            desired_replica_count=count(obj, "desiredReplicaCount"),
-            replica_count=count(obj, "replicaCount"),
-            replica_stats=ReplicaStats.parse(child(obj, "replicaStats")),
-            accelerator_type=enum(obj, "acceleratorType"),
-            accelerator_count=count(obj, "acceleratorCount"),
-            precision=enum(obj, "precision"),
-            region=enum(obj, "region"),
-            deployment_shape=line(obj, "deploymentShape", _LONGEST_NAME),
-            enable_addons=boolean(obj, "enableAddons"),
-            draft_model=line(obj, "draftModel", _LONGEST_NAME),
-            draft_token_count=count(obj, "draftTokenCount"),
-            ngram_speculation_length=count(obj, "ngramSpeculationLength"),
-            scale_up_window=line(policy, "scaleUpWindow", _LONGEST_DURATION),
-            scale_down_window=line(policy, "scaleDownWindow", _LONGEST_DURATION),
-            scale_to_zero_window=line(policy, "scaleToZeroWindow", _LONGEST_DURATION),
-            raw=obj,
-        )
+        _name(obj, "deployments")
+        deployment = read(cls, {**obj, "raw": obj}, "status", "autoscalingPolicy")
+        if not deployment.base_model:
+            # It would be compared, and named to users, as another one.
+            raise protocol_error("a deployment without baseModel")
+        return deployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,19 +128,21 @@ class DeployedModel:
     States: `DEPLOYING`, `DEPLOYED`, `UPDATING`, `UNDEPLOYING`. There is no failed state; `status` tells.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = _CAMEL_CASE
+
     name: str
-    model: str = ""
-    deployment: str = ""
-    state: str = ""
-    status_code: str = ""
-    status_message: str = ""
-    default: bool = False
-    public: bool = False
-    display_name: str = ""
-    description: str = ""
-    create_time: datetime | None = None
-    update_time: datetime | None = None
-    raw: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+    model: Name = ""
+    deployment: Name = ""
+    state: Enum = ""
+    status_code: Annotated[Enum, within("status", "code")] = ""
+    status_message: Annotated[Message, within("status", "message")] = ""
+    default: Boolean = False
+    public: Boolean = False
+    display_name: Text = ""
+    description: Text = ""
+    create_time: Time = None
+    update_time: Time = None
+    raw: SkipValidation[Mapping[str, JsonValue]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def parse(cls, value: JsonValue) -> Self:
@@ -182,31 +152,19 @@ class DeployedModel:
             FireworksError: PROTOCOL, if it has no name of a deployed model or a field is not of its type.
         """
         obj = json_object(value, "a deployed model")
-        status = child(obj, "status")
-        return cls(
-            name=_name(obj, "deployedModels"),
-            model=line(obj, "model", _LONGEST_NAME),
-            deployment=line(obj, "deployment", _LONGEST_NAME),
-            state=enum(obj, "state"),
-            status_code=enum(status, "code"),
-            status_message=message(status, "message"),
-            default=boolean(obj, "default"),
-            public=boolean(obj, "public"),
-            display_name=text(obj, "displayName"),
-            description=text(obj, "description"),
-            create_time=time(obj, "createTime"),
-            update_time=time(obj, "updateTime"),
-            raw=obj,
-        )
+        _name(obj, "deployedModels")
+        return read(cls, {**obj, "raw": obj}, "status")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account; `suspend_state` is empty or `UNSUSPENDED` while it may work."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _CAMEL_CASE
+
     name: str
-    state: str = ""
-    suspend_state: str = ""
+    state: Enum = ""
+    suspend_state: Enum = ""
 
     @property
     def id(self) -> str:
@@ -221,48 +179,53 @@ class Account:
             FireworksError: PROTOCOL, if it has no name of an account or a field is not of its type.
         """
         obj = json_object(value, "an account")
-        name = text(obj, "name")
-        prefix, _, account = name.partition("/")
+        prefix, _, account = text(obj, "name").partition("/")
         if prefix != "accounts" or not is_account_id(account):
             raise protocol_error("an account without a name")
-        return cls(name=name, state=enum(obj, "state"), suspend_state=enum(obj, "suspendState"))
+        return read(cls, obj)
 
 
 @dataclass(frozen=True, slots=True)
 class BaseModelDetails:
     """What is known of a base model: `parameter_count` in parameters, `world_size` in GPUs by default."""
 
-    model_type: str = ""
-    moe: bool = False
-    world_size: int = 0
-    parameter_count: int = 0
-    default_precision: str = ""
+    __pydantic_config__: ClassVar[ConfigDict] = _CAMEL_CASE
+
+    model_type: Text = ""
+    moe: Boolean = False
+    world_size: Integer = 0
+    parameter_count: Integer = 0
+    default_precision: Enum = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PeftDetails:
     """What is known of a LoRA addon: the base model that it was trained on and its rank."""
 
-    base_model: str = ""
-    rank: int = 0
+    __pydantic_config__: ClassVar[ConfigDict] = _CAMEL_CASE
+
+    base_model: Text = ""
+    rank: Annotated[Integer, Field(alias="r")] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model of the catalogue or of an account; only one in state `READY` can be deployed."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _CAMEL_CASE
+
     name: str
-    kind: str = ""
-    state: str = ""
-    context_length: int = 0
-    supports_lora: bool = False
-    default_draft_model: str = ""
-    default_draft_token_count: int = 0
-    supported_precisions: tuple[str, ...] = ()
-    supported_precisions_with_calibration: tuple[str, ...] = ()
-    calibrated: bool = False
-    base_model_details: BaseModelDetails = BaseModelDetails()
-    peft_details: PeftDetails = PeftDetails()
+    kind: Enum = ""
+    state: Enum = ""
+    context_length: Integer = 0
+    supports_lora: Boolean = False
+    default_draft_model: Text = ""
+    default_draft_token_count: Integer = 0
+    supported_precisions: Enums = ()
+    supported_precisions_with_calibration: Enums = ()
+    calibrated: Boolean = False
+    base_model_details: Annotated[BaseModelDetails, NULL_IS_EMPTY] = BaseModelDetails()
+    peft_details: Annotated[PeftDetails, NULL_IS_EMPTY] = PeftDetails()
 
     @classmethod
     def parse(cls, value: JsonValue) -> Self:
@@ -272,27 +235,8 @@ class Model:
             FireworksError: PROTOCOL, if it has no name of a model or a field is not of its type.
         """
         obj = json_object(value, "a model")
-        base, peft = child(obj, "baseModelDetails"), child(obj, "peftDetails")
-        return cls(
-            name=_name(obj, "models"),
-            kind=enum(obj, "kind"),
-            state=enum(obj, "state"),
-            context_length=integer(obj, "contextLength"),
-            supports_lora=boolean(obj, "supportsLora"),
-            default_draft_model=text(obj, "defaultDraftModel"),
-            default_draft_token_count=integer(obj, "defaultDraftTokenCount"),
-            supported_precisions=texts(obj, "supportedPrecisions"),
-            supported_precisions_with_calibration=texts(obj, "supportedPrecisionsWithCalibration"),
-            calibrated=boolean(obj, "calibrated"),
-            base_model_details=BaseModelDetails(
-                model_type=text(base, "modelType"),
-                moe=boolean(base, "moe"),
-                world_size=integer(base, "worldSize"),
-                parameter_count=integer(base, "parameterCount"),
-                default_precision=enum(base, "defaultPrecision"),
-            ),
-            peft_details=PeftDetails(base_model=text(peft, "baseModel"), rank=integer(peft, "r")),
-        )
+        _name(obj, "models")
+        return read(cls, obj)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,14 +260,13 @@ class DeploymentPage:
         """
         before = known or {}
 
-        def read(name: str, entry: JsonValue) -> Deployment:
-            same = before.get(name)
-            if same is not None and same.raw == _without_secrets(json_object(entry, "a deployment")):
-                return same
-            return Deployment.parse(entry)
+        def parse(entry: JsonObject) -> Deployment:
+            name = entry.get("name")
+            same = before.get(name) if isinstance(name, str) else None
+            return same if same is not None and same.raw == _without_secrets(entry) else Deployment.parse(entry)
 
         obj = _page(value, "deployments")
-        entries, unreadable = _entries(obj, "deployments", read)
+        entries, unreadable = _entries(obj, "deployments", parse)
         return cls(entries, unreadable, text(obj, "nextPageToken"))
 
 
@@ -343,7 +286,7 @@ class DeployedModelPage:
             FireworksError: PROTOCOL, if it is no page of deployed models or an entry has no readable name.
         """
         obj = _page(value, "deployedModels")
-        entries, unreadable = _entries(obj, "deployedModels", lambda _, entry: DeployedModel.parse(entry))
+        entries, unreadable = _entries(obj, "deployedModels", DeployedModel.parse)
         return cls(entries, unreadable, text(obj, "nextPageToken"))
 
 
@@ -360,20 +303,20 @@ Entry = TypeVar("Entry", Deployment, DeployedModel)
 
 
 def _entries(
-    obj: Mapping[str, JsonValue], collection: str, parse: Callable[[str, JsonValue], Entry]
+    obj: JsonObject, collection: str, parse: Callable[[JsonObject], Entry]
 ) -> tuple[tuple[Entry, ...], frozenset[str]]:
     entries: list[Entry] = []
     unreadable: set[str] = set()
-    for item in children(obj, collection):
-        name = _name(json_object(item, "an entry of the list"), collection)
+    for value in children(obj, collection):
+        item = json_object(value, "an entry of the list")
         try:
-            entries.append(parse(name, item))
+            entries.append(parse(item))
         except FireworksError:
-            unreadable.add(name)
+            unreadable.add(_name(item, collection))
     return tuple(entries), frozenset(unreadable)
 
 
-def _page(value: JsonValue, collection: str) -> Mapping[str, JsonValue]:
+def _page(value: JsonValue, collection: str) -> JsonObject:
     """Return the object if it is a page of that collection.
 
     An empty list may be left out, so `{}` is an empty page; but some other JSON object must not be read as
@@ -385,20 +328,15 @@ def _page(value: JsonValue, collection: str) -> Mapping[str, JsonValue]:
     return obj
 
 
-def _without_secrets(obj: Mapping[str, JsonValue]) -> Mapping[str, JsonValue]:
-    return {key: item for key, item in obj.items() if key not in _SECRET_FIELDS}
+def _without_secrets(obj: JsonObject) -> JsonObject:
+    kept = {**obj}
+    for key in _SECRET_FIELDS & kept.keys():
+        del kept[key]
+    return kept
 
 
-def _base_model(obj: Mapping[str, JsonValue]) -> str:
-    """Return what every deployment has; one without it would be compared, and named to users, as another one."""
-    name = line(obj, "baseModel", _LONGEST_NAME)
-    if not name:
-        raise protocol_error("a deployment without baseModel")
-    return name
-
-
-def _name(obj: Mapping[str, JsonValue], collection: str) -> str:
+def _name(obj: JsonObject, collection: str) -> str:
     name = obj.get("name")
-    if not isinstance(name, str) or len(name) > _LONGEST_NAME or not is_resource_name(name, collection):
-        raise protocol_error(f"an entry without a name like accounts/A/{collection}/ID")
+    if not isinstance(name, str) or not is_resource_name(name, collection):
+        raise protocol_error(f"an entry without a name such as accounts/A/{collection}/ID")
     return name

@@ -6,18 +6,18 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
+from http.cookiejar import CookieJar
 from urllib.parse import urlencode
 
-import aiohttp
 import certifi
-from yarl import URL
+import httpx
 
+from fireworks_operator.network.aiohttp_transport import AiohttpTransport, RequestProgress
 from fireworks_operator.network.connector import connector
 from fireworks_operator.network.proxy import proxy_for
 from fireworks_operator.network.trust import certificate_trouble, default_context
 from fireworks_operator.network.tunnel import ProxyFailedError
-from fireworks_operator.observability.redaction import REDACTED
+from fireworks_operator.text import REDACTED
 
 from .api_key import ApiKey
 from .base_url import BaseUrl
@@ -38,15 +38,8 @@ _KEEPALIVE_SECONDS = 15.0
 _DATES = frozenset({9, 10})
 _NAMES = frozenset({62, 64})
 
-# What aiohttp raises, plus what slips through it: socket errors and host names that IDNA cannot encode.
-_TRANSPORT_ERRORS = (aiohttp.ClientError, OSError, UnicodeError)
-
-
-@dataclass(slots=True)
-class _Sending:
-    """How far a request has come: `sent` from just before its first byte."""
-
-    sent: bool = False
+# What a transport raises, plus httpx's own objections to a host name before anything is sent.
+_ERRORS = (httpx.TransportError, httpx.InvalidURL, UnicodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +78,26 @@ class Transport:
         self._observe = observe
         # Plain http is for this machine or a test inside the cluster: a proxy would see the key.
         self._proxy = proxy_for(base.text, all_proxy=True) if base.secure else None
-        self._http = aiohttp.ClientSession(
-            connector=connector(
-                context,
-                self._proxy,
-                limit=_MAX_CONNECTIONS,
-                keepalive_seconds=_KEEPALIVE_SECONDS,
-                proxy_context=lambda: context,
+        self._http = httpx.AsyncClient(
+            transport=AiohttpTransport(
+                connector(
+                    context,
+                    self._proxy,
+                    limit=_MAX_CONNECTIONS,
+                    keepalive_seconds=_KEEPALIVE_SECONDS,
+                    proxy_context=lambda: context,
+                )
             ),
-            # The connections are shared by all keys: a session cookie of one must never go out with another.
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # It would also read ~/.netrc, whose passwords are nobody's business here.
-            trust_env=False,
-            auto_decompress=False,
             headers={"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "gzip"},
-            trace_configs=[_trace()],
+            cookies=_NoCookies(),
+            trust_env=False,
+            follow_redirects=False,
+            event_hooks={"response": [_set_aside_location]},
         )
 
     async def close(self) -> None:
         """Close all connections; calls under way fail."""
-        await self._http.close()
+        await self._http.aclose()
 
     async def send(self, key: ApiKey, call: Call) -> JsonObject:
         """Send one request and return the JSON object it is answered with, or raise a FireworksError."""
@@ -125,18 +118,21 @@ class Transport:
                 self._observe(RequestRecord(call.operation, call.account, code, seconds, kind, key.fingerprint))
 
     async def _exchange(self, key: ApiKey, call: Call) -> tuple[int, JsonObject]:
-        sending = _Sending()
+        progress = RequestProgress()
         seconds = self._deadlines.read if call.method == "GET" else self._deadlines.write
         try:
             async with asyncio.timeout(seconds):
-                status, headers, body = await self._read(key, call, seconds, sending)
-        except aiohttp.ServerTimeoutError:
-            raise self._failure(sending, f"the connection was not made in time{self._way}") from None
+                status, headers, body = await self._read(key, call, seconds, progress)
+        except httpx.ConnectTimeout:
+            raise self._failure(progress, f"the connection timed out{self._way}") from None
         except TimeoutError:
-            what = "no complete answer" if sending.sent else f"no connection{self._way}"
-            raise self._failure(sending, f"{what} within {seconds:g} s") from None
-        except _TRANSPORT_ERRORS as error:
-            raise self._failure(sending, _reason(error, sending), error) from None
+            what = "no complete response" if progress.sent else f"no connection{self._way}"
+            raise self._failure(progress, f"{what} within {seconds:g} s") from None
+        except _ERRORS as error:
+            cause = error.__cause__ or error
+            # Of a request that was sent, only the kind of error: the library's words may quote it.
+            reason = type(error).__name__ if progress.sent else _reason(cause)
+            raise self._failure(progress, reason, cause) from None
         if 200 <= status < 300:
             try:
                 value = decode_json(body)
@@ -147,10 +143,10 @@ class Transport:
         raise classify(status, headers, body.replace(key.reveal().encode(), REDACTED.encode()), hidden=key.reveal())
 
     async def _read(
-        self, key: ApiKey, call: Call, seconds: float, sending: _Sending
+        self, key: ApiKey, call: Call, seconds: float, progress: RequestProgress
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send the request and read the whole answer, up to the size limit."""
-        if self._http.closed:
+        if self._http.is_closed:
             raise FireworksError(ErrorKind.UNREACHABLE, "the client is closed")
         headers = {"Authorization": f"Bearer {key.reveal()}"}
         content = None
@@ -158,36 +154,32 @@ class Transport:
             headers["Content-Type"] = "application/json"
             content = json.dumps(call.body, allow_nan=False).encode()
         query = f"?{urlencode(call.query, safe=',')}" if call.query else ""
-        async with self._http.request(
+        async with self._http.stream(
             call.method,
-            URL(f"{self._base.text}/v1/{call.path}{query}", encoded=True),
+            f"{self._base.text}/v1/{call.path}{query}",
             headers=headers,
-            data=content,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds)),
-            trace_request_ctx=sending,
+            content=content,
+            timeout=httpx.Timeout(None, connect=min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds)),
+            extensions={"progress": progress},
         ) as response:
-            success = 200 <= response.status < 300
-            limit = MAX_RESPONSE_BYTES if success else MAX_ERROR_BYTES
-            body = Body(response.headers.get("Content-Encoding", ""), limit)
-            async for chunk in response.content.iter_any():
+            answered = {**dict(response.headers.multi_items()), "location": response.extensions["location"]}
+            limit = MAX_RESPONSE_BYTES if response.is_success else MAX_ERROR_BYTES
+            body = Body(answered.get("content-encoding", ""), limit)
+            async for chunk in response.aiter_raw():
                 body.add(chunk)
                 if body.cut:
-                    response.close()
                     break
-            if body.cut and success:
-                raise FireworksError(ErrorKind.NO_ANSWER, f"the answer is larger than {limit // 2**20} MiB")
-            return response.status, response.headers, body.finish()
+            if body.cut and response.is_success:
+                raise FireworksError(ErrorKind.NO_ANSWER, f"the response is larger than {limit // 2**20} MiB")
+            return response.status_code, answered, body.finish()
 
     @property
     def _way(self) -> str:
         return f" through the proxy {self._proxy}" if self._proxy is not None else ""
 
-    def _failure(self, sending: _Sending, reason: str, error: BaseException | None = None) -> FireworksError:
-        if sending.sent:
-            return FireworksError(
-                ErrorKind.NO_ANSWER, f"{self._base.host} was asked, but gave no usable answer: {steady(reason)}"
-            )
+    def _failure(self, progress: RequestProgress, reason: str, error: BaseException | None = None) -> FireworksError:
+        if progress.sent:
+            return FireworksError(ErrorKind.NO_ANSWER, f"request to {self._base.host} failed: {steady(reason)}")
         message = f"{self._base.host} cannot be reached: {reason}"
         return FireworksError(ErrorKind.UNREACHABLE, message, advice=self._advice(error))
 
@@ -195,14 +187,14 @@ class Transport:
         """Say what to check, where the error tells more than that there was no connection."""
         trouble = certificate_trouble(error) if error is not None else None
         if trouble is not None and trouble.verify_code in _DATES:
-            return "Check the clock of this machine, and whose certificate it is: a proxy may stand in between"
+            return "Check the clock of this machine, and who issued the certificate: there may be a proxy in between"
         if trouble is not None and trouble.verify_code in _NAMES:
             named = "the name of the proxy" if isinstance(error, ProxyFailedError) else "FIREWORKS_BASE_URL"
-            return f"Check {named}, and whether something else answers in its place"
+            return f"Check {named}, and whether something else responds instead"
         if trouble is not None:
             return (
-                "If a proxy in between inspects TLS, or the authority is a private one, name a file with its "
-                "certificate in SSL_CERT_FILE"
+                "If a proxy in between inspects TLS, or the certificate authority is private, set SSL_CERT_FILE to a "
+                "file with its certificate"
             )
         if self._proxy is not None:
             return f"Check {self._proxy.source}, NO_PROXY and the network policy"
@@ -218,34 +210,29 @@ def _nobody() -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _trace() -> aiohttp.TraceConfig:
-    """Return what notes the moment before a request's first byte, and keeps it from being sent twice."""
+class _NoCookies(CookieJar):
+    """Stores no cookies: all keys share one client, and a session cookie of one must not go out with another."""
 
-    async def note(session: aiohttp.ClientSession, context: SimpleNamespace, headers: object) -> None:
-        sending: _Sending = context.trace_request_ctx
-        if sending.sent:
-            # aiohttp would send a GET or DELETE again where a kept connection was closed under it.
-            raise aiohttp.ServerDisconnectedError
-        sending.sent = True
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(note)
-    return trace
+    def extract_cookies(self, response: object, request: object) -> None:
+        pass
 
 
-def _reason(error: BaseException, sending: _Sending) -> str:
-    """Say what went wrong below HTTP, in the system's own words if nothing was sent: never in the library's.
+async def _set_aside_location(response: httpx.Response) -> None:
+    """Keep httpx from parsing `Location`: even unfollowed, an invalid one would replace the answer by an error."""
+    response.extensions["location"] = response.headers.pop("location", "")
+
+
+def _reason(error: BaseException) -> str:
+    """Say why there is no connection, in the system's own words: never in the library's.
 
     Those may quote headers, or the URL of a proxy with its password.
     """
-    words = type(error).__name__
-    if sending.sent:
-        return words
     if isinstance(error, ProxyFailedError):
         return str(error)
     trouble = certificate_trouble(error)
     if trouble is not None:
         return f"certificate verify failed: {trouble.verify_message.rstrip('.')}"
+    words = type(error).__name__
     cause: BaseException | None = error
     while cause is not None:
         # "Connection refused" comes wrapped several times, at last in a group with one error per address.

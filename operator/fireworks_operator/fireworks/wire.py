@@ -22,7 +22,7 @@ def decode_json(body: bytes) -> JsonValue:
     """
     # An empty object takes three bytes on the wire and 72 in memory.
     if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        raise ValueError("the answer has too many values")
+        raise ValueError("the response has too many values")
     try:
         text = body.decode("utf-8")
         value: JsonValue = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
@@ -30,7 +30,7 @@ def decode_json(body: bytes) -> JsonValue:
             # A lone surrogate decodes, but can be written neither to a log nor to Kubernetes later.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise ValueError("the answer is not valid JSON") from None
+        raise ValueError("the response is not valid JSON") from None
     return value
 
 

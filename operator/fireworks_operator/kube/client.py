@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 import aiohttp
+from pydantic_core import from_json
 
-from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 
 from .credentials import Credentials, load_credentials
 from .session import ApiSession, Request
@@ -139,20 +140,20 @@ class KubernetesClient:
             KubernetesUnavailableError: no answer in time, no connection, 401 with fresh credentials, 429,
                 5xx, or an answer that is not of an API server.
         """
-        call = _describe(method, path)
         data = None if body is None else json.dumps(body).encode()
         headers = {} if data is None else {"Content-Type": content_type}
         try:
             async with asyncio.timeout(deadline):
                 status, answer = await self._send(Request(method, path, query, headers, data))
         except TimeoutError:
-            raise KubernetesUnavailableError(f"{call}: no answer within {deadline:g} s.") from None
+            raise KubernetesUnavailableError(f"{_describe(method, path)}: no answer within {deadline:g} s.") from None
         except aiohttp.ClientError as error:
-            raise KubernetesUnavailableError(f"{call}: {_reason(error)}{self._trouble}") from None
+            raise KubernetesUnavailableError(f"{_describe(method, path)}: {_reason(error)}{self._trouble}") from None
         if status >= 300:
-            raise self._error(call, status, answer or {})
+            raise self._error(_describe(method, path), status, answer or {})
         if answer is None:
-            raise KubernetesUnavailableError(f"{call}: the answer is not a JSON object; is a proxy in between?")
+            what = "the response is not a JSON object; check for a proxy in between."
+            raise KubernetesUnavailableError(f"{_describe(method, path)}: {what}")
         return answer
 
     async def _send(self, request: Request) -> tuple[int, Json | None]:
@@ -170,8 +171,8 @@ class KubernetesClient:
     def _error(self, call: str, status: int, answer: Json) -> Exception:
         if _is_anonymous(status, answer):
             return KubernetesUnavailableError(
-                f"{call}: the API server takes this for nobody ({_ANONYMOUS}): sign in, or give the user in the "
-                f"kubeconfig credentials that it accepts ({status}).{self._trouble}"
+                f"{call}: the API server treats the request as anonymous ({_ANONYMOUS}): sign in, or give the user "
+                f"in the kubeconfig credentials that it accepts ({status}).{self._trouble}"
             )
         error = _error(call, status, answer)
         return KubernetesUnavailableError(f"{error}{self._trouble}") if status == 401 else error
@@ -184,7 +185,7 @@ class KubernetesClient:
 
 def _decode(content: bytes) -> Json | None:
     try:
-        answer = json.loads(content)
+        answer = from_json(content)
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None
@@ -207,7 +208,7 @@ def _reason(error: aiohttp.ClientError) -> str:
 def _error(call: str, status: int, answer: Json) -> Exception:
     """Map an answer of 300 or above to its error; only a `Status` object is quoted, never an unknown body."""
     said = answer.get("message") if answer.get("kind") == "Status" else None
-    text = f"{call}: {said or 'refused without a reason'} ({status})"
+    text = f"{call}: {said or 'rejected without a reason'} ({status})"
     if status == 409:
         return ResourceChangedError(text)
     if status == 404:

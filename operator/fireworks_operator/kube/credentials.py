@@ -1,25 +1,19 @@
 """How to reach the API server and as whom: from a kubeconfig, or from the pod's service account."""
 
 import base64
-import contextlib
 import hashlib
 import os
-import ssl
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config
 from multidict import CIMultiDict
 
-from fireworks_operator.network.connector import connector
 from fireworks_operator.network.proxy import Proxy, ProxyError, proxy_for, proxy_named
-from fireworks_operator.network.trust import TrustError, context_of, default_context
 
 from .exec_plugin import Issued, PluginError, issue
 from .kubeconfig import Chosen, Cluster, KubeconfigError, User, choose, decode, split
@@ -124,7 +118,7 @@ async def load_credentials(kubeconfig: Path | None, context: str | None = None) 
             raise CredentialsError(f"Cannot use kubeconfig {source}: {error}.") from None
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         return await _from_service_account()
-    raise CredentialsError("No way to reach Kubernetes: set KUBECONFIG, or run inside a cluster.")
+    raise CredentialsError("No Kubernetes configuration found: set KUBECONFIG, or run inside a cluster.")
 
 
 async def _from_service_account() -> Credentials:
@@ -155,7 +149,7 @@ async def _from_kubeconfig(source: str, context: str | None) -> Credentials:
         (user.client_key, user.client_key_data),
     ):
         if one and other:
-            raise KubeconfigError(f"{Path(one).name} is named beside its -data: keep one of them")
+            raise KubeconfigError(f"{Path(one).name} is set together with its -data: keep one of them")
     named = {
         "certificate-authority": cluster.certificate_authority,
         "client-certificate": user.client_certificate,
@@ -252,7 +246,7 @@ def _token(user: User) -> str:
     except (OSError, UnicodeDecodeError) as error:
         if user.token:
             return user.token.strip()
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise KubeconfigError(f"`tokenFile`: the file {user.token_file} cannot be read: {why}") from None
     if not token:
         raise KubeconfigError(f"`tokenFile`: the file {user.token_file} is empty")
@@ -291,7 +285,9 @@ def _impersonation(user: User, name: str) -> tuple[tuple[str, str], ...]:
         for value in values
     ]
     if any(not value.isprintable() for _, value in headers):
-        raise KubeconfigError(f'the user "{name}": what `as` and its relatives say must be printable')
+        raise KubeconfigError(
+            f'the user "{name}": the values of `as`, `as-uid`, `as-groups` and `as-user-extra` must be printable'
+        )
     return tuple(headers)
 
 
@@ -302,7 +298,9 @@ _HEADER_SAFE: Final = "!#$&'*+-.^_`|~"
 def _authorization(scheme: str, secret: str) -> str:
     secret = secret.strip()
     if not secret.isascii() or not secret.isprintable():
-        raise CredentialsError("Cannot use the token for Kubernetes: it holds characters that no header may have.")
+        raise CredentialsError(
+            "Cannot use the token for Kubernetes: it contains characters that are not allowed in a header."
+        )
     return f"{scheme} {secret}"
 
 
@@ -331,71 +329,3 @@ def _stamp(file: Path) -> Stamp:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def new_session(credentials: Credentials, *, connections: int) -> aiohttp.ClientSession:
-    """Open an HTTP session over which these credentials may be used; they are sent with each request by its caller.
-
-    Must be called, used and closed in one event loop.
-
-    Args:
-        credentials: whom to reach.
-        connections: most that are open at once; 0 means no limit.
-
-    Raises:
-        CredentialsError: a certificate cannot be used, or a proxy would get to see a token.
-    """
-    if credentials.proxy is not None and credentials.authorization and credentials.server.startswith("http://"):
-        raise CredentialsError(
-            f"Cannot use the proxy {credentials.proxy} for {credentials.server}: it would read the token, which plain "
-            "HTTP does not hide; use https, or no proxy."
-        )
-    try:
-        made = connector(_tls_context(credentials), credentials.proxy, limit=connections)
-    except TrustError as error:
-        raise CredentialsError(f"Cannot use the certificates for {credentials.server}: {error}.") from None
-    return aiohttp.ClientSession(
-        connector=made,
-        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-        trust_env=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )
-
-
-def _tls_context(credentials: Credentials) -> ssl.SSLContext:
-    unchecked = not credentials.verify_tls or credentials.server.startswith("http://")
-    if credentials.ca_file is None and credentials.ca_data is None and not unchecked:
-        context = default_context()
-    else:
-        context = context_of(credentials.ca_file, data=credentials.ca_data, source="certificate-authority")
-    if not credentials.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    _show_certificate(context, credentials)
-    return context
-
-
-def _show_certificate(context: ssl.SSLContext, credentials: Credentials) -> None:
-    """Have the client certificate shown, if there is one; Python takes it from files only."""
-    with contextlib.ExitStack() as stack:
-        try:
-            certificate = _file(credentials.certificate_file, credentials.certificate_data, stack)
-            if certificate is not None:
-                key = _file(credentials.key_file, credentials.key_data, stack)
-                context.load_cert_chain(certificate, key, password="")  # or it asks the terminal
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) else None
-            raise CredentialsError(
-                f"Cannot use the client certificate for {credentials.server}: "
-                f"{why or 'certificate and key are not PEM, do not belong together, or the key is encrypted'}."
-            ) from None
-
-
-def _file(file: str | None, data: str | None, stack: contextlib.ExitStack) -> str | None:
-    """Return the path of a file with these contents, which lasts as long as the stack; only its owner can read it."""
-    if data is None:
-        return file
-    made = stack.enter_context(tempfile.NamedTemporaryFile(prefix="fireworks-operator-"))  # noqa: SIM115
-    made.write(data.encode())
-    made.flush()
-    return made.name

@@ -10,16 +10,18 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION, FireworksDeployment
-from fireworks_operator.controller.ports import (
+from fireworks_operator.ports import (
     EventType,
     KubernetesUnavailableError,
     ResourceChangedError,
     ResourceGoneError,
 )
+from fireworks_operator.timing import Backoff, TokenBucket
 
 from .client import MERGE_PATCH, Json, KubernetesClient
 from .writer import FIELD_MANAGER, OnWrite, WriteResult, result_of
@@ -46,7 +48,9 @@ DRAIN: Final = 2.0
 """Seconds that `stop` gives to what still waits."""
 
 _REMEMBERED: Final = 4096
-_RETRY_PAUSES: Final = (1.0, 2.0, 4.0)
+_RETRIES: Final = 3
+_RETRY: Final = Backoff(1.0, 4.0)
+_SHORTEST_PAUSE: Final = 0.01
 _WRITE_ERRORS: Final = (
     KubernetesUnavailableError,
     ResourceChangedError,
@@ -155,7 +159,8 @@ class KubernetesEvents:
         self._on_write = on_write
         self._now = now
         self._sleep = sleep
-        self._bucket = _TokenBucket(clock)
+        self._clock = clock
+        self._bucket = TokenBucket(RATE, float(BURST), clock())
         self._drops = _Drops(clock)
         self._waiting = _Waiting()
         self._written: OrderedDict[_Subject, _Record] = OrderedDict()
@@ -179,7 +184,7 @@ class KubernetesEvents:
         self._task = None
         self._drops.tell()
         if self._waiting:
-            logger.warning("%d events were not written before the end.", len(self._waiting))
+            logger.warning("%d events were not written before shutdown.", len(self._waiting))
 
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
         """Queue an event about a resource; must be called in the event loop that `start` was called in."""
@@ -207,19 +212,24 @@ class KubernetesEvents:
                 try:
                     await self._write(record)
                 except Exception:
-                    logger.exception("The event %s is lost.", record.subject.reason)
+                    logger.exception("The event %s was lost.", record.subject.reason)
                 if self._drops.due:
                     self._drops.tell()
             self._drops.tell()
             self._idle.set()
 
     async def _sleep_for_token(self) -> None:
-        while (pause := self._bucket.take()) > 0:
-            await self._sleep(pause)
+        while True:
+            now = self._clock()
+            self._bucket.advance(now)
+            if self._bucket.has_token:
+                self._bucket.take()
+                return
+            await self._sleep(max(_SHORTEST_PAUSE, self._bucket.ready_at - now))
 
     async def _write(self, record: _Record) -> None:
         """Write one event, again after an outage; whatever else goes wrong costs only this event."""
-        for pause in (*_RETRY_PAUSES, None):
+        for pause in (*islice(_RETRY, _RETRIES), None):
             try:
                 await self._send(record)
             except _WRITE_ERRORS as error:
@@ -231,7 +241,7 @@ class KubernetesEvents:
                     continue
                 subject = record.subject
                 where = f"{subject.namespace}/{subject.name}"
-                logger.warning("The event %s of %s is lost: %s", subject.reason, where, error)
+                logger.warning("The event %s of %s was lost: %s", subject.reason, where, error)
             else:
                 self._report("ok")
             return
@@ -293,25 +303,10 @@ class _Drops:
     def tell(self) -> None:
         """Log how many there were since the last time, if any."""
         if self._count > 0:
-            logger.warning("Too many events at once: %d were dropped. The conditions say the same.", self._count)
+            logger.warning(
+                "Too many events at once: %d were dropped. The conditions contain the same information.", self._count
+            )
             self._count = 0
-
-
-class _TokenBucket:
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._tokens = float(BURST)
-        self._filled_at = clock()
-
-    def take(self) -> float:
-        """Take a token and return 0, or return the seconds until there is one."""
-        now = self._clock()
-        self._tokens = min(float(BURST), self._tokens + (now - self._filled_at) * RATE)
-        self._filled_at = now
-        if self._tokens < 1:
-            return max(0.01, (1 - self._tokens) / RATE)
-        self._tokens -= 1
-        return 0.0
 
 
 def shorten(text: str, limit: int) -> str:

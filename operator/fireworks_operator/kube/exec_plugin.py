@@ -84,7 +84,7 @@ async def _run(plugin: Exec, cluster_info: Mapping[str, object]) -> bytes:
     program = shutil.which(plugin.command)
     if program is None:
         hint = f": {_shortened(plugin.install_hint)}" if plugin.install_hint else ""
-        raise _FailedError(f"there is no such program{hint}")
+        raise _FailedError(f"the program does not exist{hint}")
     try:
         process = await asyncio.create_subprocess_exec(
             program,
@@ -130,7 +130,7 @@ def _is_interactive(plugin: Exec) -> bool:
         if plugin.interactive_mode != "Never" and sys.stdin.isatty():
             return True
     if plugin.interactive_mode == "Always":
-        raise _FailedError("it has to ask a person (interactiveMode: Always), and there is no terminal")
+        raise _FailedError("it requires user input (interactiveMode: Always), but there is no terminal")
     return False
 
 
@@ -138,26 +138,26 @@ def _issued(printed: bytes, api_version: str) -> Issued:
     try:
         answer = json.loads(printed)
     except ValueError:
-        raise _FailedError("it prints no ExecCredential" if printed.strip() else "it prints nothing") from None
+        raise _FailedError("it did not print an ExecCredential" if printed.strip() else "it printed nothing") from None
     if not isinstance(answer, dict) or answer.get("kind") != "ExecCredential":
-        raise _FailedError("it prints no ExecCredential")
+        raise _FailedError("it did not print an ExecCredential")
     if answer.get("apiVersion") != api_version:
-        raise _FailedError(f"what it prints is not of {api_version}, for which the kubeconfig asks")
+        raise _FailedError(f"its output is not {api_version}, which the kubeconfig requires")
     status = answer.get("status")
     if not isinstance(status, dict):
-        raise _FailedError("it prints no status")
+        raise _FailedError("it printed no status")
     token, certificate, key = (_text(status, name) for name in ("token", "clientCertificateData", "clientKeyData"))
     if bool(certificate) != bool(key):
-        raise _FailedError("it gives only one of certificate and key")
+        raise _FailedError("it returned only one of certificate and key")
     if not token and not certificate:
-        raise _FailedError("it gives neither a token nor a certificate")
+        raise _FailedError("it returned neither a token nor a certificate")
     return Issued(token.strip(), certificate, key, _moment(_text(status, "expirationTimestamp")))
 
 
 def _text(status: Mapping[str, Any], name: str) -> str:
     value = status.get(name)
     if value is not None and not isinstance(value, str):
-        raise _FailedError(f"{name} is no text")
+        raise _FailedError(f"{name} is not text")
     return value or ""
 
 
@@ -167,7 +167,7 @@ def _moment(text: str) -> float | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise _FailedError("expirationTimestamp is no time of RFC 3339") from None
+        raise _FailedError("expirationTimestamp is not an RFC 3339 time") from None
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 

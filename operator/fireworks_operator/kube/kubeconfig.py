@@ -135,7 +135,7 @@ def choose(source: str, context: str | None = None) -> Chosen:
     files = split(source)
     configs = [(file, _read(file)) for file in files if file.exists()]
     if not configs:
-        raise KubeconfigError("there is no such file")
+        raise KubeconfigError("the file does not exist")
     name = context or next((str(each["current-context"]) for _, each in configs if each.get("current-context")), "")
     if not name:
         raise KubeconfigError("it has no current-context")
@@ -172,7 +172,7 @@ def _read(file: Path) -> Mapping[str, Any]:
     except (UnicodeDecodeError, yaml.YAMLError):
         raise KubeconfigError(f"{file} is not YAML") from None
     if content is not None and not isinstance(content, dict):
-        raise KubeconfigError(f"{file} is no kubeconfig")
+        raise KubeconfigError(f"{file} is not a kubeconfig")
     return content or {}
 
 

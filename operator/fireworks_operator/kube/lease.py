@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fireworks_operator.controller.ports import KubernetesUnavailableError
 from fireworks_operator.fireworks.request import WRITE_DEADLINE
+from fireworks_operator.ports import KubernetesUnavailableError
 
 from .client import connect
 from .contact import Contact
@@ -138,7 +138,7 @@ class LeaseElector:
             if not self._acquired.done():
                 self._acquired.set_exception(error)
                 return
-            logger.exception("The election of a leader has failed.")
+            logger.exception("Leader election has failed.")
             self._lose(str(error))
 
     def _lose(self, sentence: str) -> None:
@@ -192,7 +192,7 @@ class LeaseElector:
             if await self._stopped_within(min(timings.retry_period, left)):
                 return
             if self._heartbeat_age() > timings.max_heartbeat_age:
-                logger.warning("The main loop has not answered for too long; the Lease is not renewed.")
+                logger.warning("The main loop has been unresponsive for too long; the Lease is not renewed.")
                 continue
             # Half of it, so that one connection that has gone dead leaves time for a new one.
             patience = min(self._until_deadline(record), timings.renew_deadline / 2)
@@ -218,8 +218,8 @@ class LeaseElector:
             async with asyncio.timeout(seconds):
                 done = await action()
         except TimeoutError:
-            logger.warning("The Lease: no answer within %.1f s.", seconds)
-            self.contact.failed("The Lease: no answer in time.")
+            logger.warning("The Lease: no response within %.1f s.", seconds)
+            self.contact.failed("The Lease: no response in time.")
         except LEASE_ERRORS as error:
             logger.warning("The Lease: %s", error)
             if isinstance(error, KubernetesUnavailableError):

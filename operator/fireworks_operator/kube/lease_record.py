@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from fireworks_operator.controller.ports import (
+from fireworks_operator.ports import (
     KubernetesUnavailableError,
     ResourceChangedError,
     ResourceGoneError,

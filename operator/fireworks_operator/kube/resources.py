@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
-from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceGoneError
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneError
 
 from .client import Json, KubernetesClient, KubernetesRefusedError
 
@@ -63,7 +63,7 @@ async def ensure_served(client: KubernetesClient, namespaces: Collection[str] = 
         while not await _is_served(client, namespace):
             if clock() >= deadline:
                 raise CrdMissingError
-            logger.info("%s is not served: is the API server starting, or the CRD not installed?", CRD)
+            logger.info("%s is not served: the API server may be starting, or the CRD is not installed.", CRD)
             await asyncio.sleep(_PAUSE)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
-from fireworks_operator.controller.ports import (
+from fireworks_operator.ports import (
     LONGEST_VALUE,
     KubernetesUnavailableError,
     ResourceGoneError,

@@ -12,7 +12,8 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from .credentials import Credentials, CredentialsError, new_session
+from .connection import new_session
+from .credentials import Credentials, CredentialsError
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ class ApiSession:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._renewing = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("The Kubernetes credentials could not be read again: %s", type(error).__name__)
+            logger.error("Could not reload the Kubernetes credentials: %s", type(error).__name__)
 
     async def _renew(self, *, line: bool) -> None:
         old = self._way
@@ -209,7 +210,7 @@ class ApiSession:
             self._way = self._way_of(loaded, old.line if keeps_line else None)
         except CredentialsError as error:
             if str(error) != self.trouble:
-                logger.warning("The Kubernetes credentials cannot be read again: %s", error)
+                logger.warning("Cannot reload the Kubernetes credentials: %s", error)
             self.trouble = str(error)
         else:
             self.trouble = ""

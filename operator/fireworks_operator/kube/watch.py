@@ -8,11 +8,10 @@ import asyncio
 import contextlib
 import datetime
 import logging
-import random
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from json import JSONDecodeError, dumps, loads
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -23,18 +22,16 @@ from kopf._cogs.structs.references import Insights
 from kopf._core.engines.peering import Identity
 
 from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
+from fireworks_operator.timing import Backoff, Patience
 
-from .credentials import USER_AGENT, Credentials, CredentialsError, load_credentials
+from .credentials import CredentialsError, load_credentials
 from .resources import CrdMissingError
-from .session import ApiSession, Request
+from .watch_session import QUIET_WATCH, Change, KopfSession, OnObjects, shortened
 
 logger = logging.getLogger(__name__)
 
 OnObject = Callable[[Mapping[str, Any], bool], None]
 """Takes the object as the API server sent it, and whether it is gone."""
-
-SESSION_LIFETIME: Final = datetime.timedelta(minutes=10)
-"""After this time Kopf signs in anew, well before a projected token (an hour, refreshed at 80 %) expires."""
 
 STOP_TIMEOUT: Final = 10.0
 """Seconds that Kopf gets to wind up; its thread does not hold the process after that."""
@@ -42,49 +39,59 @@ STOP_TIMEOUT: Final = 10.0
 TLS_GOODBYE: Final = 0.1
 """Seconds between the end of Kopf and that of its event loop."""
 
-QUIET_WATCH: Final = 60.0
-"""Seconds that a watch must have lasted for the pause after it to be short again."""
+QUIET_LOGIN: Final = 60.0
+"""Seconds after which the need to sign in again is no sign that the credentials are refused."""
 
-_LONGEST_REASON: Final = 300
-_QUIET_LOGIN: Final = 60.0
-_LONGEST_LOGIN_PAUSE: Final = 30.0
+
+@dataclass(frozen=True, slots=True)
+class WatchTimings:
+    """Pauses and lifetimes of a watch.
+
+    Attributes:
+        retry: between the tries of one request, and to list anew. They never end, unlike Kopf's own, which end after
+            54 s, and with them the watch; an API server may be away for longer.
+        sign_in: between sign-ins that are needed one soon after the other, after the first.
+        session: after this time Kopf signs in anew, well before a projected token (an hour, refreshed at 80 %) expires.
+    """
+
+    retry: Backoff
+    sign_in: Backoff
+    session: datetime.timedelta
+
+
+DEFAULT_TIMINGS: Final = WatchTimings(
+    retry=Backoff(1.0, 37.5, factor=1.6, jitter=0.4),
+    sign_in=Backoff(1.0, 30.0),
+    session=datetime.timedelta(minutes=10),
+)
 
 
 class WatchEndedError(Exception):
     """The watch is over although nobody stopped it: the process can only end and be started again."""
 
 
-class Backoffs:
-    """Pauses between the tries of one request of Kopf, in seconds: growing to half a minute, never ending.
-
-    Kopf's own list ends after 54 s, and with it the watch; an API server may be away for longer. The jitter of
-    a quarter keeps several operators from coming back in one instant.
-    """
-
-    _STEPS: Final = (1, 1, 2, 3, 5, 8, 13, 21)
-
-    def __iter__(self) -> Iterator[float]:
-        """Begin again with the shortest pause, for one request."""
-        for step in self._STEPS:
-            yield step * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards no secret
-        while True:
-            yield 30 * random.uniform(0.75, 1.25)  # noqa: S311
-
-
 class KopfWatch:
     """Watches the resources, cluster-wide or in some namespaces, and calls `on_object` for each event.
 
-    The calls come in the event loop that `run` is awaited in, one after another. Events of one object (one uid)
-    keep their order; those of two objects that follow each other under one name may not.
+    The calls come in the event loop that `run` is awaited in, one after another, in the order of the API server.
 
     Args:
         on_object: gets every object at the start, then every change.
         kubeconfig: as for `kube.client.connect`.
         namespaces: names, no patterns; empty means all.
+        timings: pauses and lifetimes.
     """
 
-    def __init__(self, on_object: OnObject, *, kubeconfig: Path | None = None, namespaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        on_object: OnObject,
+        *,
+        kubeconfig: Path | None = None,
+        namespaces: Sequence[str] = (),
+        timings: WatchTimings = DEFAULT_TIMINGS,
+    ) -> None:
         self._on_object = on_object
+        self._timings = timings
         self._kubeconfig = kubeconfig
         self._namespaces = tuple(namespaces)
 
@@ -97,16 +104,16 @@ class KopfWatch:
             CrdMissingError: the CRD was deleted meanwhile.
             WatchEndedError: Kopf gave up for a reason that another try does not mend, or does not find the kind.
         """
-        patience = Patience()
+        patience = Patience(self._timings.retry, quiet=QUIET_WATCH)
         while True:
             why = await self._run_once()
             pause = patience.next_pause()
-            logger.warning("The watch of %s was ended: %s. Listed anew in %.0f s.", PLURAL, why, pause)
+            logger.warning("The watch of %s was closed: %s. Relisting in %.0f s.", PLURAL, why, pause)
             await asyncio.sleep(pause)
 
     async def _run_once(self) -> str:
         """List and watch until that ends in a way that may pass; return why."""
-        thread = _KopfThread(self._deliver, self._kubeconfig, self._namespaces)
+        thread = _KopfThread(self._deliver, self._kubeconfig, self._namespaces, self._timings)
         thread.start()
         try:
             await asyncio.shield(thread.ended)
@@ -118,27 +125,31 @@ class KopfWatch:
         except (APIError, aiohttp.ClientError, TimeoutError, JSONDecodeError) as error:
             if getattr(error, "status", None) == 404:
                 raise CrdMissingError from error
-            return _shortened(f"{type(error).__name__}: {next(iter(error.args), '')}")
+            return shortened(f"{type(error).__name__}: {next(iter(error.args), '')}")
         except Exception as error:
             raise WatchEndedError(f"The watch of {PLURAL} ended: {type(error).__name__}: {error}") from error
         raise WatchEndedError(f"The watch of {PLURAL} ended without an error.")
 
-    def _deliver(self, raw: Mapping[str, Any], deleted: bool) -> None:
-        try:
-            self._on_object(raw, deleted)
-        except Exception:
-            logger.exception("An event of %s could not be taken in.", raw.get("metadata", {}).get("name"))
+    def _deliver(self, objects: Sequence[Change]) -> None:
+        for raw, deleted in objects:
+            try:
+                self._on_object(raw, deleted)
+            except Exception:
+                logger.exception("An event of %s could not be processed.", raw.get("metadata", {}).get("name"))
 
 
 class _KopfThread:
     """One run of Kopf in its own thread and event loop; made and used in the operator's loop."""
 
-    def __init__(self, receive: OnObject, kubeconfig: Path | None, namespaces: Sequence[str]) -> None:
+    def __init__(
+        self, receive: OnObjects, kubeconfig: Path | None, namespaces: Sequence[str], timings: WatchTimings
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._receive = receive
         self._namespaces = namespaces
-        self._registry = _registry(self._hand_over, Login(kubeconfig))
+        self._timings = timings
+        self._registry = _registry(Login(kubeconfig, self._hand_over, timings))
         self._kopf_loop: asyncio.AbstractEventLoop | None = None
         self._stop_flag = asyncio.Event()
         self._stopping = False
@@ -153,7 +164,7 @@ class _KopfThread:
             _call_in(self._kopf_loop, self._stop_flag.set)
         _, waiting = await asyncio.wait({self.ended}, timeout=STOP_TIMEOUT)
         if waiting:
-            logger.warning("Kopf did not stop within %g s and is left behind.", STOP_TIMEOUT)
+            logger.warning("Kopf did not stop within %g s and was abandoned.", STOP_TIMEOUT)
         elif not self.ended.cancelled() and (error := self.ended.exception()) is not None:
             logger.warning("Kopf stopped with an error: %s", error)
 
@@ -177,7 +188,7 @@ class _KopfThread:
             await kopf.operator(
                 insights=insights,
                 registry=self._registry,
-                settings=_settings(),
+                settings=_settings(self._timings),
                 standalone=True,
                 # Of no use without peering, but Kopf would ask for the user's name, and the user of an image has none.
                 identity=Identity("fireworks-operator"),
@@ -202,11 +213,12 @@ class _KopfThread:
         if not insights.watched_resources:
             self._stop_flag.set()
             raise WatchEndedError(
-                f"The API server does not name {PLURAL} now: is it starting, or is the CRD being deleted?"
+                f"The API server does not currently serve {PLURAL}: it may be starting, or the CRD is being deleted."
             )
 
-    def _hand_over(self, raw: Mapping[str, Any], deleted: bool) -> None:
-        _call_in(self._loop, self._receive, raw, deleted)
+    def _hand_over(self, objects: Sequence[Change]) -> None:
+        if objects:
+            _call_in(self._loop, self._receive, objects)
 
     def _end(self, error: BaseException | None) -> None:
         if self.ended.done():
@@ -219,14 +231,10 @@ class _KopfThread:
             self.ended.set_exception(WatchEndedError(f"Kopf's thread was told to end: {error!r}"))
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
-
-
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log what nobody caught; but not that Kopf's streams, one inside the other, are closed in any order at the end."""
     if "asyncgen" in context:
-        logger.debug("At the end of Kopf: %s", context["message"], exc_info=context.get("exception"))
+        logger.debug("While stopping Kopf: %s", context["message"], exc_info=context.get("exception"))
     else:
         loop.default_exception_handler(context)
 
@@ -236,111 +244,6 @@ def _call_in(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *ar
         loop.call_soon_threadsafe(function, *arguments)
 
 
-class Patience:
-    """The pauses after errors that come one after the other: growing, and short again after a quiet time."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._pauses = iter(Backoffs())
-        self._until = clock()
-
-    def next_pause(self) -> float:
-        """Return the seconds to wait now."""
-        if self._clock() - self._until > QUIET_WATCH:
-            self._pauses = iter(Backoffs())
-        pause = next(self._pauses)
-        self._until = self._clock() + pause
-        return pause
-
-
-class WatchStream:
-    """The content of a watch, in which any error reads as 410 after a pause: Kopf then lists anew, and ends at others.
-
-    An API server says in the middle of a watch what it otherwise says by a status code: that it is going down, has no
-    etcd, or has to refuse for now. Only the next LIST can tell whether it means that for good.
-    """
-
-    def __init__(self, content: aiohttp.StreamReader, patience: Patience) -> None:
-        self._content = content
-        self._patience = patience
-
-    def __getattr__(self, name: str) -> object:
-        """Be the content in all that its response does with it."""
-        return getattr(self._content, name)
-
-    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Yield whole lines of the content; nothing comes after an error."""
-        rest = b""
-        async for chunk in self._content.iter_chunked(size):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                trouble = _trouble(line)
-                if trouble is None:
-                    yield line + b"\n"
-                    continue
-                pause = self._patience.next_pause()
-                logger.warning("The watch of %s was ended: %s. Listed anew in %.0f s.", PLURAL, trouble, pause)
-                await asyncio.sleep(pause)
-                yield _EXPIRED
-                return
-        yield rest
-
-
-_EXPIRED: Final = b'{"type":"ERROR","object":{"kind":"Status","code":410}}\n'
-
-
-def _trouble(line: bytes) -> str | None:
-    """Return what is wrong with a line of a watch; None if it is an event, or a 410 that Kopf knows what to do with."""
-    if line.strip() and not line.lstrip().startswith(b"{"):
-        return "what came is no event; is a proxy in between?"
-    if b'"ERROR"' not in line:
-        return None
-    try:
-        event = loads(line)
-        if event["type"] != "ERROR" or event["object"]["code"] == 410:
-            return None
-        return _shortened(f"{event['object'].get('message') or 'without a reason'} ({event['object']['code']})")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "an error that cannot be read"
-
-
-class KopfSession:
-    """What Kopf uses of an `aiohttp.ClientSession`, over a session whose credentials and certificates are renewed."""
-
-    def __init__(self, credentials: Credentials, load: Callable[[], Awaitable[Credentials]]) -> None:
-        self.headers: dict[str, str] = {"User-Agent": USER_AGENT}
-        self.closed = False
-        self._server = credentials.server
-        self._patience: dict[str, Patience] = {}
-        self._session = ApiSession(credentials, load, connections=0)  # each watched namespace holds one
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        json: object | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - Kopf's
-    ) -> aiohttp.ClientResponse:
-        """Send a request; `url` begins with the server of the credentials."""
-        if self.closed:
-            raise RuntimeError("Session is closed")
-        path = url.removeprefix(self._server)
-        body = None if json is None else dumps(json).encode()
-        response = await self._session.request(Request(method, path, None, headers or {}, body, timeout))
-        what, _, query = path.partition("?")
-        if response.status == 200 and "watch=true" in query.split("&"):
-            patience = self._patience.setdefault(what, Patience())
-            response.content = cast("aiohttp.StreamReader", WatchStream(response.content, patience))
-        return response
-
-    async def close(self) -> None:
-        """Close all connections, those of open watches as well."""
-        self.closed = True
-        await self._session.close()
-
-
 class Login:
     """Gives Kopf a session with the credentials that the rest of the operator uses.
 
@@ -348,19 +251,11 @@ class Login:
     so that a revoked token does not turn into a storm of requests.
     """
 
-    def __init__(self, kubeconfig: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, kubeconfig: Path | None, receive: OnObjects, timings: WatchTimings = DEFAULT_TIMINGS) -> None:
         self._kubeconfig = kubeconfig
-        self._clock = clock
-        self._last: float | None = None
-        self._pause = 0.0
-
-    def next_pause(self) -> float:
-        """Return the seconds to wait before signing in now."""
-        now, last = self._clock(), self._last
-        quiet = last is None or now - last - self._pause > _QUIET_LOGIN
-        self._pause = 0.0 if quiet else min(_LONGEST_LOGIN_PAUSE, max(1.0, self._pause * 2))
-        self._last = now
-        return self._pause
+        self._receive = receive
+        self._timings = timings
+        self._patience = Patience(timings.sign_in, quiet=QUIET_LOGIN, free=1)
 
     async def __call__(self) -> kopf.AiohttpSession:
         """Sign in.
@@ -368,21 +263,23 @@ class Login:
         Raises:
             kopf.TemporaryError: the credentials cannot be read now; Kopf tries again.
         """
-        await asyncio.sleep(self.next_pause())
+        await asyncio.sleep(self._patience.next_pause())
         try:
             credentials = await load_credentials(self._kubeconfig)
-            session = KopfSession(credentials, lambda: load_credentials(self._kubeconfig))
+            session = KopfSession(
+                credentials, lambda: load_credentials(self._kubeconfig), self._timings.retry, self._receive
+            )
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=5) from error
         return kopf.AiohttpSession(
             server=credentials.server,
             aiohttp_session=cast("aiohttp.ClientSession", session),
-            expiration=datetime.datetime.now(datetime.UTC) + SESSION_LIFETIME,
+            expiration=datetime.datetime.now(datetime.UTC) + self._timings.session,
         )
 
 
-def _registry(receive: OnObject, login: Login) -> kopf.OperatorRegistry:
-    """Return a registry of one login and one event handler; any other kind of handler would write."""
+def _registry(login: Login) -> kopf.OperatorRegistry:
+    """Return a registry of one login, and one handler without which Kopf would watch nothing."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry, id="login")
@@ -390,8 +287,8 @@ def _registry(receive: OnObject, login: Login) -> kopf.OperatorRegistry:
         return await login()
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="observe")
-    async def observe(event: kopf.RawEvent, **_: object) -> None:
-        receive(event["object"], event["type"] == "DELETED")
+    async def observe(**_: object) -> None:
+        """Never called: `KopfSession` hands the objects on, and Kopf is told of none."""
 
     return registry
 
@@ -405,42 +302,21 @@ def _quieten() -> None:
         logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)
 
 
-class _NoDiff(kopf.DiffBaseStorage):
-    """What changed in an object is nobody's question here, and Kopf copies each one to answer it: 5 % of a burst."""
-
-    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:
-        return cast("kopf.BodyEssence", {})
-
-    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
-        return None
-
-    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Keep nothing."""
-
-
-def _settings() -> kopf.OperatorSettings:
+def _settings(timings: WatchTimings) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     # No CRD or namespace watch: smaller RBAC, and a CRD that comes late is caught by `ensure_served`.
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.posting.enabled = False
-    # Kopf strips a finalizer of this name from everything it sees, so it must be one that nobody uses.
-    settings.persistence.finalizer = f"{GROUP}/kopf-unused"
-    # Never written without Kopf's other handlers; named in case that somebody adds one.
-    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{GROUP}", v1=False)
-    settings.persistence.diffbase_storage = _NoDiff()
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
-    settings.networking.error_backoffs = Backoffs()
+    settings.networking.error_backoffs = timings.retry
     # Belt and braces beside Kopf's limit of 70 s of silence: a watch is renewed every 5 minutes.
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 310
     settings.watching.connect_timeout = 10
     # A connection cut within a streamed list would lose the objects not yet sent, so: a LIST, then a watch.
     settings.watching.initial_streaming = False
-    # Each object's worker waits this long for more events, holding two tasks: 130 MB against 95 MB at 5,000.
-    settings.queueing.idle_timeout = 0.2
-    settings.queueing.worker_limit = None
     # The operator's own shutdown decides how long stopping may take.
     settings.process.ultimate_exiting_timeout = None
     return settings

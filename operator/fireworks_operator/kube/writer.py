@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 
 from .client import JSON_PATCH, Json, KubernetesClient, KubernetesForbiddenError, KubernetesRefusedError
 from .resources import resource_path
@@ -124,7 +124,7 @@ class KubernetesWriter:
                 self._report(kind, "gone")
                 raise ResourceGoneError(f"{resource.key} is no longer the resource {metadata.uid}.") from None
             self._report(kind, "refused")
-            logger.error("The %s of %s is refused by the API server: %s", kind, resource.key, error)  # noqa: TRY400
+            logger.error("The API server rejected the %s of %s: %s", kind, resource.key, error)  # noqa: TRY400
             raise StatusRefusedError(str(error)) from error
         except Exception as error:
             self._report(kind, result_of(error))

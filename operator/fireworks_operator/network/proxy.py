@@ -11,8 +11,8 @@ from typing import Final
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 _PORTS: Final = {"http": 80, "https": 443, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "socks5h": 1080}
-_LIKE: Final = "a proxy is written like http://proxy.example.com:3128 or socks5h://proxy.example.com:1080"
-_ENCODED: Final = "special characters of a user or password in percent-encoding (@ as %40)"
+_LIKE: Final = "use a URL like http://proxy.example.com:3128 or socks5h://proxy.example.com:1080"
+_ENCODED: Final = "with special characters in the user or password percent-encoded (@ as %40)"
 _TARGET_PORTS: Final = {"http": "80", "https": "443"}
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(%[a-z0-9._-]+)?")
 
@@ -102,7 +102,7 @@ def proxy_named(text: str, *, source: str) -> Proxy:
     if not _HOST.fullmatch(host) or port == 0 or "@" in behind or re.search(r"[\x00-\x20\x7f]", text):
         raise ProxyError(f"{source}: {_LIKE}, {_ENCODED}")
     if parts.scheme not in _PORTS:
-        raise ProxyError(f"{source}: a proxy is spoken to by one of {', '.join(_PORTS)}; {_LIKE}")
+        raise ProxyError(f"{source}: the scheme of a proxy must be one of {', '.join(_PORTS)}; {_LIKE}")
     user, password = _identity(parts, source)
     return Proxy(parts.scheme, host, port or _PORTS[parts.scheme], source, user, password)
 
@@ -118,9 +118,9 @@ def _identity(parts: SplitResult, source: str) -> tuple[str | None, str]:
     except UnicodeDecodeError:
         raise ProxyError(f"{source}: user and password must be UTF-8, {_ENCODED}") from None
     if parts.scheme.startswith("socks") and any(len(each.encode()) > 255 for each in decoded):
-        raise ProxyError(f"{source}: user and password for SOCKS have at most 255 bytes each")
+        raise ProxyError(f"{source}: user and password for SOCKS must not exceed 255 bytes each")
     if parts.scheme.startswith("socks4") and (decoded[1] or "\0" in decoded[0]):
-        raise ProxyError(f"{source}: SOCKS 4 knows a user, but no password; use socks5h://")
+        raise ProxyError(f"{source}: SOCKS 4 supports a user but no password; use socks5h://")
     return decoded
 
 

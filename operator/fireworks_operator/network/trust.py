@@ -58,7 +58,7 @@ def context_of(
     if file is not None:
         _add_file(context, file, source)
     if data is not None and not _add(context, data):
-        raise TrustError(f"{source}: the text holds no certificate in PEM form, or a damaged one")
+        raise TrustError(f"{source}: the text contains no certificate in PEM format, or a damaged one")
     return context
 
 
@@ -113,7 +113,9 @@ def _lenient(context: ssl.SSLContext) -> ssl.SSLContext:
 
 def _add_file(context: ssl.SSLContext, file: str | os.PathLike[str], source: str) -> None:
     if not _add(context, _read(Path(file), source)):
-        raise TrustError(f"{source}: the file {os.fspath(file)} holds no certificate in PEM form, or a damaged one")
+        raise TrustError(
+            f"{source}: the file {os.fspath(file)} contains no certificate in PEM format, or a damaged one"
+        )
 
 
 def _add_folders(context: ssl.SSLContext, folders: str, source: str) -> None:
@@ -127,7 +129,7 @@ def _add_folders(context: ssl.SSLContext, folders: str, source: str) -> None:
             content = _read(file, source)
             found = (_BEGIN in content and _add(context, content)) or found
     if not found:
-        raise TrustError(f"{source}: no file in {folders} holds a certificate in PEM form")
+        raise TrustError(f"{source}: no file in {folders} contains a certificate in PEM format")
 
 
 def _read(file: Path, source: str) -> bytes:

@@ -60,7 +60,9 @@ async def open_tunnel(proxy: Proxy, host: str, port: int, context: ssl.SSLContex
     except BaseException as error:
         writer.transport.abort()
         if isinstance(error, OSError | EOFError):
-            raise ProxyFailedError(f"the proxy {proxy} closed the connection; is it one of this kind?") from error
+            raise ProxyFailedError(
+                f"the proxy {proxy} closed the connection; check that it is this type of proxy"
+            ) from error
         raise
     return writer
 
@@ -110,11 +112,13 @@ async def _ask_socks5(proxy: Proxy, host: str, port: int, reader: StreamReader, 
         if (await reader.readexactly(2))[1] != 0:
             raise _RefusedError("does not accept its user and password")
     elif method != 0:
-        raise _RefusedError("wants another way to sign in" if proxy.user else "wants a user and a password")
+        raise _RefusedError(
+            "requires a different authentication method" if proxy.user else "requires a user and a password"
+        )
     writer.write(b"\x05\x01\x00" + _socks5_host(host) + struct.pack(">H", port))
     version, reply, _, kind = await reader.readexactly(4)
     if version != 5 or reply != 0:
-        raise _RefusedError(f"opens no way to {host}: {_SOCKS5_REFUSALS.get(reply, f'it answers with {reply}')}")
+        raise _RefusedError(f"cannot connect to {host}: {_SOCKS5_REFUSALS.get(reply, f'it answered with {reply}')}")
     length = {1: 4, 4: 16}.get(kind) or (await reader.readexactly(1))[0]
     await reader.readexactly(length + 2)
 
@@ -127,7 +131,7 @@ async def _ask_socks4(proxy: Proxy, host: str, port: int, reader: StreamReader, 
     if zero != 0:
         raise _RefusedError("does not speak SOCKS 4")
     if reply != 90:
-        raise _RefusedError(f"opens no way to {host}: it answers with {reply}")
+        raise _RefusedError(f"cannot connect to {host}: it answered with {reply}")
 
 
 def _counted(text: bytes) -> bytes:
@@ -152,7 +156,7 @@ async def _socks4_host(host: str, *, at_proxy: bool) -> tuple[bytes, bytes]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, family=socket.AF_INET)
     except OSError as error:
-        raise _RefusedError(f"is asked by SOCKS 4, which needs the address of {host}: {_words(error)}") from None
+        raise _RefusedError(f"uses SOCKS 4, which requires the address of {host}: {_words(error)}") from None
     return ipaddress.IPv4Address(found[0][4][0]).packed, b""
 
 

@@ -75,7 +75,7 @@ class RedactingFilter(logging.Filter):
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - a wrong format string must not stop the work that it tells of
-            message = f"{record.msg!r} with arguments that do not fit"
+            message = f"{record.msg!r} with arguments that do not match"
         record.msg, record.args = redact(message), ()
         if record.exc_info and not record.exc_text:
             record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")

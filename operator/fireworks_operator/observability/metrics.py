@@ -82,20 +82,22 @@ class Metrics:
     def _controller(self) -> None:
         self.reconciles = self._counter(
             "reconcile_total",
-            "Passes over a resource, by the action they took and how it ended.",
+            "Passes over a resource, by action taken and result.",
             "action",
             "result",
         )
         self.reconcile_duration = self._histogram(
-            "reconcile_duration_seconds", "Duration of a pass over a resource.", _SECONDS_SHORT
+            "reconcile_duration_seconds", "Duration of a pass over a resource in seconds.", _SECONDS_SHORT
         )
-        self.queue_depth = self._gauge("workqueue_depth", "Resources that wait for their next pass and are due.")
+        self.queue_depth = self._gauge("workqueue_depth", "Resources that are due and waiting for their next pass.")
         self.queue_wait = self._histogram(
             "workqueue_queue_duration_seconds",
-            "How long a resource that is due waits for its pass.",
+            "Time that a due resource waits for its pass.",
             _SECONDS_LONG,
         )
-        self.tasks = self._gauge("asyncio_tasks", "Tasks of the operator's event loop; a number that grows is a leak.")
+        self.tasks = self._gauge(
+            "asyncio_tasks", "Tasks in the operator's event loop; a growing number indicates a leak."
+        )
         self._resources = self._gauge(
             "resources",
             "FireworksDeployment resources by the state of their deployment at Fireworks.",
@@ -105,8 +107,8 @@ class Metrics:
     def _fireworks(self) -> None:
         self.api_requests = self._counter(
             "api_requests_total",
-            "Requests to the Fireworks API, by HTTP status or, without an answer, by the kind of failure; without an "
-            "account before its first list of deployments.",
+            "Requests to the Fireworks API, by HTTP status or, without a response, by the kind of failure; the "
+            "account is empty before its first list of deployments.",
             "operation",
             "code",
             "account",
@@ -119,15 +121,15 @@ class Metrics:
         )
         self.budget_tokens = self._gauge(
             "api_budget_tokens",
-            "Requests that could be sent at once to an account; 0 while it is paused.",
+            "Requests that could be sent to an account immediately; 0 while it is paused.",
             "account",
         )
         self.budget_waiting = self._gauge(
-            "api_budget_waiting_requests", "Requests that wait for the budget of their account.", "account"
+            "api_budget_waiting_requests", "Requests waiting for the request budget of their account.", "account"
         )
         self.circuit_open = self._gauge(
             "credential_circuit_open",
-            "1 while an API key with this fingerprint is not used because it was refused, else 0.",
+            "1 while the API key with this fingerprint is not used because it was rejected, otherwise 0.",
             "credential",
         )
         self.observation_age = self._gauge(
@@ -137,25 +139,26 @@ class Metrics:
         )
         self.drift_corrections = self._counter(
             "drift_corrections_total",
-            "Deployments that somebody changed outside Kubernetes and that were put back.",
+            "Corrections of deployments that were changed outside Kubernetes.",
         )
         self.ready_replicas = self._gauge(
-            "ready_replicas", "Replicas that serve, of deployments that resources manage.", "account"
+            "ready_replicas", "Serving replicas of deployments that are managed by resources.", "account"
         )
         self.without_replicas = self._gauge(
             "resources_without_replicas",
-            "Resources whose deployment served, should serve, and has had no ready replica for longer than usual.",
+            "Resources whose deployment was serving, should be serving, and has had no ready replica for longer than "
+            "usual.",
             "account",
         )
         self.capacity_pending = self._gauge(
             "resources_capacity_pending",
-            "Resources with replicas that wait for GPUs, or are missing, for longer than usual: others of them serve, "
-            "or none has ever served.",
+            "Resources with replicas that have been waiting for GPUs, or missing, for longer than usual, while "
+            "others serve or none has ever served.",
             "account",
         )
         self.gpu_seconds = self._counter(
             "gpu_seconds_total",
-            "GPUs of serving replicas, summed over time between observations: what is billed, within a poll interval.",
+            "GPU-seconds of serving replicas, summed between observations: the billed time, to within a poll interval.",
             "account",
             "accelerator",
         )
@@ -173,18 +176,18 @@ class Metrics:
         )
         self.left_running = self._counter(
             "deployments_left_running_total",
-            "Deployments that were let go without being deleted, and cost money until somebody deletes them.",
+            "Deployments that were released without being deleted and are billed until someone deletes them.",
             "cause",
         )
 
     def _kubernetes(self) -> None:
         self.kubernetes_writes = self._counter(
             "kubernetes_writes_total",
-            "Writes to the Kubernetes API, by what was written and how it ended.",
+            "Writes to the Kubernetes API, by what was written and result.",
             "kind",
             "result",
         )
-        self.is_leader = self._gauge("leader", "1 while this process may change anything, else 0.")
+        self.is_leader = self._gauge("leader", "1 while this process is allowed to make changes, otherwise 0.")
 
     def observe_request(self, request: ApiRequest) -> None:
         """Count a finished request to Fireworks; fits the client's `observe`."""

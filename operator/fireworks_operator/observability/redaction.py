@@ -1,13 +1,11 @@
-"""Takes secrets and line breaks out of texts before anybody sees them."""
+"""Takes the secrets that this process has in hand out of texts before anybody sees them."""
 
 import base64
-import re
 import threading
-import unicodedata
 import weakref
 from collections import Counter, deque
 
-REDACTED = "[REDACTED]"
+from fireworks_operator.text import REDACTED, redact_shapes
 
 LONGEST_TEXT = 8192
 """Characters of one text in a line of the log."""
@@ -16,13 +14,6 @@ LONGEST_TEXT = 8192
 _SHORTEST_SECRET = 8
 # Of the longest API key in base64, and some: characters.
 _LONGEST_FORM = 1024
-
-# What Fireworks API keys look like, and any bearer token of an Authorization header.
-_SECRET_SHAPES = re.compile(r"fw_[A-Za-z0-9_-]{8,}|(?P<scheme>\bbearer\s+)[^\s\"',;]+", re.IGNORECASE)
-
-
-# Characters looked at for each one that is shown: room for blanks that are left out.
-_LOOKED_AT = 20
 
 
 class SecretRegistry:
@@ -117,21 +108,3 @@ def redact(text: str, limit: int = LONGEST_TEXT) -> str:
     begun = redact_shapes(_registry.remove_from(text[: limit + _LONGEST_FORM]))
     # Whatever secret the cut went through is in what is left out.
     return begun if len(text) <= limit else f"{begun[:-_LONGEST_FORM]}…"
-
-
-def redact_shapes(text: str) -> str:
-    """Return the text without anything that looks like a Fireworks API key or a bearer token (pure)."""
-    return _SECRET_SHAPES.sub(lambda match: (match["scheme"] or "") + REDACTED, text)
-
-
-def one_line(text: str, limit: int) -> str:
-    """Return the text as one printable line of at most `limit` characters.
-
-    Line breaks, control and formatting characters (which could forge a log line, or reverse what a terminal
-    shows) and lone surrogates become spaces; runs of blanks become one. Of an endless text only the beginning is
-    looked at.
-    """
-    begun = text[: limit * _LOOKED_AT]
-    printable = "".join(" " if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in begun)
-    line = " ".join(printable.split())
-    return line if len(line) <= limit and begun == text else line[: limit - 1].rstrip() + "…"

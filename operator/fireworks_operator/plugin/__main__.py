@@ -9,8 +9,8 @@ def main() -> None:
         from fireworks_operator.plugin.cli import main as run
     except ModuleNotFoundError as error:
         sys.exit(
-            f"kubectl fireworks needs the Python package {error.name}, which comes with its extra: "
-            "pip install 'fireworks-operator[cli]'"
+            f"kubectl fireworks requires the Python package {error.name}; install it with its extra: pip install "
+            "'fireworks-operator[cli]'"
         )
     run(prog_name="kubectl fireworks")
 

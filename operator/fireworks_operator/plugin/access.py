@@ -77,7 +77,7 @@ async def check_rights(client: KubernetesClient, namespace: str | None, user: Us
         try:
             missing = [each for each in right.verbs if not await _may(client, namespace, user, right, each)]
         except KubernetesForbiddenError as error:
-            way_out = "ask as somebody who may create subjectaccessreviews, or leave out --as"
+            way_out = "use an account that may create subjectaccessreviews, or omit --as"
             yield Check.failed("permissions", str(error), way_out)
             return
         yield _check(right, missing, namespace, user)
@@ -89,7 +89,7 @@ def _check(right: Right, missing: Sequence[str], namespace: str | None, user: Us
     if not missing:
         return Check.ok("permissions", f"{who} may {', '.join(right.verbs)} {right}{where}")
     way_out = (
-        "install the chart with rbac.create, or bind its rules by hand"
+        "install the chart with rbac.create, or bind its rules manually"
         if user is not None and user.is_service_account
         else 'have the ClusterRole "edit" of Kubernetes bound, to which the chart adds these verbs'
     )

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment
-from fireworks_operator.core.desired import desired
-from fireworks_operator.core.drift import same_shape
-from fireworks_operator.core.durations import parse_duration
+from fireworks_operator.core.desired.drift import same_shape
+from fireworks_operator.core.desired.durations import parse_duration
+from fireworks_operator.core.desired.wanted import wire_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def pending_changes(resource: FireworksDeployment) -> Iterator[Change]:
     if account is None or effective is None:
         return
     in_force = effective.to_wire()
-    for path, wanted in desired(resource.spec, account).values.items():
+    for path, wanted in wire_values(resource.spec, account).items():
         name = path.rsplit(".", 1)[-1]
         if name in _COMPARED and name in in_force and not _same(name, in_force[name], wanted):
             yield Change(path, in_force[name], wanted)

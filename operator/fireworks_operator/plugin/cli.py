@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from fireworks_operator.api.v1alpha1 import InvalidResourceError
-from fireworks_operator.controller.ports import KubernetesUnavailableError
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.kube.client import KubernetesForbiddenError
 from fireworks_operator.kube.credentials import CredentialsError
 from fireworks_operator.kube.resources import CRD, CrdMissingError
+from fireworks_operator.ports import KubernetesUnavailableError
 
 from .access import User
 from .completion import complete_names, offer
@@ -32,13 +32,17 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 _PARAMETERS = {
     "kubeconfig": click.option(
-        "--kubeconfig", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Instead of KUBECONFIG."
+        "--kubeconfig",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Path of the kubeconfig; overrides KUBECONFIG.",
     ),
-    "context": click.option("--context", help="Context of the kubeconfig; by default the current one."),
+    "context": click.option("--context", help="Context of the kubeconfig; defaults to the current context."),
 }
-_NAMESPACE = click.option("-n", "--namespace", help="By default that of the context.")
-_NAMESPACE_OR_ALL = click.option("-n", "--namespace", help="By default all namespaces.")
-_OUTPUT = click.option("-o", "--output", type=click.Choice([each.value for each in Format]), help="For programs.")
+_NAMESPACE = click.option("-n", "--namespace", help="Namespace; defaults to that of the context.")
+_NAMESPACE_OR_ALL = click.option("-n", "--namespace", help="Namespace; defaults to all namespaces.")
+_OUTPUT = click.option(
+    "-o", "--output", type=click.Choice([each.value for each in Format]), help="Machine-readable output format."
+)
 _NAME = click.argument("name", shell_complete=complete_names)
 
 
@@ -51,12 +55,12 @@ def _cluster_options(command: Command) -> Command:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fireworks-operator", message="%(version)s")
 def main() -> None:
-    """See and check FireworksDeployments and what they stand for at Fireworks AI. Nothing is ever changed."""
+    """Inspect FireworksDeployments and their deployments at Fireworks AI (read-only)."""
 
 
 @main.command("list")
 @_NAMESPACE_OR_ALL
-@click.option("-A", "--all-namespaces", is_flag=True, help="The default; for those who are used to it.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="The default; accepted for consistency with kubectl.")
 @_OUTPUT
 @_cluster_options
 def list_command(
@@ -64,7 +68,7 @@ def list_command(
 ) -> None:
     """Show all FireworksDeployments.
 
-    State, replicas, GPUs, model identifier, and why one is not ready.
+    Shows state, replicas, GPUs, model identifier, and why a resource is not ready.
     """
     choice = Choice(kubeconfig, context, None if all_namespaces else namespace)
     _run(show_list(choice, _format(output)))
@@ -73,7 +77,9 @@ def list_command(
 @main.command()
 @_NAME
 @_NAMESPACE
-@click.option("-w", "--watch", is_flag=True, help="Until it is ready (exit code 0) or a person must act (1).")
+@click.option(
+    "-w", "--watch", is_flag=True, help="Watch until it is ready (exit code 0) or user action is required (1)."
+)
 @_OUTPUT
 @_cluster_options
 @click.pass_context
@@ -88,7 +94,7 @@ def status(
 ) -> None:
     """Show one FireworksDeployment.
 
-    Progress, what is being changed, conditions, notices.
+    Shows progress, pending changes, conditions and notices.
     """
     ctx.exit(_run(show_status(Choice(kubeconfig, context, namespace), name, _format(output), watch=watch)))
 
@@ -98,27 +104,27 @@ def status(
 @_NAMESPACE
 @_cluster_options
 def endpoint(kubeconfig: Path | None, context: str | None, namespace: str | None, name: str) -> None:
-    """Print what an OpenAI client needs.
+    """Print the settings for an OpenAI client.
 
-    To be used as eval "$(kubectl fireworks endpoint NAME)". The API key is expected in FIREWORKS_API_KEY and is
-    not shown.
+    Use it as eval "$(kubectl fireworks endpoint NAME)". The API key is expected in FIREWORKS_API_KEY and is not
+    shown.
     """
     _run(show_endpoint(Choice(kubeconfig, context, namespace), name))
 
 
 @main.command("import")
 @click.argument("deployments", nargs=-1, metavar="[DEPLOYMENT]...")
-@click.option("--all", "every", is_flag=True, help="Every deployment that no FireworksDeployment owns.")
-@click.option("-n", "--namespace", help="Namespace to write into the manifests; by default none.")
-@click.option("--secret", help="Secret with the API key to write into the manifests; by default none.")
+@click.option("--all", "every", is_flag=True, help="Import every deployment that no FireworksDeployment owns.")
+@click.option("-n", "--namespace", help="Namespace to write into the manifests; none by default.")
+@click.option("--secret", help="Name of the Secret with the API key to write into the manifests; none by default.")
 def import_command(deployments: tuple[str, ...], every: bool, namespace: str | None, secret: str | None) -> None:
     """Print manifests of existing deployments.
 
-    DEPLOYMENT is an id or a full name at Fireworks. The manifests observe: applied, they change nothing. Asks
-    Fireworks with FIREWORKS_API_KEY.
+    DEPLOYMENT is an id or a full name at Fireworks. The manifests use managementPolicy Observe, so applying them
+    changes nothing. Queries Fireworks with FIREWORKS_API_KEY.
     """
     if every == bool(deployments):
-        raise click.UsageError("Name deployments, or give --all.")
+        raise click.UsageError("Specify deployments, or use --all.")
     _run(print_manifests(deployments, every=every, namespace=namespace, secret=secret))
 
 
@@ -127,19 +133,25 @@ def import_command(deployments: tuple[str, ...], every: bool, namespace: str | N
 @_OUTPUT
 @_cluster_options
 def orphans(kubeconfig: Path | None, context: str | None, namespace: str | None, output: str | None) -> None:
-    """Show deployments without their resource.
+    """Show deployments without a resource.
 
-    Those that this cluster made and whose FireworksDeployment does not exist. Deletes nothing. Asks Fireworks
-    with FIREWORKS_API_KEY, so it sees that account.
+    Lists deployments that were created by this cluster and whose FireworksDeployment does not exist. Deletes nothing.
+    Queries Fireworks with FIREWORKS_API_KEY, so it covers the account of that key.
     """
     _run(show_orphans(Choice(kubeconfig, context, namespace), _format(output)))
 
 
 @main.command()
-@click.option("-n", "--namespace", help="By default that of the context, and all for the Secrets.")
-@click.option("--as", "user", help="Whose rights to check; of a service account, what the operator needs.")
-@click.option("--secret", help="A Secret to look at besides those that FireworksDeployments name.")
-@click.option("--key", default="apiKey", show_default=True, help="The key of that Secret.")
+@click.option(
+    "-n", "--namespace", help="Namespace; defaults to that of the context, and to all namespaces for Secrets."
+)
+@click.option(
+    "--as",
+    "user",
+    help="User whose permissions to check; for a service account, the permissions that the operator needs.",
+)
+@click.option("--secret", help="A Secret to check in addition to those that FireworksDeployments refer to.")
+@click.option("--key", default="apiKey", show_default=True, help="The key in that Secret.")
 @_cluster_options
 @click.pass_context
 def doctor(
@@ -151,9 +163,9 @@ def doctor(
     secret: str | None,
     key: str,
 ) -> None:
-    """Check what deployments need.
+    """Check the prerequisites of deployments.
 
-    Kubernetes, the CRD, permissions, Secrets, API keys; exit code 1 if anything fails.
+    Checks Kubernetes, the CRD, permissions, Secrets and API keys; exits with code 1 if a check fails.
     """
     questions = Questions(
         user=None if user is None else User(user), secret=None if secret is None else SecretKey(secret, key)
@@ -179,16 +191,18 @@ def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
         return asyncio.run(work)
     except CrdMissingError:
         raise click.ClickException(
-            f"This cluster does not know {CRD}: install it with "
-            "`fireworks-operator crd | kubectl apply --server-side -f -`."
+            f"{CRD} is not installed in this cluster: install it with `fireworks-operator crd | kubectl apply "
+            "--server-side -f -`."
         ) from None
     except KubernetesForbiddenError as error:
-        raise click.ClickException(f"{error} Ask for the permission; `kubectl fireworks doctor` tells which.") from None
+        raise click.ClickException(
+            f"{error} Ask for the permission; `kubectl fireworks doctor` shows which one."
+        ) from None
     except KubernetesUnavailableError as error:
         raise click.ClickException(f"{error} Check the context: kubectl config current-context.") from None
     except InvalidResourceError as error:
         raise click.ClickException(
-            f"The resource cannot be understood ({error}): correct it, or use a plugin of the operator's version."
+            f"The resource cannot be parsed ({error}): correct it, or use the plugin version that matches the operator."
         ) from None
     except FireworksError as error:
         raise click.ClickException(explain(error)) from None

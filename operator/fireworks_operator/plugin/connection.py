@@ -62,7 +62,7 @@ def _files(choice: Choice) -> list[Path]:
         return [default] if default.exists() else []
     found = [file for part in named.split(os.pathsep) if part and (file := Path(part).expanduser()).exists()]
     if not found:
-        raise click.ClickException(f"KUBECONFIG names no file that exists ({named}): correct or unset it.")
+        raise click.ClickException(f"KUBECONFIG does not refer to an existing file ({named}): correct or unset it.")
     return found
 
 

@@ -8,11 +8,11 @@ from rich.text import Text
 
 from fireworks_operator.api.crd import crd
 from fireworks_operator.api.v1alpha1 import VERSION
-from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceGoneError
 from fireworks_operator.kube.client import Json, KubernetesClient, KubernetesForbiddenError
 from fireworks_operator.kube.credentials import CredentialsError
 from fireworks_operator.kube.resources import CRD, CrdMissingError, collection_path, list_resources
 from fireworks_operator.kube.secrets import KubernetesSecrets
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneError
 
 from .access import User, check_rights
 from .check import Check, State
@@ -75,13 +75,13 @@ async def _checks(choice: Choice, questions: Questions) -> AsyncIterator[Check]:
             yield Check.skipped(
                 "API key",
                 "no resource names a Secret, and FIREWORKS_API_KEY is not set",
-                "set FIREWORKS_API_KEY, or name a Secret with --secret, to have a key tried at Fireworks",
+                "set FIREWORKS_API_KEY, or name a Secret with --secret, to have a key tested at Fireworks",
             )
 
 
 async def _cluster_checks(connection: Connection, choice: Choice, questions: Questions) -> AsyncIterator[Check]:
     version = await connection.client.request("GET", "/version")
-    yield Check.ok("Kubernetes", f"API server {version.get('gitVersion', 'of an unknown version')} answers")
+    yield Check.ok("Kubernetes", f"API server {version.get('gitVersion', 'of an unknown version')} is reachable")
     yield await check_crd(connection.client, connection.namespace)
     if questions.user is not None and questions.user.is_service_account:
         namespace = choice.namespace
@@ -101,12 +101,12 @@ async def check_crd(client: KubernetesClient, namespace: str) -> Check:
         return await _check_served(client, namespace)
     conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions", [])}
     if found["metadata"].get("deletionTimestamp"):
-        return Check.failed("CRD", f"{CRD} is being deleted", "wait until it is gone, then install it again")
+        return Check.failed("CRD", f"{CRD} is being deleted", "wait until it is gone, then reinstall it")
     if conditions.get("Established") != "True":
         return Check.failed("CRD", f"{CRD} is not established", f"kubectl describe crd {CRD}")
     if _schema(found) != _schema(crd()):
-        return Check.failed("CRD", f"{CRD} is installed, but from another version", _INSTALL)
-    return Check.ok("CRD", f"{CRD} {VERSION} is installed, of this version")
+        return Check.failed("CRD", f"{CRD} is installed, but from a different version", _INSTALL)
+    return Check.ok("CRD", f"{CRD} {VERSION} is installed and matches this version")
 
 
 async def _check_served(client: KubernetesClient, namespace: str) -> Check:
@@ -116,8 +116,8 @@ async def _check_served(client: KubernetesClient, namespace: str) -> Check:
     except ResourceGoneError:
         return Check.failed("CRD", f"{CRD} is not installed", _INSTALL)
     except KubernetesForbiddenError:
-        return Check.skipped("CRD", "may not be read by you, so neither is its version known")
-    return Check.ok("CRD", f"{CRD} is installed; you may not read it, so its version is not known")
+        return Check.skipped("CRD", "you may not read it, so its version is unknown")
+    return Check.ok("CRD", f"{CRD} is installed; you may not read it, so its version is unknown")
 
 
 def _schema(definition: Json) -> object:

@@ -24,13 +24,13 @@ async def show_endpoint(choice: Choice, name: str) -> None:
     summary = summary_of(resource)
     if not endpoint or not identifier:
         watch = f"wait for it with `kubectl fireworks status {name} -n {connection.namespace} --watch`"
-        advice = "that comes first" if summary.stalled else watch
+        advice = "fix that first" if summary.stalled else watch
         raise click.ClickException(f"{name} has no endpoint yet: {advice}. {summary.reason}: {clean(summary.message)}")
     endpoint, identifier = clean(endpoint), clean(identifier)
     for line in export_lines(resource, endpoint, identifier):
         click.echo(line)
     if resource.status.replicas is None or resource.status.replicas.ready == 0:
-        click.echo(f"# No replica answers now, {summary.reason}: {clean(summary.message)}", err=True)
+        click.echo(f"# No replica is serving now, {summary.reason}: {clean(summary.message)}", err=True)
     click.echo(f"# Try it:\n{curl(endpoint, identifier)}", err=True)
 
 

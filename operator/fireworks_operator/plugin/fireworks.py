@@ -18,7 +18,7 @@ _NETWORK: Final = "Check FIREWORKS_BASE_URL and the network."
 _WAYS_OUT: Final = {
     ErrorKind.UNAUTHENTICATED: "Set FIREWORKS_API_KEY to a valid API key.",
     ErrorKind.PERMISSION_DENIED: "Use an API key with the role user or admin.",
-    ErrorKind.SUSPENDED: "Settle the billing at Fireworks.",
+    ErrorKind.SUSPENDED: "Resolve the billing issue with Fireworks.",
     ErrorKind.RATE_LIMITED: "Try again in a minute.",
     ErrorKind.UNREACHABLE: _NETWORK,
     ErrorKind.NO_ANSWER: _NETWORK,
@@ -94,7 +94,10 @@ class Account:
             page = await self.client.list_deployments(self.key, self.id, page_token=token)
             found.extend(page.deployments)
             for name in sorted(page.unreadable):
-                click.echo(f"{name} is left out: Fireworks describes it in a form that is not understood.", err=True)
+                click.echo(
+                    f"{name} is skipped: Fireworks describes it in a format that the plugin does not understand.",
+                    err=True,
+                )
             token = page.next_page_token
             if not token:
                 return found
@@ -121,7 +124,7 @@ async def signed_in(settings: Settings) -> AsyncIterator[Account]:
     """
     key = read_key(settings)
     if key is None:
-        raise click.ClickException("This asks Fireworks and needs an API key: set FIREWORKS_API_KEY.")
+        raise click.ClickException("This command queries Fireworks and requires an API key: set FIREWORKS_API_KEY.")
     async with open_client(settings) as client:
         account = settings.account_id or await find_account(client, key)
         yield Account(client, key, account, settings.base_url.rstrip("/"))
@@ -138,7 +141,7 @@ async def find_account(client: FireworksClient, key: ApiKey) -> str:
     if len(accounts) != 1:
         seen = ", ".join(sorted(each.id for each in accounts)) or "none"
         raise click.ClickException(
-            f"The API key does not belong to exactly one account (it sees: {seen}): say which one is meant with "
+            f"The API key does not belong to exactly one account (it can see: {seen}): specify one with "
             "FIREWORKS_ACCOUNT_ID, or with accountId in the Secret."
         )
     return accounts[0].id

@@ -31,7 +31,7 @@ async def print_manifests(names: Sequence[str], *, every: bool, namespace: str |
         except NotImportableError as error:
             if not every:
                 raise click.ClickException(str(error)) from None
-            click.echo(f"{error} It is left out.", err=True)
+            click.echo(f"{error} It is skipped.", err=True)
     if not texts:
         click.echo(f"Account {account.id} has no deployment without an owner.", err=True)
     click.echo("---\n".join(texts), nl=False)
@@ -43,7 +43,7 @@ async def _unowned(account: Account) -> list[Deployment]:
     found = [each for each in deployments if _is_unowned(each)]
     owned = len(deployments) - len(found)
     if owned:
-        click.echo(f"Left out, since a FireworksDeployment owns them: {owned}.", err=True)
+        click.echo(f"Skipped because a FireworksDeployment owns them: {owned}.", err=True)
     return found
 
 
@@ -59,7 +59,7 @@ async def _named(account: Account, name: str) -> Deployment:
         if error.kind is not ErrorKind.NOT_FOUND:
             raise
         raise click.ClickException(
-            f"There is no deployment {full}, or not for this API key: check the id and FIREWORKS_API_KEY."
+            f"There is no deployment {full}, or this API key cannot read it: check the id and FIREWORKS_API_KEY."
         ) from None
     if deployment.state in _GONE:
         raise click.ClickException(f"{full} is {deployment.state} and cannot be imported.")
@@ -67,6 +67,6 @@ async def _named(account: Account, name: str) -> Deployment:
     if owner is not None and not _is_unowned(deployment):
         raise click.ClickException(
             f"{full} belongs to the FireworksDeployment {owner.namespace}/{owner.name} of cluster {owner.cluster}: "
-            "apply that one again, or delete it with deletionPolicy Retain first."
+            "apply it again, or delete it with deletionPolicy Retain first."
         )
     return deployment

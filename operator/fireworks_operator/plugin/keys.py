@@ -4,11 +4,10 @@ from dataclasses import dataclass, replace
 
 import click
 
-from fireworks_operator.controller.discovery import ACCOUNT_ID_KEY
-from fireworks_operator.controller.ports import SecretForbiddenError
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.kube.secrets import KubernetesSecrets
+from fireworks_operator.ports import ACCOUNT_ID_KEY, SecretForbiddenError
 from fireworks_operator.settings import Settings
 
 from .check import Check

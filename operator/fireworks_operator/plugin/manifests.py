@@ -19,8 +19,8 @@ from fireworks_operator.api.formats import (
     UNQUANTIZED_ONLY_PATTERN,
 )
 from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION, FireworksDeploymentSpec
-from fireworks_operator.core.desired import FIELDS, put
-from fireworks_operator.core.durations import parse_duration
+from fireworks_operator.core.desired.durations import parse_duration
+from fireworks_operator.core.desired.fields import FIELDS, put
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
 from .output import clean, to_yaml
@@ -69,7 +69,7 @@ def manifest_of(
         NotImportableError: its id or its base model cannot stand in a resource.
     """
     if not re.fullmatch(DEPLOYMENT_ID_PATTERN, deployment.deployment_id):
-        raise NotImportableError(f"{deployment.name} has an id that no resource can name.")
+        raise NotImportableError(f"{deployment.name} has an id that a resource cannot refer to.")
     manifest = spec_of(deployment)
     _add_addons(manifest, deployment, addons)
     policies: dict[str, JsonValue] = {
@@ -88,7 +88,7 @@ def manifest_of(
         "metadata": metadata,
         "spec": {**policies, **reference, **manifest.spec},
     }
-    comments = [f"{deployment.name}, {deployment.state}", *(f"left out: {each}" for each in manifest.left_out)]
+    comments = [f"{deployment.name}, {deployment.state}", *(f"omitted: {each}" for each in manifest.left_out)]
     return "".join(f"# {clean(each)}\n" for each in comments) + to_yaml(body)
 
 
@@ -104,7 +104,7 @@ def spec_of(deployment: Deployment) -> Manifest:
         if why is None:
             put(manifest.spec, tuple(path.split(".")), value)
         elif path == "baseModel":
-            raise NotImportableError(f"{deployment.name} has a base model that no resource can name.")
+            raise NotImportableError(f"{deployment.name} has a base model that a resource cannot refer to.")
         else:
             manifest.left_out.append(f"{path} {value}: {why}")
     _resolve(manifest)
@@ -143,12 +143,12 @@ def _refusal(path: str, value: JsonValue) -> str | None:
     """Say why the API server would refuse a value; None if it takes it."""
     name = path.rsplit(".", 1)[-1]
     if name in _PATTERNS and not re.fullmatch(_PATTERNS[name], str(value)):
-        return "not of a form that a resource may have"
+        return "not in a format that a resource may have"
     if name in _WINDOWS:
         return _window_refusal(name, value)
     if name == "loadTargets":
         good = isinstance(value, dict) and all(_is_target(key, number) for key, number in value.items())
-        return None if good else "a measure or a target that a resource may not have"
+        return None if good else "a metric or a target that a resource may not have"
     if name == "placement":
         return _placement_refusal(value)
     model = next(each for each in FireworksDeploymentSpec.model_fields.values() if each.alias == name.split(".")[0])
@@ -175,7 +175,7 @@ def _window_refusal(name: str, value: JsonValue) -> str | None:
     except ValueError:
         return "no duration"
     if len(str(value)) > 16 or not re.fullmatch(DURATION_PATTERN, str(value)):
-        return "not of a form that a resource may have"
+        return "not in a format that a resource may have"
     if seconds < least or (most is not None and seconds > most):
         return f"a resource may have {least}s" + (" or more" if most is None else f" to {most}s")
     return None
@@ -191,7 +191,7 @@ def _placement_refusal(value: JsonValue) -> str | None:
     (given,) = value.values()
     names = given if isinstance(given, list) else [given]
     usable = all(re.fullmatch(CONSTANT_PATTERN, str(each)) and "UNSPECIFIED" not in str(each) for each in names)
-    return None if usable and 0 < len(names) <= 32 else "not of a form that a resource may have"
+    return None if usable and 0 < len(names) <= 32 else "not in a format that a resource may have"
 
 
 def _resolve(manifest: Manifest) -> None:

@@ -90,8 +90,8 @@ async def _cluster_ids(settings: Settings, connection: Connection) -> frozenset[
     cluster = settings.cluster_id or await read_cluster_id(connection.client)
     if cluster is None:
         raise click.ClickException(
-            "The namespace kube-system may not be read, so this cluster's id is not known: set "
-            "FIREWORKS_OPERATOR_CLUSTER_ID to the id in the first lines of the operator's log, for this command alone."
+            "You are not allowed to read the namespace kube-system, so this cluster's id is unknown: for this "
+            "command, set FIREWORKS_OPERATOR_CLUSTER_ID to the id in the first lines of the operator's log."
         )
     return frozenset((cluster, *settings.previous_cluster_ids))
 
@@ -106,9 +106,8 @@ def _print(found: list[Orphan], account: str) -> None:
         return
     print_table(console, HEAD, [each.row() for each in found])
     console.print(
-        "\nThey run, and cost, without anybody managing them. To look at one:\n"
-        f"  firectl get deployment {found[0].deployment.deployment_id}\n"
-        "To manage one again, apply a FireworksDeployment with its name in its namespace. Delete the others at "
-        "Fireworks; this command deletes nothing.",
+        "\nThey are running and billed, but nobody manages them. To inspect one:\n  firectl get deployment "
+        f"{found[0].deployment.deployment_id}\nTo manage one again, apply a FireworksDeployment with its name in its "
+        "namespace. Delete the others at Fireworks; this command deletes nothing.",
         soft_wrap=True,
     )

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fireworks_operator.api.base import MESSAGE_LENGTH
-from fireworks_operator.observability.redaction import one_line
+from fireworks_operator.text import one_line
 
 
 class Format(StrEnum):

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.live import Live
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceGoneError
 from fireworks_operator.kube.client import KubernetesForbiddenError, KubernetesRefusedError
 from fireworks_operator.kube.resources import resource_path
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneError
 
 from .connection import Choice, Connection, connected
 from .output import Format, new_console, print_data
@@ -36,8 +36,8 @@ async def get_resource(connection: Connection, name: str) -> FireworksDeployment
         raw = await connection.client.request("GET", resource_path(connection.namespace, name))
     except ResourceGoneError:
         raise click.ClickException(
-            f'There is no FireworksDeployment "{name}" in namespace {connection.namespace}: look with '
-            "`kubectl fireworks list`, and name its namespace with -n."
+            f'There is no FireworksDeployment "{name}" in namespace {connection.namespace}: run `kubectl fireworks '
+            "list`, and specify its namespace with -n."
         ) from None
     return FireworksDeployment.parse(raw)
 

@@ -55,7 +55,7 @@ class View:
         """Return it as plain lines, one fact each."""
         facts = [f"{name}: {value}" for name, value in self._facts() if value]
         stage = [] if self.stage is None else [f"Stage: {stage_text(self.stage)}"]
-        changes = [f"Not in force yet: {each}" for each in self.changes]
+        changes = [f"Not applied yet: {each}" for each in self.changes]
         conditions = [f"Condition {each.type}: {_condition_text(each)}" for each in self.conditions]
         notices = [f"Notice: {each}" for each in self.notices]
         return [*facts, *stage, *changes, *conditions, *notices]
@@ -76,7 +76,7 @@ class View:
         if self.stage is not None:
             parts.append(Padding(_bar(self.stage), (1, 0, 0, 2)))
         if self.changes:
-            parts.append(_block("Not in force yet", [str(each) for each in self.changes]))
+            parts.append(_block("Not applied yet", [str(each) for each in self.changes]))
         if self.conditions:
             parts.append(Padding(_conditions(self.conditions), (1, 0, 0, 2)))
         if self.notices:

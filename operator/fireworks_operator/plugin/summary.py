@@ -77,7 +77,7 @@ def summarize(raw: Mapping[str, Any]) -> Summary:
     except InvalidResourceError as error:
         metadata = raw.get("metadata", {})
         namespace, name = str(metadata.get("namespace", "")), str(metadata.get("name", ""))
-        message = f"{error}: correct it, or use a plugin of the operator's version."
+        message = f"{error}: correct it, or use the plugin version that matches the operator."
         unknown = FireworksDeploymentStatus()
         return Summary(namespace, name, False, False, "", UNREADABLE, message, "", "", "", unknown)
     return summary_of(resource)
@@ -113,7 +113,7 @@ def _why(resource: FireworksDeployment, ready: Condition | None) -> tuple[str, s
     if ready is not None:
         return ready.reason, ready.message
     what = "this change" if resource.status.observed_generation >= 0 else "this resource"
-    return UNSEEN, f"The operator has not seen {what} yet; if that lasts, look whether it runs."
+    return UNSEEN, f"The operator has not seen {what} yet; if this persists, check that the operator is running."
 
 
 def replicas_text(status: FireworksDeploymentStatus) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fireworks_operator.kube.client import KubernetesClient, connect
-from integration.kube.api import Cluster, Line, Namespace, numbered
+from testkit.namespaces import Cluster, Line, Namespace, numbered
 
 _NAMES = numbered(f"kube-tests-{secrets.token_hex(3)}")
 
@@ -32,7 +32,7 @@ def namespace(cluster: Cluster, _crd: None) -> Iterator[Namespace]:
         if made.kubectl("get", name, "-o", "jsonpath={.metadata.finalizers}"):
             made.kubectl("patch", name, "--type=merge", "--patch", patch)
     made.kubectl("delete", "fireworksdeployments", "--all", "--timeout=30s")
-    cluster.kubectl("delete", "namespace", made.name, "--wait=false")
+    cluster.kubectl("delete", "namespace", made.name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.kube.client import KubernetesClient
 from fireworks_operator.kube.events import KubernetesEvents
 from fireworks_operator.kube.resources import resource_path
-from integration.kube.api import Namespace, eventually
+from testkit.namespaces import Namespace, eventually
 
 
 async def read(client: KubernetesClient, namespace: Namespace, name: str) -> FireworksDeployment:

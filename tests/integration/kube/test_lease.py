@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fireworks_operator.kube.lease import LeaseElector, LeaseTimings
-from integration.kube.api import Line, Namespace, eventually
+from testkit.namespaces import Line, Namespace, eventually
 
 QUICK = LeaseTimings(duration=3.0, renew_deadline=2.0, retry_period=0.2, max_heartbeat_age=1.0)
 

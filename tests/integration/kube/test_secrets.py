@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fireworks_operator.controller.ports import SecretForbiddenError
 from fireworks_operator.kube.client import KubernetesClient, connect
 from fireworks_operator.kube.secrets import KubernetesSecrets
-from integration.kube.api import Namespace
+from fireworks_operator.ports import SecretForbiddenError
+from testkit.namespaces import Namespace
 
 WANTED = ("apiKey", "accountId")
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pytest
 from fireworks_operator.api.v1alpha1 import FINALIZER, GROUP, FireworksDeployment
 from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError, connect
 from fireworks_operator.kube.resources import collection_path, ensure_served, list_resources
-from fireworks_operator.kube.watch import Backoffs, KopfWatch, WatchEndedError
+from fireworks_operator.kube.watch import DEFAULT_TIMINGS, KopfWatch, WatchEndedError
 from fireworks_operator.kube.writer import KubernetesWriter
-from integration.kube.api import Line, Namespace, eventually
-from integration.kubernetes_proxy import KubernetesProxy
+from fireworks_operator.timing import Backoff
+from testkit.faults.kubernetes_proxy import KubernetesProxy
+from testkit.namespaces import Line, Namespace, eventually
 
 
 class Seen:
@@ -37,9 +39,12 @@ class Seen:
 
 
 @contextlib.asynccontextmanager
-async def watching(kubeconfig: Path, namespace: str) -> AsyncIterator[Seen]:
+async def watching(kubeconfig: Path, namespace: str, retry: Backoff = DEFAULT_TIMINGS.retry) -> AsyncIterator[Seen]:
     seen = Seen()
-    task = asyncio.create_task(KopfWatch(seen, kubeconfig=kubeconfig, namespaces=[namespace]).run())
+    watch = KopfWatch(
+        seen, kubeconfig=kubeconfig, namespaces=[namespace], timings=replace(DEFAULT_TIMINGS, retry=retry)
+    )
+    task = asyncio.create_task(watch.run())
     try:
         yield seen
         assert not task.done()
@@ -120,13 +125,10 @@ async def test_deletion_waits_for_our_finalizer_while_kopf_runs(client: Kubernet
         await eventually(lambda: seen.deleted == ["a"])
 
 
-async def test_what_changed_while_the_line_was_cut_is_seen_when_it_is_back(
-    namespace: Namespace, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Backoffs, "_STEPS", (0.1,) * 1000)
+async def test_what_changed_while_the_line_was_cut_is_seen_when_it_is_back(namespace: Namespace, line: Line) -> None:
     namespace.create("a")
     kubeconfig = await line.open()
-    async with watching(kubeconfig, namespace.name) as seen:
+    async with watching(kubeconfig, namespace.name, Backoff(0.1, 0.1)) as seen:
         await eventually(lambda: "a" in seen.objects)
         await line.cut()
         namespace.create("b")
@@ -143,7 +145,7 @@ async def test_a_watch_that_begins_while_the_api_server_starts_ends_rather_than_
     with proxy.running(tmp_path) as kubeconfig:
         proxy.hidden_group = GROUP
         watch = KopfWatch(Seen(), kubeconfig=kubeconfig, namespaces=[namespace.name])
-        with pytest.raises(WatchEndedError, match="is it starting"):
+        with pytest.raises(WatchEndedError, match="it may be starting"):
             await asyncio.wait_for(watch.run(), 30)
         proxy.hidden_group = None
         namespace.create("a")

@@ -8,11 +8,11 @@ import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.controller.ports import ResourceChangedError, ResourceGoneError
 from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError, connect
 from fireworks_operator.kube.resources import resource_path
 from fireworks_operator.kube.writer import KubernetesWriter, StatusRefusedError
-from integration.kube.api import Namespace
+from fireworks_operator.ports import ResourceChangedError, ResourceGoneError
+from testkit.namespaces import Namespace
 
 READY = FireworksDeploymentStatus(
     observed_generation=1,

@@ -1,8 +1,8 @@
 """Of the annotations that users and their tools write, only those are kept that mean something to the operator."""
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_RECONCILE_AT
-from fireworks_operator.core.misspelt import LAST_APPLIED
-from unit.builders import a_resource
+from fireworks_operator.core.status.dropped_fields import LAST_APPLIED
+from testkit.builders import a_resource
 
 
 def test_annotations_of_others_are_not_kept() -> None:

@@ -126,14 +126,14 @@ def test_a_field_that_claims_to_be_immutable_is_guarded_by_a_rule_and_the_revers
 
 def test_the_explanation_has_one_line_per_fact_that_is_known() -> None:
     about = Schema("Replicas.", default="0.", change=Change.UPDATE, wire="autoTune.x", example="1")
-    assert about.explanation.splitlines() == [
+    assert about.diagnosis.splitlines() == [
         "Replicas.",
         "Default: 0.",
         "On change: updated in place.",
         "Sent to Fireworks as: autoTune.x",
         "Example: 1",
     ]
-    assert Schema("Replicas.").explanation == "Replicas."
+    assert Schema("Replicas.").diagnosis == "Replicas."
 
 
 def test_a_field_without_a_schema_does_not_get_into_the_crd_unnoticed() -> None:

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from fireworks_operator.controller.ports import SecretExcerpt, SecretForbiddenError
+from fireworks_operator.controller.accounts.bindings import Bindings
+from fireworks_operator.controller.accounts.keyring import Credential
+from fireworks_operator.controller.accounts.observer import Changed
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Account, DeployedModel, DeployedModelPage, Deployment, DeploymentPage
+from fireworks_operator.ports import SecretExcerpt, SecretForbiddenError
 
 GOOD = "fw_good_key_1234567890"
 OTHER = "fw_other_key_1234567890"
@@ -105,3 +108,26 @@ class FakeSecrets:
             raise SecretForbiddenError
         data = self.stored.get(f"{namespace}/{name}")
         return None if data is None else SecretExcerpt.of(data, wanted)
+
+
+class AllInUse(Bindings):
+    """Bindings of resources that look at everything, with every key."""
+
+    def uses(self, account: str) -> bool:
+        return True
+
+    def uses_key(self, credential: Credential) -> bool:
+        return True
+
+    def watches(self, name: str) -> bool:
+        return True
+
+
+class Changes:
+    """What observers have told: names of deployments, None for all of an account."""
+
+    def __init__(self) -> None:
+        self.told: list[frozenset[str] | None] = []
+
+    def on_change(self, changed: Changed) -> None:
+        self.told.append(changed.names)

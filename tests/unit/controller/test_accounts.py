@@ -8,16 +8,17 @@ import pytest
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.controller.account import Pace
-from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential, Resolved
+from fireworks_operator.controller.accounts.accounts import Accounts, Limits, Resolved
+from fireworks_operator.controller.accounts.key_source import OwnCredential
+from fireworks_operator.controller.accounts.poller import Pace
 from fireworks_operator.core.context import Unusable, Usable
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from unit.builders import a_deleted_resource, a_resource
-from unit.controller.fakes import GOOD, OTHER, FakeFireworks, FakeSecrets
-from unit.fireworks.virtual_time import run
+from testkit.builders import a_deleted_resource, a_resource
+from testkit.virtual.loop import run
+from tests.unit.controller.fakes import GOOD, OTHER, AllInUse, Changes, FakeFireworks, FakeSecrets
 
 REFERENCE: Mapping[str, Any] = {"credentialsSecretRef": {"name": "key"}}
 RESOURCE = a_resource(REFERENCE)
@@ -36,10 +37,8 @@ class Scene:
             own,
             limits=Limits(),
             pace=Pace(jitter=0.0),
-            on_change=lambda *_: None,
-            in_use=lambda _: True,
-            uses_key=lambda _: True,
-            watches=lambda _: True,
+            bindings=AllInUse(),
+            handler=Changes(),
             clock=asyncio.get_running_loop().time,
         )
 
@@ -77,14 +76,14 @@ def play(scenario: Callable[[Scene], Awaitable[None]], own: OwnCredential | None
         ({"apiKey": b" \n"}, Reason.CREDENTIALS_MISSING, 'has no value under "apiKey"'),
         ({"key": b"fw_x", "b": b""}, Reason.CREDENTIALS_MISSING, "(it has: b, key)"),
         ({"apiKey": b"two words"}, Reason.CREDENTIALS_INVALID, "does not hold an API key"),
-        ({"apiKey": b"x" * 1_000_000}, Reason.CREDENTIALS_INVALID, "at most 512 characters"),
+        ({"apiKey": b"x" * 1_000_000}, Reason.CREDENTIALS_INVALID, "at most 512 printable"),
         ({"apiKey": b"x" + b" " * 5000 + b"y"}, Reason.CREDENTIALS_INVALID, "does not hold an API key"),
         ({"apiKey": b"\xff\xfe"}, Reason.CREDENTIALS_INVALID, "printable ASCII"),
-        ({"apiKey": b'"fw_x"'}, Reason.CREDENTIALS_INVALID, 'under "apiKey": it is in quotes; give the key alone'),
-        ({"apiKey": b"Bearer fw_x"}, Reason.CREDENTIALS_INVALID, "it is a header (Bearer …); give the key alone"),
+        ({"apiKey": b'"fw_x"'}, Reason.CREDENTIALS_INVALID, 'under "apiKey": it is in quotes; provide only the key'),
+        ({"apiKey": b"Bearer fw_x"}, Reason.CREDENTIALS_INVALID, "it is a header (Bearer …); provide only the key"),
         ({"apiKey": b"FIREWORKS_API_KEY=fw_x"}, Reason.CREDENTIALS_INVALID, "it is an assignment (NAME=…)"),
-        ({"apiKey": b'{"apiKey":"fw_x"}'}, Reason.CREDENTIALS_INVALID, "it is JSON; give the key alone"),
-        ({"apiKey": b"ZndfU2VjcmV0"}, Reason.CREDENTIALS_INVALID, "it is in base64; give the key itself"),
+        ({"apiKey": b'{"apiKey":"fw_x"}'}, Reason.CREDENTIALS_INVALID, "it is JSON; provide only the key"),
+        ({"apiKey": b"ZndfU2VjcmV0"}, Reason.CREDENTIALS_INVALID, "it is base64-encoded; provide the key itself"),
         ({"apiKey": "schlüssel".encode()}, Reason.CREDENTIALS_INVALID, "printable ASCII"),
     ],
 )
@@ -95,7 +94,7 @@ def test_a_secret_without_a_key_is_told_with_what_to_do(
         if data is not None:
             scene.secrets.stored["team-a/key"] = data
         found = await scene.refused()
-        assert (found.reason, found.final) == (reason, True)
+        assert (found.reason, found.needs_user) == (reason, True)
         assert words in found.message
         assert not any(value.decode("latin-1") in found.message for value in (data or {}).values() if len(value) > 5)
         assert sum(scene.fireworks.calls.values()) == 0
@@ -111,8 +110,8 @@ def test_an_account_id_that_cannot_be_one_is_told_without_being_quoted_and_costs
     async def scenario(scene: Scene) -> None:
         scene.store(accountId=account)
         found = await scene.refused()
-        assert (found.reason, found.final) == (Reason.CREDENTIALS_INVALID, True)
-        assert 'under "accountId" cannot be the id of an account' in found.message
+        assert (found.reason, found.needs_user) == (Reason.CREDENTIALS_INVALID, True)
+        assert 'does not hold a valid account id under "accountId"' in found.message
         assert account not in found.message or account == "-"
         assert len(found.message) < 400
         assert not list(scene.accounts)
@@ -158,7 +157,7 @@ def test_a_key_works_also_with_the_newline_that_echo_adds(text: str) -> None:
         resolved = await scene.accounts.resolve(RESOURCE)
         assert resolved.credential == Usable("acme", own=False)
         assert resolved.using is not None
-        assert resolved.using.key == ApiKey(GOOD)
+        assert resolved.using.api_key == ApiKey(GOOD)
         assert resolved.account is not None
         assert [each.name for each in scene.accounts] == ["acme"]
 
@@ -232,7 +231,7 @@ def test_a_key_that_does_not_tell_its_account(seen: tuple[str, ...], words: str)
         scene.fireworks.accounts[GOOD] = seen
         scene.store()
         found = await scene.refused()
-        assert (found.reason, found.final) == (Reason.CREDENTIALS_INVALID, True)
+        assert (found.reason, found.needs_user) == (Reason.CREDENTIALS_INVALID, True)
         assert words in found.message
         scene.store(accountId="a")
         assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("a")
@@ -265,7 +264,7 @@ def test_a_failed_discovery_is_told_and_not_repeated_by_each_of_a_thousand_resou
         scene.fireworks.fail("list_accounts", kind)
         scene.store()
         found = [await scene.refused() for _ in range(100)]
-        assert {(each.reason, each.final) for each in found} == {(reason, final)}
+        assert {(each.reason, each.needs_user) for each in found} == {(reason, final)}
         assert scene.fireworks.calls["list_accounts"] == 1
         scene.fireworks.heal()
         await asyncio.sleep(31)
@@ -407,7 +406,7 @@ def test_the_last_key_that_worked_still_deletes(loss: str) -> None:
         resolved = await scene.accounts.resolve(a_deleted_resource(REFERENCE))
         assert resolved.credential == Usable("acme")
         assert resolved.using is not None
-        assert resolved.using.key == ApiKey(GOOD)
+        assert resolved.using.api_key == ApiKey(GOOD)
 
     play(scenario)
 

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from fireworks_operator.controller.catalogue import KNOWN_FOR, MOST_KEPT, UNKNOWN_FOR, Catalogue
+from fireworks_operator.controller.accounts.catalogue import KNOWN_FOR, MOST_KEPT, UNKNOWN_FOR, Catalogue
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Model
-from unit.builders import BASE_MODEL
-from unit.fireworks.virtual_time import run
+from testkit.builders import BASE_MODEL
+from testkit.virtual.loop import run
 
 
 class Asked:

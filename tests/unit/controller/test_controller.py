@@ -1,21 +1,24 @@
 """How many passes are made at a time, and who waits for whom; in virtual time."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any, cast
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_RECONCILE_AT, FireworksDeployment
-from fireworks_operator.controller.account import Account
-from fireworks_operator.controller.controller import PLACES, Controller
-from fireworks_operator.controller.observer import Observer
+from fireworks_operator.controller.accounts.account import Account
+from fireworks_operator.controller.accounts.bindings import Bindings
+from fireworks_operator.controller.accounts.observer import Observer
+from fireworks_operator.controller.controller import SLOTS, Controller
+from fireworks_operator.controller.enqueue import EnqueueBound
+from fireworks_operator.controller.passes.reconciler import Reconciler
+from fireworks_operator.controller.passes.result import PassResult
 from fireworks_operator.controller.queue import Priority, WorkQueue
-from fireworks_operator.controller.reconciler import Reconciler, Result
 from fireworks_operator.controller.store import Store
-from fireworks_operator.core.actions import Refuse, Wait
-from unit.builders import CREATED, a_resource, present
-from unit.fireworks.virtual_time import run
+from fireworks_operator.core.actions import Refuse, Rest, Trouble
+from testkit.builders import CREATED, a_resource, present
+from testkit.virtual.loop import run
 
 
 class FakeReconciler:
@@ -28,19 +31,19 @@ class FakeReconciler:
         self.most_at_work = 0
         self.began: dict[str, float] = {}
 
-    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         self.began[key] = asyncio.get_running_loop().time()
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
         if self.waits(key):
             self.at_work -= 1
-            make_room()
-            make_room()  # it waits twice
+            release_slot()
+            release_slot()  # it waits twice
             await asyncio.sleep(self.seconds)
         else:
             await asyncio.sleep(self.seconds)
             self.at_work -= 1
-        return Result(Wait())
+        return PassResult(Rest())
 
     def forget(self, key: str) -> None:
         """Nothing is remembered here."""
@@ -78,17 +81,17 @@ def _work(reconciler: FakeReconciler, keys: list[str], seconds: float) -> Corout
 
 def test_passes_at_work_are_no_more_than_there_are_places() -> None:
     reconciler = FakeReconciler(1.0, waits=lambda key: False)
-    keys = [f"team/{number}" for number in range(3 * PLACES)]
+    keys = [f"team/{number}" for number in range(3 * SLOTS)]
 
     run(_work(reconciler, keys, 10))
 
-    assert reconciler.most_at_work == PLACES
+    assert reconciler.most_at_work == SLOTS
     assert sorted(reconciler.began) == sorted(keys)
 
 
 def test_passes_that_wait_for_fireworks_hold_up_nobody() -> None:
     reconciler = FakeReconciler(3600.0, waits=lambda key: True)
-    keys = [f"stuck/{number}" for number in range(10 * PLACES)]
+    keys = [f"stuck/{number}" for number in range(10 * SLOTS)]
 
     started = run(_work(reconciler, [*keys, "healthy/1"], 10))
 
@@ -97,27 +100,24 @@ def test_passes_that_wait_for_fireworks_hold_up_nobody() -> None:
 
 
 def test_a_place_is_given_back_once() -> None:
-    waiting = {f"waits/{number}" for number in range(2 * PLACES)}
+    waiting = {f"waits/{number}" for number in range(2 * SLOTS)}
     reconciler = FakeReconciler(1.0, waits=waiting.__contains__)
-    working = [f"works/{number}" for number in range(3 * PLACES)]
+    working = [f"works/{number}" for number in range(3 * SLOTS)]
 
     run(_work(reconciler, [*sorted(waiting), *working], 20))
 
-    assert reconciler.most_at_work == PLACES
+    assert reconciler.most_at_work == SLOTS
 
 
 class InOrder:
-    """Passes of deployments whose resources have their names; `began` is in which order."""
+    """Passes that end at once; `began` is in which order."""
 
     def __init__(self) -> None:
         self.began: list[str] = []
 
-    def concerned(self, account: Account, names: frozenset[str] | None) -> Collection[str]:
-        return [f"team/{name}" for name in sorted(names or ())]
-
-    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         self.began.append(key)
-        return Result(Wait())
+        return PassResult(Rest())
 
 
 def test_what_is_ready_is_told_before_how_far_others_are() -> None:
@@ -125,10 +125,13 @@ def test_what_is_ready_is_told_before_how_far_others_are() -> None:
         clock = asyncio.get_running_loop().time
         queue, reconciler = WorkQueue(), InOrder()
         controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
-        observer = Observer(lambda _: None, clock)
-        observer.learn("chat-1", present(state="CREATING"), asked=clock())
-        observer.learn("chat-2", present(state="READY"), asked=clock())
-        controller.on_change(cast("Account", SimpleNamespace(observer=observer)), frozenset({"chat-1", "chat-2"}))
+        bindings = Bindings()
+        observer = Observer("acme", EnqueueBound(queue, bindings), clock)
+        account = SimpleNamespace(name="acme", observer=observer, touch=lambda: None)
+        for name, state in {"chat-1": "CREATING", "chat-2": "READY"}.items():
+            bindings.note(f"team/{name}", cast("Account", account), name)
+            observer.learn(name, present(state=state), asked=clock())
+        observer.tell(frozenset({"chat-1", "chat-2"}))
         await run_for(controller, 1)
         return reconciler.began
 
@@ -138,10 +141,10 @@ def test_what_is_ready_is_told_before_how_far_others_are() -> None:
 class Looking(FakeReconciler):
     """Passes of which the first only has to look how far a creation has come."""
 
-    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         looks = not self.began
-        await super().reconcile(key, forced=forced, make_room=make_room)
-        return Result(Wait(), again=0.0, looks=True) if looks else Result(Wait())
+        await super().reconcile(key, skip_pauses=skip_pauses, release_slot=release_slot)
+        return PassResult(Rest(), again=0.0, looks=True) if looks else PassResult(Rest())
 
 
 def test_a_look_at_a_creation_does_not_keep_it_behind_others_once_it_is_ready() -> None:
@@ -149,7 +152,7 @@ def test_a_look_at_a_creation_does_not_keep_it_behind_others_once_it_is_ready() 
         queue, reconciler = WorkQueue(), Looking(1.0, waits=lambda key: False)
         controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
         started = asyncio.get_running_loop().time()
-        for number in range(5 * PLACES):
+        for number in range(5 * SLOTS):
             queue.add(f"team/{number}", Priority.USER)
         asyncio.get_running_loop().call_later(1.5, queue.add, "team/0", Priority.POLL)
         await run_for(controller, 11.5)
@@ -165,13 +168,13 @@ class Refused:
         self.known = self.asked = False
         self.failures = 0
 
-    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
+    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         if not self.known:
             self.asked = True
-            return Result(Wait(), inconclusive=True)
+            return PassResult(Rest(), inconclusive=True)
         self.known = False
         self.failures += 1
-        return Result(Wait(), failed=True)
+        return PassResult(Rest(), failed=True)
 
 
 def test_failures_grow_rarer_although_each_list_is_told() -> None:
@@ -196,23 +199,23 @@ def test_failures_grow_rarer_although_each_list_is_told() -> None:
 class Postponing:
     """Passes that end as told, one after the other; `forced` holds what each was asked for with."""
 
-    def __init__(self, *results: Result) -> None:
+    def __init__(self, *results: PassResult) -> None:
         self.results = list(results)
-        self.forced: list[bool] = []
+        self.skip_pauses: list[bool] = []
 
     def interrupt(self, key: str) -> None: ...
 
-    async def reconcile(self, key: str, *, forced: bool, make_room: Callable[[], None]) -> Result:
-        self.forced.append(forced)
-        return self.results.pop(0) if self.results else Result(Wait())
+    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
+        self.skip_pauses.append(skip_pauses)
+        return self.results.pop(0) if self.results else PassResult(Rest())
 
 
 def test_a_persons_word_counts_until_it_has_been_acted_upon() -> None:
     async def scenario() -> list[bool]:
-        nothing_known = Result(Wait(), again=1.0, inconclusive=True)
-        no_answer = Result(Wait(None, Reason.API_UNAVAILABLE, "No answer."), failed=True, inconclusive=True)
-        refused = Result(Refuse(Reason.QUOTA_EXCEEDED, "No quota."), again=1.0)
-        reconciler = Postponing(Result(Wait()), nothing_known, no_answer, refused)
+        nothing_known = PassResult(Rest(), again=1.0, inconclusive=True)
+        no_answer = PassResult(Trouble(Reason.API_UNAVAILABLE, "No answer."), failed=True, inconclusive=True)
+        refused = PassResult(Refuse(Reason.QUOTA_EXCEEDED, "No quota."), again=1.0)
+        reconciler = Postponing(PassResult(Rest()), nothing_known, no_answer, refused)
         queue, store = WorkQueue(), Store()
         controller = Controller(store, queue, cast("Reconciler", reconciler), NoMetrics())
         working = asyncio.create_task(controller.run())
@@ -223,7 +226,7 @@ def test_a_persons_word_counts_until_it_has_been_acted_upon() -> None:
         await asyncio.sleep(10)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        return reconciler.forced
+        return reconciler.skip_pauses
 
     assert run(scenario()) == [False, True, True, True, False], "the last one is a look that nobody asked for"
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from fireworks_operator.controller.following import FEW_PAGES
-from fireworks_operator.core.observed import Present
+from fireworks_operator.controller.accounts.following import FEW_PAGES
+from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.fireworks.errors import ErrorKind
-from unit.builders import NAME, a_deployment
-from unit.controller.test_account import Scene, play
+from testkit.builders import NAME, a_deployment
+from tests.unit.controller.account_scene import Scene, play
 
 PAGES = 25
 PAGE_SIZE = 200
@@ -38,11 +38,11 @@ def test_what_is_under_way_in_a_large_account_is_seen_within_seconds() -> None:
         await asyncio.sleep(20)
         assert seen(scene) == "CREATING"
         scene.account.touch()
-        scene.told.clear()
+        scene.changes.told.clear()
         scene.fireworks.deployments[NAME] = a_deployment(state="READY")
         await asyncio.sleep(5)
         assert seen(scene) == "READY", "a LIST takes 12 s"
-        assert scene.told == [frozenset({NAME})], "its resource is looked at"
+        assert scene.changes.told == [frozenset({NAME})], "its resource is looked at"
 
     play(scenario)
 
@@ -87,7 +87,7 @@ def test_much_that_is_under_way_is_left_to_the_list() -> None:
         for number in range(4):
             name = f"accounts/acme/deployments/other-{number}"
             scene.fireworks.deployments[name] = a_deployment(name=name, state="CREATING")
-            scene.watched.add(name)
+            scene.bindings.watched.add(name)
         await change_and_wait(scene)
         assert gets(scene) == 0
 
@@ -97,7 +97,7 @@ def test_much_that_is_under_way_is_left_to_the_list() -> None:
 def test_what_others_have_under_way_is_not_asked_for() -> None:
     async def scenario(scene: Scene) -> None:
         fill(scene, PAGES, "CREATING")
-        scene.watched.clear()
+        scene.bindings.watched.clear()
         await change_and_wait(scene)
         assert gets(scene) == 0
 

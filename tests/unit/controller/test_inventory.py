@@ -6,20 +6,21 @@ from typing import cast
 
 import pytest
 
-from fireworks_operator.controller.accounts import Accounts
-from fireworks_operator.controller.inventory import MOST_STRANGERS, Inventory
-from fireworks_operator.controller.observer import Listing, Observer
+from fireworks_operator.controller.accounts.accounts import Accounts
+from fireworks_operator.controller.accounts.observer import Listing, Observer
+from fireworks_operator.controller.measure.inventory import MOST_STRANGERS, Inventory
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import Circuit
-from unit.builders import CLUSTER, CREATED, NAME, a_deployment, a_resource
+from testkit.builders import CLUSTER, CREATED, NAME, a_deployment, a_resource
+from tests.unit.controller.fakes import Changes
 
 SECOND, LOST = f"{NAME}-2", f"{NAME}-3"
 
 
 def test_a_deployment_whose_resource_has_another_one_is_an_orphan() -> None:
-    observer = Observer(lambda _: None, lambda: 0.0)
+    observer = Observer("acme", Changes(), lambda: 0.0)
     gone = Owner(CLUSTER, "team-b", "gone").marker()
     listed = (a_deployment(), a_deployment(name=SECOND), a_deployment(name=LOST, annotations={**gone}))
     observer.listed(Listing(0.0, {each.name: each for each in listed}, frozenset()))
@@ -33,7 +34,7 @@ def test_a_deployment_whose_resource_has_another_one_is_an_orphan() -> None:
 
 
 def test_replicas_and_gpus_of_all_resources_add_up() -> None:
-    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer(lambda _: None, lambda: 0.0))])
+    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer("acme", Changes(), lambda: 0.0))])
     store = Store()
     effective = {"acceleratorType": "NVIDIA_H100_80GB", "acceleratorCount": 4}
     for name, ready in {"one": 2, "two": 1, "asleep": 0}.items():
@@ -50,7 +51,7 @@ def test_of_keys_with_the_same_fingerprint_a_refused_one_is_seen_whichever_comes
     for key in keys[:2]:
         key.fingerprint = "0a1b2c3d"
     keys[0].accept()
-    used = [SimpleNamespace(key=key, circuit=circuit) for key, circuit in zip(keys, circuits, strict=True)]
+    used = [SimpleNamespace(api_key=key, circuit=circuit) for key, circuit in zip(keys, circuits, strict=True)]
     for each in permutations(used):
         apart = [SimpleNamespace(in_use=True, credentials=lambda one=one: (one,)) for one in each]
         together = [SimpleNamespace(in_use=True, credentials=lambda each=each: each)]
@@ -63,7 +64,7 @@ def test_keys_that_fireworks_has_never_accepted_do_not_fill_the_metrics() -> Non
     keys = [ApiKey(f"fw_key_number_{number}") for number in range(5000)]
     valid, circuit = keys[-1], Circuit(lambda: 0.0)
     valid.accept()
-    used = [SimpleNamespace(key=key, circuit=circuit) for key in keys]
+    used = [SimpleNamespace(api_key=key, circuit=circuit) for key in keys]
     accounts = [SimpleNamespace(in_use=True, credentials=lambda: used)]
     told = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True).refused_keys()
     assert len(told) <= MOST_STRANGERS + 1
@@ -117,7 +118,7 @@ def _conditions(**statuses: tuple[str, str]) -> list[dict[str, str]]:
 def test_outages_and_shortages_are_counted_apart(
     conditions: dict[str, tuple[str, str]], ready: int, served: bool, down: int, short: int, reason: str
 ) -> None:
-    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer(lambda _: None, lambda: 0.0))])
+    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer("acme", Changes(), lambda: 0.0))])
     waiting = {"waitingSince": "2026-03-01T12:00:00Z"} if served else {}
     status = {
         **CREATED,

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.controller.observer import (
+from fireworks_operator.controller.accounts.observer import (
     LAG_PATIENCE,
     STALE_AFTER,
     WORDS_LAST,
@@ -14,14 +14,15 @@ from fireworks_operator.controller.observer import (
     Listing,
     Observer,
 )
-from fireworks_operator.core.explain import Explanation
-from fireworks_operator.core.observed import Absent, Present, Unknown
+from fireworks_operator.core.diagnosis import Diagnosis
+from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
-from unit.builders import BORN, NAME, a_deployment, an_addon
+from testkit.builders import BORN, NAME, a_deployment, an_addon
+from tests.unit.controller.fakes import Changes
 
 OTHER = "accounts/acme/deployments/other"
-NO_ANSWER = Explanation(Reason.API_UNAVAILABLE, "No answer.", final=False)
-SUSPENDED = Explanation(Reason.ACCOUNT_SUSPENDED, "Suspended.", final=True)
+NO_ANSWER = Diagnosis(Reason.API_UNAVAILABLE, "No answer.", needs_user=False)
+SUSPENDED = Diagnosis(Reason.ACCOUNT_SUSPENDED, "Suspended.", needs_user=True)
 
 
 class Scene:
@@ -29,8 +30,8 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.told: list[frozenset[str] | None] = []
-        self.observer = Observer(self.told.append, lambda: self.now)
+        self.changes = Changes()
+        self.observer = Observer("acme", self.changes, lambda: self.now)
 
     def listed(
         self,
@@ -52,7 +53,7 @@ class Scene:
 
     def news(self) -> list[frozenset[str] | None]:
         """Return what was told since the last call."""
-        told, self.told[:] = list(self.told), []
+        told, self.changes.told = self.changes.told, []
         return told
 
 
@@ -210,7 +211,7 @@ def test_trouble_is_told_when_it_begins_changes_and_ends(scene: Scene) -> None:
     assert scene.news() == [None]
     trouble = scene.observer.trouble
     assert trouble is not None
-    assert (trouble.since, trouble.explanation) == (began, SUSPENDED)
+    assert (trouble.since, trouble.diagnosis) == (began, SUSPENDED)
     scene.listed(READY)
     assert scene.news() == [None]
     assert scene.observer.trouble is None
@@ -227,7 +228,7 @@ def test_an_outage_that_says_something_else_each_time_is_told_every_five_minutes
     assert taken == 1
     assert scene.observer.failed(replace(NO_ANSWER, message="No answer to the last."))
     assert scene.observer.trouble is not None
-    assert scene.observer.trouble.explanation.message == "No answer to the last."
+    assert scene.observer.trouble.diagnosis.message == "No answer to the last."
     assert scene.news() == [None], "what is said is not from the day before yesterday"
 
 
@@ -241,10 +242,10 @@ def test_an_outage_that_takes_turns_with_a_suspension_is_told_as_the_graver_of_b
         scene.now += 2
     assert scene.news() == [None, None]
     assert scene.observer.trouble is not None
-    assert scene.observer.trouble.explanation == SUSPENDED
+    assert scene.observer.trouble.diagnosis == SUSPENDED
     scene.now += WORDS_LAST
     scene.observer.failed(NO_ANSWER)
-    assert scene.observer.trouble.explanation == NO_ANSWER, "it is said no longer than that"
+    assert scene.observer.trouble.diagnosis == NO_ANSWER, "it is said no longer than that"
 
 
 def test_an_outage_that_begins_anew_is_told_at_once(scene: Scene) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fireworks_operator.controller.queue import BACKOFF_LAST, STALE_DATES, Priority, WorkQueue
-from unit.fireworks.virtual_time import run
+from fireworks_operator.controller.queue import PAUSES, STALE_DATES, Priority, WorkQueue
+from testkit.virtual.loop import run
 
 USER, POLL, PROGRESS = Priority
 
@@ -202,7 +202,7 @@ def test_pauses_after_failures_double_up_to_five_minutes(jitter: float, share: f
         return [queue.add_failed("a/1") for _ in range(40)]
 
     pauses = run(scenario())
-    expected = [min(2.0**step, BACKOFF_LAST) * share for step in range(40)]
+    expected = [min(2.0**step, PAUSES.last) * share for step in range(40)]
     assert pauses == pytest.approx(expected, rel=1e-5)
 
 
@@ -342,7 +342,7 @@ def test_whatever_happens_every_added_key_is_handed_out_to_one_worker_at_a_time(
         for key in tuple(held):
             held.discard(key)
             queue.done(key)
-        await asyncio.sleep(BACKOFF_LAST + 1)
+        await asyncio.sleep(PAUSES.last + 1)
         assert set(await drain(queue)) >= owed
 
     run(scenario())

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.controller.startups import Startups
-from unit.builders import NOW, a_resource
+from fireworks_operator.controller.measure.startups import Startups
+from testkit.builders import NOW, a_resource
 
 PENDING = {"pendingScheduling": 1}
 DOWNLOADING = {"downloadingModel": 1}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fireworks_operator.controller.store import Seen, Store, Versions
-from unit.builders import BASE_MODEL, a_resource
+from testkit.builders import BASE_MODEL, a_resource
 
 KEY = "team-a/chat"
 

@@ -16,23 +16,27 @@ from fireworks_operator.api.v1alpha1 import (
     FireworksDeployment,
     FireworksDeploymentStatus,
 )
-from fireworks_operator.controller.account import Account, Pace
-from fireworks_operator.controller.accounts import Accounts, Limits, OwnCredential
-from fireworks_operator.controller.ports import EventType
-from fireworks_operator.controller.reconciler import Reconciler, Result
-from fireworks_operator.controller.session import Session, Sessions
-from fireworks_operator.controller.startups import Startups
+from fireworks_operator.controller.accounts.account import Account
+from fireworks_operator.controller.accounts.accounts import Accounts, Limits
+from fireworks_operator.controller.accounts.bindings import Bindings
+from fireworks_operator.controller.accounts.key_source import OwnCredential
+from fireworks_operator.controller.accounts.poller import Pace
+from fireworks_operator.controller.measure.startups import Startups
+from fireworks_operator.controller.passes.access import Access
+from fireworks_operator.controller.passes.reconciler import Reconciler
+from fireworks_operator.controller.passes.result import PassResult
+from fireworks_operator.controller.passes.surroundings import Identity
 from fireworks_operator.controller.store import Store
-from fireworks_operator.controller.surroundings import Identity
 from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Refuse
 from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
-from fireworks_operator.core.observed import Present, Unknown
+from fireworks_operator.core.observed.observation import Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import Circuit, WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import Deployment
-from unit.builders import (
+from fireworks_operator.ports import EventType
+from testkit.builders import (
     ACCOUNT,
     CLAIMED,
     CLUSTER,
@@ -45,8 +49,8 @@ from unit.builders import (
     a_resource,
     an_attempt,
 )
-from unit.controller.fakes import GOOD, OTHER, FakeFireworks, FakeSecrets
-from unit.fireworks.virtual_time import run
+from testkit.virtual.loop import run
+from tests.unit.controller.fakes import GOOD, OTHER, AllInUse, Changes, FakeFireworks, FakeSecrets
 
 
 class Fireworks(FakeFireworks):
@@ -61,10 +65,10 @@ class Fireworks(FakeFireworks):
         return await super().get_deployment(key, name)
 
     async def create_deployment(
-        self, key: ApiKey, account: str, deployment_id: str, body: object, *, query: Mapping[str, str]
+        self, key: ApiKey, account: str, deployment_id: str, body: Mapping[str, JsonValue], *, query: Mapping[str, str]
     ) -> Deployment:
         self._call("create", key)
-        return a_deployment(state="CREATING")
+        return a_deployment(state="CREATING", annotations=body["annotations"])
 
     async def update_deployment(
         self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
@@ -95,6 +99,7 @@ class Kubernetes:
         self.let_go: list[str] = []
         self.leads = True
         self.leads_after_write = True
+        self.keeps_writes = False
         self.is_crd_deleting = False
         self.finalized: dict[str, object] = {}
 
@@ -110,7 +115,9 @@ class Kubernetes:
     ) -> FireworksDeployment:
         self.written.append(status)
         self.leads = self.leads and self.leads_after_write
-        return resource.model_copy(update={"status": status})
+        version = str(int(resource.metadata.resource_version) + self.keeps_writes)
+        metadata = resource.metadata.model_copy(update={"resource_version": version})
+        return resource.model_copy(update={"status": status, "metadata": metadata})
 
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None: ...
 
@@ -133,21 +140,21 @@ class Scene:
         self.secrets = FakeSecrets()
         self.store = store = Store()
         store.put(resource)
+        bindings = AllInUse()
         self.accounts = Accounts(
             cast("FireworksClient", self.fireworks),
             self.secrets,
             OwnCredential(ApiKey(GOOD), ACCOUNT),
             limits=Limits(),
             pace=Pace(hot=1000.0, jitter=0.0),
-            on_change=lambda *_: None,
-            in_use=lambda _: True,
-            uses_key=lambda _: True,
-            watches=lambda _: True,
+            bindings=bindings,
+            handler=Changes(),
             clock=loop.time,
         )
         self.reconciler = Reconciler(
             store,
             self.accounts,
+            bindings,
             self.kubernetes,
             self.kubernetes,
             self.kubernetes,
@@ -167,8 +174,8 @@ class Scene:
         await asyncio.sleep(1)
         return self
 
-    async def reconcile(self) -> Result:
-        result = await self.reconciler.reconcile(self.key, forced=False, make_room=lambda: None)
+    async def reconcile(self) -> PassResult:
+        result = await self.reconciler.reconcile(self.key, skip_pauses=False, release_slot=lambda: None)
         assert result is not None
         return result
 
@@ -198,6 +205,7 @@ def test_a_change_of_the_resource_ends_the_wait() -> None:
 def test_a_creation_begins_when_its_turn_comes() -> None:
     async def scenario() -> None:
         scene = await Scene(CLAIMED_RESOURCE).listed()
+        scene.kubernetes.keeps_writes = True
         scene.fireworks.account.budget.pause(300)
         decided = scene.now()
         result = await scene.reconcile()
@@ -235,7 +243,7 @@ def test_a_resource_is_let_go_once_however_late_the_watch_tells() -> None:
     async def scenario() -> None:
         scene = Scene(a_deleted_resource({"deletionPolicy": "Retain"}))
         await scene.reconcile()
-        again = await scene.reconciler.reconcile(scene.key, forced=False, make_room=lambda: None)
+        again = await scene.reconciler.reconcile(scene.key, skip_pauses=False, release_slot=lambda: None)
         assert again is None
         assert scene.kubernetes.let_go == [scene.key]
         await scene.accounts.stop()
@@ -290,8 +298,10 @@ def test_no_request_is_sent_once_the_lease_is_too_short(
         scene = await Scene(resource, *([] if deployment is None else [deployment])).listed()
         scene.kubernetes.leads = when != "before the pass"
         scene.kubernetes.leads_after_write = when == "never"
+        scene.kubernetes.written.clear()
         await scene.reconcile()
         assert scene.fireworks.calls[request_] == (when == "never")
+        assert bool(scene.kubernetes.written) == (when != "before the pass"), "nothing was begun"
         await scene.accounts.stop()
 
     run(scenario())
@@ -446,7 +456,7 @@ def test_an_id_that_is_taken_by_nothing_that_can_be_seen_is_told_and_tried_ever_
         result = await scene.reconcile()
         assert result.failed
         assert result.error is not None
-        assert "is taken" in result.error.message
+        assert "is reported as taken" in result.error.message
         assert scene.kubernetes.written[-1].applied_fields is None, "nothing was created"
         await scene.accounts.stop()
 
@@ -486,10 +496,10 @@ def test_a_key_that_has_not_listed_the_account_is_shown_nothing_of_it() -> None:
         scene = await Scene(a_resource({}, CREATED), a_deployment()).listed()
         account = scene.fireworks.account
         theirs = account.credential(ApiKey(OTHER), Circuit())
-        session = Session(account, theirs, NAME, "team-b/chat", lambda: None, scene.kubernetes)
-        assert session.observe(with_addons=False) == Unknown()
+        access = Access(account, theirs, "team-b/chat", lambda: None, scene.kubernetes)
+        assert access.observe(NAME, with_addons=False) == Unknown()
         (ours, _) = account.credentials()
-        assert isinstance(replace(session, using=ours).observe(with_addons=False), Present)
+        assert isinstance(replace(access, credential=ours).observe(NAME, with_addons=False), Present)
         await scene.accounts.stop()
 
     run(scenario())
@@ -500,10 +510,10 @@ def test_an_account_at_rest_is_observed_often_again_after_a_change() -> None:
         scene = await Scene(BLUE, a_deployment()).listed()
         account = scene.fireworks.account
         await asyncio.sleep(2000)
-        at_rest = account.interval()
+        at_rest = account.poller.interval()
         await scene.reconcile()
         assert scene.fireworks.calls["update"] == 1
-        assert account.interval() != at_rest
+        assert account.poller.interval() != at_rest
         await scene.accounts.stop()
 
     run(scenario())
@@ -513,12 +523,12 @@ def test_who_still_looks_at_a_deployment_is_not_shown_less_of_it_when_another_re
     async def scenario() -> None:
         scene = await Scene(a_resource({}, CREATED), a_deployment()).listed()
         account = scene.fireworks.account
-        sessions = Sessions()
+        bindings = Bindings()
         for key in ("team-a/chat", "team-b/observer"):
-            sessions.note(key, account, NAME)
+            bindings.note(key, account, NAME)
         changed = Present(a_deployment(displayName="blue"))
         account.observer.learn(NAME, changed, asked=account.observer.clock())
-        sessions.forget("team-b/observer")
+        bindings.forget("team-b/observer")
         assert account.observer.observe(NAME, with_addons=False) == changed
         await scene.accounts.stop()
 

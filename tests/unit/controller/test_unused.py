@@ -9,16 +9,17 @@ from typing import cast
 import pytest
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.controller.account import Account, Pace
-from fireworks_operator.controller.accounts import UNUSED_FOR, Accounts, Limits, OwnCredential, Resolved
-from fireworks_operator.controller.session import Sessions
+from fireworks_operator.controller.accounts.accounts import UNUSED_FOR, Accounts, Limits, Resolved
+from fireworks_operator.controller.accounts.bindings import Bindings
+from fireworks_operator.controller.accounts.key_source import OwnCredential
+from fireworks_operator.controller.accounts.poller import Pace
 from fireworks_operator.core.context import Usable
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind
-from unit.builders import a_deleted_resource, a_resource
-from unit.controller.fakes import GOOD, OTHER, FakeFireworks, FakeSecrets
-from unit.fireworks.virtual_time import run
+from testkit.builders import a_deleted_resource, a_resource
+from testkit.virtual.loop import run
+from tests.unit.controller.fakes import GOOD, OTHER, Changes, FakeFireworks, FakeSecrets
 
 REFERENCE = {"credentialsSecretRef": {"name": "key"}}
 RESOURCE = a_resource(REFERENCE)
@@ -28,17 +29,15 @@ class Scene:
     """Accounts, and resources that use them."""
 
     def __init__(self) -> None:
-        self.fireworks, self.secrets, self.sessions = FakeFireworks(), FakeSecrets(), Sessions()
+        self.fireworks, self.secrets, self.bindings = FakeFireworks(), FakeSecrets(), Bindings()
         self.accounts = Accounts(
             cast("FireworksClient", self.fireworks),
             self.secrets,
             OwnCredential(),
             limits=Limits(),
             pace=Pace(jitter=0.0),
-            on_change=lambda *_: None,
-            in_use=self.sessions.uses,
-            uses_key=lambda _: True,
-            watches=lambda _: True,
+            bindings=self.bindings,
+            handler=Changes(),
             clock=asyncio.get_running_loop().time,
         )
 
@@ -51,12 +50,13 @@ class Scene:
         """Have a resource look for its key and account, as a pass does."""
         resolved = await self.accounts.resolve(resource)
         if resolved.account is not None:
-            self.sessions.note(resource.key, resolved.account, None)
+            self.bindings.note(resource.key, resolved.account, None)
+            self.bindings.switch_key(resource.key, resolved.using)
         return resolved
 
     def forget(self, resource: FireworksDeployment = RESOURCE) -> None:
         """Have a resource go."""
-        self.sessions.forget(resource.key)
+        self.bindings.forget(resource.key)
         self.accounts.forget(resource.key)
 
     def names(self) -> set[str]:
@@ -71,8 +71,8 @@ class Scene:
             *accounts._discovery._accounts,
             *accounts._discovery._failures,
             *accounts._discovery._asking,
-            *(found.key for found in (*accounts._used.values(), *accounts._last_good.values())),
-            *(each.key for account in accounts for each in account.credentials()),
+            *(found.api_key for found in (*accounts._used.values(), *accounts._keys.remembered())),
+            *(each.api_key for account in accounts for each in account.credentials()),
         ]
         return {key.reveal() for key in kept}
 
@@ -141,13 +141,13 @@ def test_resources_that_name_a_thousand_secrets_one_after_another_leave_one() ->
             await scene.use(resource)
             await scene.use(a_resource({"credentialsSecretRef": {"name": f"missing-{number}"}}, name="other"))
         await scene.accounts.free_unused()
-        assert list(scene.accounts._last_good) == [("team-a", "key-999", "apiKey")]
-        assert set(scene.accounts._reread_at) == {("team-a", "missing-999")}
+        assert list(scene.accounts._keys._worked) == [("team-a", "key-999", "apiKey")]
+        assert set(scene.accounts._keys._reread_at) == {("team-a", "missing-999")}
         for name in ("chat", "other"):
             scene.forget(a_resource(name=name))
         await scene.accounts.free_unused()
-        assert not scene.accounts._last_good
-        assert not scene.accounts._reread_at
+        assert not scene.accounts._keys._worked
+        assert not scene.accounts._keys._reread_at
 
     play(scenario)
 
@@ -157,7 +157,7 @@ def test_a_key_that_is_freed_is_in_no_ones_hands() -> None:
         scene.store(GOOD)
         using = (await scene.use()).using
         assert using is not None
-        watched = weakref.ref(using.key)
+        watched = weakref.ref(using.api_key)
         del using
         await asyncio.sleep(100)
         scene.store(OTHER)
@@ -216,7 +216,7 @@ def test_the_key_that_worked_last_deletes_however_long_the_secret_is_gone() -> N
         resolved = await scene.use(a_deleted_resource(REFERENCE))
         assert resolved.credential == Usable("acme")
         assert resolved.using is not None
-        assert resolved.using.key == ApiKey(GOOD)
+        assert resolved.using.api_key == ApiKey(GOOD)
         assert resolved.using.listed_at is not None, "what is known of it is known still"
 
     play(scenario)
@@ -239,35 +239,3 @@ def test_what_other_resources_use_stays_as_it_is() -> None:
         assert not scene.accounts.is_proven("nobody")
 
     play(scenario)
-
-
-def test_sessions_know_who_uses_an_account() -> None:
-    first, second = (cast("Account", FakeAccount()) for _ in range(2))
-    sessions = Sessions()
-    sessions.note("team-a/one", first, None)
-    sessions.note("team-a/two", first, None)
-    sessions.note("team-a/one", second, None)
-    sessions.note("team-a/one", second, "accounts/acme/deployments/x")
-    assert (sessions.of_account(first), sessions.of_account(second)) == (["team-a/two"], ["team-a/one"])
-    sessions.forget("team-a/two")
-    sessions.forget("team-a/two")
-    assert (sessions.uses(first), sessions.uses(second)) == (False, True)
-    assert sessions.account_of("team-a/two") is None
-    sessions.forget("team-a/one")
-    assert not sessions._users
-
-
-class FakeAccount:
-    """An account of which nothing is asked but that it may change."""
-
-    def __init__(self) -> None:
-        self.observer = self
-
-    def touch(self) -> None:
-        """Something changes."""
-
-    def want_addons(self, key: str, name: str | None) -> None:
-        """A resource has no addons."""
-
-    def forget(self, name: str) -> None:
-        """A deployment is looked at no more."""

@@ -12,10 +12,11 @@ from fireworks_operator.core.actions import (
     Action,
 )
 from fireworks_operator.core.context import Unusable
-from fireworks_operator.core.decide import decide
+from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.identity import Owner, deployment_name
-from fireworks_operator.core.observed import DENIED, Absent, Observed, Unknown
-from unit.builders import (
+from fireworks_operator.core.observed.observation import DENIED, Absent, Observed, Unknown
+from fireworks_operator.core.situation import assess
+from testkit.builders import (
     ACCOUNT,
     CLAIMED,
     CREATED,
@@ -31,7 +32,7 @@ DOUBT = Unknown(doubt=DENIED)
 BY_HAND = deployment_name(ACCOUNT, "by-hand")
 OTHERS: dict[str, JsonValue] = {**Owner("cluster-1", "team-b", "chat").marker()}
 NO_KEY = Unusable(Reason.CREDENTIALS_MISSING, "Create the Secret.")
-SHAKY_KEY = Unusable(Reason.API_UNAVAILABLE, "It is tried again.", final=False)
+SHAKY_KEY = Unusable(Reason.API_UNAVAILABLE, "It is tried again.", needs_user=False)
 NEW_SPEC: dict[str, Any] = {"generation": 2}
 BLUE = {"displayName": "blue"}
 
@@ -79,6 +80,6 @@ HAND_MADE = {"deploymentName": BY_HAND}
 
 def check(row: Row) -> None:
     """Assert that `decide()` names the row's action."""
-    action = decide(row.resource, row.observed, a_context(**row.context))
+    action = decide(assess(row.resource, row.observed, a_context(**row.context)))
     assert type(action) is row.action, f"{row.reason} {action}"
     assert {name: getattr(action, name) for name in row.fields} == row.fields, row.reason

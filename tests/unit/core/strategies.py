@@ -8,8 +8,8 @@ from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.context import Context, Unusable, Usable
 from fireworks_operator.core.identity import TAG_RELEASED, Owner
-from fireworks_operator.core.observed import DENIED, Absent, Observed, Present, Unknown
-from unit.builders import (
+from fireworks_operator.core.observed.observation import DENIED, Absent, Observed, Present, Unknown
+from testkit.builders import (
     ACCOUNT,
     ADDON,
     BORN,
@@ -150,10 +150,10 @@ def contexts() -> st.SearchStrategy[Context]:
                 Usable(ACCOUNT, own=True),
                 Usable("other"),
                 Unusable(Reason.CREDENTIALS_MISSING, "Create the Secret."),
-                Unusable(Reason.API_UNAVAILABLE, "It is tried again.", final=False),
+                Unusable(Reason.API_UNAVAILABLE, "It is tried again.", needs_user=False),
             ]
         ),
-        forced=st.booleans(),
+        skip_pauses=st.booleans(),
         last_update=st.none() | since,
         unreachable_since=st.none() | since,
         unreachable=st.just("No answer."),

@@ -7,14 +7,14 @@ import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import LoadAddon, Refuse, UnloadAddon, Update, UpdateAddon, Wait
-from fireworks_operator.core.addon_report import NEVER_READY
-from fireworks_operator.core.addons import addons_by_model
-from fireworks_operator.core.decide import decide
-from fireworks_operator.core.notices import notices
-from fireworks_operator.core.observed import Present
+from fireworks_operator.core.actions import LoadAddon, Progress, Refuse, Rest, UnloadAddon, Update, UpdateAddon
+from fireworks_operator.core.decisions.addons import addons_by_model
+from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.observed.observation import Present
+from fireworks_operator.core.situation import assess
+from fireworks_operator.core.status.addons import NEVER_READY
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from unit.builders import (
+from testkit.builders import (
     ACCOUNT,
     ADDON,
     CREATED,
@@ -27,7 +27,7 @@ from unit.builders import (
     an_error,
     present,
 )
-from unit.core.report_steps import ASLEEP, GONE, after, find, summary
+from testkit.report_steps import ASLEEP, GONE, after, find, summary
 
 SECOND = f"accounts/{ACCOUNT}/models/lora-2"
 SPEC = {"addons": [{"model": ADDON}]}
@@ -60,7 +60,7 @@ def pass_at(
 ) -> FireworksDeployment:
     """Make a pass at a time, as the operator does: a load is recorded before its answer is known."""
     context = a_context(now=time)
-    action = decide(resource, observed, context)
+    action = decide(assess(resource, observed, context))
     if isinstance(action, LoadAddon):
         resource = after(resource, observed, action, begun=True, context=context)
     failed = error if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon) else None
@@ -68,7 +68,7 @@ def pass_at(
 
 
 def test_an_addon_is_loaded_once_the_deployment_can_take_it() -> None:
-    action = decide(a_resource(SPEC, STATUS), capable(), a_context())
+    action = decide(assess(a_resource(SPEC, STATUS), capable(), a_context()))
     assert isinstance(action, LoadAddon)
     assert action.body == {"model": ADDON, "deployment": NAME}
 
@@ -77,14 +77,14 @@ def test_an_addon_that_is_loading_is_waited_for_and_looked_at_again_after_15_min
     begun = NOW - timedelta(minutes=5)
     loading = an_addon(state="DEPLOYING", createTime=begun.isoformat())
     resource = a_resource(SPEC, serving_since(NOW - timedelta(hours=1), addons=[{"model": ADDON}]))
-    assert decide(resource, capable(loading), a_context()) == Wait(begun + timedelta(minutes=15))
+    assert decide(assess(resource, capable(loading), a_context())) == Rest(begun + timedelta(minutes=15))
 
 
 def test_an_addon_that_never_becomes_ready_says_what_to_check_and_leaves_the_deployment_ready() -> None:
     begun = NOW - timedelta(minutes=16)
     observed = capable(an_addon(state="DEPLOYING", createTime=begun.isoformat()))
     resource = a_resource(SPEC, serving_since(begun, addons=[{"model": ADDON}]))
-    assert decide(resource, observed, a_context()) == Wait()
+    assert decide(assess(resource, observed, a_context())) == Rest()
     told = after(resource, observed)
     assert summary(told.status)[:3] == ("TT", "FF", "Serving")
     assert find(told.status, ConditionType.ADDONS_READY).reason == Reason.ADDON_FAILED
@@ -122,17 +122,17 @@ def test_of_two_addons_that_are_refused_both_are_told_at_once_and_both_are_tried
     for _ in range(2):
         resource = pass_at(NOW, resource, capable(), REFUSAL)
     assert all("rank 128" in (text or "") for text in messages(resource).values()), "without a pause in between"
-    held = decide(resource, capable(), a_context())
-    assert isinstance(held, Wait)
+    held = decide(assess(resource, capable(), a_context()))
+    assert isinstance(held, Rest)
     assert held.until is not None
     retried = []
     for _ in range(2):
-        action = decide(resource, capable(), a_context(now=held.until))
+        action = decide(assess(resource, capable(), a_context(now=held.until)))
         assert isinstance(action, LoadAddon)
         retried.append(action.model)
         resource = pass_at(held.until, resource, capable(), REFUSAL)
     assert retried == [ADDON, SECOND]
-    assert isinstance(decide(resource, capable(), a_context(now=held.until)), Wait)
+    assert isinstance(decide(assess(resource, capable(), a_context(now=held.until))), Rest)
 
 
 @pytest.mark.parametrize(
@@ -172,17 +172,17 @@ def test_an_addon_that_is_found_loaded_is_told_only_when_the_list_does_not_show_
     assert messages(pass_at(seconds(3), resource, capable(an_addon()))) == {"lora-1": None}
     resource = pass_at(seconds(3), resource, capable(), taken)
     assert "does not list it: lora-1 is deployed already." in (messages(resource)["lora-1"] or "")
-    assert decide(resource, capable(), a_context(now=seconds(4))) == Wait(seconds(303))
+    assert decide(assess(resource, capable(), a_context(now=seconds(4)))) == Rest(seconds(303))
 
 
 def test_a_persons_word_has_all_refused_addons_tried_again_at_once() -> None:
     resource = a_resource(BOTH, STATUS)
     for _ in range(2):
         resource = pass_at(NOW, resource, capable(), REFUSAL)
-    forced = a_context(now=seconds(5), forced=True)
-    first = decide(resource, capable(), forced)
-    resource = after(resource, capable(), first, error=REFUSAL, context=forced)
-    second = decide(resource, capable(), a_context(now=seconds(5)))
+    skip_pauses = a_context(now=seconds(5), skip_pauses=True)
+    first = decide(assess(resource, capable(), skip_pauses))
+    resource = after(resource, capable(), first, error=REFUSAL, context=skip_pauses)
+    second = decide(assess(resource, capable(), a_context(now=seconds(5))))
     assert isinstance(first, LoadAddon)
     assert isinstance(second, LoadAddon)
     assert {first.model, second.model} == {ADDON, SECOND}
@@ -191,7 +191,7 @@ def test_a_persons_word_has_all_refused_addons_tried_again_at_once() -> None:
 def test_an_outage_is_not_taken_for_a_refusal() -> None:
     resource = pass_at(NOW, a_resource(SPEC, STATUS), capable(), an_error(ErrorKind.NO_ANSWER, definite=False))
     assert messages(resource) == {"lora-1": None}
-    assert isinstance(decide(resource, capable(), a_context()), LoadAddon)
+    assert isinstance(decide(assess(resource, capable(), a_context())), LoadAddon)
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.INVALID, ErrorKind.QUOTA_EXCEEDED, ErrorKind.PERMISSION_DENIED])
@@ -206,7 +206,7 @@ def test_the_pause_survives_while_it_is_not_known_what_is_loaded() -> None:
     unlisted = Present(a_deployment(enableAddons=True))
     after_all = pass_at(seconds(1), resource, unlisted)
     assert after_all.status.last_attempt == resource.status.last_attempt
-    assert isinstance(decide(after_all, capable(), a_context(now=seconds(1))), Wait)
+    assert isinstance(decide(assess(after_all, capable(), a_context(now=seconds(1)))), Rest)
 
 
 # What does not last.
@@ -229,14 +229,14 @@ def test_a_change_that_does_not_last_is_told_and_made_again_after_a_pause() -> N
     loaded = an_addon()
     resource = a_resource(spec, {**STATUS, "addons": [{"model": ADDON, "deployedModel": loaded.name}]})
     context = a_context(addon_updates={loaded.name: NOW - timedelta(minutes=1)})
-    action = decide(resource, capable(loaded), context)
-    assert action == Wait(NOW + timedelta(minutes=4))
+    action = decide(assess(resource, capable(loaded), context))
+    assert action == Rest(NOW + timedelta(minutes=4))
     told = after(resource, capable(loaded), action, context=context)
-    assert "did not last" in find(told.status, ConditionType.ADDONS_READY).message
+    assert "was reverted" in find(told.status, ConditionType.ADDONS_READY).message
     later = a_context(addon_updates={loaded.name: NOW - timedelta(minutes=5)})
-    assert isinstance(decide(told, capable(loaded), later), UpdateAddon)
-    asked = a_context(addon_updates={loaded.name: NOW - timedelta(minutes=1)}, forced=True)
-    assert isinstance(decide(told, capable(loaded), asked), UpdateAddon)
+    assert isinstance(decide(assess(told, capable(loaded), later)), UpdateAddon)
+    asked = a_context(addon_updates={loaded.name: NOW - timedelta(minutes=1)}, skip_pauses=True)
+    assert isinstance(decide(assess(told, capable(loaded), asked)), UpdateAddon)
     healed = after(told, capable(an_addon(default=True)))
     assert find(healed.status, ConditionType.ADDONS_READY).status == "True"
 
@@ -262,14 +262,14 @@ def test_an_addon_that_is_leaving_gives_way_to_its_successor() -> None:
 
 def test_our_addons_are_unloaded_before_the_deployment_stops_taking_any() -> None:
     resource = a_resource(status=RECORDED)
-    first = decide(resource, capable(an_addon()), a_context())
+    first = decide(assess(resource, capable(an_addon()), a_context()))
     assert isinstance(first, UnloadAddon)
     assert summary(after(resource, capable(an_addon()), first).status)[:2] == ("FT", "TF")
     for meanwhile in (capable(an_addon(state="UNDEPLOYING")), Present(a_deployment(enableAddons=True))):
-        waiting = decide(resource, meanwhile, a_context())
-        assert isinstance(waiting, Wait)
+        waiting = decide(assess(resource, meanwhile, a_context()))
+        assert isinstance(waiting, Progress)
         assert waiting.reason is Reason.UPDATING
-    last = decide(resource, capable(), a_context())
+    last = decide(assess(resource, capable(), a_context()))
     assert isinstance(last, Update)
     assert last.fields == ("enableAddons",)
 
@@ -278,28 +278,27 @@ def test_a_deployment_stays_ready_while_one_of_its_addons_goes() -> None:
     known = {**STATUS, "addons": [{"model": ADDON}, {"model": SECOND}]}
     observed = capable(an_addon(), an_addon(SECOND))
     going = after(a_resource(SPEC, known), observed)
-    assert decide(a_resource(SPEC, known), observed, a_context()).name == "UnloadAddon"
+    assert decide(assess(a_resource(SPEC, known), observed, a_context())).name == "UnloadAddon"
     assert summary(going.status)[:2] == ("TT", "FF")
 
 
 def test_an_addon_that_does_not_go_stops_the_switching_off_and_says_the_way_out() -> None:
     resource = a_resource(status=RECORDED)
     resource = pass_at(NOW, resource, capable(an_addon()), REFUSAL)
-    refused = decide(resource, capable(an_addon()), a_context(now=seconds(59)))
+    refused = decide(assess(resource, capable(an_addon()), a_context(now=seconds(59))))
     assert isinstance(refused, Refuse)
     assert "spec.enableAddons" in refused.message
-    assert isinstance(decide(resource, capable(an_addon()), a_context(now=seconds(60))), UnloadAddon)
+    assert isinstance(decide(assess(resource, capable(an_addon()), a_context(now=seconds(60)))), UnloadAddon)
 
 
 def test_addons_that_somebody_has_switched_off_are_switched_on_and_not_unloaded() -> None:
-    assert isinstance(decide(a_resource(SPEC, RECORDED), present(an_addon()), a_context()), Update)
+    assert isinstance(decide(assess(a_resource(SPEC, RECORDED), present(an_addon()), a_context())), Update)
 
 
 def test_what_an_observed_deployment_lacks_is_a_notice() -> None:
     resource = a_resource({"managementPolicy": "Observe", "maxReplicaCount": 7}, STATUS)
-    assert "spec.maxReplicaCount is 7, the deployment has 3: not changed while managementPolicy is Observe." in notices(
-        resource, a_deployment(maxReplicaCount=3), {}
-    )
+    told = after(resource, present(maxReplicaCount=3)).status.notices or ()
+    assert "spec.maxReplicaCount is 7, the deployment has 3: not changed while managementPolicy is Observe." in told
 
 
 def test_an_addon_that_never_comes_is_told_also_if_a_clock_was_ahead_when_the_deployment_began_to_serve() -> None:

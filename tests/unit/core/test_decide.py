@@ -9,17 +9,20 @@ from fireworks_operator.core.actions import (
     Create,
     Delete,
     LoadAddon,
+    Progress,
     Refuse,
     RemoveFinalizer,
+    Rest,
+    Trouble,
     UnloadAddon,
     Update,
     UpdateAddon,
-    Wait,
 )
 from fireworks_operator.core.context import Usable
-from fireworks_operator.core.decide import decide
-from fireworks_operator.core.observed import Absent, Present, Unknown
-from unit.builders import (
+from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.observed.observation import Absent, Present, Unknown
+from fireworks_operator.core.situation import assess
+from testkit.builders import (
     ACCOUNT,
     ADDON,
     BASE_MODEL,
@@ -32,7 +35,7 @@ from unit.builders import (
     an_addon,
     present,
 )
-from unit.core.decide_rows import (
+from tests.unit.core.decide_rows import (
     BLUE,
     GONE,
     NEW_SPEC,
@@ -53,7 +56,7 @@ FAILURE = [
         created(),
         present(state="FAILED", replicaStats={}),
         Refuse,
-        refuses(Reason.DEPLOYMENT_FAILED, retry=NOW + timedelta(minutes=5)),
+        refuses(Reason.DEPLOYMENT_FAILED, until=NOW + timedelta(minutes=5)),
     ),
     *(
         Row(
@@ -61,7 +64,7 @@ FAILURE = [
             created(status=tried("Replace", "DeploymentFailed", count=count, ago=minutes * 60 - 1)),
             present(state="FAILED", replicaStats={}),
             Refuse,
-            refuses(Reason.DEPLOYMENT_FAILED, retry=NOW + timedelta(seconds=1)),
+            refuses(Reason.DEPLOYMENT_FAILED, until=NOW + timedelta(seconds=1)),
         )
         for count, minutes in ((1, 5), (2, 15), (3, 60), (4, 180), (5, 360), (9, 360))
     ),
@@ -104,7 +107,7 @@ FAILURE = [
 ]
 
 UPDATES = [
-    Row("As desired.", created(), present(), Wait, {"reason": None, "until": None}),
+    Row("As desired.", created(), present(), Rest, {"until": None}),
     Row(
         "Drift.",
         created(BLUE),
@@ -134,7 +137,7 @@ UPDATES = [
         "Not twice in 30 s.",
         created(BLUE),
         present(),
-        Wait,
+        Progress,
         {"until": NOW + timedelta(seconds=1), "reason": Reason.UPDATING},
         {"last_update": NOW - timedelta(seconds=29)},
     ),
@@ -143,11 +146,11 @@ UPDATES = [
         "The pause survives a restart.",
         created(BLUE, tried("Update", "Updating", ago=29)),
         present(),
-        Wait,
+        Progress,
         {"until": NOW + timedelta(seconds=1), "reason": Reason.UPDATING},
     ),
     Row("A new spec is not kept waiting.", created(BLUE, **NEW_SPEC), present(), Update, {}, {"last_update": NOW}),
-    Row("Nor a person.", created(BLUE), present(), Update, {}, {"last_update": NOW, "forced": True}),
+    Row("Nor a person.", created(BLUE), present(), Update, {}, {"last_update": NOW, "skip_pauses": True}),
     Row("Two tries in vain are borne.", created(BLUE, tried("Update", "Updating", count=2, ago=60)), present(), Update),
     Row(
         "Three are told.",
@@ -189,7 +192,7 @@ UPDATES = [
             createTime=(NOW - timedelta(minutes=1)).isoformat(),
             replicaStats={"pendingSchedulingReplicaCount": 1},
         ),
-        Wait,
+        Rest,
         {"until": NOW + timedelta(minutes=2)},
     ),
 ]
@@ -208,15 +211,14 @@ ADDON_ROWS = [
         LoadAddon,
         {"model": ADDON, "body": {"model": ADDON, "deployment": NAME, "displayName": "one"}},
     ),
-    Row("Not before the deployment is READY.", created(ADDONS), present(state="CREATING", **CAPABLE), Wait),
+    Row("Not before the deployment is READY.", created(ADDONS), present(state="CREATING", **CAPABLE), Rest),
     Row(
         "Not before it is known what is loaded.",
         created(ADDONS),
         Present(a_deployment(**CAPABLE)),
-        Wait,
-        {"reason": None},
+        Rest,
     ),
-    Row("Loaded as asked.", created(ADDONS), present(an_addon(displayName="one"), **CAPABLE), Wait),
+    Row("Loaded as asked.", created(ADDONS), present(an_addon(displayName="one"), **CAPABLE), Rest),
     Row(
         "Changed.",
         created(ADDONS),
@@ -225,27 +227,27 @@ ADDON_ROWS = [
         {"body": {"displayName": "one"}, "mask": ("display_name",)},
     ),
     Row("Left the spec: unloaded.", created(status=RECORDED), present(an_addon()), UnloadAddon, {"model": ADDON}),
-    Row("Somebody else's is never touched.", created(status={"addons": [{"model": LORA2}]}), present(an_addon()), Wait),
-    Row("Under way already.", created(status=RECORDED), present(an_addon(state="UNDEPLOYING")), Wait),
+    Row("Somebody else's is never touched.", created(status={"addons": [{"model": LORA2}]}), present(an_addon()), Rest),
+    Row("Under way already.", created(status=RECORDED), present(an_addon(state="UNDEPLOYING")), Rest),
     Row(
         "A refused load has its pause.",
         created(ADDONS, {**ADDON_REFUSED, **tried("LoadAddon", "AddonFailed", ago=10)}),
         present(**CAPABLE),
-        Wait,
+        Rest,
         {"until": NOW + timedelta(seconds=50)},
     ),
     Row(
         "A refused change has its pause.",
         created(ADDONS, {**ADDON_REFUSED, **tried("UpdateAddon", "AddonFailed", ago=10)}),
         present(an_addon(displayName="two"), **CAPABLE),
-        Wait,
+        Rest,
         {"until": NOW + timedelta(seconds=50)},
     ),
     Row(
         "A refused unload has its pause.",
         created(status={**ADDON_REFUSED, **tried("UnloadAddon", "AddonFailed", ago=10)}),
         present(an_addon()),
-        Wait,
+        Rest,
         {"until": NOW + timedelta(seconds=50)},
     ),
     Row(
@@ -279,7 +281,7 @@ MANNERS = [
         "Nothing is known, and why is told.",
         created(),
         Unknown(),
-        Wait,
+        Trouble,
         {"reason": Reason.RATE_LIMITED, "message": "No answer.", "until": NOW + timedelta(minutes=1)},
         OUTAGE,
     ),
@@ -287,7 +289,7 @@ MANNERS = [
         "After ten minutes only news counts, not the clock.",
         created(),
         Unknown(),
-        Wait,
+        Trouble,
         {"reason": Reason.RATE_LIMITED, "until": None},
         LONG_OUTAGE,
     ),
@@ -308,7 +310,7 @@ MANNERS = [
     ),
     Row("Nor a create.", claimed({"paused": True}), Absent(), Refuse, refuses(Reason.PAUSED)),
     Row("Nor a finalizer.", a_resource({"paused": True}, finalizers=[]), Absent(), Refuse, refuses(Reason.PAUSED)),
-    Row("Paused with nothing withheld.", created({"paused": True}), present(), Wait, {"reason": None}),
+    Row("Paused with nothing withheld.", created({"paused": True}), present(), Rest),
     Row(
         "Observe lets go of the finalizer.",
         created({"managementPolicy": "Observe"}),
@@ -320,8 +322,7 @@ MANNERS = [
         "And then looks only.",
         a_resource({"managementPolicy": "Observe", **BLUE}, finalizers=[]),
         present(annotations=OTHERS),
-        Wait,
-        {"reason": None},
+        Rest,
     ),
     Row(
         "But not at what is others', with the key that all share.",
@@ -335,16 +336,16 @@ MANNERS = [
         "Unless its namespace is trusted with it.",
         a_resource({"managementPolicy": "Observe"}, finalizers=[]),
         present(annotations=OTHERS),
-        Wait,
-        {"reason": None},
+        Rest,
+        {},
         {"credential": Usable(ACCOUNT, own=True), "adoption_namespaces": frozenset({OWNER.namespace})},
     ),
     Row(
         "Nobody's deployment may be looked at.",
         a_resource({"managementPolicy": "Observe"}, finalizers=[]),
         present(annotations={}),
-        Wait,
-        {"reason": None},
+        Rest,
+        {},
         {"credential": Usable(ACCOUNT, own=True)},
     ),
     Row(
@@ -379,11 +380,10 @@ def test_the_next_step(row: Row) -> None:
 
 
 def test_the_message_of_a_pause_says_what_goes_on_costing_money() -> None:
-    action = decide(created({"paused": True, **BLUE}), present(replicaCount=2, acceleratorCount=4), a_context())
+    action = decide(assess(created({"paused": True, **BLUE}), present(replicaCount=2, acceleratorCount=4), a_context()))
     assert isinstance(action, Refuse)
     assert action.message == (
-        "Paused with a change withheld (Update); still running 2 x 4 NVIDIA_H100_80GB. "
-        "Remove spec.paused to let it through."
+        "Paused with a change withheld (Update); still running 2 x 4 NVIDIA_H100_80GB. Remove spec.paused to apply it."
     )
 
 
@@ -391,7 +391,7 @@ def test_a_refusal_in_force_goes_on_in_the_words_of_then() -> None:
     # An outage in between has put other words into the conditions.
     refused = tried("Update", "RejectedByFireworks")
     refused["lastAttempt"]["message"] = "Fireworks refuses blue."
-    action = decide(created(BLUE, refused), present(), a_context())
+    action = decide(assess(created(BLUE, refused), present(), a_context()))
     assert action == Refuse(Reason.REJECTED_BY_FIREWORKS, "Fireworks refuses blue.", NOW + timedelta(seconds=60))
 
 
@@ -400,6 +400,6 @@ def test_the_spacing_of_changes_counts_from_the_latest_whoever_remembers_it(
     status_says: int, process_knows: int
 ) -> None:
     sent = created({"displayName": "blue"}, tried("Update", "Updating", ago=status_says))
-    action = decide(sent, present(), a_context(last_update=NOW - timedelta(seconds=process_knows)))
-    assert isinstance(action, Wait)
+    action = decide(assess(sent, present(), a_context(last_update=NOW - timedelta(seconds=process_knows))))
+    assert isinstance(action, Progress)
     assert action.until == NOW + timedelta(seconds=25)

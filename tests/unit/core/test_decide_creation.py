@@ -13,15 +13,18 @@ from fireworks_operator.core.actions import (
     Claim,
     Create,
     Delete,
+    Pending,
+    Progress,
     Refuse,
+    Trouble,
     Undelete,
-    Wait,
 )
 from fireworks_operator.core.context import Usable
-from fireworks_operator.core.decide import needs_closer_look, target_name
+from fireworks_operator.core.decisions.decide import needs_closer_look
 from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
-from fireworks_operator.core.observed import Absent, Observed, Unknown
-from unit.builders import (
+from fireworks_operator.core.observed.observation import Absent, Observed, Unknown
+from fireworks_operator.core.target import target_name
+from testkit.builders import (
     ACCOUNT,
     ADDON,
     ADOPTED,
@@ -37,7 +40,7 @@ from unit.builders import (
     a_resource,
     present,
 )
-from unit.core.decide_rows import (
+from tests.unit.core.decide_rows import (
     BLUE,
     BY_HAND,
     DOUBT,
@@ -61,7 +64,7 @@ from unit.core.decide_rows import (
 CREATION = [
     Row("The finalizer comes before anything exists.", a_resource(finalizers=[]), Absent(), AddFinalizer),
     Row("And before what was only observed is managed.", created(finalizers=[]), Unknown(), AddFinalizer),
-    Row("But not before anything may exist.", a_resource(finalizers=[]), Unknown(), Wait),
+    Row("But not before anything may exist.", a_resource(finalizers=[]), Unknown(), Pending),
     *(
         Row(
             "Nor where nothing can be created.",
@@ -78,7 +81,7 @@ CREATION = [
     ),
     Row("Then the claim.", a_resource(), Absent(), Claim, {"deployment_name": NAME}),
     Row("A wished id is claimed as it is.", a_resource(UNMANAGED_ID), Absent(), Claim, {"deployment_name": BY_HAND}),
-    Row("No claim before the first observation.", a_resource(), Unknown(), Wait, {"reason": None}),
+    Row("No claim before the first observation.", a_resource(), Unknown(), Pending),
     Row(
         "No claim of somebody else's deployment.",
         a_resource(UNMANAGED_ID),
@@ -93,12 +96,12 @@ CREATION = [
         Claim,
     ),
     Row("Our own is claimed again when the status was lost.", a_resource(), present(), Claim),
-    Row("Listed in a form that is not understood.", claimed(), ODD, Wait, {"reason": Reason.API_UNAVAILABLE}),
-    Row("Listed and denied.", claimed(), DOUBT, Wait, {"reason": Reason.API_UNAVAILABLE}),
-    Row("No create before the first observation.", claimed(), Unknown(), Wait, {"reason": None, "until": None}),
+    Row("Listed in a form that is not understood.", claimed(), ODD, Trouble, {"reason": Reason.API_UNAVAILABLE}),
+    Row("Listed and denied.", claimed(), DOUBT, Trouble, {"reason": Reason.API_UNAVAILABLE}),
+    Row("No create before the first observation.", claimed(), Unknown(), Pending),
     Row("A LIST without the id is enough to create.", claimed(), Absent(), Create, {"fields": ("baseModel",)}),
     Row("After a GET as well.", claimed(), GONE, Create),
-    Row("A LIST alone does not say that it is lost.", created(), Absent(), Wait, {"reason": None}),
+    Row("A LIST alone does not say that it is lost.", created(), Absent(), Pending),
     Row(
         "Without a key nothing is claimed.",
         a_resource(),
@@ -111,7 +114,7 @@ CREATION = [
         "A key that may heal by itself is waited for.",
         a_resource(),
         Unknown(),
-        Wait,
+        Trouble,
         {"reason": Reason.API_UNAVAILABLE},
         {"credential": SHAKY_KEY},
     ),
@@ -157,7 +160,7 @@ CREATION = [
         a_resource(status=tried("Create", "QuotaExceeded", ago=59)),
         Absent(),
         Refuse,
-        refuses(Reason.QUOTA_EXCEEDED, retry=NOW + timedelta(seconds=1)),
+        refuses(Reason.QUOTA_EXCEEDED, until=NOW + timedelta(seconds=1)),
     ),
     *(
         Row(
@@ -165,7 +168,7 @@ CREATION = [
             a_resource(status=tried(action, "QuotaExceeded", ago=59)),
             Absent(),
             Refuse,
-            refuses(Reason.QUOTA_EXCEEDED, retry=NOW + timedelta(seconds=1)),
+            refuses(Reason.QUOTA_EXCEEDED, until=NOW + timedelta(seconds=1)),
         )
         for action in ("Recreate", "Replace")
     ),
@@ -183,7 +186,7 @@ CREATION = [
         Absent(),
         Claim,
         {},
-        {"forced": True},
+        {"skip_pauses": True},
     ),
     Row("A lost answer is no refusal.", claimed(status=tried("Create", "ApiUnavailable")), Absent(), Create),
     Row(
@@ -198,7 +201,7 @@ LOST = [
         created({"externalDeletionPolicy": "Report"}),
         GONE,
         Refuse,
-        refuses(Reason.DEPLOYMENT_LOST, retry=None),
+        refuses(Reason.DEPLOYMENT_LOST, until=None),
     ),
     Row("Twice a day is borne.", created(status=brought_back(1, 2)), GONE, Create),
     Row(
@@ -206,7 +209,7 @@ LOST = [
         created(status=brought_back(1, 2, 3)),
         GONE,
         Refuse,
-        refuses(Reason.DEPLOYMENT_LOST, retry=NOW + timedelta(hours=21)),
+        refuses(Reason.DEPLOYMENT_LOST, until=NOW + timedelta(hours=21)),
     ),
     Row(
         "Neither where it could be undeleted.", created(status=brought_back(1, 2, 3)), present(state="DELETED"), Refuse
@@ -219,7 +222,7 @@ LOST = [
         GONE,
         Create,
         {},
-        {"forced": True},
+        {"skip_pauses": True},
     ),
     Row(
         "The third try is not lost because its answer was.",
@@ -240,14 +243,14 @@ LOST = [
         created({"externalDeletionPolicy": "Report"}),
         present(state="DELETED", purgeTime=(NOW + timedelta(days=7)).isoformat()),
         Refuse,
-        refuses(Reason.DEPLOYMENT_LOST, retry=NOW + timedelta(days=7)),
+        refuses(Reason.DEPLOYMENT_LOST, until=NOW + timedelta(days=7)),
     ),
     Row(
         "Once, whatever the clocks say; hourly after that, as Fireworks may be late.",
         created({"externalDeletionPolicy": "Report"}),
         present(state="DELETED", purgeTime=NOW.isoformat()),
         Refuse,
-        refuses(Reason.DEPLOYMENT_LOST, retry=NOW + timedelta(hours=1)),
+        refuses(Reason.DEPLOYMENT_LOST, until=NOW + timedelta(hours=1)),
     ),
     Row("Soft-deleted, the same name again: brought back.", claimed(), present(state="DELETED"), Undelete),
     Row(
@@ -299,7 +302,7 @@ LOST = [
         created({"acceleratorType": "NVIDIA_B200_180GB"}, {"appliedFields": ["displayName"]}),
         present(state="DELETED", purgeTime=(NOW + timedelta(days=7)).isoformat()),
         Refuse,
-        refuses(Reason.REPLACE_REQUIRED, retry=NOW + timedelta(days=7)),
+        refuses(Reason.REPLACE_REQUIRED, until=NOW + timedelta(days=7)),
     ),
     Row(
         "Nor when only Fireworks remembers that it was taken over.",
@@ -338,14 +341,14 @@ LOST = [
         "Still DELETING: its id is not free yet.",
         claimed(),
         present(state="DELETING"),
-        Wait,
+        Progress,
         {"reason": Reason.CREATING},
     ),
     Row(
         "Nor is a marker written on what is on its way out.",
         claimed(),
         present(state="DELETING", annotations={}),
-        Wait,
+        Progress,
         {"reason": Reason.CREATING},
     ),
 ]
@@ -370,21 +373,21 @@ OWNERSHIP = [
         claimed(),
         present(annotations=OTHERS, state="DELETED", purgeTime=(NOW + timedelta(days=7)).isoformat()),
         Refuse,
-        refuses(Reason.CONFLICT, retry=NOW + timedelta(days=7)),
+        refuses(Reason.CONFLICT, until=NOW + timedelta(days=7)),
     ),
     Row(
         "Nobody says when it is purged: looked at hourly.",
         claimed(),
         present(annotations=OTHERS, state="DELETED"),
         Refuse,
-        refuses(Reason.CONFLICT, retry=NOW + timedelta(hours=1)),
+        refuses(Reason.CONFLICT, until=NOW + timedelta(hours=1)),
     ),
     Row(
         "One of nobody's that is DELETED goes by itself, too.",
         claimed(UNMANAGED_ID, HAND_MADE),
         present(name=BY_HAND, annotations={}, state="DELETED", purgeTime=(NOW + timedelta(days=7)).isoformat()),
         Refuse,
-        refuses(Reason.ADOPTION_NOT_ALLOWED, retry=NOW + timedelta(days=7)),
+        refuses(Reason.ADOPTION_NOT_ALLOWED, until=NOW + timedelta(days=7)),
     ),
     Row("Our marker was removed: written again.", claimed(), present(annotations={}), Adopt, {"by_request": False}),
     Row(

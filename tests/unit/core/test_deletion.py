@@ -9,13 +9,24 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
-from fireworks_operator.core.actions import Claim, Delete, Refuse, RemoveFinalizer, UnloadAddon, Wait
+from fireworks_operator.core.actions import (
+    Claim,
+    Delete,
+    Pending,
+    Progress,
+    Refuse,
+    RemoveFinalizer,
+    Rest,
+    Trouble,
+    UnloadAddon,
+)
 from fireworks_operator.core.context import Usable
-from fireworks_operator.core.decide import decide
+from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.identity import TAG_RELEASED, deployment_id
-from fireworks_operator.core.observed import Absent, Present, Unknown
+from fireworks_operator.core.observed.observation import Absent, Present, Unknown
+from fireworks_operator.core.situation import assess
 from fireworks_operator.fireworks.models import DeployedModel
-from unit.builders import (
+from testkit.builders import (
     ADDON,
     BORN,
     CLAIMED,
@@ -30,7 +41,7 @@ from unit.builders import (
     an_attempt,
     present,
 )
-from unit.core.decide_rows import (
+from tests.unit.core.decide_rows import (
     BY_HAND,
     DOUBT,
     GONE,
@@ -70,15 +81,15 @@ OUT: dict[str, Any] = {"unreachable_since": NOW, "unreachable": "No answer."}
 LET_GO: dict[str, JsonValue] = {**a_context().owner(UNCLAIMED).marker(), TAG_RELEASED: "true"}
 
 LETTING_GO = [
-    Row("Another's finalizer is not our business.", a_deleted_resource(finalizers=["x/y"]), looked_at(), Wait),
+    Row("Another's finalizer is not our business.", a_deleted_resource(finalizers=["x/y"]), looked_at(), Rest),
     Row("Never claimed: nothing to delete.", a_deleted_resource(status={}), GONE, RemoveFinalizer, {"left": None}),
-    Row("Which a LIST does not say.", a_deleted_resource(status={}), Absent(), Wait),
-    Row("Unless the first LIST is on its way: a backup may have lost the claim.", UNCLAIMED, Unknown(), Wait),
+    Row("Which a LIST does not say.", a_deleted_resource(status={}), Absent(), Pending),
+    Row("Unless the first LIST is on its way: a backup may have lost the claim.", UNCLAIMED, Unknown(), Pending),
     Row(
         "Nor may an outage hide it.",
         UNCLAIMED,
         Unknown(),
-        Wait,
+        Trouble,
         {"reason": Reason.API_UNAVAILABLE},
         {"unreachable_since": NOW},
     ),
@@ -87,7 +98,7 @@ LETTING_GO = [
     ),
     Row("And without a key.", REFUSED, Unknown(), RemoveFinalizer, {"left": None}, {"credential": NO_KEY}),
     Row("The claim was lost: it is found again.", UNCLAIMED, looked_at(), Claim, {"deployment_name": NAME}),
-    Row("As of now, not of a while ago.", UNCLAIMED, present(), Wait),
+    Row("As of now, not of a while ago.", UNCLAIMED, present(), Pending),
     Row("Lost, and deleted elsewhere.", UNCLAIMED, looked_at(state="DELETED"), RemoveFinalizer),
     Row("Let go of in a former life.", UNCLAIMED, looked_at(annotations=LET_GO), RemoveFinalizer),
     Row("Another's was in the way.", UNCLAIMED, looked_at(annotations=OTHERS), RemoveFinalizer),
@@ -170,7 +181,7 @@ LETTING_GO = [
             f"abandon: {value!r} is not understood, so it does nothing.",
             a_deleted_resource(annotations={ANNOTATION_ABANDON: value}),
             Unknown(),
-            Wait,
+            Pending,
         )
         for value in ("True", "yes", "1", "", "false", " true")
     ),
@@ -199,7 +210,9 @@ LETTING_GO = [
     ),
     Row("Gone.", a_deleted_resource(), GONE, RemoveFinalizer, {"left": None}),
     Row("Deleted.", a_deleted_resource(), looked_at(state="DELETED"), RemoveFinalizer, {"left": None}),
-    Row("Deleted a while ago, and perhaps brought back since.", a_deleted_resource(), present(state="DELETED"), Wait),
+    Row(
+        "Deleted a while ago, and perhaps brought back since.", a_deleted_resource(), present(state="DELETED"), Pending
+    ),
     Row(
         "Retained, and deleted a while ago: perhaps it was brought back.",
         a_deleted_resource({"deletionPolicy": "Retain"}),
@@ -207,8 +220,8 @@ LETTING_GO = [
         RemoveFinalizer,
         {"left": NAME},
     ),
-    Row("Somebody else's a while ago.", a_deleted_resource(), present(annotations=OTHERS), Wait),
-    Row("Stuck a while ago.", a_deleted_resource(), present(**IDLE, deleteTime=minutes_ago(31)), Wait),
+    Row("Somebody else's a while ago.", a_deleted_resource(), present(annotations=OTHERS), Pending),
+    Row("Stuck a while ago.", a_deleted_resource(), present(**IDLE, deleteTime=minutes_ago(31)), Progress),
     Row(
         "Somebody else's: left untouched.",
         a_deleted_resource(status=CLAIMED),
@@ -236,6 +249,21 @@ LETTING_GO = [
         looked_at(name=BY_HAND, annotations={}),
         RemoveFinalizer,
         {"left": None},
+    ),
+    Row(
+        "The adoption was begun and its request never took effect: left untouched.",
+        a_deleted_resource(
+            UNMANAGED_ID,
+            {
+                **HAND_MADE,
+                "createTime": BORN,
+                "appliedFields": [],
+                "lastAttempt": an_attempt("Adopt", "Creating", ago=200),
+            },
+        ),
+        looked_at(name=BY_HAND, annotations={}),
+        RemoveFinalizer,
+        {"left": BY_HAND, "cause": "NotOurs"},
     ),
     Row(
         "Only observed so far: left untouched.",
@@ -288,32 +316,36 @@ HOLDING_ON = [
         for value in ("True", "yes", "")
     ),
     Row(
-        "Listed in a form that is not understood.", a_deleted_resource(), ODD, Wait, {"reason": Reason.API_UNAVAILABLE}
+        "Listed in a form that is not understood.",
+        a_deleted_resource(),
+        ODD,
+        Trouble,
+        {"reason": Reason.API_UNAVAILABLE},
     ),
-    Row("The same where the claim was lost.", UNCLAIMED, ODD, Wait, {"reason": Reason.API_UNAVAILABLE}),
-    Row("Listed and denied.", a_deleted_resource(), DOUBT, Wait, {"reason": Reason.API_UNAVAILABLE}),
-    Row("The same where the claim was lost.", UNCLAIMED, DOUBT, Wait, {"reason": Reason.API_UNAVAILABLE}),
+    Row("The same where the claim was lost.", UNCLAIMED, ODD, Trouble, {"reason": Reason.API_UNAVAILABLE}),
+    Row("Listed and denied.", a_deleted_resource(), DOUBT, Trouble, {"reason": Reason.API_UNAVAILABLE}),
+    Row("The same where the claim was lost.", UNCLAIMED, DOUBT, Trouble, {"reason": Reason.API_UNAVAILABLE}),
     Row(
         "The same where a create was refused before.",
         a_deleted_resource(status={"lastAttempt": an_attempt("Create", "RejectedByFireworks", ago=600)}),
         DOUBT,
-        Wait,
+        Trouble,
         {"reason": Reason.API_UNAVAILABLE},
     ),
-    Row("Nothing is known yet.", a_deleted_resource(), Unknown(), Wait, {"reason": None}),
-    Row("A LIST does not say that it is gone.", a_deleted_resource(), Absent(), Wait, {"reason": None}),
+    Row("Nothing is known yet.", a_deleted_resource(), Unknown(), Pending),
+    Row("A LIST does not say that it is gone.", a_deleted_resource(), Absent(), Pending),
     Row(
         "A create without an answer may still take effect.",
         a_deleted_resource(status={**CLAIMED, "lastAttempt": an_attempt("Create", "ApiUnavailable", ago=67)}),
         GONE,
-        Wait,
+        Progress,
         {"reason": Reason.DELETING, "until": NOW + timedelta(seconds=1)},
     ),
     Row(
         "Also one that a restart cut off.",
         a_deleted_resource(status={**CLAIMED, "lastAttempt": an_attempt("Replace", "Creating", ago=5)}),
         GONE,
-        Wait,
+        Progress,
         {"reason": Reason.DELETING},
     ),
     Row(
@@ -327,7 +359,7 @@ HOLDING_ON = [
             f"{action} without an answer may yet bring it back, or take it over.",
             a_deleted_resource(status={**CREATED, "lastAttempt": an_attempt(action, reason, ago=67)}),
             observed,
-            Wait,
+            Progress,
             {"reason": Reason.DELETING, "until": NOW + timedelta(seconds=1)},
         )
         for action, reason in (
@@ -346,18 +378,18 @@ HOLDING_ON = [
         GONE,
         RemoveFinalizer,
     ),
-    Row("Under way.", a_deleted_resource(), present(state="DELETING"), Wait, {"reason": Reason.DELETING}),
+    Row("Under way.", a_deleted_resource(), present(state="DELETING"), Progress, {"reason": Reason.DELETING}),
     Row(
         "Still with replicas, which cost money.",
         a_deleted_resource(),
         present(state="DELETING", deleteTime=minutes_ago(99)),
-        Wait,
+        Progress,
     ),
     Row(
         "Idle, but not for long enough.",
         a_deleted_resource(),
         present(**IDLE, deleteTime=minutes_ago(29)),
-        Wait,
+        Progress,
         {"until": NOW + timedelta(minutes=1)},
     ),
     Row(
@@ -388,7 +420,7 @@ HOLDING_ON = [
         "A key that may heal.",
         a_deleted_resource(),
         Unknown(),
-        Wait,
+        Trouble,
         {"reason": Reason.API_UNAVAILABLE},
         {"credential": SHAKY_KEY},
     ),
@@ -397,7 +429,7 @@ HOLDING_ON = [
         a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=59)),
         present(),
         Refuse,
-        {"reason": Reason.DELETION_BLOCKED, "retry": NOW + timedelta(seconds=1)},
+        {"reason": Reason.DELETION_BLOCKED, "until": NOW + timedelta(seconds=1)},
     ),
     Row("Tried again.", a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=60)), present(), Delete),
     Row(
@@ -406,7 +438,7 @@ HOLDING_ON = [
         present(),
         Delete,
         {"ignore_checks": False},
-        {"forced": True},
+        {"skip_pauses": True},
     ),
     Row(
         "At once when forced.",
@@ -419,7 +451,7 @@ HOLDING_ON = [
         "A LIST behind our DELETE is no reason to call for a person.",
         a_deleted_resource(status=tried("Delete", "Deleting", ago=1)),
         present(),
-        Wait,
+        Progress,
         {"reason": Reason.DELETING},
     ),
 ]
@@ -431,14 +463,13 @@ UNLOADING = [
         "What is loaded is not known.",
         a_deleted_resource(status=RECORDED),
         Present(a_deployment()),
-        Wait,
-        {"reason": None},
+        Pending,
     ),
     Row(
         "Under way.",
         a_deleted_resource(status=RECORDED),
         present(an_addon(state="UNDEPLOYING")),
-        Wait,
+        Progress,
         {"reason": Reason.DELETING},
     ),
     Row("Unloaded.", a_deleted_resource(status=RECORDED), present(), Delete),
@@ -447,7 +478,15 @@ UNLOADING = [
         a_deleted_resource(status={**RECORDED, "lastAttempt": an_attempt("UnloadAddon", "AddonFailed", ago=59)}),
         present(an_addon()),
         Refuse,
-        {"reason": Reason.DELETION_BLOCKED, "retry": NOW + timedelta(seconds=1)},
+        {"reason": Reason.DELETION_BLOCKED, "until": NOW + timedelta(seconds=1)},
+    ),
+    Row(
+        "Tried at once when somebody asks for it.",
+        a_deleted_resource(status={**RECORDED, "lastAttempt": an_attempt("UnloadAddon", "AddonFailed", ago=59)}),
+        present(an_addon()),
+        UnloadAddon,
+        {"model": ADDON},
+        {"skip_pauses": True},
     ),
     Row(
         "And is tried again.",
@@ -475,13 +514,13 @@ def test_the_next_step(row: Row) -> None:
 @pytest.mark.parametrize("annotation", [ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS])
 def test_the_annotations_do_nothing_before_the_deletion(annotation: str) -> None:
     resource = a_deleted_resource(deletionTimestamp=None, annotations={annotation: "true"})
-    assert decide(resource, present(), a_context()) == Wait()
+    assert decide(assess(resource, present(), a_context())) == Rest()
 
 
 @pytest.mark.parametrize("policy", [{}, {"deletionPolicy": "Retain"}, {"managementPolicy": "Observe"}])
 def test_what_is_left_behind_is_named_in_the_event(policy: dict[str, str]) -> None:
     metadata = {} if policy else ABANDONED
-    action = decide(a_deleted_resource(policy, **metadata), Unknown(), a_context())
+    action = decide(assess(a_deleted_resource(policy, **metadata), Unknown(), a_context()))
     assert isinstance(action, RemoveFinalizer)
     assert NAME in action.message
 
@@ -495,8 +534,8 @@ def test_what_is_left_behind_is_named_in_the_event(policy: dict[str, str]) -> No
     ],
 )
 def test_whoever_waits_for_a_deletion_is_told_how_to_let_go(context: dict[str, Any]) -> None:
-    action = decide(a_deleted_resource(), Unknown(), a_context(**context))
-    assert isinstance(action, Refuse | Wait)
+    action = decide(assess(a_deleted_resource(), Unknown(), a_context(**context)))
+    assert isinstance(action, Refuse | Trouble)
     assert ANNOTATION_ABANDON in action.message
 
 
@@ -506,10 +545,10 @@ def test_an_annotation_that_is_not_understood_is_told(annotation: str, value: st
     annotations = {"annotations": {annotation: value}}
     blocked = a_deleted_resource(status=tried("Delete", "DeletionBlocked", ago=1), **annotations)
     for resource, observed in ((blocked, present()), (a_deleted_resource(**annotations), present(state="DELETING"))):
-        action = decide(resource, observed, a_context())
-        assert isinstance(action, Refuse | Wait)
+        action = decide(assess(resource, observed, a_context()))
+        assert isinstance(action, Refuse | Progress)
         assert (f'{annotation} is "{value}"' in action.message) is told
-        assert ('write "true"' in action.message) is told
+        assert ('set it to "true"' in action.message) is told
 
 
 @pytest.mark.parametrize(
@@ -526,9 +565,9 @@ def test_a_deletion_that_has_just_begun_is_not_called_stuck_whatever_the_clocks_
         status=tried("Delete", "Deleting", ago=60), deletionTimestamp=(NOW - off - timedelta(seconds=65)).isoformat()
     )
     going = looked_at(**IDLE, deleteTime=(NOW - off - timedelta(seconds=60)).isoformat())
-    assert isinstance(decide(resource, going, a_context()), RemoveFinalizer) is let_go, reason
+    assert isinstance(decide(assess(resource, going, a_context())), RemoveFinalizer) is let_go, reason
     later = a_context(now=NOW + timedelta(minutes=30))
-    assert isinstance(decide(resource, going, later), RemoveFinalizer) is (off > timedelta(0)), reason
+    assert isinstance(decide(assess(resource, going, later)), RemoveFinalizer) is (off > timedelta(0)), reason
 
 
 def test_the_owner_of_the_examples_is_the_resource_of_the_examples() -> None:

@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
-from fireworks_operator.core.desired import FIELDS, desired
-from fireworks_operator.core.drift import RESETS_OF_NEW, Drift, find_drift, same_shape
-from unit.builders import ACCOUNT, BASE_MODEL
+from fireworks_operator.core.desired.drift import Drift, find_drift, same_shape
+from fireworks_operator.core.desired.fields import FIELDS, RESETS_OF_NEW
+from fireworks_operator.core.desired.wanted import wire_values
+from testkit.builders import ACCOUNT, BASE_MODEL
 
 SHAPE = "accounts/fireworks/deploymentShapes/llama-3b-fast"
 POLICY = "autoscalingPolicy"
 
 
 def drift_of(spec: Mapping[str, Any], raw: Mapping[str, JsonValue], applied: Collection[str] = ("baseModel",)) -> Drift:
-    wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
+    wanted = wire_values(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
     return find_drift(wanted, {"baseModel": BASE_MODEL, "maxReplicaCount": 1, **raw}, applied)
 
 
@@ -168,7 +169,7 @@ def test_what_we_never_set_is_not_reset() -> None:
 
 def test_what_only_a_new_deployment_could_reset_counts_where_a_deleted_one_may_be_replaced() -> None:
     raw: dict[str, JsonValue] = {"baseModel": BASE_MODEL, "maxReplicaCount": 1, "preemptible": True}
-    wanted = desired(FireworksDeploymentSpec(base_model=BASE_MODEL), ACCOUNT)
+    wanted = wire_values(FireworksDeploymentSpec(base_model=BASE_MODEL), ACCOUNT)
     assert [each.path for each in find_drift(wanted, raw, RESETS_OF_NEW, deleted=True).replacements] == ["preemptible"]
     live = find_drift(wanted, raw, RESETS_OF_NEW)
     assert (live.changes, live.replacements) == ((), ()), "what serves is left as it is"
@@ -284,7 +285,7 @@ APPLIED = st.sets(st.sampled_from([field.path for field in FIELDS]))
 def test_a_patch_leaves_no_drift_that_a_patch_could_put_right(
     spec: dict[str, Any], raw: dict[str, Any], applied: set[str]
 ) -> None:
-    wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
+    wanted = wire_values(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
     drift = find_drift(wanted, raw, applied)
     assert bool(drift.mask()) is bool(drift.changes)
     assert all(mask == mask.lower() for mask in drift.mask())
@@ -299,9 +300,9 @@ def test_a_patch_leaves_no_drift_that_a_patch_could_put_right(
 
 @given(SPECS, RAWS, APPLIED)
 def test_only_managed_fields_are_ever_named(spec: dict[str, Any], raw: dict[str, Any], applied: set[str]) -> None:
-    wanted = desired(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
+    wanted = wire_values(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
     partners = {"minReplicaCount", "maxReplicaCount", "draftModel", "ngramSpeculationLength"}
-    managed = set(wanted.values) | applied | partners
+    managed = set(wanted) | applied | partners
     drift = find_drift(wanted, raw, applied)
     assert {each.path for each in (*drift.changes, *drift.replacements)} <= managed
-    assert set(drift.kept) <= applied - set(wanted.values)
+    assert set(drift.kept) <= applied - set(wanted)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fireworks_operator.core.durations import parse_duration, wire_duration
+from fireworks_operator.core.desired.durations import parse_duration, wire_duration
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,18 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.crd import crd
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.core.actions import MUTATIONS, AddFinalizer, RemoveFinalizer, Wait
-from fireworks_operator.core.decide import decide
-from fireworks_operator.core.misspelt import LAST_APPLIED
-from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
+from fireworks_operator.core.actions import AddFinalizer, Mutation, RemoveFinalizer, Rest
+from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
-from fireworks_operator.core.report import report
-from fireworks_operator.core.retry import set_clock_right
+from fireworks_operator.core.pauses import set_clock_right
+from fireworks_operator.core.situation import assess
+from fireworks_operator.core.status.dropped_fields import LAST_APPLIED
+from fireworks_operator.core.status.report import report
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
-from unit.builders import ADDON, BORN, CREATED, NAME, NOW, a_context, a_deployment_json, a_resource, an_attempt
-from unit.core.strategies import resources
+from testkit.builders import ADDON, BORN, CREATED, NAME, NOW, a_context, a_deployment_json, a_resource, an_attempt
+from tests.unit.core.strategies import resources
 
 _STATUS = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 _TIMES = FormatChecker(())
@@ -111,10 +112,10 @@ def test_whatever_fireworks_says_of_a_deployment_its_status_is_accepted(
         observed = Present(Deployment.parse(answer), (loaded,), fresh=True)
     except FireworksError:
         observed = Unknown(unreadable=True)
-    action = decide(resource, observed, a_context())
+    action = decide(assess(resource, observed, a_context()))
     if isinstance(action, AddFinalizer | RemoveFinalizer):
         return
-    status = report(resource, observed, Outcome(action), a_context())
+    status = report(assess(resource, observed, a_context()), Outcome(action))
     assert wrong(status) == []
 
 
@@ -172,18 +173,18 @@ def test_whatever_is_stored_and_annotated_the_next_status_is_accepted(
     with contextlib.suppress(FireworksError):
         observed = Present(Deployment.parse(answer), termination=words) if known else Unknown()
     context = a_context(unreachable_since=BORN, unreachable=words, inference_url=f"https://{words}")
-    action = decide(resource, observed, context)
+    action = decide(assess(resource, observed, context))
     if isinstance(action, AddFinalizer | RemoveFinalizer):
         return
-    error = FireworksError(ErrorKind.INVALID, words) if isinstance(action, MUTATIONS) else None
-    status = report(resource, observed, Outcome(action, error), context)
+    error = FireworksError(ErrorKind.INVALID, words) if isinstance(action, Mutation) else None
+    status = report(assess(resource, observed, context), Outcome(action, error))
     assert status is resource.status or wrong(status) == []
 
 
 def test_a_key_of_5000_characters_in_what_was_applied_does_not_keep_the_status_from_being_written() -> None:
     applied = json.dumps({"spec": {"k" * 5000: 1}})
     resource = a_resource(status=CREATED, annotations={LAST_APPLIED: applied})
-    status = report(resource, Present(Deployment.parse(FULL)), Outcome(Wait()), a_context())
+    status = report(assess(resource, Present(Deployment.parse(FULL)), a_context()), Outcome(Rest()))
     assert wrong(status) == []
     assert any("is not a field" in each for each in status.notices or ())
 
@@ -218,10 +219,10 @@ def test_whatever_somebody_writes_into_the_status_the_next_pass_has_an_answer(
     observed: Observed = Unknown()
     with contextlib.suppress(FireworksError):
         observed = Present(Deployment.parse(answer)) if known else Absent(confirmed=True)
-    action = decide(resource, observed, a_context())
+    action = decide(assess(resource, observed, a_context()))
     if isinstance(action, AddFinalizer | RemoveFinalizer):
         return
-    status = report(resource, observed, Outcome(action), a_context())
+    status = report(assess(resource, observed, a_context()), Outcome(action))
     FireworksDeployment.parse({**wire, "status": status.to_wire()})
 
 

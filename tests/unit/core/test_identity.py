@@ -24,7 +24,7 @@ from fireworks_operator.core.identity import (
     ownership,
     parse_marker,
 )
-from unit.builders import OWNER
+from testkit.builders import OWNER
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 NAME = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", fullmatch=True)

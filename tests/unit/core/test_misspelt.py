@@ -6,8 +6,8 @@ from time import process_time
 import pytest
 from pydantic import JsonValue
 
-from fireworks_operator.core.misspelt import _REMEMBERED, LAST_APPLIED, MOST_TOLD, _told, misspelt_fields
-from unit.builders import ADDON, a_resource
+from fireworks_operator.core.status.dropped_fields import _REMEMBERED, LAST_APPLIED, MOST_TOLD, _told, misspelt_fields
+from testkit.builders import ADDON, a_resource
 
 
 def told(text: str) -> tuple[str, ...]:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from fireworks_operator.core.model_notices import model_notices, models_to_ask
+from fireworks_operator.core.status.model_notices import model_notices, models_to_ask
 from fireworks_operator.fireworks.models import BaseModelDetails, Model
-from unit.builders import ACCOUNT, BASE_MODEL, CREATED, a_deployment, a_resource
-from unit.core.report_steps import serving
+from testkit.builders import ACCOUNT, BASE_MODEL, CREATED, a_deployment, a_resource
+from testkit.report_steps import serving
 
 DRAFT = f"accounts/{ACCOUNT}/models/draft"
 MI300X = "AMD_MI300X_192GB"
@@ -25,7 +25,12 @@ def a_model(name: str = BASE_MODEL, *, kind: str = "llama", moe: bool = False, p
         ({"precision": "FP8"}, [a_model(precisions="FP16 FP8")], None, "It was prepared."),
         ({"precision": "FP8"}, [a_model(precisions="")], None, "The record does not say which there are."),
         ({"precision": "BF16"}, [a_model()], None, "Nothing to prepare."),
-        ({"draftModel": "draft"}, [a_model(), a_model(DRAFT, kind="qwen2")], "another family", "Llama and Qwen."),
+        (
+            {"draftModel": "draft"},
+            [a_model(), a_model(DRAFT, kind="qwen2")],
+            "a different model family",
+            "Llama and Qwen.",
+        ),
         ({"draftModel": "draft"}, [a_model(), a_model(DRAFT)], None, "Llama and Llama."),
         ({"draftModel": "draft"}, [a_model(), a_model(DRAFT, kind="")], None, "The record does not say."),
         ({"acceleratorType": MI300X}, [a_model(moe=True)], "mixture-of-experts", "Known to go wrong."),

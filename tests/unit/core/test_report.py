@@ -6,14 +6,15 @@ import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import Adopt, Wait
+from fireworks_operator.core.actions import Adopt, Rest
 from fireworks_operator.core.context import Unusable, Usable
-from fireworks_operator.core.decide import decide
-from fireworks_operator.core.observed import Absent, Observed, Unknown
+from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.observed.observation import Absent, Observed, Unknown
 from fireworks_operator.core.outcome import Outcome
-from fireworks_operator.core.report import report
+from fireworks_operator.core.situation import assess
+from fireworks_operator.core.status.report import report
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from unit.builders import (
+from testkit.builders import (
     ACCOUNT,
     BORN,
     CLAIMED,
@@ -27,26 +28,31 @@ from unit.builders import (
     an_error,
     present,
 )
-from unit.core.report_steps import ASLEEP, BLUE, CREATE, GONE, LOADING, after, find, serving, summary, with_spec
+from testkit.report_steps import ASLEEP, BLUE, CREATE, GONE, LOADING, after, find, serving, summary, with_spec
 
 
 @pytest.mark.parametrize(
     ("resource", "observed", "reason", "words"),
     [
         (a_resource(), Absent(), Reason.CREATING, "is being created"),
-        (a_resource(), present(), Reason.PROGRESSING, "exists already and is being taken over"),
-        (a_resource(status=CLAIMED), present(annotations={}), Reason.PROGRESSING, "exists already and is being taken"),
+        (a_resource(), present(), Reason.PROGRESSING, "already exists and is being adopted"),
+        (
+            a_resource(status=CLAIMED),
+            present(annotations={}),
+            Reason.PROGRESSING,
+            "already exists and is being adopted",
+        ),
         (
             a_resource(status=CLAIMED),
             present(state="DELETED"),
             Reason.CREATING,
-            "was deleted and is being brought back",
+            "was deleted and is being restored",
         ),
         (
             a_resource({"acceleratorType": "NVIDIA_B200_180GB"}, CLAIMED),
             present(state="DELETED", annotations=MADE_HERE),
             Reason.UPDATING,
-            "The former deployment of this name is deleted for good",
+            "The previous deployment of this name is being deleted permanently",
         ),
     ],
 )
@@ -63,12 +69,12 @@ def test_the_answer_to_a_create_request_is_told_as_the_next_list_tells_it() -> N
     loading = present(**LOADING)
     answered = after(a_resource(status=CLAIMED), loading, CREATE)
     assert "initializing" in find(answered.status, ConditionType.READY).message
-    assert after(answered, loading, Wait()).status == answered.status, "so the next pass writes nothing"
+    assert after(answered, loading, Rest()).status == answered.status, "so the next pass writes nothing"
 
 
 def test_a_marker_that_is_written_again_leaves_the_resource_ready() -> None:
     unmarked = present(annotations={})
-    assert isinstance(decide(serving(), unmarked, a_context()), Adopt)
+    assert isinstance(decide(assess(serving(), unmarked, a_context())), Adopt)
     for begun in (True, False):
         assert after(serving(), unmarked, begun=begun).status.conditions == serving().status.conditions
 
@@ -227,7 +233,7 @@ def test_before_the_first_observation_nothing_is_said_about_a_new_generation() -
     ("credential", "expected"),
     [
         (Unusable(Reason.CREDENTIALS_MISSING, "Create it."), ("FT", "FT", "CredentialsMissing", "Serving", 1)),
-        (Unusable(Reason.API_UNAVAILABLE, "Wait.", final=False), ("UT", "TF", "ApiUnavailable", "Serving", 1)),
+        (Unusable(Reason.API_UNAVAILABLE, "Wait.", needs_user=False), ("UT", "TF", "ApiUnavailable", "Serving", 1)),
         (Usable("other"), ("FT", "FT", "AccountMismatch", "Serving", 1)),
     ],
 )
@@ -255,7 +261,7 @@ def test_facts_are_copied_from_the_deployment() -> None:
 def test_fractions_of_a_second_which_kubernetes_does_not_keep_cause_no_writes() -> None:
     observed = present(createTime="2026-03-01T11:00:00.123456Z", purgeTime="2026-03-08T11:00:00.5Z")
     resource = after(a_resource(status=CREATED), observed)
-    status = report(resource, observed, Outcome(Wait()), a_context(now=NOW + timedelta(seconds=1)))
+    status = report(assess(resource, observed, a_context(now=NOW + timedelta(seconds=1))), Outcome(Rest()))
     assert status == resource.status
 
 

@@ -11,24 +11,25 @@ from hypothesis import strategies as st
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import ApiModel, FireworksDeployment, FireworksDeploymentStatus, ManagementPolicy
 from fireworks_operator.core.actions import (
-    MUTATIONS,
     Action,
     AddFinalizer,
     Create,
     LoadAddon,
+    Mutation,
     Refuse,
     RemoveFinalizer,
-    Wait,
+    Waiting,
 )
 from fireworks_operator.core.context import Context
-from fireworks_operator.core.decide import decide
-from fireworks_operator.core.observed import Observed, Unknown
+from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.observed.observation import Observed, Unknown
 from fireworks_operator.core.outcome import Outcome
-from fireworks_operator.core.report import report
-from fireworks_operator.core.retry import CLOCK_TOLERANCE, set_clock_right
+from fireworks_operator.core.pauses import CLOCK_TOLERANCE, set_clock_right
+from fireworks_operator.core.situation import assess
+from fireworks_operator.core.status.report import report
 from fireworks_operator.fireworks.errors import ErrorKind
-from unit.builders import NOW, an_error
-from unit.core.strategies import contexts, observations, resources
+from testkit.builders import NOW, an_error
+from tests.unit.core.strategies import contexts, observations, resources
 
 Model = TypeVar("Model", bound=ApiModel)
 REASONS = {reason.value for reason in Reason}
@@ -49,7 +50,7 @@ def stored(resource: FireworksDeployment, status: FireworksDeploymentStatus) -> 
 def outcome_of(action: Action, error: int) -> Outcome:
     """Return a success, or one of the ways to fail, of an action that can fail."""
     kinds = list(ErrorKind)
-    if not isinstance(action, MUTATIONS) or error == len(kinds):
+    if not isinstance(action, Mutation) or error == len(kinds):
         return Outcome(action)
     if error > len(kinds):
         return Outcome(action, begun=isinstance(action, Create | LoadAddon))
@@ -64,10 +65,10 @@ OUTCOMES = st.integers(0, len(ErrorKind) + 1)
 def test_nobody_is_called_while_work_goes_on_by_itself(
     resource: FireworksDeployment, observed: Observed, context: Context, result: int
 ) -> None:
-    action = decide(resource, observed, context)
+    action = decide(assess(resource, observed, context))
     if isinstance(action, UNREPORTED):
         return
-    status = report(resource, observed, outcome_of(action, result), context)
+    status = report(assess(resource, observed, context), outcome_of(action, result))
     if status == resource.status:
         return
     assert (of(status, ConditionType.RECONCILING), of(status, ConditionType.STALLED)) != ("True", "True")
@@ -82,25 +83,25 @@ def test_nobody_is_called_while_work_goes_on_by_itself(
 def test_an_idle_resource_is_written_at_most_until_all_is_said(
     resource: FireworksDeployment, observed: Observed, context: Context
 ) -> None:
-    context = replace(context, forced=False)
+    context = replace(context, skip_pauses=False)
     for _ in range(3):
-        action = decide(resource, observed, context)
-        if not isinstance(action, Wait | Refuse):
+        action = decide(assess(resource, observed, context))
+        if not isinstance(action, Waiting):
             return
-        resource = stored(resource, report(resource, observed, Outcome(action), context))
+        resource = stored(resource, report(assess(resource, observed, context), Outcome(action)))
     later = replace(context, now=context.now + timedelta(milliseconds=700))
-    action = decide(resource, observed, later)
-    if isinstance(action, Wait | Refuse):
-        assert report(resource, observed, Outcome(action), later) == resource.status
+    action = decide(assess(resource, observed, later))
+    if isinstance(action, Waiting):
+        assert report(assess(resource, observed, later), Outcome(action)) == resource.status
 
 
 @MANY
 @given(resources(), contexts())
 def test_the_unknown_is_not_gone(resource: FireworksDeployment, context: Context) -> None:
-    action = decide(resource, Unknown(), context)
+    action = decide(assess(resource, Unknown(), context))
     if isinstance(action, UNREPORTED):
         return
-    before, after = resource.status, report(resource, Unknown(), Outcome(action), context)
+    before, after = resource.status, report(assess(resource, Unknown(), context), Outcome(action))
     for name in ("deployment_name", "account", "state", "replicas", "effective", "create_time"):
         assert getattr(after, name) == getattr(before, name), name
     if resource.spec.management_policy is ManagementPolicy.MANAGE:
@@ -114,10 +115,10 @@ def test_the_unknown_is_not_gone(resource: FireworksDeployment, context: Context
 def test_messages_hold_no_times_and_say_something(
     resource: FireworksDeployment, observed: Observed, context: Context, result: int
 ) -> None:
-    action = decide(resource, observed, context)
+    action = decide(assess(resource, observed, context))
     if isinstance(action, UNREPORTED):
         return
-    status = report(resource, observed, outcome_of(action, result), context)
+    status = report(assess(resource, observed, context), outcome_of(action, result))
     for each in status.conditions:
         assert len(each.message) <= 700
         assert not re.search(r"\d\d:\d\d|20\d\d-\d\d", each.message), each.message
@@ -131,11 +132,11 @@ def test_messages_hold_no_times_and_say_something(
 def test_the_same_inputs_give_the_same_status_and_one_that_the_schema_accepts(
     resource: FireworksDeployment, observed: Observed, context: Context, result: int
 ) -> None:
-    action = decide(resource, observed, context)
+    action = decide(assess(resource, observed, context))
     if isinstance(action, UNREPORTED):
         return
-    status = report(resource, observed, outcome_of(action, result), context)
-    assert report(resource, observed, outcome_of(action, result), context) == status
+    status = report(assess(resource, observed, context), outcome_of(action, result))
+    assert report(assess(resource, observed, context), outcome_of(action, result)) == status
     assert FireworksDeploymentStatus.model_validate(status.to_wire()).to_wire() == status.to_wire()
     assert len({each.type for each in status.conditions}) == len(status.conditions)
     if status.last_attempt is not None:

@@ -16,16 +16,17 @@ from fireworks_operator.core.actions import (
     Delete,
     LoadAddon,
     Refuse,
+    Rest,
     Undelete,
     Update,
-    Wait,
 )
 from fireworks_operator.core.context import Usable
-from fireworks_operator.core.decide import decide
+from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.identity import Owner
-from fireworks_operator.core.observed import Absent, Observed
+from fireworks_operator.core.observed.observation import Absent, Observed
+from fireworks_operator.core.situation import assess
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from unit.builders import (
+from testkit.builders import (
     ACCOUNT,
     ADDON,
     ADOPTED,
@@ -44,8 +45,8 @@ from unit.builders import (
     an_error,
     present,
 )
-from unit.core.decide_rows import BY_HAND, OTHERS
-from unit.core.report_steps import BLUE, CREATE, GONE, LOADING, UPDATE, after, find, serving, summary, with_spec
+from testkit.report_steps import BLUE, CREATE, GONE, LOADING, UPDATE, after, find, serving, summary, with_spec
+from tests.unit.core.decide_rows import BY_HAND, OTHERS
 
 
 def test_the_claim_is_written_with_a_record_of_the_try() -> None:
@@ -129,19 +130,19 @@ def test_a_create_right_after_one_without_an_answer_is_waited_for_as_long_from_i
 
 def test_a_deletion_does_not_forget_that_an_undelete_without_an_answer_may_revive_what_it_deletes() -> None:
     revived = {**CREATED, "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=5)}
-    deleted = after(a_deleted_resource(status=revived), present(), Delete())
+    deleted = after(a_deleted_resource(status=revived), present(), Delete(NAME))
     attempt = deleted.status.last_attempt
     assert attempt is not None
     assert (attempt.action, attempt.reason, attempt.time) == ("Delete", "ApiUnavailable", NOW)
-    answered = after(a_deleted_resource(), present(), Delete()).status.last_attempt
+    answered = after(a_deleted_resource(), present(), Delete(NAME)).status.last_attempt
     assert answered is not None
     assert answered.reason == "Deleting"
 
 
 def test_an_undelete_that_is_answered_does_not_forget_the_one_before_it_that_is_not() -> None:
     revived = a_resource(status={**CREATED, "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=20)})
-    begun = after(revived, present(state="DELETED"), Undelete(), begun=True)
-    answered = after(begun, present(state="DELETED"), Undelete())
+    begun = after(revived, present(state="DELETED"), Undelete(NAME), begun=True)
+    answered = after(begun, present(state="DELETED"), Undelete(NAME))
     attempt = answered.status.last_attempt
     assert attempt is not None
     assert (attempt.action, attempt.reason) == ("Undelete", "ApiUnavailable")
@@ -150,7 +151,7 @@ def test_an_undelete_that_is_answered_does_not_forget_the_one_before_it_that_is_
 @pytest.mark.parametrize(("ago", "kept"), [(67, True), (68, False)])
 def test_an_undelete_without_an_answer_is_remembered_while_it_may_yet_be_carried_out(ago: float, kept: bool) -> None:
     status = {**serving().status.to_wire(), "lastAttempt": an_attempt("Undelete", "ApiUnavailable", ago=ago)}
-    assert (after(a_resource(status=status), present(), Wait()).status.last_attempt is not None) is kept
+    assert (after(a_resource(status=status), present(), Rest()).status.last_attempt is not None) is kept
 
 
 def test_the_pauses_between_refused_creates_grow() -> None:
@@ -160,11 +161,11 @@ def test_the_pauses_between_refused_creates_grow() -> None:
         resource = after(resource, Absent(), CREATE, begun=True, context=a_context(now=now))
         error = an_error(ErrorKind.QUOTA_EXCEEDED)
         resource = after(resource, Absent(), CREATE, error=error, context=a_context(now=now))
-        refused = decide(resource, Absent(), a_context(now=now))
+        refused = decide(assess(resource, Absent(), a_context(now=now)))
         assert isinstance(refused, Refuse)
-        assert refused.retry is not None
-        pauses.append((refused.retry - now).total_seconds())
-        now = refused.retry
+        assert refused.until is not None
+        pauses.append((refused.until - now).total_seconds())
+        now = refused.until
     assert pauses == [60, 300, 900]
 
 
@@ -172,16 +173,16 @@ def test_the_pause_after_a_refusal_begins_with_the_refusal_not_with_the_request(
     begun = after(after(a_resource(), Absent()), Absent(), CREATE, begun=True)
     later = a_context(now=NOW + timedelta(seconds=7))
     refused = after(begun, Absent(), CREATE, error=an_error(ErrorKind.QUOTA_EXCEEDED), context=later)
-    held = decide(refused, Absent(), later)
+    held = decide(assess(refused, Absent(), later))
     assert isinstance(held, Refuse)
-    assert held.retry == later.now + timedelta(seconds=60)
+    assert held.until == later.now + timedelta(seconds=60)
 
 
 def test_a_take_over_that_is_answered_holds_up_no_deletion() -> None:
     mine = {"adoptionPolicy": "Unowned", "deploymentId": "by-hand"}
     found = present(name=BY_HAND, annotations={})
     claimed = a_resource(mine, {**CLAIMED, "deploymentName": BY_HAND})
-    action = decide(claimed, found, a_context(Usable(ACCOUNT)))
+    action = decide(assess(claimed, found, a_context(Usable(ACCOUNT))))
     assert isinstance(action, Adopt)
     begun = after(claimed, found, action, begun=True)
     assert begun.status.last_attempt is not None
@@ -191,20 +192,22 @@ def test_a_take_over_that_is_answered_holds_up_no_deletion() -> None:
 def test_a_replacement_that_has_yet_to_serve_does_not_start_the_pauses_between_failures_anew() -> None:
     failed = {**CREATED, "lastAttempt": an_attempt("Replace", "AsDesired", ago=600, count=3)}
     starting = present(replicaStats={"initializingReplicaCount": 1})
-    attempt = after(a_resource(status=failed), starting, Wait()).status.last_attempt
+    attempt = after(a_resource(status=failed), starting, Rest()).status.last_attempt
     assert attempt is not None
     assert (attempt.action, attempt.count) == ("Replace", 3)
-    assert after(a_resource(status=failed), present(), Wait()).status.last_attempt is None
+    assert after(a_resource(status=failed), present(), Rest()).status.last_attempt is None
 
 
 def test_what_is_brought_back_to_stand_in_for_a_failed_one_is_no_deletion_by_others() -> None:
     replaced = a_resource(status={**CREATED, "lastAttempt": an_attempt("Replace", "DeploymentFailed", ago=301)})
-    undeleted = after(replaced, present(state="DELETED"), Undelete(), begun=True)
+    undeleted = after(replaced, present(state="DELETED"), Undelete(NAME), begun=True)
     assert not undeleted.status.recreations
-    lost = after(a_resource(status=CREATED), present(state="DELETED"), Undelete(), begun=True)
+    lost = after(a_resource(status=CREATED), present(state="DELETED"), Undelete(NAME), begun=True)
     assert lost.status.recreations == [NOW]
-    again = after(lost, present(state="DELETED"), Undelete(), begun=True)
-    assert after(again, present(state="DELETED"), Undelete()).status.recreations == [NOW], "once however often tried"
+    again = after(lost, present(state="DELETED"), Undelete(NAME), begun=True)
+    assert after(again, present(state="DELETED"), Undelete(NAME)).status.recreations == [NOW], (
+        "once however often tried"
+    )
 
 
 def test_tries_without_an_answer_do_not_lengthen_the_pause_after_a_refusal() -> None:
@@ -221,7 +224,7 @@ def test_a_lost_deployment_is_not_given_up_since_the_api_does_not_answer() -> No
     resource = serving()
     for minutes in range(1, 9):
         context = a_context(now=NOW + timedelta(minutes=2 * minutes))
-        action = decide(resource, GONE, context)
+        action = decide(assess(resource, GONE, context))
         assert isinstance(action, Create)
         resource = after(resource, GONE, action, begun=True, context=context)
         resource = after(resource, GONE, action, error=an_error(ErrorKind.NO_ANSWER), context=context)
@@ -231,11 +234,11 @@ def test_three_recreations_a_day_are_counted_also_when_their_answers_are_lost() 
     resource = serving()
     for hour in range(3):
         context = a_context(now=NOW + timedelta(hours=hour))
-        action = decide(resource, GONE, context)
+        action = decide(assess(resource, GONE, context))
         assert isinstance(action, Create), hour
         resource = after(resource, GONE, action, begun=True, context=context)
         resource = after(resource, GONE, action, error=an_error(ErrorKind.NO_ANSWER), context=context)
-        resource = after(resource, present(), Wait(), context=context)
+        resource = after(resource, present(), Rest(), context=context)
     resource = after(resource, GONE, context=a_context(now=NOW + timedelta(hours=4)))
     assert find(resource.status, ConditionType.STALLED).reason == Reason.DEPLOYMENT_LOST
 
@@ -244,13 +247,13 @@ def test_recreations_of_the_day_are_not_forgotten_over_the_changes_between_them(
     resource = serving(BLUE)
     for hour in range(3):
         context = a_context(now=NOW + timedelta(hours=hour))
-        resource = after(resource, present(state="DELETED", **BLUE), Undelete(), begun=True, context=context)
-        resource = after(resource, present(state="DELETED", **BLUE), Undelete(), context=context)
+        resource = after(resource, present(state="DELETED", **BLUE), Undelete(NAME), begun=True, context=context)
+        resource = after(resource, present(state="DELETED", **BLUE), Undelete(NAME), context=context)
         resource = after(resource, present(), context=context)
         assert resource.status.last_attempt is not None
         assert resource.status.last_attempt.action == "Update"
         resource = after(resource, present(**BLUE), context=context)
-    assert decide(resource, present(state="DELETED"), a_context(now=NOW + timedelta(hours=3))).name == "Refuse"
+    assert decide(assess(resource, present(state="DELETED"), a_context(now=NOW + timedelta(hours=3)))).name == "Refuse"
 
 
 def test_only_the_recreations_of_the_last_day_are_remembered() -> None:
@@ -263,10 +266,10 @@ def test_a_recreation_that_is_refused_for_lack_of_quota_counts_once() -> None:
     resource = serving()
     for minutes in range(0, 300, 60):
         context = a_context(now=NOW + timedelta(minutes=minutes))
-        action = decide(resource, GONE, context)
+        action = decide(assess(resource, GONE, context))
         if isinstance(action, Claim):
             resource = after(resource, GONE, action, context=context)
-            action = decide(resource, GONE, context)
+            action = decide(assess(resource, GONE, context))
         assert isinstance(action, Create), minutes
         resource = after(resource, GONE, action, begun=True, context=context)
         resource = after(resource, GONE, action, error=an_error(ErrorKind.QUOTA_EXCEEDED), context=context)
@@ -281,23 +284,29 @@ def test_a_recreation_that_is_refused_for_lack_of_quota_counts_once() -> None:
         (
             a_resource(BLUE, CLAIMED),
             present(**BLUE),
-            Wait(),
+            Rest(),
             ["displayName"],
             "The status was lost: the spec as it is.",
         ),
-        (a_resource(status=CLAIMED), present(annotations=MADE_HERE), Wait(), ["baseModel"], "It was created here."),
-        (a_resource(status=CLAIMED), present(annotations=ADOPTED), Wait(), [], "It was taken over."),
-        (a_resource(status=CLAIMED), present(annotations=ADOPTED), Undelete(), None, "It was, and nobody knows more."),
+        (a_resource(status=CLAIMED), present(annotations=MADE_HERE), Rest(), ["baseModel"], "It was created here."),
+        (a_resource(status=CLAIMED), present(annotations=ADOPTED), Rest(), [], "It was taken over."),
+        (
+            a_resource(status=CLAIMED),
+            present(annotations=ADOPTED),
+            Undelete(NAME),
+            None,
+            "It was, and nobody knows more.",
+        ),
         (
             serving({"managementPolicy": "Observe"}),
             present(),
-            Wait(),
+            Rest(),
             None,
             "Let go of: others may set what they like.",
         ),
-        (serving(), present(), Undelete(), ["baseModel"], "Brought back as it was."),
-        (serving(), present(state="DELETED"), Delete(hard=True), None, "Nothing is left of it."),
-        (a_resource({"managementPolicy": "Observe"}), present(), Wait(), None, "Nothing was ever set."),
+        (serving(), present(), Undelete(NAME), ["baseModel"], "Brought back as it was."),
+        (serving(), present(state="DELETED"), Delete(NAME, hard=True), None, "Nothing is left of it."),
+        (a_resource({"managementPolicy": "Observe"}), present(), Rest(), None, "Nothing was ever set."),
     ],
 )
 def test_applied_fields(
@@ -313,12 +322,12 @@ def test_a_deployment_that_was_taken_over_is_not_replaced_when_it_fails_after_a_
     failed = present(state="FAILED", replicaStats={}, **BLUE)
     for minutes in (0, 6):
         changed = after(changed, failed, context=a_context(now=NOW + timedelta(minutes=minutes)))
-    assert isinstance(decide(changed, failed, a_context(now=NOW + timedelta(hours=9))), Refuse)
+    assert isinstance(decide(assess(changed, failed, a_context(now=NOW + timedelta(hours=9)))), Refuse)
 
 
 def test_a_deployment_that_was_taken_over_does_not_count_as_created_here_once_it_is_at_rest() -> None:
     adopted = a_resource(BLUE, {**CREATED, "appliedFields": []})
-    rested = after(adopted, present(**BLUE), Wait())
+    rested = after(adopted, present(**BLUE), Rest())
     assert rested.status.applied_fields == ["displayName"], "or it would be replaced when it fails"
 
 
@@ -328,7 +337,7 @@ def test_replicas_that_the_spec_took_over_from_the_console_go_when_the_spec_lets
     for _ in range(2):
         resource = after(resource, present(**two))
     resource = with_spec(resource)
-    action = decide(resource, present(**two), a_context())
+    action = decide(assess(resource, present(**two), a_context()))
     assert isinstance(action, Update)
     assert (action.body["minReplicaCount"], action.body["maxReplicaCount"]) == (0, 1)
 
@@ -338,7 +347,7 @@ def test_a_reset_that_fireworks_accepts_but_does_not_carry_out_is_not_taken_for_
     still = present(minReplicaCount=2, maxReplicaCount=2)
     for seconds in (0, 60, 120):
         context = a_context(now=NOW + timedelta(seconds=seconds))
-        assert isinstance(decide(resource, still, context), Update)
+        assert isinstance(decide(assess(resource, still, context)), Update)
         resource = after(resource, still, context=context)
     stuck = after(resource, still, context=a_context(now=NOW + timedelta(seconds=180)))
     assert find(stuck.status, ConditionType.STALLED).reason == Reason.NOT_CONVERGING
@@ -365,17 +374,18 @@ def test_a_name_that_is_applied_again_says_what_its_deployment_keeps_of_the_form
     kept["annotations"] = MADE_HERE
     resource = a_resource({"maxContextLength": 8192}, CLAIMED)
     resource = after(resource, present(state="DELETED", **kept))
-    assert isinstance(decide(resource, present(**kept), a_context()), Update), "the display name is reset"
+    assert isinstance(decide(assess(resource, present(**kept), a_context())), Update), "the display name is reset"
     resource = after(resource, present(**kept))
     for _ in range(3):
         resource = after(resource, present(**{**kept, "displayName": ""}))
-    told = [each for each in resource.status.notices or () if "from before" in each]
+    told = [each for each in resource.status.notices or () if "keeps its previous value" in each]
     assert told == [
-        "spec.acceleratorType is not set, and Fireworks has no default for it: the deployment keeps NVIDIA_H100_80GB "
-        "from before.",
-        "spec.acceleratorCount is not set, and Fireworks has no default for it: the deployment keeps 4 from before.",
-        "spec.placement is not set, and Fireworks has no default for it: the deployment keeps multiRegion EUROPE from "
-        "before.",
+        "spec.acceleratorType is not set, and Fireworks has no default for it: the deployment keeps its previous "
+        "value, NVIDIA_H100_80GB.",
+        "spec.acceleratorCount is not set, and Fireworks has no default for it: the deployment keeps its previous "
+        "value, 4.",
+        "spec.placement is not set, and Fireworks has no default for it: the deployment keeps its previous value, "
+        "multiRegion EUROPE.",
     ]
     assert summary(resource.status)[0] == "TT"
     told_of = ["acceleratorCount", "acceleratorType", "baseModel", "maxContextLength", "placement"]
@@ -390,13 +400,13 @@ def test_what_fireworks_chose_for_a_new_deployment_is_no_notice() -> None:
     lost = after(a_resource(status=CLAIMED), Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER))
     for observed in (present(**LOADING), present(), present()):
         lost = after(lost, observed)
-        assert "from before" not in " ".join(lost.status.notices or ())
+        assert "keeps its previous value" not in " ".join(lost.status.notices or ())
 
 
 def test_what_the_shape_decides_is_not_called_kept_from_before() -> None:
     resource = with_spec(serving({"acceleratorCount": 2}), deploymentShape="accounts/fireworks/deploymentShapes/fast")
     shaped = present(acceleratorCount=2, deploymentShape="accounts/fireworks/deploymentShapes/fast/versions/v1")
-    assert "from before" not in " ".join(after(resource, shaped).status.notices or ())
+    assert "keeps its previous value" not in " ".join(after(resource, shaped).status.notices or ())
 
 
 def test_failures_are_counted_and_paused_across_restarts() -> None:
@@ -412,11 +422,11 @@ def test_failures_are_counted_and_paused_across_restarts() -> None:
             == after(after(resource, failed, context=context), failed, context=context).status
         )
         begin = now
-        while not isinstance(decide(resource, failed, a_context(now=now)), Delete):
+        while not isinstance(decide(assess(resource, failed, a_context(now=now))), Delete):
             now += timedelta(minutes=1)
         pauses.append((now - begin).total_seconds() / 60)
         resource = after(resource, failed, context=a_context(now=now))
-        action = decide(resource, GONE, a_context(now=now))
+        action = decide(assess(resource, GONE, a_context(now=now)))
         assert isinstance(action, Create)
         resource = after(resource, GONE, action, begun=True, context=a_context(now=now))
         resource = after(resource, present(**LOADING), action, context=a_context(now=now))
@@ -430,7 +440,7 @@ def test_a_failed_deployment_that_fireworks_does_not_delete_is_explained_and_ask
     now, pauses = NOW, []
     for _ in range(4):
         begin = now
-        while not isinstance(action := decide(resource, failed, a_context(now=now)), Delete):
+        while not isinstance(action := decide(assess(resource, failed, a_context(now=now))), Delete):
             now += timedelta(minutes=1)
         pauses.append((now - begin).total_seconds() / 60)
         resource = after(resource, failed, action, error=refusal, context=a_context(now=now))
@@ -449,19 +459,19 @@ def test_a_create_request_that_is_refused_again_changes_no_condition_meanwhile()
     stalled = resource.status.conditions
     assert find(resource.status, ConditionType.STALLED).status == "True"
     later = a_context(now=NOW + timedelta(minutes=2))
-    assert isinstance(decide(resource, Absent(), later), Claim)
+    assert isinstance(decide(assess(resource, Absent(), later)), Claim)
     claimed = after(resource, Absent(), context=later)
     begun = after(claimed, Absent(), CREATE, begun=True, context=later)
     again = after(begun, Absent(), CREATE, error=refused, context=later)
     assert claimed.status.conditions == begun.status.conditions == again.status.conditions == stalled
     assert find(after(begun, present(**LOADING), CREATE, context=later).status, ConditionType.STALLED).status == "False"
-    asked = after(resource, Absent(), context=a_context(now=later.now, forced=True))
+    asked = after(resource, Absent(), context=a_context(now=later.now, skip_pauses=True))
     assert find(asked.status, ConditionType.RECONCILING).status == "True", "who asks sees that it is tried"
 
 
 def test_the_record_of_a_finished_change_goes() -> None:
     status = {**CREATED, "lastAttempt": an_attempt("Update", "Updating")}
-    assert after(a_resource(status=status), present(), Wait()).status.last_attempt is None
+    assert after(a_resource(status=status), present(), Rest()).status.last_attempt is None
 
 
 # Addons.
@@ -472,7 +482,7 @@ def test_an_addon_is_recorded_before_it_is_loaded_and_never_hides_that_the_deplo
         {"addons": [{"model": "lora-1"}]}, {**CREATED, "appliedFields": ["baseModel", "enableAddons"]}
     )
     capable = present(enableAddons=True)
-    action = decide(resource, capable, a_context())
+    action = decide(assess(resource, capable, a_context()))
     assert isinstance(action, LoadAddon)
     begun = after(resource, capable, action, begun=True)
     assert [each.model for each in begun.status.addons or ()] == [ADDON]
@@ -499,7 +509,7 @@ def test_a_refused_unload_is_told_while_the_resource_is_being_deleted() -> None:
 
 
 def test_the_claim_names_what_decide_named() -> None:
-    assert decide(a_resource(), Absent(), a_context()) == Claim(NAME, ACCOUNT)
+    assert decide(assess(a_resource(), Absent(), a_context())) == Claim(NAME, ACCOUNT)
 
 
 @pytest.mark.parametrize("taken", [OTHERS, {}], ids=["by another resource", "by nobody"])
@@ -549,52 +559,61 @@ def test_a_deployment_whose_status_was_lost_is_not_scaled_down(made: dict[str, J
     there = present(annotations=made, **SCALED)
     resource = a_resource()
     for _ in range(4):
-        action = decide(resource, there, a_context())
-        assert isinstance(action, Claim | Wait), action
+        action = decide(assess(resource, there, a_context()))
+        assert isinstance(action, Claim | Rest), action
         resource = after(resource, there, action)
     assert summary(resource.status)[0] == "TT"
-    (told,) = (each for each in resource.status.notices or () if "not known what was set" in each)
+    (told,) = (each for each in resource.status.notices or () if "does not record which settings" in each)
     assert "spec.minReplicaCount (is 2)" in told
     assert "spec.displayName (is by hand)" in told
-    assert "name it in the spec" in told
+    assert "set it in the spec" in told
     named = with_spec(resource, minReplicaCount=0, maxReplicaCount=1)
-    action = decide(named, there, a_context())
+    action = decide(assess(named, there, a_context()))
     assert isinstance(action, Update)
     assert set(action.fields) == {"minReplicaCount", "maxReplicaCount"}
     named = after(named, there, action)
     named = after(named, present(annotations=made, displayName="by hand"))
-    (told,) = (each for each in named.status.notices or () if "not known what was set" in each)
+    (told,) = (each for each in named.status.notices or () if "does not record which settings" in each)
     assert "minReplicaCount" not in told
     named = after(with_spec(named, minReplicaCount=0), present(annotations=made))
-    assert not [each for each in named.status.notices or () if "not known" in each], "nothing is left to be told"
+    assert not [each for each in named.status.notices or () if "does not record" in each], "nothing is left to be told"
+
+
+def test_a_notice_in_the_words_of_an_earlier_version_stays_until_it_is_settled() -> None:
+    before = (
+        "It is not known what was set at Fireworks before, as the status does not tell: spec.minReplicaCount (is 2)"
+    )
+    stored = serving().model_copy(update={"status": serving().status.model_copy(update={"notices": [before]})})
+    (told,) = (each for each in after(stored, present(**SCALED)).status.notices or () if "minReplicaCount (is" in each)
+    assert told.startswith("The status does not record which settings were applied to Fireworks before: ")
 
 
 def test_what_is_known_to_have_been_left_alone_is_no_notice() -> None:
     adopted = after(a_resource(status={**CREATED, "appliedFields": []}), present(**SCALED))
-    assert not [each for each in adopted.status.notices or () if "not known" in each]
+    assert not [each for each in adopted.status.notices or () if "does not record" in each]
 
 
 def test_a_field_that_left_the_spec_before_the_create_request_was_answered_is_reset() -> None:
     lost = after(a_resource(BLUE, generation=1), Absent())
-    lost = after(lost, Absent(), Create({}, {}, ("baseModel", "displayName")), begun=True)
+    lost = after(lost, Absent(), Create(NAME, {}, {}, ("baseModel", "displayName")), begun=True)
     lost = after(lost, Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER))
     changed = with_spec(lost)
     born = (NOW + timedelta(seconds=1)).isoformat()
-    action = decide(changed, present(annotations=MADE_HERE, createTime=born, **BLUE), a_context())
+    action = decide(assess(changed, present(annotations=MADE_HERE, createTime=born, **BLUE), a_context()))
     assert isinstance(action, Update)
     assert action.fields == ("displayName",)
     earlier = (NOW - timedelta(minutes=2)).isoformat()
     for made, time in ((MADE_HERE, earlier), (ADOPTED, born)):
         there = present(annotations=made, createTime=time, **BLUE)
-        assert isinstance(decide(changed, there, a_context()), Wait), "not made by that request"
+        assert isinstance(decide(assess(changed, there, a_context())), Rest), "not made by that request"
 
 
 def test_what_was_changed_while_it_was_only_observed_is_not_reset_afterwards() -> None:
     ours = a_resource({"minReplicaCount": 1}, {**CREATED, "appliedFields": ["baseModel", "minReplicaCount"]})
-    observed = after(with_spec(ours, managementPolicy="Observe"), present(**SCALED), Wait())
+    observed = after(with_spec(ours, managementPolicy="Observe"), present(**SCALED), Rest())
     managed = with_spec(observed)
-    action = decide(managed, present(**SCALED), a_context())
-    assert isinstance(action, Wait), action
+    action = decide(assess(managed, present(**SCALED), a_context()))
+    assert isinstance(action, Rest), action
     assert "spec.minReplicaCount (is 2)" in " ".join(after(managed, present(**SCALED)).status.notices or ())
 
 
@@ -604,18 +623,22 @@ def test_a_deployment_that_was_taken_over_is_not_replaced_when_it_fails_after_it
     for minutes in (0, 6, 12):
         resource = after(resource, failed, context=a_context(now=NOW + timedelta(minutes=minutes)))
         assert find(resource.status, ConditionType.STALLED).reason == Reason.DEPLOYMENT_FAILED
-    assert isinstance(decide(resource, failed, a_context(now=NOW + timedelta(hours=9))), Refuse)
+    assert isinstance(decide(assess(resource, failed, a_context(now=NOW + timedelta(hours=9)))), Refuse)
 
 
 def test_who_has_made_it_stands_on_the_deployment_from_the_first_moment_on() -> None:
-    create = decide(a_resource(status=CLAIMED), Absent(), a_context())
+    create = decide(assess(a_resource(status=CLAIMED), Absent(), a_context()))
     assert isinstance(create, Create)
     assert create.body["annotations"] == MADE_HERE
     nobodys = present(name=BY_HAND, annotations={})
     adopt = decide(
-        a_resource({"deploymentId": "by-hand", "adoptionPolicy": "Unowned"}, {**CLAIMED, "deploymentName": BY_HAND}),
-        nobodys,
-        a_context(),
+        assess(
+            a_resource(
+                {"deploymentId": "by-hand", "adoptionPolicy": "Unowned"}, {**CLAIMED, "deploymentName": BY_HAND}
+            ),
+            nobodys,
+            a_context(),
+        )
     )
     assert isinstance(adopt, Adopt)
     assert adopt.tags == ADOPTED
@@ -628,7 +651,7 @@ def test_a_marker_that_is_written_again_says_what_the_status_knows(
     applied: list[str] | None, tags: dict[str, JsonValue]
 ) -> None:
     status = {**CLAIMED, "createTime": BORN} | ({} if applied is None else {"appliedFields": applied})
-    adopt = decide(a_resource(status=status), present(annotations={}), a_context())
+    adopt = decide(assess(a_resource(status=status), present(annotations={}), a_context()))
     assert isinstance(adopt, Adopt)
     assert adopt.tags == tags
 
@@ -636,7 +659,7 @@ def test_a_marker_that_is_written_again_says_what_the_status_knows(
 def test_who_asks_for_a_look_has_a_change_that_came_to_nothing_tried_again_at_once() -> None:
     tried = an_attempt("Update", "Updating", ago=120, count=3)
     resource = a_resource(BLUE, {**CREATED, "lastAttempt": tried})
-    refused = decide(resource, present(), a_context())
+    refused = decide(assess(resource, present(), a_context()))
     assert isinstance(refused, Refuse)
     assert refused.reason is Reason.NOT_CONVERGING
-    assert isinstance(decide(resource, present(), a_context(forced=True)), Update)
+    assert isinstance(decide(assess(resource, present(), a_context(skip_pauses=True))), Update)

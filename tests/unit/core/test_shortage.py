@@ -7,11 +7,12 @@ import pytest
 
 from fireworks_operator.api.conditions import ConditionType
 from fireworks_operator.api.v1alpha1 import Condition, FireworksDeployment
-from fireworks_operator.core.actions import Wait
-from fireworks_operator.core.decide import decide
-from fireworks_operator.core.observed import Absent, Observed, Present, Unknown
-from fireworks_operator.core.shortage import is_short
-from unit.builders import (
+from fireworks_operator.core.actions import Rest
+from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.shortage import is_short
+from fireworks_operator.core.situation import assess
+from testkit.builders import (
     ADDON,
     BORN,
     CREATED,
@@ -23,7 +24,7 @@ from unit.builders import (
     an_addon,
     present,
 )
-from unit.core.report_steps import ASLEEP, BLUE, GONE, after, find, serving, summary, with_spec
+from testkit.report_steps import ASLEEP, BLUE, GONE, after, find, serving, summary, with_spec
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -187,10 +188,10 @@ def test_the_end_of_the_patience_is_looked_at_without_anything_new(
     if "managementPolicy" in spec:
         resource = after(a_resource(spec, finalizers=[]), present())
     end = NOW + patience * MINUTE
-    assert decide(resource, observed, a_context()) == Wait(end)
+    assert decide(assess(resource, observed, a_context())) == Rest(end)
     begun = after(resource, observed)
-    assert decide(begun, observed, a_context(now=NOW + MINUTE)) == Wait(end)
-    assert decide(begun, observed, a_context(now=end)) == Wait(), "it is told, and nothing more is to come"
+    assert decide(assess(begun, observed, a_context(now=NOW + MINUTE))) == Rest(end)
+    assert decide(assess(begun, observed, a_context(now=end))) == Rest(), "it is told, and nothing more is to come"
 
 
 def test_the_end_of_the_patience_is_not_forgotten_over_an_addon_that_loads() -> None:
@@ -198,12 +199,14 @@ def test_the_end_of_the_patience_is_not_forgotten_over_an_addon_that_loads() -> 
     recorded = {**CREATED, "addons": [{"model": ADDON}]}
     loading = an_addon(state="DEPLOYING", createTime=NOW.isoformat())
     resource = after(a_resource(spec, recorded), present(enableAddons=True))
-    assert decide(resource, present(loading, enableAddons=True), a_context()) == Wait(NOW + 15 * MINUTE)
+    assert decide(assess(resource, present(loading, enableAddons=True), a_context())) == Rest(NOW + 15 * MINUTE)
     observed = present(loading, enableAddons=True, **ONE_OF_TWO)
-    assert decide(resource, observed, a_context()) == Wait(NOW + 10 * MINUTE)
-    assert decide(resource, observed, a_context(now=NOW + 9 * MINUTE)) == Wait(NOW + 15 * MINUTE), "it begins now"
+    assert decide(assess(resource, observed, a_context())) == Rest(NOW + 10 * MINUTE)
+    assert decide(assess(resource, observed, a_context(now=NOW + 9 * MINUTE))) == Rest(NOW + 15 * MINUTE), (
+        "it begins now"
+    )
     unlisted = Present(a_deployment(enableAddons=True, **ONE_OF_TWO), None)
-    assert decide(resource, unlisted, a_context()) == Wait(NOW + 10 * MINUTE)
+    assert decide(assess(resource, unlisted, a_context())) == Rest(NOW + 10 * MINUTE)
 
 
 def test_a_loss_that_follows_a_shortage_has_its_own_patience() -> None:
@@ -234,7 +237,7 @@ def test_what_is_still_missing_when_one_is_back_has_been_missing_all_the_time() 
 def test_a_clock_that_was_ahead_makes_the_patience_begin_now_and_not_in_a_day(ahead: timedelta) -> None:
     observed = present(**NO_GPUS)
     begun = after(serving(), observed, context=a_context(now=NOW + ahead))
-    assert decide(begun, observed, a_context()) == Wait(NOW + 2 * MINUTE)
+    assert decide(assess(begun, observed, a_context())) == Rest(NOW + 2 * MINUTE)
     right = after(begun, observed)
     assert right.status.replicas is not None
     assert right.status.replicas.waiting_since == NOW
@@ -383,11 +386,11 @@ def test_numbers_that_contradict_each_other_cause_no_alarm_and_no_flicker(wire: 
 def test_a_new_deployment_waits_until_its_patience_ends_and_not_for_a_replica_that_loads() -> None:
     new = a_resource(status={**CREATED, "createTime": NOW.isoformat()})
     waiting = present(state="CREATING", createTime=NOW.isoformat(), **NO_GPUS)
-    assert decide(new, waiting, a_context()) == Wait(NOW + 3 * MINUTE)
+    assert decide(assess(new, waiting, a_context())) == Rest(NOW + 3 * MINUTE)
     loading = present(state="CREATING", createTime=NOW.isoformat(), **ALWAYS, **stats(downloading=1))
-    assert decide(new, loading, a_context()) == Wait()
+    assert decide(assess(new, loading, a_context())) == Rest()
     ageless = present(state="CREATING", createTime=None, **NO_GPUS)
-    assert decide(new, ageless, a_context()) == Wait()
+    assert decide(assess(new, ageless, a_context())) == Rest()
 
 
 def test_the_first_replica_of_several_counts_as_service() -> None:
@@ -421,7 +424,7 @@ def test_a_loss_in_an_unknown_state_is_remembered_when_the_state_is_known_again(
 def test_every_reason_of_a_shortage_can_be_acted_upon() -> None:
     for wire, words in (
         (NO_GPUS, "create a second resource with another acceleratorType or a wider placement"),
-        ({**ALWAYS, **stats()}, "look at the deployment in the Fireworks console"),
+        ({**ALWAYS, **stats()}, "check the deployment in the Fireworks console"),
     ):
         found = find(later(serving(), present(**wire), 5 * MINUTE).status, ConditionType.READY)
         assert words in found.message

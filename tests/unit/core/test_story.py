@@ -6,8 +6,8 @@ import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import Condition, ConditionStatus, FireworksDeploymentStatus
-from fireworks_operator.core.story import tell
-from unit.builders import NOW
+from fireworks_operator.core.status.transitions import tell
+from testkit.builders import NOW
 
 Line = tuple[ConditionType, ConditionStatus, Reason, str]
 READY, STALLED, ADDONS = ConditionType.READY, ConditionType.STALLED, ConditionType.ADDONS_READY

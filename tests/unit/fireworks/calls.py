@@ -7,7 +7,7 @@ import pytest
 
 from fireworks_operator.fireworks.client import ApiKey
 from fireworks_operator.fireworks.errors import FireworksError
-from unit.fireworks.raw_server import replies
+from tests.unit.fireworks.raw_server import replies
 
 SECRET = "fw_TestSecretOfTheClient"
 KEY = ApiKey(SECRET)

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fireworks_operator.fireworks.client import FireworksClient, RequestRecord
-from unit.fireworks.calls import EMPTY
-from unit.fireworks.raw_server import RawServer
+from tests.unit.fireworks.calls import EMPTY
+from tests.unit.fireworks.raw_server import RawServer
 
 
 @pytest.fixture

@@ -105,4 +105,4 @@ def test_what_cannot_be_a_key_is_refused_without_being_quoted(text: str, reason:
     with pytest.raises(ValueError) as caught:
         ApiKey(text)
 
-    assert str(caught.value) == "an API key is 1 to 512 printable ASCII characters without blanks", reason
+    assert str(caught.value) == "an API key consists of 1 to 512 printable ASCII characters without spaces", reason

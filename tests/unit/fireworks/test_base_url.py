@@ -25,10 +25,10 @@ def test_a_good_base_url_is_taken(text: str, allow_http: bool, expected: BaseUrl
 @pytest.mark.parametrize(
     ("text", "sentence", "reason"),
     [
-        ("http://api.fireworks.ai", "must be https", "the key would be readable by everybody in between"),
-        ("http://10.0.0.1", "must be https", "a private network is not loopback"),
-        ("http://localhost.evil.example", "must be https", "only looks like loopback"),
-        ("http://127.0.0.1.evil.example", "must be https", "only looks like loopback"),
+        ("http://api.fireworks.ai", "must use https", "the key would be readable by everybody in between"),
+        ("http://10.0.0.1", "must use https", "a private network is not loopback"),
+        ("http://localhost.evil.example", "must use https", "only looks like loopback"),
+        ("http://127.0.0.1.evil.example", "must use https", "only looks like loopback"),
         ("api.fireworks.ai", "must be like https://api.fireworks.ai", "no scheme"),
         ("ftp://api.fireworks.ai", "must be like https://api.fireworks.ai", "another scheme"),
         ("https://", "must be like https://api.fireworks.ai", "no host"),
@@ -38,9 +38,9 @@ def test_a_good_base_url_is_taken(text: str, allow_http: bool, expected: BaseUrl
         ("https://api.fireworks.ai#x", "without user, query and fragment", "paths are appended"),
         ("https://api.fireworks.ai/v1", "must not contain /v1", "would become /v1/v1"),
         ("https://api.fireworks.ai/inference/v1", "must not contain /v1", "the inference URL is another one"),
-        ("https://api.fireworks.ai:port", "is no URL", "no port"),
-        ("https://[::1", "is no URL", "broken"),
-        ("https://" + "a" * 70 + ".example", "is no URL", "a label too long for DNS"),
+        ("https://api.fireworks.ai:port", "is not a URL", "no port"),
+        ("https://[::1", "is not a URL", "broken"),
+        ("https://" + "a" * 70 + ".example", "is not a URL", "a label too long for DNS"),
     ],
 )
 def test_a_bad_base_url_is_refused_with_a_way_out(text: str, sentence: str, reason: str) -> None:

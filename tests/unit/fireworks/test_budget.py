@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Lane, WithdrawnError
-from unit.fireworks.virtual_time import VirtualTimeLoop, run
+from testkit.virtual.loop import VirtualLoop, run
 
 
 def now() -> float:
@@ -192,12 +192,12 @@ def test_a_cancelled_waiter_costs_nothing_and_holds_nobody_up() -> None:
 def test_a_waiter_that_is_cancelled_as_its_turn_comes_gives_the_turn_back(lane: Lane) -> None:
     async def scenario() -> float:
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualTimeLoop)
+        assert isinstance(loop, VirtualLoop)
         account = budget(rate_per_minute=60, burst=1)
         await account.acquire(lane=lane)
         first = asyncio.create_task(account.acquire(lane=lane))
         await asyncio.sleep(0)
-        loop.jump(5.0)
+        loop.advance(5.0)
         # In this order: the second asks, which lets the first through; the first is cancelled; the first wakes up.
         second = asyncio.create_task(account.acquire(lane=lane))
         loop.call_soon(first.cancel)

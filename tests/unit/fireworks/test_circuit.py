@@ -24,7 +24,7 @@ def circuit(clock: Clock) -> Circuit:
 
 
 def test_a_new_circuit_lets_everything_pass(circuit: Circuit) -> None:
-    assert all(circuit.allow() for _ in range(3))
+    assert all(circuit.try_probe() for _ in range(3))
     assert (circuit.state, circuit.retry_at, circuit.reason) == (CircuitState.CLOSED, None, "")
 
 
@@ -33,14 +33,14 @@ def test_an_open_circuit_lets_nothing_pass_until_its_time(circuit: Circuit, cloc
 
     assert (circuit.state, circuit.retry_at, circuit.reason) == (CircuitState.OPEN, 130.0, "the key is not accepted")
     clock.now = 129.9
-    assert not circuit.allow()
+    assert not circuit.try_probe()
 
 
 def test_one_probe_at_a_time(circuit: Circuit, clock: Clock) -> None:
     circuit.open("no")
     clock.now = 130.0
 
-    assert [circuit.allow() for _ in range(3)] == [True, False, False]
+    assert [circuit.try_probe() for _ in range(3)] == [True, False, False]
     assert circuit.state is CircuitState.HALF_OPEN
 
 
@@ -51,7 +51,7 @@ def test_pauses_grow_to_five_minutes_and_stay_there(circuit: Circuit, clock: Clo
         assert circuit.retry_at is not None
         pauses.append(circuit.retry_at - clock.now)
         clock.now = circuit.retry_at
-        assert circuit.allow()
+        assert circuit.try_probe()
 
     assert pauses == [30, 60, 120, 240, 300, 300]
 
@@ -69,7 +69,7 @@ def test_an_accepted_probe_closes_the_circuit_and_the_next_pause_is_short(circui
     for _ in range(3):
         circuit.open("no")
         clock.now += 600
-        assert circuit.allow()
+        assert circuit.try_probe()
     circuit.close()
     assert (circuit.state, circuit.retry_at, circuit.reason) == (CircuitState.CLOSED, None, "")
 
@@ -81,10 +81,10 @@ def test_an_accepted_probe_closes_the_circuit_and_the_next_pause_is_short(circui
 def test_a_probe_that_never_reports_back_is_replaced(circuit: Circuit, clock: Clock) -> None:
     circuit.open("no")
     clock.now = 130.0
-    assert circuit.allow()
+    assert circuit.try_probe()
     clock.now = 159.9
-    assert not circuit.allow()
+    assert not circuit.try_probe()
     clock.now = 160.0
 
-    assert circuit.allow()
-    assert not circuit.allow()
+    assert circuit.try_probe()
+    assert not circuit.try_probe()

@@ -9,8 +9,8 @@ import pytest
 
 from fireworks_operator.fireworks.client import FireworksClient, RequestRecord
 from fireworks_operator.fireworks.errors import ErrorKind
-from unit.fireworks.calls import ADDON, DEPLOYED_MODEL, DEPLOYMENT, EMPTY, KEY, NAME, SECRET, failure
-from unit.fireworks.raw_server import Answer, RawServer, hangs, replies
+from tests.unit.fireworks.calls import ADDON, DEPLOYED_MODEL, DEPLOYMENT, EMPTY, KEY, NAME, SECRET, failure
+from tests.unit.fireworks.raw_server import Answer, RawServer, hangs, replies
 
 Call = Callable[[FireworksClient], Awaitable[object]]
 
@@ -134,6 +134,16 @@ def test_every_method_is_in_the_table() -> None:
 
     for method in vars(FireworksClient):
         assert method.startswith("_") or method == "aclose" or method in source, method
+
+
+async def test_a_page_token_of_any_characters_arrives_as_it_was_given(
+    client: FireworksClient, server: RawServer
+) -> None:
+    token = "".join(map(chr, range(0x20, 0x7F))) + " %2F%zz+ä\u2028"
+
+    await client.list_deployments(KEY, "acme", page_token=token)
+
+    assert server.requests[0].query["pageToken"] == token
 
 
 async def test_answers_are_returned_as_models(client: FireworksClient, server: RawServer) -> None:

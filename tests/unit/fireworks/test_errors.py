@@ -183,14 +183,14 @@ def test_retry_after_is_understood_in_all_its_forms(
         (400, {}, envelope(3, "got 'Bearer abc.def' as"), "got 'Bearer [REDACTED]' as", "a header that is echoed"),
         (400, {}, envelope(3, "  "), "HTTP 400 without a message", "there is always a text"),
         (400, {}, b'{"message": 5}', "HTTP 400 without a message", "a message that is no text"),
-        (500, {}, b"", "HTTP 500 with an empty answer", "there is always a text"),
+        (500, {}, b"", "HTTP 500 with an empty response", "there is always a text"),
         (502, {}, HTML, "a web page: Attention Required! | Cloudflare", "pages by their title: the rest changes"),
         (502, {}, b"<p>hello</p>", "a web page: without a title", "pages by their title"),
         (502, {"Content-Type": "text/html"}, b"\n hello", "a web page: without a title", "known by its type"),
-        (404, {}, b"fault filter abort", "not an answer of the Fireworks API: fault filter abort", "plain text"),
+        (404, {}, b"fault filter abort", "not a response of the Fireworks API: fault filter abort", "plain text"),
         (302, {"Location": "https://login.example.com/?token=abc"}, b"", "redirects to login.example.com", "where to"),
         (302, {"Location": "http://[bad"}, b"", "redirects to another address", "a broken location"),
-        (200, {}, b'{"a":', "an answer that cannot be decoded", "cut off"),
+        (200, {}, b'{"a":', "a response that cannot be decoded", "cut off"),
     ],
 )
 def test_the_message_is_one_stable_harmless_line(

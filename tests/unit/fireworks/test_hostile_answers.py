@@ -11,8 +11,8 @@ import pytest
 from fireworks_operator.fireworks.body import MAX_ERROR_BYTES, MAX_RESPONSE_BYTES
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, classify
-from unit.fireworks.calls import EMPTY, KEY, NAME, failure
-from unit.fireworks.raw_server import Answer, RawServer, replies, sends
+from tests.unit.fireworks.calls import EMPTY, KEY, NAME, failure
+from tests.unit.fireworks.raw_server import Answer, RawServer, replies, sends
 
 MIB = 2**20
 BLOCK = b" " * (4 * MIB)
@@ -63,10 +63,10 @@ def _bomb(layers: int) -> bytes:
     ("encoding", "content", "says"),
     [
         ("gzip", _bomb(1), "larger than 8 MiB"),
-        ("gzip, gzip", _bomb(2), "not asked for"),
-        ("br", b"whatever", "not asked for"),
-        ("gzip", gzip.compress(b"{}")[:-9], "ends too early"),
-        ("gzip", b"no gzip", "cannot be unpacked"),
+        ("gzip, gzip", _bomb(2), "unexpected content encoding"),
+        ("br", b"whatever", "unexpected content encoding"),
+        ("gzip", gzip.compress(b"{}")[:-9], "is truncated"),
+        ("gzip", b"no gzip", "cannot be decompressed"),
     ],
     ids=["bomb", "bomb in a bomb", "another packing", "cut off", "no gzip"],
 )

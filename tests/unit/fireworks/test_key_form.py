@@ -33,9 +33,9 @@ def encoded(text: str) -> str:
         ("{{ .Values.apiKey }}", "a placeholder"),
         ("YOUR_API_KEY", "a placeholder"),
         (f"\ufeff{KEY}", "a byte order mark"),
-        (encoded(KEY), "in base64"),
-        (encoded(KEY + "\n"), "in base64"),
-        (encoded(encoded(KEY)), "in base64"),
+        (encoded(KEY), "base64-encoded"),
+        (encoded(KEY + "\n"), "base64-encoded"),
+        (encoded(encoded(KEY)), "base64-encoded"),
     ],
 )
 def test_what_stands_around_a_key_is_named(text: str, words: str) -> None:
@@ -43,7 +43,7 @@ def test_what_stands_around_a_key_is_named(text: str, words: str) -> None:
 
     assert told is not None
     assert words in told
-    assert "; give the key " in told
+    assert "; provide " in told
     assert "Secret" not in told.replace("in a Secret", "")
 
 

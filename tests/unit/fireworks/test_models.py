@@ -1,6 +1,7 @@
 """Answers are read leniently where the API is open, and refused where guessing would be dangerous."""
 
 import dataclasses
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -131,6 +132,7 @@ def test_what_is_left_out_is_zero_or_empty() -> None:
         ("acceleratorType", "NVIDIA_X1", "accelerator_type", "NVIDIA_X1", "a new GPU needs no new operator"),
         ("createTime", "0001-01-01T00:00:00Z", "create_time", None, "Go's zero time is no time"),
         ("createTime", "", "create_time", None, "an empty time is no time"),
+        ("base_model", "accounts/a/models/other", "base_model", MODEL, "only the API's spelling of a name counts"),
     ],
 )
 def test_what_the_api_may_send_is_accepted(
@@ -156,6 +158,7 @@ def test_what_the_api_may_send_is_accepted(
         ("minReplicaCount", [], "no number"),
         ("state", "READY\x1b[2J", "would be sent to terminals"),
         ("state", "R" * 65, "longer than any name of a value"),
+        ("state", 10**64, "a number with more digits than the name of a value has letters"),
         ("region", "US\nIOWA", "more than one line"),
         ("deploymentShape", "s" * 257, "longer than any name"),
         ("autoscalingPolicy.scaleUpWindow", "1" * 32 + "s", "longer than any duration"),
@@ -217,6 +220,26 @@ def test_keys_of_enterprise_routes_are_never_kept() -> None:
     assert "directRouteApiKeys" not in read.raw
     assert read.raw["directRouteType"] == "INTERNET"
     assert "route-secret-1" not in repr(read)
+
+
+def test_a_field_of_the_api_that_is_called_raw_is_one_of_many() -> None:
+    read = deployment(raw={"name": "another"})
+
+    assert read.raw == {"name": NAME, "baseModel": MODEL, "raw": {"name": "another"}}
+
+
+def test_of_many_wrong_values_only_the_first_is_looked_at() -> None:
+    values: list[JsonValue] = [1.5] * 100_000
+    map_of_values = {str(number): value for number, value in enumerate(values)}
+    tracemalloc.start()
+    with pytest.raises(FireworksError, match="supportedPrecisions"):
+        Model.parse({"name": "accounts/a/models/m", "supportedPrecisions": values})
+    with pytest.raises(FireworksError, match="annotations"):
+        deployment(annotations=map_of_values)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 2**20
 
 
 def test_a_page_tells_what_it_holds_and_what_could_not_be_read() -> None:
@@ -382,7 +405,10 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = ["name", "state", "status", "createTime", "annotations", "minReplicaCount", "replicaStats", "enableAddons"]
+FIELDS = [
+    *["name", "baseModel", "state", "suspendState", "status", "createTime", "annotations", "minReplicaCount"],
+    *["replicaStats", "enableAddons", "autoscalingPolicy", "supportedPrecisions", "baseModelDetails", "peftDetails"],
+]
 
 
 @settings(deadline=None, max_examples=50)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fireworks_operator.core.explain import explain
+from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.fireworks.client import FireworksClient, RequestRecord
 from fireworks_operator.fireworks.errors import ErrorKind
-from unit.fireworks.calls import DEPLOYMENT, KEY, NAME, SECRET, failure
-from unit.fireworks.raw_server import Answer, RawServer, hangs, resets, sends
-from unit.network.handshake import EXPIRED, ROOT, SERVER, server_context
-from unit.network.proxies import ProxyServer
+from tests.unit.fireworks.calls import DEPLOYMENT, KEY, NAME, SECRET, failure
+from tests.unit.fireworks.raw_server import Answer, RawServer, hangs, resets, sends
+from tests.unit.network.handshake import EXPIRED, ROOT, SERVER, server_context
+from tests.unit.network.proxies import ProxyServer
 
 SITE = "https://api.fireworks.example"
 LOCALHOST = Path(__file__).parent / "certs" / "localhost.pem"
@@ -99,13 +99,13 @@ async def test_a_proxy_that_refuses_means_never_sent_and_is_told_by_its_setting_
     name, words = (
         ("HTTPS_PROXY", "answered with 407; check its user and password")
         if proxy.kind == "http"
-        else ("ALL_PROXY", "opens no way to api.fireworks.example: its rules do not allow it")
+        else ("ALL_PROXY", "cannot connect to api.fireworks.example: its rules do not allow it")
     )
     assert (error.kind, error.definite) == (ErrorKind.UNREACHABLE, True)
     assert error.message.startswith("api.fireworks.example cannot be reached: the proxy ")
     assert error.message.endswith(f"://localhost:{proxy.port} ({name}) {words}")
     assert "hunter2" not in f"{error!r} {error.__cause__!r}"
-    assert f"Check {name}, NO_PROXY and the network policy; it is tried again" in explain(error).message
+    assert f"Check {name}, NO_PROXY and the network policy; the operator retries" in diagnose(error).message
     assert (site.requests, len(records)) == ([], 1)
 
 
@@ -117,7 +117,7 @@ async def test_a_proxy_that_says_nothing_means_never_sent(site: RawServer, monke
 
     assert (error.kind, error.definite) == (ErrorKind.UNREACHABLE, True)
     assert error.message == (
-        "api.fireworks.example cannot be reached: the connection was not made in time through the proxy "
+        "api.fireworks.example cannot be reached: the connection timed out through the proxy "
         f"http://127.0.0.1:{silent.port} (HTTPS_PROXY)"
     )
     assert [(r.method, r.target) for r in silent.requests] == [("CONNECT", "api.fireworks.example:443")]
@@ -152,6 +152,25 @@ async def test_neither_this_machine_nor_plain_http_is_reached_through_a_proxy(
     assert proxy.asked == []
 
 
+async def test_a_dot_at_the_end_of_the_host_is_not_sent(proxy: ProxyServer, site: RawServer) -> None:
+    async with FireworksClient(f"{SITE}.") as client:
+        assert (await client.get_deployment(KEY, NAME)).state == "READY"
+
+    assert proxy.asked == [("api.fireworks.example", 443)]
+    assert site.requests[0].headers["host"] == "api.fireworks.example"
+
+
+async def test_a_netrc_file_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login jane password hunter2\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with RawServer(DEPLOYMENT).running() as server, FireworksClient(server.url) as client:
+        assert (await client.get_deployment(KEY, NAME)).state == "READY"
+
+    assert server.requests[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
 @pytest.mark.parametrize("named", ["http://jane:hunter2@[", "socks://jane:hunter2@127.0.0.1:9", "ftp://hunter2"])
 def test_a_proxy_that_is_none_is_refused_at_once_by_the_name_of_its_setting(
     named: str, monkeypatch: pytest.MonkeyPatch
@@ -181,14 +200,15 @@ async def test_the_authorities_of_the_environment_are_trusted(site: RawServer) -
             "localhost",
             LOCALHOST,
             "certificate verify failed: unable to get local issuer certificate",
-            "If a proxy in between inspects TLS, or the authority is a private one, name a file with its certificate "
-            "in SSL_CERT_FILE; it is tried again by itself.",
+            "If a proxy in between inspects TLS, or the certificate authority is private, set SSL_CERT_FILE to a "
+            "file with its certificate; the operator retries automatically.",
         ),
         (
             "127.0.0.1",
             ROOT,
             "certificate verify failed: IP address mismatch, certificate is not valid for '127.0.0.1'",
-            "Check FIREWORKS_BASE_URL, and whether something else answers in its place; it is tried again by itself.",
+            "Check FIREWORKS_BASE_URL, and whether something else responds instead; the operator retries "
+            "automatically.",
         ),
     ],
 )
@@ -200,7 +220,7 @@ async def test_trouble_with_a_certificate_is_named_and_not_taken_for_one_of_the_
         error = await failure(client.get_deployment(KEY, NAME))
 
     assert error.message == f"{host} cannot be reached: {reason}"
-    told = explain(error).message
+    told = diagnose(error).message
     assert told == f"The Fireworks API cannot be reached: {error.message}. {advice}"
     assert "DNS" not in told
 
@@ -208,8 +228,18 @@ async def test_trouble_with_a_certificate_is_named_and_not_taken_for_one_of_the_
 @pytest.mark.parametrize(
     ("host", "certificate", "reason", "advice"),
     [
-        ("localhost", LOCALHOST, "self-signed certificate", "in SSL_CERT_FILE; it is tried again"),
-        ("localhost", EXPIRED, "certificate has expired", "Check the clock of this machine, and whose certificate"),
+        (
+            "localhost",
+            LOCALHOST,
+            "self-signed certificate",
+            "set SSL_CERT_FILE to a file with its certificate; the operator",
+        ),
+        (
+            "localhost",
+            EXPIRED,
+            "certificate has expired",
+            "Check the clock of this machine, and who issued the certificate",
+        ),
         ("127.0.0.1", SERVER, "IP address mismatch", "Check the name of the proxy, and whether something else"),
     ],
 )
@@ -223,16 +253,16 @@ async def test_the_certificate_of_a_proxy_is_told_as_the_proxys(
 
     named = f"the proxy https://{host}:{proxy.port} (HTTPS_PROXY)"
     assert f"{named} cannot be reached: its certificate is not accepted: {reason}" in error.message
-    assert advice in explain(error).message
+    assert advice in diagnose(error).message
 
 
-@pytest.mark.parametrize(("answer", "reason"), [(resets, "ClientOSError"), (sends(b""), "ServerDisconnectedError")])
+@pytest.mark.parametrize(("answer", "reason"), [(resets, "ReadError"), (sends(b""), "RemoteProtocolError")])
 async def test_what_went_wrong_once_the_request_was_sent_is_told_by_its_kind_alone(answer: Answer, reason: str) -> None:
     """The library's words may quote what was sent."""
     async with RawServer(answer).running() as server, FireworksClient(server.url) as client:
         error = await failure(client.create_deployment(KEY, "acme", "chat", {}))
 
-    assert error.message == f"127.0.0.1 was asked, but gave no usable answer: {reason}"
+    assert error.message == f"request to 127.0.0.1 failed: {reason}"
 
 
 async def test_authorities_that_are_of_no_use_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

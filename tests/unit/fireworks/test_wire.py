@@ -26,7 +26,7 @@ from fireworks_operator.fireworks.wire import decode_json
     ],
 )
 def test_what_is_no_clean_json_is_refused_and_crashes_nothing(body: bytes, reason: str) -> None:
-    with pytest.raises(ValueError, match=r"^the answer is not valid JSON$"):
+    with pytest.raises(ValueError, match=r"^the response is not valid JSON$"):
         decode_json(body)
 
 

@@ -11,11 +11,6 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from fireworks_operator.controller.ports import (
-    KubernetesUnavailableError,
-    ResourceChangedError,
-    ResourceGoneError,
-)
 from fireworks_operator.kube import client as client_module
 from fireworks_operator.kube.client import (
     JSON_PATCH,
@@ -27,7 +22,8 @@ from fireworks_operator.kube.client import (
 )
 from fireworks_operator.kube.credentials import Credentials, CredentialsError, load_credentials
 from fireworks_operator.network.proxy import proxy_named
-from unit.kube.scripted_server import ScriptedServer, status_object, write_kubeconfig
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
+from tests.unit.kube.scripted_server import ScriptedServer, status_object, write_kubeconfig
 
 STATUS_PATH = "/apis/fireworks.ai/v1alpha1/namespaces/team/fireworksdeployments/llama/status"
 

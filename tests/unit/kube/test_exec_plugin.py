@@ -13,7 +13,7 @@ import pytest
 
 from fireworks_operator.kube import exec_plugin
 from fireworks_operator.kube.credentials import Credentials, CredentialsError, load_credentials
-from unit.kube.scripted_server import write_config
+from tests.unit.kube.scripted_server import write_config
 
 V1 = "client.authentication.k8s.io/v1"
 CERTS = Path(__file__).parent / "certs"
@@ -56,17 +56,17 @@ def prints(api_version: str = V1, **status: object) -> str:
         ("sys.exit('eyJhbGciOiJSUzI1NiIsImtpZCI6topsecret0 is bad')", "exit code 1: … is bad"),
         ("sys.exit('the env was ' + os.environ['HUSH'])", "exit code 1: the env was …"),
         ("sys.exit('long ' * 100000)", "exit code 1: long long"),
-        ("pass", "it prints nothing"),
-        ("print('<html>topsecret')", "it prints no ExecCredential"),
-        ("print('[1]')", "it prints no ExecCredential"),
-        ('print(\'{"kind": "Secret", "token": "topsecret"}\')', "it prints no ExecCredential"),
+        ("pass", "it printed nothing"),
+        ("print('<html>topsecret')", "it did not print an ExecCredential"),
+        ("print('[1]')", "it did not print an ExecCredential"),
+        ('print(\'{"kind": "Secret", "token": "topsecret"}\')', "it did not print an ExecCredential"),
         (prints(), "neither a token nor a certificate"),
         (prints(token=""), "neither a token nor a certificate"),
-        (prints(token=["topsecret"]), "token is no text"),
+        (prints(token=["topsecret"]), "token is not text"),
         (prints(clientCertificateData="x"), "only one of certificate and key"),
         (prints(clientKeyData="topsecret"), "only one of certificate and key"),
-        (prints(api_version="client.authentication.k8s.io/v1beta1", token="topsecret"), "is not of client.authen"),
-        (prints(token="t", expirationTimestamp="soon"), "no time of RFC 3339"),
+        (prints(api_version="client.authentication.k8s.io/v1beta1", token="topsecret"), "is not client.authen"),
+        (prints(token="t", expirationTimestamp="soon"), "not an RFC 3339 time"),
     ],
 )
 async def test_a_plugin_that_gives_nothing_is_named_with_the_reason(tmp_path: Path, body: str, words: str) -> None:
@@ -79,7 +79,7 @@ async def test_a_plugin_that_is_not_installed_is_named_with_its_hint(tmp_path: P
     plugin = Plugin(tmp_path, "", installHint="Get it from\nhttps://example.com")
     plugin.path.unlink()
     said = await plugin.refusal()
-    assert "the credential plugin sign-in failed: there is no such program: Get it from https://example.com" in said
+    assert "the credential plugin sign-in failed: the program does not exist: Get it from https://example.com" in said
 
 
 async def test_a_plugin_that_hangs_is_ended_while_everything_else_goes_on(
@@ -100,7 +100,7 @@ async def test_a_plugin_that_hangs_is_ended_while_everything_else_goes_on(
 
 async def test_a_plugin_that_never_stops_talking_costs_no_memory(tmp_path: Path) -> None:
     said = await Plugin(tmp_path, "sys.stdout.write('x' * 5_000_000); sys.stderr.write('y ' * 5_000_000)").refusal()
-    assert "it prints no ExecCredential" in said
+    assert "it did not print an ExecCredential" in said
 
 
 async def test_what_removed_versions_say_is_refused_by_name(tmp_path: Path) -> None:

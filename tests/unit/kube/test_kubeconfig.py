@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fireworks_operator.kube.credentials import Credentials, CredentialsError, load_credentials
-from unit.kube.scripted_server import write_config, write_kubeconfig
+from tests.unit.kube.scripted_server import write_config, write_kubeconfig
 
 SERVER = {"server": "https://one.example:6443"}
 CERTS = Path(__file__).parent / "certs"
@@ -62,7 +62,11 @@ async def test_an_unknown_field_of_a_plugin_is_refused_by_name(tmp_path: Path) -
         ({}, {"client-key-data": base64.b64encode(b"topsecret").decode()}, "only one of `client-certificate`"),
         ({}, {"client-key-data": "top-secret!"}, "`client-key-data` is not base64"),
         ({"certificate-authority": "absent.pem"}, {}, "`certificate-authority`: the file"),
-        ({"certificate-authority": "a.pem", "certificate-authority-data": "eA=="}, {}, "a.pem is named beside its"),
+        (
+            {"certificate-authority": "a.pem", "certificate-authority-data": "eA=="},
+            {},
+            "a.pem is set together with its",
+        ),
         ({"server": "ftp://one.example"}, {}, "`server` must be a URL"),
         ({"server": "https://jane:topsecret@one.example"}, {}, "`server` must be a URL"),
         ({"server": ""}, {}, "has no server"),
@@ -147,7 +151,7 @@ async def test_an_empty_variable_counts_as_unset(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", value)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(CredentialsError, match="No way to reach Kubernetes"):
+    with pytest.raises(CredentialsError, match="No Kubernetes configuration found"):
         await load_credentials(given)
 
 

@@ -14,12 +14,7 @@ from typing import Any, cast
 import pytest
 from aiohttp import web
 
-from fireworks_operator.controller.ports import (
-    KubernetesUnavailableError,
-    ResourceChangedError,
-    ResourceGoneError,
-)
-from fireworks_operator.core.retry import POST_SETTLES
+from fireworks_operator.core.pauses import POST_SETTLES
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.request import WRITE_DEADLINE
 from fireworks_operator.kube.credentials import CredentialsError
@@ -34,7 +29,15 @@ from fireworks_operator.kube.lease import (
     default_identity,
 )
 from fireworks_operator.kube.lease_record import LeaseRecord
-from unit.kube.scripted_server import Call, FakeClient, ScriptedServer, eventually, status_object, write_kubeconfig
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
+from tests.unit.kube.scripted_server import (
+    Call,
+    FakeClient,
+    ScriptedServer,
+    eventually,
+    status_object,
+    write_kubeconfig,
+)
 
 QUICK = LeaseTimings(duration=1.0, renew_deadline=0.7, retry_period=0.05, max_heartbeat_age=1.0)
 

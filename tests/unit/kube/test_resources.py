@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from fireworks_operator.controller.ports import KubernetesUnavailableError, ResourceGoneError
 from fireworks_operator.kube.client import KubernetesForbiddenError, KubernetesRefusedError
 from fireworks_operator.kube.resources import (
     STARTS_WITHIN,
@@ -15,8 +14,9 @@ from fireworks_operator.kube.resources import (
     list_resources,
     resource_path,
 )
-from unit.fireworks.virtual_time import run
-from unit.kube.scripted_server import Call, FakeClient
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneError
+from testkit.virtual.loop import run
+from tests.unit.kube.scripted_server import Call, FakeClient
 
 Answer = Mapping[str, Any] | Exception
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from fireworks_operator.controller.ports import (
+from fireworks_operator.kube.client import KubernetesForbiddenError
+from fireworks_operator.kube.secrets import AT_ONCE, KubernetesSecrets
+from fireworks_operator.ports import (
     LONGEST_VALUE,
     KubernetesUnavailableError,
     ResourceGoneError,
     SecretExcerpt,
     SecretForbiddenError,
 )
-from fireworks_operator.kube.client import KubernetesForbiddenError
-from fireworks_operator.kube.secrets import AT_ONCE, KubernetesSecrets
-from unit.fireworks.virtual_time import run
-from unit.kube.scripted_server import Call, FakeClient
+from testkit.virtual.loop import run
+from tests.unit.kube.scripted_server import Call, FakeClient
 
 WANTED = ("apiKey", "accountId")
 

@@ -18,15 +18,23 @@ import kopf
 import pytest
 from aiohttp import web
 
-from fireworks_operator.controller.ports import KubernetesUnavailableError
 from fireworks_operator.kube import session as session_module
 from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError, connect
-from fireworks_operator.kube.credentials import Credentials, CredentialsError, load_credentials, new_session
+from fireworks_operator.kube.connection import new_session
+from fireworks_operator.kube.credentials import Credentials, CredentialsError, load_credentials
 from fireworks_operator.kube.session import ApiSession, Request
 from fireworks_operator.kube.watch import Login
 from fireworks_operator.network.proxy import proxy_named
-from unit.kube.scripted_server import Handler, ScriptedServer, eventually, status_object, write_config, write_kubeconfig
-from unit.network.proxies import ProxyServer
+from fireworks_operator.ports import KubernetesUnavailableError
+from tests.unit.kube.scripted_server import (
+    Handler,
+    ScriptedServer,
+    eventually,
+    status_object,
+    write_config,
+    write_kubeconfig,
+)
+from tests.unit.network.proxies import ProxyServer
 
 CERTS = Path(__file__).parent / "certs"
 PROXY_CERTS = CERTS.parents[1] / "network/certs"
@@ -56,7 +64,7 @@ async def echo(request: web.Request) -> web.Response:
 
 async def through_kopf(kubeconfig: Path) -> Mapping[str, Any]:
     """Send a request as Kopf does."""
-    info = await Login(kubeconfig)()
+    info = await Login(kubeconfig, lambda _: None)()
     try:
         response = await info.aiohttp_session.request(
             method="get", url=info.server + PATH, json=None, headers=None, timeout=session_module.NO_DEADLINE
@@ -113,7 +121,7 @@ async def test_what_a_proxy_asks_for_itself_it_gets(tmp_path: Path) -> None:
 
 async def test_over_plain_http_a_token_is_not_sent_through_a_proxy_at_all() -> None:
     proxy = proxy_named("http://jane:topsecret@proxy.example", source="HTTP_PROXY")
-    with pytest.raises(CredentialsError, match="would read the token") as caught:
+    with pytest.raises(CredentialsError, match="could read the token") as caught:
         new_session(Credentials("http://far.example", "Bearer topsecret", proxy=proxy), connections=1)
     assert "topsecret" not in str(caught.value)
 
@@ -156,7 +164,7 @@ async def test_who_is_not_known_at_all_is_not_told_to_lack_a_permission() -> Non
         return status_object(403, ANONYMOUS)
 
     async with ScriptedServer(refuse) as server, KubernetesClient(Credentials(server.url), Path("/absent")) as client:
-        with pytest.raises(KubernetesUnavailableError, match="takes this for nobody") as caught:
+        with pytest.raises(KubernetesUnavailableError, match="treats the request as anonymous") as caught:
             await client.request("GET", "/api/v1/namespaces/kube-system")
     assert not isinstance(caught.value, KubernetesForbiddenError)
     assert "sign in" in str(caught.value)
@@ -232,7 +240,7 @@ async def test_a_client_certificate_that_was_renewed_is_shown_as_soon_as_the_old
                 write("new")
                 assert (await client.request("GET", PATH))["client"] == "new"
         else:
-            info = await Login(kubeconfig)()
+            info = await Login(kubeconfig, lambda _: None)()
             copy_client(tmp_path, "new")
             write("new")
             response = await info.aiohttp_session.request(
@@ -440,7 +448,9 @@ async def test_while_a_plugin_fails_its_last_token_serves_on_and_it_is_tried_aga
             now[0] = 1005.0
             assert (await ask(session))["token"] == "t3"
             assert session.trouble == ""
-    assert [each.levelno for each in caplog.records if "cannot be read again" in each.message] == [logging.WARNING]
+    assert [each.levelno for each in caplog.records if "Cannot reload the Kubernetes credentials" in each.message] == [
+        logging.WARNING
+    ]
 
 
 async def test_a_refusal_names_the_plugin_that_failed_to_renew_the_token(tmp_path: Path) -> None:

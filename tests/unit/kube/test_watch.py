@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,20 @@ import pytest
 from aiohttp import web
 
 from fireworks_operator.api.v1alpha1 import FINALIZER
-from fireworks_operator.kube import watch as watch_module
 from fireworks_operator.kube.resources import CrdMissingError
-from fireworks_operator.kube.watch import STOP_TIMEOUT, Backoffs, KopfWatch, Login, WatchEndedError
-from unit.kube.resource_factory import raw_resource
-from unit.kube.scripted_server import ScriptedServer, eventually, status_object, write_kubeconfig
+from fireworks_operator.kube.watch import (
+    DEFAULT_TIMINGS,
+    STOP_TIMEOUT,
+    KopfWatch,
+    Login,
+    WatchEndedError,
+    WatchTimings,
+)
+from fireworks_operator.timing import Backoff
+from tests.unit.kube.resource_factory import raw_resource
+from tests.unit.kube.scripted_server import ScriptedServer, eventually, status_object, write_kubeconfig
+
+QUICK = replace(DEFAULT_TIMINGS, retry=Backoff(0.01, 0.01), sign_in=Backoff(0.0, 0.0))
 
 
 def served(kind: str, plural: str, *, namespaced: bool = True) -> dict[str, Any]:
@@ -46,6 +56,7 @@ class Api:
         self.refused = 0
         self.writes: list[str] = []
         self.watches = 0
+        self.since: list[str] = []
         self.over = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -77,6 +88,7 @@ class Api:
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
         self.watches += 1
+        self.since.append(request.query["resourceVersion"])
         response = web.StreamResponse()
         await response.prepare(request)
         over = asyncio.ensure_future(self.over.wait())
@@ -90,8 +102,8 @@ class Api:
                 over.cancel()
                 return response
             text = event.result().get("raw") or json.dumps(event.result())
-            await response.write(text.encode() + b"\n")
-            if event.result()["type"] in ("ERROR", "GARBAGE"):
+            await response.write(text.encode() + (b"" if event.result()["type"] == "CUT" else b"\n"))
+            if event.result()["type"] in ("ERROR", "GARBAGE", "CUT"):
                 over.cancel()
                 return response
 
@@ -105,7 +117,9 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def watching(folder: Path, api: Api, namespaces: tuple[str, ...] = ()) -> AsyncIterator[World]:
+async def watching(
+    folder: Path, api: Api, namespaces: tuple[str, ...] = (), timings: WatchTimings = QUICK
+) -> AsyncIterator[World]:
     seen: list[tuple[str, bool]] = []
     token = folder / "token"
     token.write_text("t")
@@ -117,7 +131,8 @@ async def watching(folder: Path, api: Api, namespaces: tuple[str, ...] = ()) -> 
 
     async with ScriptedServer(api.handle) as server:
         kubeconfig = write_kubeconfig(folder / "config", server.url, tokenFile=str(token))
-        task = asyncio.create_task(KopfWatch(on_object, kubeconfig=kubeconfig, namespaces=namespaces).run())
+        watch = KopfWatch(on_object, kubeconfig=kubeconfig, namespaces=namespaces, timings=timings)
+        task = asyncio.create_task(watch.run())
         try:
             yield World(api, task, seen, token)
         finally:
@@ -126,14 +141,12 @@ async def watching(folder: Path, api: Api, namespaces: tuple[str, ...] = ()) -> 
             api.over.set()
 
 
-@pytest.fixture(autouse=True)
-def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_module.Backoffs, "_STEPS", (0.01,) * 1000)
-    monkeypatch.setattr(watch_module.Login, "next_pause", lambda self: 0.0)
-
-
 def event(kind: str, name: str) -> dict[str, Any]:
     return {"type": kind, "object": raw_resource(name, uid=name, resourceVersion="101")}
+
+
+def bookmark(version: str) -> dict[str, Any]:
+    return {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}
 
 
 async def test_objects_that_are_there_and_every_change_are_handed_on(tmp_path: Path) -> None:
@@ -169,7 +182,7 @@ async def test_an_object_that_cannot_be_taken_in_does_not_stop_the_next(
     async with watching(tmp_path, Api("poison")) as world:
         world.api.events.put_nowait(event("ADDED", "good"))
         await eventually(lambda: ("good", False) in world.seen)
-    assert "An event of poison could not be taken in" in caplog.text
+    assert "An event of poison could not be processed" in caplog.text
 
 
 async def test_a_connection_that_ends_is_opened_again(tmp_path: Path) -> None:
@@ -178,6 +191,49 @@ async def test_a_connection_that_ends_is_opened_again(tmp_path: Path) -> None:
         await eventually(lambda: world.api.watches == 2)
         world.api.events.put_nowait(event("ADDED", "b"))
         await eventually(lambda: ("b", False) in world.seen)
+
+
+async def test_a_watch_goes_on_after_the_last_event_that_was_handed_on(tmp_path: Path) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        for each in (event("MODIFIED", "a"), event("DELETED", "a"), bookmark("107"), {"type": "END"}):
+            world.api.events.put_nowait(each)
+        await eventually(lambda: world.api.watches == 2)
+        world.api.events.put_nowait(event("ADDED", "b"))
+        world.api.events.put_nowait({"type": "END"})
+        await eventually(lambda: world.api.watches == 3)
+    assert world.api.since == ["100", "107", "101"]
+    assert world.seen == [("a", False), ("a", False), ("a", True), ("b", False)]
+
+
+async def test_what_is_gone_right_after_a_long_list_stays_gone(tmp_path: Path) -> None:
+    names = [f"n{number}" for number in range(300)]
+    async with watching(tmp_path, Api(*names)) as world:
+        for name in names:
+            world.api.events.put_nowait(event("DELETED", name))
+        await eventually(lambda: len(world.seen) == 600)
+    assert world.seen == [(name, deleted) for deleted in (False, True) for name in names]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"type": "GARBAGE", "raw": '{"type": "MODIFIED"}'},
+        {"type": "GARBAGE", "raw": '{"type": "MODIFIED", "object": {}}'},
+        {"type": "GARBAGE", "raw": '{"type": "MODIFIED", "object": []}'},
+        {"type": "CUT", "raw": '{"type": "MODIFIED", "obj'},
+    ],
+    ids=["no object", "no version", "another object", "cut off"],
+)
+async def test_an_event_that_cannot_be_read_is_made_up_for_by_a_list(
+    tmp_path: Path, broken: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watching(tmp_path, Api("a")) as world:
+        await eventually(lambda: world.api.watches == 1)
+        world.api.listed.append(raw_resource("missed", uid="missed"))
+        world.api.events.put_nowait(broken)
+        await eventually(lambda: ("missed", False) in world.seen)
+        assert not world.task.done()
+    assert "an event that cannot be read" in caplog.text
 
 
 async def test_an_outage_of_the_api_server_is_waited_out(tmp_path: Path) -> None:
@@ -198,11 +254,9 @@ async def test_a_replaced_token_is_picked_up(tmp_path: Path) -> None:
         assert not world.task.done()
 
 
-async def test_an_expired_session_is_replaced_before_its_token_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch_module, "SESSION_LIFETIME", datetime.timedelta(seconds=0.3))
-    async with watching(tmp_path, Api("a")) as world:
+async def test_an_expired_session_is_replaced_before_its_token_is_refused(tmp_path: Path) -> None:
+    short_lived = replace(QUICK, session=datetime.timedelta(seconds=0.3))
+    async with watching(tmp_path, Api("a"), timings=short_lived) as world:
         await eventually(lambda: world.api.watches == 1)
         began = time.monotonic()
         world.token.write_text("rotated")
@@ -348,29 +402,30 @@ def test_a_stream_that_does_not_want_to_be_closed_at_the_end_is_no_error(
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
-def test_the_pauses_between_tries_grow_to_half_a_minute_and_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    pauses = list(itertools.islice(iter(Backoffs()), 1000))
+def test_the_pauses_between_tries_grow_to_half_a_minute_and_never_end() -> None:
+    pauses = list(itertools.islice(DEFAULT_TIMINGS.retry, 1000))
     assert pauses[0] <= 1.25
     assert all(22.5 <= pause <= 37.5 for pause in pauses[8:])
     assert len({*pauses}) > 900
-    assert sum(itertools.islice(iter(Backoffs()), 8)) > 40
+    assert sum(itertools.islice(DEFAULT_TIMINGS.retry, 8)) > 40
 
 
-def test_refused_credentials_are_tried_more_and_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    now = 0.0
-    login = Login(None, lambda: now)
-    pauses = []
+async def test_refused_credentials_are_tried_more_and_more_slowly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    login = Login(tmp_path / "absent", lambda _: None)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
     for _ in range(7):
-        pause = login.next_pause()
-        pauses.append(pause)
-        now += pause + 0.1
+        with pytest.raises(kopf.TemporaryError):
+            await login()
     assert pauses == [0, 1, 2, 4, 8, 16, 30]
-    now += 600
-    assert login.next_pause() == 0
 
 
 async def test_credentials_that_cannot_be_read_now_are_tried_again(tmp_path: Path) -> None:
     with pytest.raises(kopf.TemporaryError, match="absent"):
-        await Login(tmp_path / "absent")()
+        await Login(tmp_path / "absent", lambda _: None)()

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeploymentStatus
-from fireworks_operator.controller.ports import (
+from fireworks_operator.kube.client import Cause, KubernetesForbiddenError, KubernetesRefusedError
+from fireworks_operator.kube.writer import KubernetesWriter, StatusRefusedError
+from fireworks_operator.ports import (
     KubernetesUnavailableError,
     ResourceChangedError,
     ResourceGoneError,
 )
-from fireworks_operator.kube.client import Cause, KubernetesForbiddenError, KubernetesRefusedError
-from fireworks_operator.kube.writer import KubernetesWriter, StatusRefusedError
-from unit.kube.resource_factory import raw_resource, resource
-from unit.kube.scripted_server import Call, FakeClient
+from tests.unit.kube.resource_factory import raw_resource, resource
+from tests.unit.kube.scripted_server import Call, FakeClient
 
 DELETED = "2026-01-01T00:00:00Z"
 WRITES: dict[str, Callable[[KubernetesWriter], Awaitable[object]]] = {

@@ -12,9 +12,9 @@ from fireworks_operator.network.connector import connector
 from fireworks_operator.network.proxy import Proxy, proxy_named
 from fireworks_operator.network.trust import context_of
 from fireworks_operator.network.tunnel import ProxyFailedError
-from unit.fireworks.raw_server import RawServer, replies
-from unit.network.handshake import ROOT, server_context
-from unit.network.proxies import ProxyServer
+from tests.unit.fireworks.raw_server import RawServer, replies
+from tests.unit.network.handshake import ROOT, server_context
+from tests.unit.network.proxies import ProxyServer
 
 TOKEN = "Bearer of-the-cluster"
 SERVER = "api.fireworks.example"
@@ -167,10 +167,10 @@ async def test_a_proxy_never_sees_the_client_certificate_that_is_for_the_server(
         ("http", "http", 403, "answered with 403"),
         ("http", "http", 407, "answered with 407; check its user and password"),
         ("http", "http", 302, "answered with 302"),
-        ("socks5", "socks5", 2, f"opens no way to {SERVER}: its rules do not allow it"),
-        ("socks5", "socks5", 4, f"opens no way to {SERVER}: the host cannot be reached"),
-        ("socks5", "socks5", 77, f"opens no way to {SERVER}: it answers with 77"),
-        ("socks4a", "socks4", 91, f"opens no way to {SERVER}: it answers with 91"),
+        ("socks5", "socks5", 2, f"cannot connect to {SERVER}: its rules do not allow it"),
+        ("socks5", "socks5", 4, f"cannot connect to {SERVER}: the host cannot be reached"),
+        ("socks5", "socks5", 77, f"cannot connect to {SERVER}: it answered with 77"),
+        ("socks4a", "socks4", 91, f"cannot connect to {SERVER}: it answered with 91"),
     ],
 )
 async def test_a_proxy_that_refuses_is_named_with_its_setting_and_without_its_password(
@@ -191,7 +191,7 @@ async def test_a_proxy_that_refuses_is_named_with_its_setting_and_without_its_pa
 @pytest.mark.parametrize(
     ("who", "words"),
     [
-        ("", "wants a user and a password"),
+        ("", "requires a user and a password"),
         ("jane:wrong@", "does not accept its user and password"),
         ("jane@", "does not accept its user and password"),
     ],
@@ -213,9 +213,9 @@ async def test_a_socks_proxy_that_knows_somebody_else_says_so(who: str, words: s
         ("http", b"HTTP/1.1 200 OK\r\nVia", "closed the connection"),
         ("socks5", b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak SOCKS 5"),
         ("socks5", b"\x05", "closed the connection"),
-        ("socks5", b"\x05\x02\x00\x00", "wants a user and a password"),
-        ("socks5", b"\x05\xff", "wants a user and a password"),
-        ("socks5", b"\x05\x00\x04\x00\x00\x01", "opens no way"),
+        ("socks5", b"\x05\x02\x00\x00", "requires a user and a password"),
+        ("socks5", b"\x05\xff", "requires a user and a password"),
+        ("socks5", b"\x05\x00\x04\x00\x00\x01", "cannot connect"),
         ("socks5", b"\x05\x00\x05\x00\x00\x04\x00", "closed the connection"),
         ("socks4a", b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak SOCKS 4"),
         ("https", b"HTTP/1.1 200 OK\r\n\r\n", "cannot be reached"),

@@ -11,8 +11,8 @@ import pytest
 from fireworks_operator.network import trust
 from fireworks_operator.network.connector import connector
 from fireworks_operator.network.trust import TrustError, certificate_trouble, context_of, default_context
-from unit.fireworks.raw_server import RawServer, replies
-from unit.network.handshake import ROOT, SERVER, server_context, shake_hands
+from tests.unit.fireworks.raw_server import RawServer, replies
+from tests.unit.network.handshake import ROOT, SERVER, server_context, shake_hands
 
 
 @pytest.fixture(params=["SSL_CERT_FILE", "SSL_CERT_DIR", "file", "data"])
@@ -112,11 +112,11 @@ def test_the_files_of_a_folder_may_have_any_name_and_be_links(tmp_path: Path) ->
     ("content", "words"),
     [
         (None, "the file {path} cannot be read: No such file or directory"),
-        (b"", "the file {path} holds no certificate in PEM form, or a damaged one"),
-        (b"\x30\x82\x03\x0f\xff", "the file {path} holds no certificate in PEM form, or a damaged one"),
+        (b"", "the file {path} contains no certificate in PEM format, or a damaged one"),
+        (b"\x30\x82\x03\x0f\xff", "the file {path} contains no certificate in PEM format, or a damaged one"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "a damaged one"),
         (ROOT.read_bytes()[:600], "a damaged one"),
-        (SERVER.read_bytes().partition(b"-----BEGIN CERTIFICATE")[0], "holds no certificate"),
+        (SERVER.read_bytes().partition(b"-----BEGIN CERTIFICATE")[0], "contains no certificate"),
     ],
     ids=["missing", "empty", "DER", "garbage", "cut off", "only a key"],
 )
@@ -141,7 +141,7 @@ def test_a_file_that_is_of_no_use_is_told_with_variable_and_path(
 def test_a_folder_that_is_of_no_use_is_told_with_variable_and_path(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("no certificate")
     for folder, words in (
-        (tmp_path, f"no file in {tmp_path} holds a certificate in PEM form"),
+        (tmp_path, f"no file in {tmp_path} contains a certificate in PEM format"),
         (tmp_path / "none", f"the folder {tmp_path / 'none'} cannot be read: No such file or directory"),
         (tmp_path / "README", f"the folder {tmp_path / 'README'} cannot be read: Not a directory"),
     ):
@@ -152,7 +152,7 @@ def test_a_folder_that_is_of_no_use_is_told_with_variable_and_path(tmp_path: Pat
 
 
 def test_a_text_without_a_certificate_is_told_by_its_setting() -> None:
-    with pytest.raises(TrustError, match="certificate-authority-data of cluster x: the text holds no certificate"):
+    with pytest.raises(TrustError, match="certificate-authority-data of cluster x: the text contains no certificate"):
         context_of(data="AAAA", source="certificate-authority-data of cluster x")
 
 

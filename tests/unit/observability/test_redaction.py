@@ -7,14 +7,8 @@ import time
 
 import pytest
 
-from fireworks_operator.observability.redaction import (
-    LONGEST_TEXT,
-    SecretRegistry,
-    one_line,
-    redact,
-    redact_shapes,
-    register_secret,
-)
+from fireworks_operator.observability.redaction import LONGEST_TEXT, SecretRegistry, redact, register_secret
+from fireworks_operator.text import one_line, redact_shapes
 
 
 @pytest.mark.parametrize(

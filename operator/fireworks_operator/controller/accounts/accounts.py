@@ -1,0 +1,206 @@
+"""Which account a resource's API key belongs to, and whether the key may be used."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.core.context import Credential as Usability
+from fireworks_operator.core.context import Unusable, Usable
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.budget import AccountBudget, Circuit
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.ports import SecretReader
+
+from .account import Account
+from .bindings import Bindings
+from .discovery import Discovery
+from .key_source import Found, KeySource, OwnCredential
+from .keyring import Credential
+from .observer import ChangeHandler
+from .poller import Pace
+
+KEYS_TROUBLE = frozenset({Reason.CREDENTIALS_INVALID, Reason.PERMISSION_DENIED})
+UNTRIED = (
+    "This API key has not been tried at Fireworks yet: keys for the same account are tried one after the other. The "
+    "operator continues automatically within minutes."
+)
+
+UNUSED_FOR = 600.0
+"""Seconds for which an account that no resource uses is kept, so that nobody gets a full budget by leaving it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests per minute and in a burst that one account may be sent."""
+
+    rate_per_minute: float = 600.0
+    burst: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A resource's credential in the words of the core, and what to act with if it is usable."""
+
+    credential: Usability
+    account: Account | None = None
+    using: Credential | None = None
+
+
+class Accounts:
+    """All accounts in use, by id, and the way from a resource to its account; `ref` is its `namespace/name`."""
+
+    def __init__(
+        self,
+        client: FireworksClient,
+        secrets: SecretReader,
+        own: OwnCredential,
+        *,
+        limits: Limits,
+        pace: Pace,
+        bindings: Bindings,
+        handler: ChangeHandler,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start without any account; they come with the resources that use them."""
+        self._client = client
+        self._limits = limits
+        self._pace = pace
+        self._bindings = bindings
+        self._handler = handler
+        self._clock = clock
+        self._accounts: dict[str, Account] = {}
+        self._circuits: dict[tuple[ApiKey, str | None], Circuit] = {}
+        self._discovery = Discovery(client, self._budget(), clock)
+        self._unused_since: dict[str, float] = {}
+        self._keys = KeySource(secrets, own, clock)
+        self._used: dict[str, Found] = {}
+
+    def __iter__(self) -> Iterator[Account]:
+        """Iterate over the accounts in use."""
+        return iter(tuple(self._accounts.values()))
+
+    async def stop(self) -> None:
+        """Stop observing all accounts."""
+        for account in self:
+            await account.stop()
+
+    def is_proven(self, name: str) -> bool:
+        """Tell whether Fireworks has listed the deployments of an account: other names are somebody's words."""
+        account = self._accounts.get(name)
+        return account is not None and account.proven
+
+    def forget(self, ref: str) -> None:
+        """Forget which Secret and which key a resource used, since it is gone."""
+        self._keys.forget(ref)
+        self._used.pop(ref, None)
+
+    async def free_unused(self) -> None:
+        """Forget keys, circuits and accounts that no resource refers to any more, and stop observing those."""
+        self._keys.free_unused()
+        used = {(found.api_key, found.account) for found in (*self._used.values(), *self._keys.remembered())}
+        keys = {key for key, _ in used}
+        self._circuits = {each: circuit for each, circuit in self._circuits.items() if each in used}
+        self._discovery.keep(keys)
+        of_account: defaultdict[str | None, set[ApiKey]] = defaultdict(set)
+        for key, name in used:
+            of_account[name or self._discovery.known(key)].add(key)
+        for account in self:
+            account.keep(of_account[account.name])
+        for account in [each for each in self if self._is_left(each)]:
+            del self._accounts[account.name]
+            self._unused_since.pop(account.name, None)
+            await account.stop()
+
+    def _is_left(self, account: Account) -> bool:
+        """Tell whether an account can be freed: at once if nobody has listed it, else when its budget has recovered."""
+        if account.in_use:
+            self._unused_since.pop(account.name, None)
+            return False
+        since = self._unused_since.setdefault(account.name, self._clock())
+        if not account.proven:
+            return True
+        return self._clock() - since >= UNUSED_FOR and account.budget.paused_until is None
+
+    def withdraw(self, ref: str) -> None:
+        """End the wait of a resource for its turn, to ask for its key's account or in its account's budget."""
+        self._discovery.withdraw(ref)
+        account = self._bindings.account_of(ref)
+        if account is not None:
+            account.budget.withdraw(ref)
+
+    async def resolve(self, resource: FireworksDeployment, release_slot: Callable[[], None] = lambda: None) -> Resolved:
+        """Find a resource's API key and account; `release_slot` is called before Fireworks is asked for the account.
+
+        Raises:
+            KubernetesUnavailableError: the Secret cannot be read now.
+            WithdrawnError: `withdraw` was called for the resource.
+        """
+        found = await self._keys.find(resource, fresh=False)
+        resolved = await self._use(found, resource.key, release_slot)
+        if not _works(resource, resolved.credential) and self._keys.begin_reread(resource):
+            found = await self._keys.find(resource, fresh=True)
+            resolved = await self._use(found, resource.key, release_slot)
+        if _works(resource, resolved.credential):
+            if isinstance(found, Found) and resolved.using is not None and resolved.using.listed_at is not None:
+                self._keys.works(resource.key, found)
+            return resolved
+        if isinstance(found, Unusable) and resource.metadata.deletion_timestamp is not None:
+            last = self._keys.last_that_worked(resource.key)
+            return resolved if last is None else await self._use(last, resource.key, release_slot)
+        return resolved
+
+    async def _use(self, found: Found | Unusable, ref: str, release_slot: Callable[[], None]) -> Resolved:
+        if isinstance(found, Unusable):
+            return Resolved(found)
+        self._used[ref] = found
+        # Per account, too: a wrong accountId beside a key must not harm those who use the key rightly.
+        circuit = self._circuits.setdefault((found.api_key, found.account), Circuit(self._clock))
+        name = found.account or self._discovery.known(found.api_key)
+        if name is None:
+            release_slot()
+            discovered = await self._discovery.find(found.api_key, circuit, ref)
+            if isinstance(discovered, Unusable):
+                return Resolved(discovered)
+            name = discovered
+        account = self._account(name)
+        using = account.credential(found.api_key, circuit, namespace=ref.partition("/")[0], own=found.own)
+        using.belongs = using.belongs or found.account is None  # Fireworks itself has named the account
+        account.start()
+        if using.circuit.retry_at is not None:
+            refusal = Unusable(using.refusal.reason, using.circuit.reason, using.refusal.needs_user)
+            return Resolved(refusal, account, using)
+        trouble = account.observer.trouble
+        if trouble is not None and using.listed_at is None and trouble.diagnosis.reason in KEYS_TROUBLE:
+            # What has been refused is somebody else's key.
+            return Resolved(Unusable(Reason.API_UNAVAILABLE, UNTRIED, needs_user=False), account, using)
+        if trouble is not None and trouble.diagnosis.needs_user:
+            return Resolved(Unusable(trouble.diagnosis.reason, trouble.diagnosis.message), account, using)
+        return Resolved(Usable(name, own=found.own), account, using)
+
+    def _account(self, name: str) -> Account:
+        account = self._accounts.get(name)
+        if account is None:
+            account = self._accounts[name] = self._new_account(name)
+        return account
+
+    def _new_account(self, name: str) -> Account:
+        return Account(
+            name,
+            self._client,
+            budget=self._budget(),
+            pace=self._pace,
+            clock=self._clock,
+            bindings=self._bindings,
+            handler=self._handler,
+        )
+
+    def _budget(self) -> AccountBudget:
+        return AccountBudget(rate_per_minute=self._limits.rate_per_minute, burst=self._limits.burst, clock=self._clock)
+
+
+def _works(resource: FireworksDeployment, credential: Usability) -> bool:
+    """Tell whether a credential is usable, and of the account that the resource's deployment lives in."""
+    return isinstance(credential, Usable) and resource.status.account in (None, credential.account)

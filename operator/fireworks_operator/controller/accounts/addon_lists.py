@@ -1,0 +1,95 @@
+"""The LIST of an account's loaded addons: asked for while somebody wants it, and no trouble of anybody else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from logging import getLogger
+from typing import Final
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.core.diagnosis import Diagnosis, diagnose
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import DeployedModel
+from fireworks_operator.timing import Backoff
+
+from .observer import AddonListing, Observer
+
+log = getLogger(__name__)
+
+PAUSES: Final = Backoff(5.0, 300.0)
+"""Seconds until a LIST of addons that failed is tried again."""
+LONGEST_SILENCE: Final = 3600.0
+"""Whatever Fireworks asks for, it is asked again after so many seconds."""
+
+_OF_THE_SPEC = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID, ErrorKind.FAILED_PRECONDITION})
+"""What `explain` takes for a mistake in the spec, which a LIST knows nothing of."""
+
+
+class AddonLists:
+    """Lists the loaded addons beside the deployments, so that neither waits for the other.
+
+    Args:
+        account: its id, for the log.
+        observer: knows whether anybody wants addons, and takes in the answers.
+        list_addons: lists them; fails with a FireworksError.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        observer: Observer,
+        list_addons: Callable[[], Awaitable[Mapping[str, tuple[DeployedModel, ...]]]],
+    ) -> None:
+        """Set it up; `begin()` starts it."""
+        self._account = account
+        self._observer = observer
+        self._list = list_addons
+        self._failures = 0
+        self._due = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """List once, in a task of its own, unless that is being done already."""
+        if self._is_due() and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self.update(), name=f"addons {self._account}")
+
+    async def stop(self) -> None:
+        """List nothing any more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def update(self) -> None:
+        """List once if somebody wants it and no pause is running; a failure is told to those who do."""
+        if not self._is_due():
+            return
+        started = self._observer.clock()
+        try:
+            found = await self._list()
+        except FireworksError as error:
+            self._failed(error)
+        except Exception as error:
+            log.exception("listing the addons of account %s failed", self._account)
+            self._failed(FireworksError(ErrorKind.PROTOCOL, f"{type(error).__name__}."))
+        else:
+            self._failures = 0
+            self._observer.addons_listed(AddonListing(started, found))
+
+    def _is_due(self) -> bool:
+        return self._observer.addons_wanted and self._observer.clock() >= self._due
+
+    def _failed(self, error: FireworksError) -> None:
+        self._failures += 1
+        # "Too many requests" silences this LIST alone: if it is meant for the account, the deployments' says so, too.
+        asked = min(error.retry_after or 0.0, LONGEST_SILENCE) if error.kind is ErrorKind.RATE_LIMITED else 0.0
+        self._due = self._observer.clock() + max(PAUSES.pause(self._failures), asked)
+        diagnosis = explain_addons(error)
+        if self._observer.addons_failed(diagnosis):
+            log.warning("could not list the addons of account %s: %s", self._account, diagnosis.message)
+
+
+def explain_addons(error: FireworksError) -> Diagnosis:
+    """Say why the loaded addons cannot be listed."""
+    if error.kind in _OF_THE_SPEC:
+        words = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
+        return Diagnosis(Reason.API_UNAVAILABLE, f"{words} The operator retries automatically.", needs_user=False)
+    return diagnose(error)

@@ -1,0 +1,53 @@
+"""Records of the models that specs name, asked for seldom: they change seldom, and only notices depend on them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from logging import getLogger
+from weakref import WeakValueDictionary
+
+from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.fireworks.models import Model
+
+log = getLogger(__name__)
+
+KNOWN_FOR = 24 * 3600.0
+"""Seconds for which a record counts."""
+UNKNOWN_FOR = 600.0
+"""Seconds until a record is asked for again that could not be had."""
+MOST_KEPT = 500
+"""Records of an account; of more the oldest go, and are asked for again if a spec still names them."""
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """The records by full model name; `clock` gives monotonic seconds."""
+
+    clock: Callable[[], float]
+    _records: dict[str, tuple[float, Model | None]] = field(default_factory=dict)
+    _asking: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    def knows(self, names: Iterable[str]) -> bool:
+        """Tell whether nobody has to be asked for these records."""
+        now = self.clock()
+        return all(name in self._records and now < self._records[name][0] for name in names)
+
+    async def find(self, name: str, ask: Callable[[str], Awaitable[Model]]) -> Model | None:
+        """Return a model's record, None if it cannot be had; asked for once however many want it."""
+        async with self._asking.setdefault(name, asyncio.Lock()):
+            until, model = self._records.get(name, (float("-inf"), None))
+            if self.clock() < until:
+                return model
+            try:
+                model = await ask(name)
+            except FireworksError as error:
+                log.info("could not fetch model %s; notices about it are skipped: %s", name, error)
+                model = None
+            self._keep(name, model)
+            return model
+
+    def _keep(self, name: str, model: Model | None) -> None:
+        self._records.pop(name, None)
+        while len(self._records) >= MOST_KEPT:
+            del self._records[next(iter(self._records))]
+        self._records[name] = (self.clock() + (UNKNOWN_FOR if model is None else KNOWN_FOR), model)

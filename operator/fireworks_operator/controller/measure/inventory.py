@@ -1,0 +1,111 @@
+"""What there is, counted: resources, replicas, GPUs, and deployments that nobody knows of any more."""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from fireworks_operator.api.conditions import ConditionType
+from fireworks_operator.controller.accounts.account import Account
+from fireworks_operator.controller.accounts.accounts import Accounts
+from fireworks_operator.controller.store import Store
+from fireworks_operator.core.identity import orphaned_from
+from fireworks_operator.core.status.facts import has_condition, is_down
+
+MOST_STRANGERS = 100
+"""Keys that Fireworks has never accepted, of which the metrics tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the resources of one account hold.
+
+    Attributes:
+        ready_replicas: replicas that serve.
+        gpus: GPUs of those replicas, by accelerator type.
+        without_replicas: resources that are down: they served, and have had no ready replica for longer than usual.
+        capacity_pending: others with replicas that have been missing for longer than usual.
+        orphans: names of deployments with this cluster's owner marker that no resource of that name claims.
+    """
+
+    ready_replicas: int = 0
+    gpus: Counter[str] = field(default_factory=Counter)
+    without_replicas: int = 0
+    capacity_pending: int = 0
+    orphans: tuple[str, ...] = ()
+
+
+class Inventory:
+    """Counts what the store and the last observations hold; nothing is asked for."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        clusters: Collection[str],
+        watches: Callable[[str], bool],
+        uid: str = "",
+    ) -> None:
+        """Connect it.
+
+        `clusters` are the ids of this cluster, `uid` tells it from others with the same one; `watches` tells whether
+        a namespace is ours to judge.
+        """
+        self._uid = uid
+        self._store = store
+        self._accounts = accounts
+        self._clusters = frozenset(clusters)
+        self._watches = watches
+
+    def states(self) -> Counter[str]:
+        """Return the number of resources by the state of their deployment, empty where there is none."""
+        return Counter(each.status.state or "" for each in self._store)
+
+    def holdings(self) -> dict[str, Holdings]:
+        """Return what is held in each account in use."""
+        ready: Counter[str] = Counter()
+        down: Counter[str] = Counter()
+        short: Counter[str] = Counter()
+        gpus: dict[str, Counter[str]] = {account.name: Counter() for account in self._accounts}
+        for resource in self._store:
+            status = resource.status
+            held = gpus.get(status.account or "")
+            if status.account is None or held is None or status.replicas is None or status.effective is None:
+                continue
+            if is_down(status):
+                down[status.account] += 1
+            elif has_condition(status, ConditionType.CAPACITY_PENDING):
+                short[status.account] += 1
+            if status.replicas.ready:
+                ready[status.account] += status.replicas.ready
+                kind = status.effective.accelerator_type or "unknown"
+                held[kind] += status.replicas.ready * (status.effective.accelerator_count or 1)
+        return {
+            name: Holdings(ready[name], gpus[name], down[name], short[name], self._orphans(account))
+            for name, account in ((each.name, each) for each in self._accounts)
+        }
+
+    def refused_keys(self) -> dict[str, bool]:
+        """Return whether an API key in use is refused, by fingerprint: of those that share one, whether any is.
+
+        Of texts that Fireworks has never accepted as a key only some are told: anybody may bring as many as he likes.
+        """
+        refused: dict[str, bool] = {}
+        used = [each for account in self._accounts if account.in_use for each in account.credentials()]
+        known = [each for each in used if each.api_key.accepted]
+        strangers = [each for each in used if not each.api_key.accepted]
+        for each in (*known, *strangers[:MOST_STRANGERS]):
+            name = each.api_key.fingerprint
+            refused[name] = refused.get(name, False) or each.circuit.retry_at is not None
+        return refused
+
+    def _orphans(self, account: Account) -> tuple[str, ...]:
+        listing = account.observer.listing
+        if listing is None:
+            return ()
+        claims = self._store.claims()
+        found = []
+        for name, deployment in listing.deployments.items():
+            owner = orphaned_from(name, deployment.annotations, self._clusters, claims, self._uid)
+            if owner is not None and self._watches(owner.namespace):
+                found.append(name)
+        return tuple(sorted(found))

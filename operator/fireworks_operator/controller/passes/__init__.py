@@ -1,0 +1,1 @@
+"""One pass over one resource: look, decide, act."""

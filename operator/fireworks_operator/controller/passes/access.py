@@ -1,0 +1,190 @@
+"""One resource's access to its account at Fireworks: with its API key, in its turn, behind its fence."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.controller.accounts.account import Account
+from fireworks_operator.controller.accounts.keyring import Credential
+from fireworks_operator.core.actions import (
+    NEEDS_FRESH_GET,
+    Adopt,
+    Create,
+    Delete,
+    LoadAddon,
+    Mutation,
+    Undelete,
+    UnloadAddon,
+    Update,
+    UpdateAddon,
+)
+from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
+from fireworks_operator.core.observed.observation import Observed, Present, Unknown
+from fireworks_operator.core.status.model_notices import models_to_ask
+from fireworks_operator.fireworks.budget import Lane
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import Deployment, Model
+from fireworks_operator.ports import MutationFence
+
+
+class FencedError(Exception):
+    """A change was not sent, since the Lease might end before it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Observes and changes deployments of one account with one API key, for one resource.
+
+    Which deployment is meant, each call says. Before anything that may take long, `release_slot` tells that others may
+    work meanwhile. The `fence` is asked right before each request that changes something: between two of them, or
+    before the first, the Lease may have run short.
+
+    Attributes:
+        account: the account.
+        credential: the API key.
+        ref: `namespace/name` of the resource, which stands in line for the budget.
+        release_slot: gives the place of the pass among those at work to another one.
+        fence: tells whether a change may begin now.
+        deleting: the resource is being deleted, which comes before others in the line.
+    """
+
+    account: Account
+    credential: Credential
+    ref: str
+    release_slot: Callable[[], None]
+    fence: MutationFence
+    deleting: bool = False
+
+    def observe(self, name: str, *, with_addons: bool) -> Observed:
+        """Return what is known of a deployment without asking.
+
+        Nothing before this very key has listed the account, and nothing that only other keys have seen.
+        """
+        self.account.observer.want_addons(self.ref, name if with_addons else None)
+        if self.credential.listed_at is None:
+            return Unknown()
+        observed = self.account.observer.observe(name, with_addons=with_addons)
+        return Unknown() if self._is_others(name, observed) else observed
+
+    def must_look(self, name: str) -> bool:
+        """Tell whether others' keys have seen the deployment, and this one has yet to ask whether it may."""
+        listed = self.credential.listed_at is not None
+        return listed and self._is_others(name, self.account.observer.observe(name, with_addons=False))
+
+    def _is_others(self, name: str, observed: Observed) -> bool:
+        shows = isinstance(observed, Present) or (isinstance(observed, Unknown) and observed.unreadable)
+        return shows and name not in self.credential.seen
+
+    async def look(self, name: str) -> Observed:
+        """Ask for a deployment now; a failure is raised as a FireworksError."""
+        self.release_slot()
+        return await self.account.look(self.credential, name, self.ref, lane=self._lane)
+
+    async def look_at_addon(self, observed: Present, deployed_model: str) -> Present:
+        """Ask for one loaded addon now; a failure is raised as a FireworksError."""
+        return await self.account.look_at_addon(self.credential, observed, deployed_model, self.ref)
+
+    async def explain_failure(self, observed: Observed) -> Observed:
+        """Add why a FAILED deployment's replica died, which its own status often hides."""
+        if not isinstance(observed, Present) or observed.deployment.state != "FAILED":
+            return observed
+        self.release_slot()
+        message = await self.account.termination_message(self.credential, observed.deployment, self.ref)
+        return replace(observed, termination=message)
+
+    async def models(self, resource: FireworksDeployment) -> dict[str, Model]:
+        """Return the records of the models that may speak against the spec; a deletion does not wait for them."""
+        if self.deleting:
+            return {}
+        names = tuple(models_to_ask(resource, self.account.name))
+        if not self.account.catalogue.knows(names):
+            self.release_slot()
+        return await self.account.models(self.credential, names, self.ref)
+
+    async def reserve(self, action: Mutation) -> None:
+        """Wait for this change's turn in the account's budget."""
+        self.release_slot()
+        lane = Lane.FINISH if isinstance(action, NEEDS_FRESH_GET) else self._lane
+        await self.account.budget.acquire(lane=lane, key=self.ref)
+        if isinstance(action, Adopt) and action.remove:
+            await self.account.budget.acquire(lane=Lane.FINISH, key=self.ref)  # it takes two requests
+
+    async def carry_out(self, action: Mutation) -> Observed | None:
+        """Send one change; return what its answer says of the deployment, None if it says nothing.
+
+        Raises:
+            FencedError: the Lease is too short for a request, which was not sent.
+            FireworksError: as sent by Fireworks; a create that finds the id taken, and a delete that finds
+                nothing, are not errors but answers: the next look tells.
+        """
+        try:
+            answer = await self._send(action)
+        except FireworksError as error:
+            self.account.refused(self.credential, error)
+            exists = isinstance(action, Create | LoadAddon) and error.kind is ErrorKind.ALREADY_EXISTS
+            gone = isinstance(action, Delete | UnloadAddon) and error.kind is ErrorKind.NOT_FOUND
+            if exists or gone or not error.definite:
+                self.account.observer.wrote(action.target)
+            if gone or (exists and isinstance(action, Create)):
+                return None
+            raise
+        finally:
+            self.account.touch()
+        self.account.observer.wrote(action.target)
+        self.credential.saw(action.target)
+        if answer is None:
+            return None
+        present = Present(answer)
+        self.account.observer.learn(action.target, present, asked=self.account.observer.clock())
+        return present
+
+    async def release(self, name: str) -> None:
+        """Mark a deployment, which was just looked at, as let go, so that it can be taken over.
+
+        Whoever takes it over has not created it: others may have made it theirs in between.
+
+        Raises:
+            FencedError: the Lease is too short for it.
+            FireworksError: it was not marked, which costs nothing.
+        """
+        self.release_slot()
+        await self.account.budget.acquire(lane=Lane.FINISH, key=self.ref)
+        self._check_fence()
+        tags = {TAG_RELEASED: "true", TAG_ADOPTED: "true"}
+        await self.account.client.set_tags(self.credential.api_key, name, tags)
+        self.account.observer.wrote(name)
+
+    @property
+    def _lane(self) -> Lane:
+        return Lane.DELETE if self.deleting else Lane.OTHER
+
+    def _check_fence(self) -> None:
+        if not self.fence.may_mutate():
+            raise FencedError
+
+    async def _send(self, action: Mutation) -> Deployment | None:
+        self._check_fence()
+        client, api_key, account = self.account.client, self.credential.api_key, self.account.name
+        match action:
+            case Create(target, body, query):
+                identifier = target.rsplit("/", 1)[-1]
+                return await client.create_deployment(api_key, account, identifier, body, query=query)
+            case Update(target, body, mask):
+                return await client.update_deployment(api_key, target, body, mask)
+            case Undelete(target):
+                return await client.undelete_deployment(api_key, target)
+            case Delete(target, hard, ignore_checks):
+                await client.delete_deployment(api_key, target, hard=hard, ignore_checks=ignore_checks)
+            case Adopt(target, tags, remove):
+                await client.set_tags(api_key, target, tags)
+                if remove:
+                    # Dying between the two leaves a marker beside "released": ours without its marker, adopted again.
+                    self._check_fence()
+                    await client.delete_tags(api_key, target, remove)
+            case LoadAddon(_, _, body):
+                await client.load_addon(api_key, account, body)
+            case UpdateAddon(_, deployed_model, body, mask):
+                await client.update_deployed_model(api_key, deployed_model, body, mask)
+            case UnloadAddon(_, _, deployed_model):
+                await client.unload_addon(api_key, deployed_model)
+        return None

@@ -1,0 +1,269 @@
+"""What a pass does: the one step that was decided, the status that says so, and the events of its transitions."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from logging import getLogger
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
+from fireworks_operator.controller.measure.startups import Startups
+from fireworks_operator.controller.store import Store
+from fireworks_operator.core.actions import (
+    NEEDS_FRESH_GET,
+    Action,
+    AddFinalizer,
+    Adopt,
+    Claim,
+    Create,
+    LoadAddon,
+    Mutation,
+    Pending,
+    Progress,
+    Refuse,
+    RemoveFinalizer,
+    Rest,
+    Trouble,
+    Undelete,
+    Update,
+    Waiting,
+)
+from fireworks_operator.core.context import Unusable
+from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
+from fireworks_operator.core.diagnosis import diagnose
+from fireworks_operator.core.identity import Ownership
+from fireworks_operator.core.observed.observation import Absent, Present, Unknown
+from fireworks_operator.core.outcome import Outcome
+from fireworks_operator.core.situation import Situation
+from fireworks_operator.core.status.report import report
+from fireworks_operator.core.status.transitions import tell
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.ports import EventRecorder, EventType, MutationFence, ResourceWriter
+
+from .access import Access, FencedError
+from .recent import Recent
+from .result import PassResult, not_now
+
+log = getLogger(__name__)
+
+CREDENTIAL_RETRY = 30.0
+"""Seconds until a resource without a usable credential looks at its Secret again."""
+SECRET_RETRY = 60.0
+"""Seconds until a resource that is refused looks at its Secret again: another key may be what is done about it."""
+UNLISTED_RETRY = 5.0
+"""Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
+FENCED_RETRY = 2.0
+"""Seconds until a change is tried again that the Lease was too short for."""
+RELEASE_PATIENCE = 30.0
+"""Seconds that a resource waits for the mark on the deployment that it leaves: it goes without, too."""
+LOOK_KEEPS = timedelta(seconds=60)
+"""A change waits no longer than this for its turn, as in a pause of the account, without another look."""
+
+
+class Actor:
+    """Carries out what `decide()` names and writes what `report()` derives.
+
+    Above each step stands what is true if the process dies there.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        writer: ResourceWriter,
+        events: EventRecorder,
+        fence: MutationFence,
+        startups: Startups,
+        wall_clock: Callable[[], datetime],
+    ) -> None:
+        """Connect the parts; `startups` is shown every status that is written."""
+        self._store = store
+        self._writer = writer
+        self._events = events
+        self._fence = fence
+        self._startups = startups
+        self._wall_clock = wall_clock
+
+    async def act(self, situation: Situation, action: Action, access: Access | None, recent: Recent) -> PassResult:
+        """Carry out one action.
+
+        Args:
+            situation: upon which it was decided.
+            action: what was decided.
+            access: to the account; None where there is none, which no change at Fireworks is decided without.
+            recent: what was lately done for the resource.
+
+        Raises:
+            ResourceChangedError, ResourceGoneError, KubernetesUnavailableError: as the writer does.
+            WithdrawnError: it was interrupted, before a request.
+        """
+        match action:
+            case AddFinalizer():
+                return await self._add_finalizer(situation, action)
+            case RemoveFinalizer():
+                return await self._release(situation, action, access, recent)
+            case Claim():
+                # Dying before the write: nothing has happened. After it: the name is known before anything can exist
+                # under it, and the next pass creates what is absent there.
+                await self._write(situation, Outcome(action))
+                return PassResult(action, again=0.0)
+            case Rest() | Pending() | Progress() | Trouble() | Refuse():
+                return await self._wait(situation, action, recent)
+            case _:
+                if access is None:
+                    raise AssertionError(f"decided {action.name} without access to an account")
+                return await self._mutate(situation, action, access, recent)
+
+    async def _add_finalizer(self, situation: Situation, action: AddFinalizer) -> PassResult:
+        # Dying on either side: a finalizer without a claim, and nothing at Fireworks.
+        stored = await self._writer.add_finalizer(situation.resource)
+        self._store.put(stored)
+        return PassResult(action, again=0.0, failed=FINALIZER not in stored.metadata.finalizers)
+
+    async def _wait(self, situation: Situation, action: Waiting, recent: Recent) -> PassResult:
+        resource = situation.resource
+        told = {each.message for each in situation.status.conditions}
+        if isinstance(action, Refuse) and action.reason is Reason.CONFLICT and action.message not in told:
+            log.warning("%s: %s", resource.key, action.message)
+        # Dying on either side: the status says what was true before, and the next pass says this.
+        await self._write(situation, Outcome(action))
+        inconclusive = _knows_too_little(situation, action)
+        if not inconclusive:
+            recent.change = None
+        return PassResult(action, _next_look(situation, action), inconclusive=inconclusive)
+
+    async def _mutate(self, situation: Situation, action: Mutation, access: Access, recent: Recent) -> PassResult:
+        resource = situation.resource
+        await access.reserve(action)
+        decided, situation = situation.now, situation.at(self._wall_clock())
+        if self._store.get(resource.key) is not resource or _is_stale(action, situation.now - decided):
+            return not_now()
+        if not self._fence.may_mutate():
+            return not_now(FENCED_RETRY)
+        if isinstance(action, Create | Adopt | Undelete | LoadAddon):
+            # Dying after this write: what is begun is found again by the status, which names it as without an answer.
+            asked = situation.status.applied_fields is not None
+            situation = situation.stored(await self._write(situation, Outcome(action, begun=True)))
+            if isinstance(action, Adopt) and action.by_request and not asked:
+                return not_now()  # the next look, right before it, decides anew
+        if isinstance(action, Update):
+            recent.update = situation.now
+        log.info("%s: %s", resource.key, action.name, extra={"deployment": action.target})
+        # Dying before the answer is written down: a create, an adoption or an undelete is remembered as begun; a
+        # PATCH, a deletion or an addon shows in the next LIST, and is sent again if it has not taken effect.
+        try:
+            answer = await access.carry_out(action)
+        except FencedError:
+            return not_now(FENCED_RETRY)
+        except FireworksError as error:
+            return await self._failed(situation, action, error)
+        if isinstance(action, Create) and answer is None:
+            return await self._look_at_taken(situation, action, access)
+        in_vain = recent.made(action, situation.now)
+        if in_vain:
+            log.warning("%s: %s was accepted earlier but had no effect", resource.key, action.name)
+        if answer is not None:
+            situation = situation.answered(answer)
+        await self._write(situation, Outcome(action))
+        drift = isinstance(action, Update) and not situation.is_new
+        looks = isinstance(answer, Present) and answer.deployment.state == "CREATING"
+        return PassResult(action, again=0.0, failed=in_vain, drift=drift, looks=looks)
+
+    async def _failed(self, situation: Situation, action: Mutation, error: FireworksError) -> PassResult:
+        key = situation.resource.key
+        log.warning("%s: %s failed: %s", key, action.name, error, extra={"deployment": action.target})
+        await self._write(situation, Outcome(action, error))
+        needs_user = diagnose(error, action).needs_user
+        return PassResult(action, again=0.0 if needs_user else None, failed=not needs_user, error=error)
+
+    async def _look_at_taken(self, situation: Situation, action: Create, access: Access) -> PassResult:
+        """See what is there under the id, perhaps soft-deleted and in no LIST: whose it is decides what comes next."""
+        # Dying here: the create counts as unanswered, and the next pass finds the same id taken.
+        try:
+            observed = await access.look(action.target)
+        except FireworksError as error:
+            return PassResult(action, failed=True, error=error)
+        if not isinstance(observed, Absent):
+            return PassResult(action, again=0.0)
+        # One that is still being created, or deleted for good, perhaps.
+        taken = FireworksError(
+            ErrorKind.PROTOCOL, f"the id of {action.target} is reported as taken, but no such deployment exists."
+        )
+        await self._write(situation.answered(observed), Outcome(action, taken))
+        return PassResult(action, failed=True, error=taken)
+
+    async def _release(
+        self, situation: Situation, action: RemoveFinalizer, access: Access | None, recent: Recent
+    ) -> PassResult:
+        resource, deleting = situation.resource, situation.is_deleting
+        if action.left is not None:
+            log.warning("%s: %s", resource.key, action.message, extra={"deployment": action.left})
+            if access is not None:
+                await self._mark_released(situation, access)
+        # Dying between the mark and the finalizer: what is marked as released is found so, and let go all the same.
+        kind: EventType = "Warning" if action.left is not None else "Normal"
+        self._events.record(resource, kind, Reason.DELETING if deleting else Reason.OBSERVED, action.message)
+        stored = await self._writer.remove_finalizer(resource)
+        if stored is None:
+            if self._store.get(resource.key) is not None:  # the watch has yet to tell that it is gone
+                recent.let_go = resource.metadata.uid
+            return PassResult(action)
+        self._store.put(stored)
+        return PassResult(action, again=None if deleting else 0.0)  # from now on it is only observed, and must say so
+
+    async def _mark_released(self, situation: Situation, access: Access) -> None:
+        """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
+        target = situation.target
+        if target is None or not isinstance(access.observe(target, with_addons=False), Present):
+            return
+        try:
+            async with asyncio.timeout(RELEASE_PATIENCE):
+                observed = await access.look(target)
+                if isinstance(observed, Present) and situation.ownership(observed.deployment) is Ownership.OURS:
+                    await access.release(target)
+        except (FireworksError, FencedError, TimeoutError) as error:
+            log.warning("%s could not be marked as released: %s", target, str(error) or type(error).__name__)
+
+    async def _write(self, situation: Situation, outcome: Outcome) -> FireworksDeployment:
+        """Write the status if it says anything new, and tell its transitions as events."""
+        resource = situation.resource
+        status = report(situation, outcome)
+        if status == resource.status:
+            return resource
+        stored = await self._writer.write_status(resource, status)
+        self._store.put(stored)
+        self._startups.see(resource, status, situation.now)
+        for kind, reason, message in tell(resource.status, status):
+            self._events.record(resource, kind, reason, message)
+        return self._store.get(resource.key) or stored
+
+
+def _is_stale(action: Mutation, waited: timedelta) -> bool:
+    """Tell whether the look that a change needs was too long ago, since it waited for its turn."""
+    return isinstance(action, NEEDS_FRESH_GET) and waited > LOOK_KEEPS
+
+
+def _knows_too_little(situation: Situation, action: Waiting) -> bool:
+    """Tell whether a pass waits only since the deployment, or its addons, have yet to be observed."""
+    unlisted = isinstance(situation.observed, Present) and observed_addons(situation.observed) is None
+    unknown = isinstance(situation.observed, Unknown) or (unlisted and uses_addons(situation.resource))
+    return unknown and (isinstance(action, Pending) or action == Rest())
+
+
+def _next_look(situation: Situation, action: Waiting) -> float | None:
+    """Return in how many seconds a pass that changed nothing is repeated; None: when something changes."""
+    credential, observed = situation.context.credential, situation.observed
+    if isinstance(credential, Unusable) and not credential.needs_user:
+        return UNLISTED_RETRY
+    if isinstance(credential, Unusable):
+        return CREDENTIAL_RETRY
+    if isinstance(action, Pending):
+        return None
+    if isinstance(action, Refuse) and action.reason is Reason.ACCOUNT_MISMATCH:
+        return CREDENTIAL_RETRY
+    rereads = isinstance(action, Refuse) and situation.spec.credentials_secret_ref is not None
+    if action.until is not None:
+        pause = max((action.until - situation.now).total_seconds(), 0.0) + 0.5
+        return min(pause, SECRET_RETRY) if rereads else pause
+    if isinstance(action, Progress | Trouble) and isinstance(observed, Present) and observed.fresh:
+        return UNLISTED_RETRY
+    return SECRET_RETRY if rereads else None

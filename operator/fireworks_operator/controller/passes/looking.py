@@ -1,0 +1,86 @@
+"""What a pass finds out before it acts: the situation, and the one step that `decide()` names for it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from logging import getLogger
+
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.core.actions import DESTRUCTIVE, NEEDS_FRESH_GET, Action, Claim, UnloadAddon
+from fireworks_operator.core.context import Context
+from fireworks_operator.core.decisions.addons import uses_addons
+from fireworks_operator.core.decisions.decide import decide, needs_closer_look
+from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown, is_of_now
+from fireworks_operator.core.situation import Situation, assess
+from fireworks_operator.core.target import former_names, target_name
+
+from .access import Access
+
+log = getLogger(__name__)
+
+
+async def look_and_decide(
+    resource: FireworksDeployment,
+    access: Access | None,
+    context: Context,
+    crd_deleting: Callable[[], Awaitable[bool]],
+) -> tuple[Situation, Action]:
+    """Decide by what is known; what must not be done upon a LIST of a while ago is asked for and decided anew.
+
+    Nothing is changed here, so the process may die anywhere in it.
+
+    Args:
+        resource: as stored last.
+        access: to its account; None where there is none, so that nothing is known.
+        context: what surrounds the pass.
+        crd_deleting: asks the API server whether the CRD itself is being deleted.
+
+    Raises:
+        FireworksError: a GET failed.
+    """
+    target = target_name(resource, context)
+    if access is None or target is None:
+        situation = assess(resource, Unknown(), context)
+        return situation, decide(situation)
+    situation = assess(resource, await _observe(resource, access, target), context)
+    action = decide(situation)
+    if isinstance(action, DESTRUCTIVE):
+        situation = replace(situation, context=replace(context, crd_deleting=await crd_deleting()))
+    if isinstance(action, NEEDS_FRESH_GET):
+        if not is_of_now(situation.observed):
+            observed = await access.look(target)
+            situation = situation.answered(
+                await access.explain_failure(observed) if isinstance(action, DESTRUCTIVE) else observed
+            )
+        action = decide(situation)
+    elif isinstance(action, Claim):
+        situation = assess(resource, situation.observed, await _look_for_former(resource, access, context))
+        action = decide(situation)
+    return await _confirm_unload(access, situation, action)
+
+
+async def _observe(resource: FireworksDeployment, access: Access, target: str) -> Observed:
+    observed = access.observe(target, with_addons=uses_addons(resource))
+    if access.must_look(target) or needs_closer_look(resource, observed):
+        if isinstance(observed, Absent):
+            log.info("%s: missing from the list, fetching it directly", resource.key, extra={"deployment": target})
+        observed = await access.look(target)
+    return await access.explain_failure(observed)
+
+
+async def _look_for_former(resource: FireworksDeployment, access: Access, context: Context) -> Context:
+    """Ask for the deployments of former lives of the cluster by name: one that a LIST omits would be made twice."""
+    names = former_names(resource, context, access.account.name)
+    found = {name for name in names if isinstance(await access.look(name), Present)}
+    return replace(context, exists=found.__contains__)
+
+
+async def _confirm_unload(access: Access, situation: Situation, action: Action) -> tuple[Situation, Action]:
+    """Ask for the addon itself, too, and decide again; perhaps it is gone and it is the next one's turn."""
+    asked: set[str] = set()
+    while isinstance(action, UnloadAddon) and action.deployed_model not in asked:
+        if not isinstance(situation.observed, Present):
+            break
+        asked.add(action.deployed_model)
+        situation = situation.answered(await access.look_at_addon(situation.observed, action.deployed_model))
+        action = decide(situation)
+    return situation, action

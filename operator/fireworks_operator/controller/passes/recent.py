@@ -1,0 +1,53 @@
+"""What this process has lately done for one resource, beside what its status remembers."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fireworks_operator.core.actions import LoadAddon, Mutation, Update, UpdateAddon
+from fireworks_operator.core.observed.observation import Present
+
+
+@dataclass(slots=True)
+class Recent:
+    """One resource's memory, gone with the process.
+
+    Attributes:
+        rekeyed: its API key is another one than before, and no pass with it has come to anything yet.
+        update: when the last PATCH was sent.
+        addon_updates: when which loaded addon was last changed for the spec as it is now.
+        addon_loads: when which model was last loaded that no LIST has shown since.
+        change: the last change that was made, while nothing else has been found to do since.
+        let_go: the uid of the resource whose finalizer was removed.
+    """
+
+    key_changed: bool = False
+    update: datetime | None = None
+    addon_updates: dict[str, datetime] = field(default_factory=dict)
+    addon_loads: dict[str, datetime] = field(default_factory=dict)
+    change: Mutation | None = None
+    let_go: str | None = None
+
+    def new_spec(self) -> None:
+        """Forget what holds for one generation of the spec."""
+        self.addon_updates.clear()
+        self.addon_loads.clear()
+
+    def listed(self, observed: Present) -> None:
+        """Forget loads that have led to an addon, so that it is loaded at once when it is lost later."""
+        for addon in observed.addons or ():
+            self.addon_loads.pop(addon.model, None)
+
+    def made(self, change: Mutation, now: datetime) -> bool:
+        """Note a change; True if the same one was made right before, and so has come to nothing."""
+        if isinstance(change, UpdateAddon):
+            self.addon_updates[change.deployed_model] = now
+        if isinstance(change, LoadAddon):
+            self.addon_loads[change.model] = now
+        before, self.change = self.change, change
+        return before == change and not isinstance(change, Update)  # PATCHes have their own pauses
+
+    def set_clock_right(self, now: datetime) -> None:
+        """Let pauses begin now that began in the future."""
+        self.update = None if self.update is None else min(self.update, now)
+        self.addon_updates = {name: min(time, now) for name, time in self.addon_updates.items()}
+        self.addon_loads = {name: min(time, now) for name, time in self.addon_loads.items()}

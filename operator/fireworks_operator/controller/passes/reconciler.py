@@ -1,0 +1,169 @@
+"""One pass over one resource: look, decide, act."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.controller.accounts.accounts import Accounts, Resolved
+from fireworks_operator.controller.accounts.bindings import Bindings
+from fireworks_operator.controller.measure.startups import Startups
+from fireworks_operator.controller.store import Store
+from fireworks_operator.core.actions import Pending, Progress, Rest, Trouble
+from fireworks_operator.core.context import Context, pinned_account
+from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.desired.wanted import is_new
+from fireworks_operator.core.diagnosis import diagnose
+from fireworks_operator.core.observed.observation import Present, Unknown
+from fireworks_operator.core.pauses import set_clock_right
+from fireworks_operator.core.situation import assess
+from fireworks_operator.core.target import target_name
+from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.ports import EventRecorder, MutationFence, ResourceWriter
+
+from .access import Access
+from .acting import Actor
+from .looking import look_and_decide
+from .recent import Recent
+from .result import PassResult, not_now
+from .surroundings import Identity, surroundings
+
+
+class Reconciler:
+    """Makes passes: finds out what surrounds a resource, looks and decides, and has it acted upon."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        bindings: Bindings,
+        writer: ResourceWriter,
+        events: EventRecorder,
+        fence: MutationFence,
+        identity: Identity,
+        *,
+        crd_deleting: Callable[[], Awaitable[bool]],
+        startups: Startups,
+        wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Connect the parts.
+
+        `crd_deleting` asks the API server whether the CRD itself is being deleted; `startups` is shown every status
+        that is written.
+        """
+        self._store = store
+        self._accounts = accounts
+        self._bindings = bindings
+        self._writer = writer
+        self._fence = fence
+        self._identity = identity
+        self._crd_deleting = crd_deleting
+        self._startups = startups
+        self._wall_clock = wall_clock
+        self._actor = Actor(store, writer, events, fence, startups, wall_clock)
+        self._started = wall_clock()
+        self._recent: defaultdict[str, Recent] = defaultdict(Recent)
+
+    def interrupt(self, key: str) -> None:
+        """Take a resource out of the line for its budget, since what it waits to do may no longer be wanted."""
+        self._accounts.withdraw(key)
+
+    def forget(self, key: str) -> None:
+        """Drop what is remembered of a resource that is gone."""
+        self._recent.pop(key, None)
+        self._bindings.forget(key)
+        self._accounts.forget(key)
+        self._startups.forget(key)
+
+    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult | None:
+        """Make one pass; None if the resource is gone.
+
+        Args:
+            key: of the resource.
+            skip_pauses: pauses after refusals no longer count.
+            release_slot: called before anything that may take long, so that others can work meanwhile.
+
+        Raises:
+            ResourceChangedError, ResourceGoneError, KubernetesUnavailableError: as the writer and Secrets do.
+            WithdrawnError: it was interrupted, before a request.
+        """
+        resource = self._store.get(key)
+        if resource is None:
+            return None
+        recent = self._recent[key]
+        if resource.metadata.uid == recent.let_go:
+            return None
+        if await self._set_clock_right(resource):
+            return not_now()
+        resolved = await self._accounts.resolve(resource, release_slot)
+        # With another key than before, pauses after refusals no longer count, once there is something to decide by.
+        recent.key_changed = self._bindings.switch_key(key, resolved.using) or recent.key_changed
+        if is_new(resource):
+            recent.new_spec()
+        context = self._context(resource, resolved, skip_pauses=recent.key_changed or skip_pauses)
+        target = target_name(resource, context)
+        if resolved.account is not None:
+            self._bindings.note(key, resolved.account, target)
+        access = None if target is None else self._access(resource, resolved, release_slot)
+        try:
+            situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
+        except FireworksError as error:
+            result = await self._looking_failed(resource, access, context, error)
+        else:
+            if access is not None and isinstance(situation.observed, Present):
+                recent.listed(situation.observed)
+                models = await access.models(resource)
+                situation = replace(situation, context=replace(situation.context, models=models))
+            result = await self._actor.act(situation, action, access, recent)
+        recent.key_changed = recent.key_changed and result.inconclusive
+        return result
+
+    async def _set_clock_right(self, resource: FireworksDeployment) -> bool:
+        """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""
+        now = self._wall_clock()
+        self._started = min(self._started, now)
+        self._recent[resource.key].set_clock_right(now)
+        status = set_clock_right(resource.status, now)
+        if status is resource.status:
+            return False
+        self._store.put(await self._writer.write_status(resource, status))
+        return True
+
+    async def _looking_failed(
+        self, resource: FireworksDeployment, access: Access | None, context: Context, error: FireworksError
+    ) -> PassResult:
+        """A GET failed: nothing is known, so only what needs no knowledge may happen."""
+        diagnosis = diagnose(error)
+        context = replace(
+            context,
+            unreachable_since=context.unreachable_since or context.now,
+            unreachable=diagnosis.message,
+            unreachable_reason=Reason.API_UNAVAILABLE if diagnosis.needs_user else diagnosis.reason,
+        )
+        situation = assess(resource, Unknown(), context)
+        result = await self._actor.act(situation, decide(situation), access, self._recent[resource.key])
+        waits = isinstance(result.action, Rest | Pending | Progress | Trouble)
+        return replace(result, failed=True, error=error, inconclusive=waits)
+
+    def _context(self, resource: FireworksDeployment, resolved: Resolved, *, skip_pauses: bool) -> Context:
+        recent = self._recent[resource.key]
+        return replace(
+            surroundings(self._identity, resolved, self._wall_clock(), started=self._started),
+            skip_pauses=skip_pauses,
+            last_update=recent.update,
+            addon_updates=dict(recent.addon_updates),
+            addon_loads=dict(recent.addon_loads),
+        )
+
+    def _access(
+        self, resource: FireworksDeployment, resolved: Resolved, release_slot: Callable[[], None]
+    ) -> Access | None:
+        """Return the access to the resource's account, None where there is no key for it."""
+        if resolved.account is None or resolved.using is None:
+            return None
+        if pinned_account(resource) not in (None, resolved.account.name):
+            return None
+        deleting = resource.metadata.deletion_timestamp is not None
+        return Access(resolved.account, resolved.using, resource.key, release_slot, self._fence, deleting)

@@ -1,0 +1,57 @@
+"""What a pass finds around a resource: who the operator is, the resource's key, the state of its account."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from fireworks_operator.controller.accounts.account import Account
+from fireworks_operator.controller.accounts.accounts import Resolved
+from fireworks_operator.core.context import Context, Unlisted, Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this operator is: the cluster's id, those it had before, where its own key may adopt, what it always asks."""
+
+    cluster_id: str
+    previous_cluster_ids: tuple[str, ...] = ()
+    adoption_namespaces: frozenset[str] = frozenset()
+    inference_url: str = "https://api.fireworks.ai/inference/v1"
+    create_query: Mapping[str, str] = field(default_factory=dict)
+    cluster_uid: str = ""
+
+
+def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, started: datetime) -> Context:
+    """Return the context of a pass; `started` is when this process did, and with it any trouble of unknown age."""
+    account = resolved.account
+    context = Context(
+        now=now,
+        cluster_id=identity.cluster_id,
+        credential=resolved.credential,
+        previous_cluster_ids=identity.previous_cluster_ids,
+        cluster_uid=identity.cluster_uid,
+        adoption_namespaces=identity.adoption_namespaces,
+        inference_url=identity.inference_url,
+        exists=account.observer.has if account is not None else lambda _: False,
+        create_query=identity.create_query,
+        addons_unlisted=_addons_unlisted(account, now) if account is not None else None,
+    )
+    if isinstance(resolved.credential, Unusable):
+        return context if resolved.credential.needs_user else replace(context, unreachable_since=started)
+    trouble = account.observer.trouble if account is not None else None
+    if trouble is None or account is None:
+        return context
+    lasts = timedelta(seconds=account.observer.clock() - trouble.since)
+    return replace(
+        context,
+        unreachable_since=now - lasts,
+        unreachable=trouble.diagnosis.message,
+        unreachable_reason=trouble.diagnosis.reason,
+    )
+
+
+def _addons_unlisted(account: Account, now: datetime) -> Unlisted | None:
+    trouble = account.observer.addons_trouble
+    if trouble is None:
+        return None
+    return Unlisted(now - timedelta(seconds=account.observer.clock() - trouble.since), trouble.diagnosis)

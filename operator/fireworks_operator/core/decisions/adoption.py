@@ -1,0 +1,106 @@
+"""Whose deployment it is, and how it becomes ours."""
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import AdoptionPolicy
+from fireworks_operator.core.actions import Adopt, Refuse
+from fireworks_operator.core.context import Context, Usable
+from fireworks_operator.core.identity import TAG_ADOPTED, TAG_CLUSTER_UID, TAG_RELEASED, Ownership
+from fireworks_operator.core.pauses import freed_at
+from fireworks_operator.core.situation import Situation
+from fireworks_operator.fireworks.models import Deployment
+
+
+def decide_adoption(situation: Situation, deployment: Deployment, credential: Usable) -> Adopt | Refuse | None:
+    """Say how a deployment becomes ours, or why not; None if it is."""
+    whose = situation.ownership(deployment)
+    if whose is Ownership.OURS:
+        return None
+    remove = (TAG_RELEASED,) if TAG_RELEASED in deployment.annotations else ()
+    if whose is Ownership.OURS_UNMARKED:
+        gone = deployment.state in ("DELETING", "DELETED")
+        return None if gone else Adopt(deployment.name, {**situation.owner.marker(), **_origin(situation)}, remove)
+    if whose is Ownership.ELSEWHERE:
+        return Refuse(Reason.CONFLICT, _elsewhere(deployment, situation.context))
+    recreated = whose is Ownership.RECREATED
+    if recreated and situation.spec.adoption_policy is AdoptionPolicy.UNOWNED and deployment.state != "DELETED":
+        return _take_over(situation, deployment, remove)
+    if recreated:
+        return Refuse(
+            Reason.CONFLICT,
+            f"{deployment.name} is not the deployment that this resource had: someone else recreated it with this "
+            "resource's owner marker. Set spec.adoptionPolicy to Unowned to adopt it, or delete this resource, which "
+            "leaves it untouched.",
+            freed_at(deployment, situation.now),
+        )
+    if whose is Ownership.FOREIGN and deployment.state == "DELETED":
+        return Refuse(
+            Reason.CONFLICT,
+            f"{deployment.name} belonged to another resource (see its custom/namespace and custom/name annotations) "
+            "and is deleted, but Fireworks reserves its id for 7 days. Choose another spec.deploymentId, or wait.",
+            freed_at(deployment, situation.now),
+        )
+    if whose is Ownership.FOREIGN:
+        return Refuse(
+            Reason.CONFLICT,
+            f"{deployment.name} belongs to another resource (see its custom/namespace and custom/name "
+            "annotations). Choose another spec.deploymentId, or delete the other resource first.",
+        )
+    if situation.spec.adoption_policy is not AdoptionPolicy.UNOWNED:
+        return Refuse(
+            Reason.ADOPTION_NOT_ALLOWED,
+            f"{deployment.name} exists and was not created for this resource. Set spec.adoptionPolicy to Unowned to "
+            "adopt it, or choose another spec.deploymentId.",
+            freed_at(deployment, situation.now),
+        )
+    if credential.own and situation.owner.namespace not in situation.context.adoption_namespaces:
+        return Refuse(
+            Reason.ADOPTION_NOT_ALLOWED,
+            f"Adopting {deployment.name} requires an API key from this namespace (spec.credentialsSecretRef), or the "
+            f'namespace "{situation.owner.namespace}" in the operator\'s setting adoptionNamespaces.',
+            freed_at(deployment, situation.now),
+        )
+    return _take_over(situation, deployment, remove)
+
+
+def _take_over(situation: Situation, deployment: Deployment, remove: tuple[str, ...]) -> Adopt:
+    tags = {**situation.owner.marker(), TAG_ADOPTED: "true"}
+    return Adopt(deployment.name, tags, remove, by_request=True)
+
+
+def _origin(situation: Situation) -> dict[str, str]:
+    """Return the tag that says who has made the deployment, as far as the status knows; the one there is kept else."""
+    applied = situation.status.applied_fields
+    return {} if applied is None else {TAG_ADOPTED: "false" if "baseModel" in applied else "true"}
+
+
+def _elsewhere(deployment: Deployment, context: Context) -> str:
+    uid = deployment.annotations.get(TAG_CLUSTER_UID, "").partition("/")[2]
+    return (
+        f'{deployment.name} belongs to another cluster with the same cluster id "{context.cluster_id}", whose uid is '
+        f"{uid}. If this cluster was rebuilt, add that uid to the operator's setting previousClusterIds; if both are "
+        "in use, give one of them a different clusterId before it has deployments, or API keys of a different "
+        "account."
+    )
+
+
+def refuse_to_show(situation: Situation, deployment: Deployment, credential: Usable) -> Refuse | None:
+    """Refuse to tell of another resource's deployment to who has no key of the account; None if it may be observed."""
+    if not credential.own or situation.owner.namespace in situation.context.adoption_namespaces:
+        return None
+    if situation.ownership(deployment) not in (Ownership.FOREIGN, Ownership.ELSEWHERE):
+        return None
+    return Refuse(
+        Reason.CONFLICT,
+        f"{deployment.name} belongs to another resource. Observing it requires an API key from this namespace "
+        f'(spec.credentialsSecretRef), or the namespace "{situation.owner.namespace}" in the operator\'s setting '
+        "adoptionNamespaces.",
+    )
+
+
+def account_mismatch(pinned: str, account: str) -> Refuse:
+    """Refuse to act on one account's deployment with another account's key."""
+    return Refuse(
+        Reason.ACCOUNT_MISMATCH,
+        f'The deployment belongs to account "{pinned}", but the API key belongs to account "{account}". Restore an '
+        f'API key of "{pinned}"; to move to another account, delete this resource and recreate it.',
+    )

@@ -1,0 +1,335 @@
+"""`decide()`: which one step comes next for a resource."""
+
+from datetime import datetime
+from typing import get_args
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FINALIZER, FireworksDeployment, ManagementPolicy
+from fireworks_operator.core.actions import (
+    Action,
+    AddFinalizer,
+    Adopt,
+    Claim,
+    Create,
+    Mutation,
+    Pending,
+    Progress,
+    Refuse,
+    RemoveFinalizer,
+    Rest,
+    Trouble,
+    Update,
+    Waiting,
+)
+from fireworks_operator.core.context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
+from fireworks_operator.core.desired.drift import Drift
+from fireworks_operator.core.desired.durations import parse_duration
+from fireworks_operator.core.identity import full_model_name
+from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown, is_of_now
+from fireworks_operator.core.observed.shortage import patience_ends
+from fireworks_operator.core.pauses import (
+    CONVERGENCE_TRIES,
+    CREATIONS,
+    REFUSED,
+    UPDATE,
+    UPDATE_SPACING,
+    pause_until,
+    revives_until,
+)
+from fireworks_operator.core.situation import Situation
+from fireworks_operator.core.target import new_name
+from fireworks_operator.fireworks.models import Deployment
+
+from .addons import decide_addons, decide_switching_off
+from .adoption import account_mismatch, decide_adoption, refuse_to_show
+from .deletion import decide_deletion
+from .recovery import decide_deleted, decide_failed, decide_lost
+from .refusals import held_back
+
+_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim)
+
+
+def decide(situation: Situation) -> Action:
+    """Name the next step: one action per pass, the pass after it sees the result.
+
+    Pure and total: every situation has an answer, and the same situation has the same one. Never creates or destroys
+    on `Unknown`.
+    """
+    if situation.is_deleting:
+        return decide_deletion(situation)
+    if situation.spec.management_policy is ManagementPolicy.OBSERVE:
+        return _decide_observing(situation)
+    action = _decide_managed(situation)
+    if not situation.spec.paused:
+        return action
+    waits_to_update = isinstance(action, Progress) and action.reason is Reason.UPDATING
+    if not waits_to_update and not isinstance(action, _WITHHELD_WHILE_PAUSED):
+        return action
+    withheld = Update.name if waits_to_update else action.name
+    return Refuse(
+        Reason.PAUSED,
+        f"Paused with a change withheld ({withheld}); {_running_cost(situation.observed)}. Remove spec.paused to "
+        "apply it.",
+    )
+
+
+def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
+    """Tell whether a GET is due before deciding.
+
+    What became of a deployment that a LIST lacks, the LIST does not say; and a resource goes upon an answer of now.
+    """
+    if isinstance(observed, Unknown):
+        return False
+    if resource.metadata.deletion_timestamp is not None:
+        if FINALIZER not in resource.metadata.finalizers:
+            return False
+        # What is abandoned is let go whatever became of it, also while Fireworks cannot be asked.
+        return resource.metadata.annotations.get(ANNOTATION_ABANDON) != "true" and not is_of_now(observed)
+    lost = isinstance(observed, Absent) and not observed.confirmed
+    return lost and resource.status.deployment_name is not None and resource.status.create_time is not None
+
+
+def _decide_observing(situation: Situation) -> Action:
+    resource, observed, context = situation.resource, situation.observed, situation.context
+    if FINALIZER in resource.metadata.finalizers:
+        return RemoveFinalizer(
+            "managementPolicy is now Observe: the deployment stays and is no longer managed.",
+            left=resource.status.deployment_name,
+            cause="Observe",
+        )
+    if isinstance(context.credential, Unusable):
+        return _unusable(context.credential)
+    pinned = pinned_account(resource)
+    if pinned is not None and pinned != context.credential.account:
+        return account_mismatch(pinned, context.credential.account)
+    if isinstance(observed, Unknown):
+        return _unreachable(observed, context)
+    if isinstance(observed, Absent):
+        way_out = (
+            "correct spec.deploymentId"
+            if resource.status.deployment_name is None
+            else "delete this resource, or set spec.managementPolicy to Manage to have it created"
+        )
+        return Refuse(Reason.DEPLOYMENT_LOST, f"There is no deployment {situation.target} to observe: {way_out}.")
+    deployment = observed.deployment
+    return refuse_to_show(situation, deployment, context.credential) or _decide_observed(situation, deployment)
+
+
+def _decide_observed(situation: Situation, deployment: Deployment) -> Action:
+    """Say what will not come right by itself, as nobody here will put it right."""
+    if deployment.state == "DELETED":
+        return Refuse(
+            Reason.DEPLOYMENT_LOST,
+            f"{deployment.name} is deleted and is only observed here: delete this resource, or set "
+            "spec.managementPolicy to Manage to have it restored.",
+        )
+    if deployment.state == "FAILED" and deployment.replica_stats.ready == 0:
+        why = deployment.status_message.rstrip(".") or "no reason given"
+        return Refuse(
+            Reason.DEPLOYMENT_FAILED,
+            f"Fireworks reports that the deployment failed: {why}. It is only observed here: fix it where it is "
+            "managed, or in the Fireworks console.",
+        )
+    return _at_rest(situation, deployment)
+
+
+def _decide_managed(situation: Situation) -> Action:
+    resource, observed, context = situation.resource, situation.observed, situation.context
+    if FINALIZER not in resource.metadata.finalizers and resource.status.deployment_name is not None:
+        return AddFinalizer()
+    if isinstance(context.credential, Unusable):
+        return _unusable(context.credential)
+    account = context.credential.account
+    pinned = pinned_account(resource)
+    if pinned is not None and pinned != account:
+        return account_mismatch(pinned, account)
+    problem = _contradiction(resource, account)
+    if problem is not None:
+        return Refuse(Reason.INVALID_SPEC, problem)
+    target = resource.status.deployment_name
+    if target is None:
+        return _decide_claim(situation, context.credential)
+    if isinstance(observed, Unknown):
+        return _unreachable(observed, context)
+    if isinstance(observed, Absent):
+        return _decide_absent(situation, observed, target)
+    return _decide_present(situation, observed.deployment, context.credential)
+
+
+def _unusable(credential: Unusable) -> Waiting:
+    if credential.needs_user:
+        return Refuse(credential.reason, credential.message)
+    return Trouble(credential.reason, credential.message)
+
+
+def _unreachable(observed: Unknown, context: Context) -> Waiting:
+    if observed.unreadable:
+        return Trouble(Reason.API_UNAVAILABLE, UNREADABLE)
+    if observed.doubt:
+        return Trouble(Reason.API_UNAVAILABLE, observed.doubt)
+    if context.unreachable_since is None:
+        return Pending()  # the first observation is still on its way
+    until = context.unreachable_since + REST_PATIENCE
+    return Trouble(context.unreachable_reason, context.unreachable, until if until > context.now else None)
+
+
+def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
+    """Return what the API server cannot check: names that are equal only once the account is known."""
+    base = full_model_name(account, resource.spec.base_model)
+    seen: set[str] = set()
+    for addon in resource.spec.addons or ():
+        name = full_model_name(account, addon.model)
+        if name == base:
+            return f'spec.addons contains the base model "{addon.model}": remove that entry.'
+        if name in seen:
+            return f'spec.addons lists the model "{name}" twice, once by its bare id: remove one of the two entries.'
+        seen.add(name)
+    policy = resource.spec.autoscaling_policy
+    windows = (
+        (policy.scale_up_window, policy.scale_down_window, policy.scale_to_zero_window) if policy is not None else ()
+    )
+    try:
+        for window in windows:
+            parse_duration(window or "0s")
+    except ValueError as error:
+        return f"spec.autoscalingPolicy: {error}."
+    return None
+
+
+def _decide_claim(situation: Situation, credential: Usable) -> Action:
+    observed = situation.observed
+    if isinstance(observed, Unknown):
+        return _unreachable(observed, situation.context)
+    if isinstance(observed, Present):
+        # Somebody else's deployment must not be claimed: the claim makes the id immutable, and it may be the mistake.
+        refused = decide_adoption(situation, observed.deployment, credential)
+        if isinstance(refused, Refuse):
+            return refused
+    held = held_back(situation, *CREATIONS)
+    if held is not None:
+        return held
+    if FINALIZER not in situation.resource.metadata.finalizers:
+        return AddFinalizer()  # not before: who has it and no claim may have lost the claim, which holds up a deletion
+    return Claim(new_name(situation.resource, situation.context, credential.account), credential.account)
+
+
+def _decide_absent(situation: Situation, observed: Absent, target: str) -> Action:
+    existed = situation.status.create_time is not None
+    if existed:
+        if not observed.confirmed:
+            return Pending()
+        lost = decide_lost(situation)
+        if lost is not None:
+            return lost
+    held = held_back(situation, *CREATIONS)
+    if held is not None:
+        return held
+    wanted = situation.wanted
+    query = wanted.create_query(situation.context.create_query)
+    return Create(target, wanted.create_body(situation.owner), query, tuple(wanted.values))
+
+
+def _decide_present(situation: Situation, deployment: Deployment, credential: Usable) -> Action:
+    adoption = decide_adoption(situation, deployment, credential)
+    if adoption is not None:
+        held = held_back(situation, Adopt.name) if isinstance(adoption, Adopt) else None
+        return held or adoption
+    if deployment.state == "DELETING":
+        return Progress(Reason.CREATING, "Waiting for Fireworks to finish deleting the previous deployment.")
+    if deployment.state == "DELETED":
+        return decide_deleted(situation, deployment)
+    if deployment.state == "FAILED":
+        return decide_failed(situation, deployment)
+    drift = situation.drift
+    if drift.replacements:
+        return _replace_required(drift)
+    if drift.changes:
+        switches_off = any(change.path == "enableAddons" and change.wanted is False for change in drift.changes)
+        unload = decide_switching_off(situation, deployment) if switches_off else None
+        return unload or _decide_update(situation, deployment)
+    addons = decide_addons(situation, deployment)
+    if addons is None or isinstance(addons, Rest):
+        return _at_rest(situation, deployment, addons)
+    return addons
+
+
+def _replace_required(drift: Drift) -> Refuse:
+    fields = ", ".join(
+        f"spec.{change.path} (is {change.observed or 'not set'}, wanted {change.wanted})"
+        for change in drift.replacements
+    )
+    return Refuse(
+        Reason.REPLACE_REQUIRED,
+        f"Fireworks cannot change {fields} on an existing deployment, which keeps serving unchanged. Put the old "
+        "value back, or create a second resource with the new value and delete this one once the new one is serving.",
+    )
+
+
+def _decide_update(situation: Situation, deployment: Deployment) -> Action:
+    held = held_back(situation, UPDATE)
+    if held is not None:
+        return held
+    stuck = _not_converging(situation)
+    if stuck is not None:
+        return stuck
+    drift = situation.drift
+    fields = tuple(change.path for change in drift.changes)
+    due = _next_update(situation)
+    if due is not None and due > situation.now:
+        return Progress(Reason.UPDATING, "Changing " + ", ".join(f"spec.{field}" for field in fields) + ".", due)
+    return Update(deployment.name, drift.patch_body(deployment.raw), drift.mask(), fields)
+
+
+def _not_converging(situation: Situation) -> Refuse | None:
+    """Refuse to go on sending a change that Fireworks accepts each time and does not make."""
+    attempt = situation.attempt_of(UPDATE)
+    # What was refused has not been accepted, so it did not fail to converge.
+    if attempt is None or attempt.reason != Reason.UPDATING or attempt.count < CONVERGENCE_TRIES:
+        return None
+    if situation.context.skip_pauses:
+        return None
+    until = pause_until(attempt, REFUSED[1:])
+    if until <= situation.now:
+        return None
+    stays = {
+        change.path: "not set" if change.observed in (None, "") else change.observed
+        for change in situation.drift.changes
+    }
+    fields = ", ".join(f"spec.{path} (stays {value})" for path, value in stays.items())
+    return Refuse(
+        Reason.NOT_CONVERGING,
+        f"Fireworks accepts the change of {fields} but does not apply it. Correct the value, or contact Fireworks "
+        "support.",
+        until,
+    )
+
+
+def _next_update(situation: Situation) -> datetime | None:
+    if situation.context.skip_pauses or situation.is_new:
+        return None
+    attempt = situation.attempt_of(UPDATE)
+    sent = (situation.context.last_update, attempt.time if attempt is not None else None)
+    return max((each + UPDATE_SPACING for each in sent if each is not None), default=None)
+
+
+def _at_rest(situation: Situation, deployment: Deployment, addons: Rest | None = None) -> Rest:
+    """Rest until replicas are overdue, addons are due, or a request without an answer can no longer take effect."""
+    ends = (
+        patience_ends(situation.resource, deployment, situation.now),
+        revives_until(situation.status.last_attempt, situation.now),
+    )
+    due = [each for each in ends if each is not None and each > situation.now]
+    if addons is not None and addons.until is not None:
+        due.append(addons.until)
+    return Rest(min(due, default=None))
+
+
+def _running_cost(observed: Observed) -> str:
+    """Say what goes on costing money, e.g. `still running 2 x 4 NVIDIA_H100_80GB`."""
+    if not isinstance(observed, Present):
+        return "no running replica is known"
+    deployment = observed.deployment
+    replicas = max(deployment.replica_count, deployment.replica_stats.ready)
+    if replicas == 0:
+        return "no replica is running"
+    return f"still running {replicas} x {deployment.accelerator_count or 1} {deployment.accelerator_type or 'GPU'}"

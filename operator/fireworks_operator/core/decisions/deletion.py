@@ -1,0 +1,333 @@
+"""What happens to a deployment whose resource is being deleted."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import (
+    ANNOTATION_ABANDON,
+    ANNOTATION_IGNORE_CHECKS,
+    FINALIZER,
+    DeletionPolicy,
+    FireworksDeployment,
+    ManagementPolicy,
+)
+from fireworks_operator.core.actions import (
+    Action,
+    Adopt,
+    Claim,
+    Delete,
+    Pending,
+    Progress,
+    Refuse,
+    RemoveFinalizer,
+    Rest,
+    Trouble,
+    Undelete,
+    UnloadAddon,
+)
+from fireworks_operator.core.context import Context, Unlisted, Unusable, pinned_account
+from fireworks_operator.core.identity import Ownership, deployment_id, is_released
+from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown
+from fireworks_operator.core.pauses import (
+    BLOCKED,
+    CREATIONS,
+    DELETE,
+    DELETE_IGNORING_CHECKS,
+    POST_SETTLES,
+    pause_until,
+)
+from fireworks_operator.core.situation import Situation
+from fireworks_operator.fireworks.models import Deployment
+
+from .addons import next_unload, unlisted_message
+from .refusals import still_refused
+
+STUCK_DELETING = timedelta(minutes=30)
+"""After so long in DELETING without a replica, the resource is let go with a warning."""
+
+ADDONS_PATIENCE = timedelta(minutes=2)
+"""How long a deletion waits for the loaded addons to be listed before it is tried without."""
+
+UNSETTLED = (*CREATIONS, Undelete.name, Adopt.name)
+"""Attempts whose requests make, revive or take over a deployment, perhaps after their sender has given up."""
+
+_WAY_OUT = f'To remove the resource without deleting the deployment, set the annotation {ANNOTATION_ABANDON}: "true".'
+
+
+def decide_deletion(situation: Situation) -> Action:
+    """Name the next step for a resource with a deletionTimestamp."""
+    action = _decide(situation)
+    if isinstance(action, Refuse | Progress | Trouble):
+        return replace(action, message=action.message + _not_understood(situation.resource))
+    return action
+
+
+def _not_understood(resource: FireworksDeployment) -> str:
+    """Say which of the annotations have a value that does nothing."""
+    annotations = resource.metadata.annotations
+    values = {name: annotations.get(name, "") for name in (ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS)}
+    return "".join(
+        f' The annotation {name} is "{value[:40]}", which is not a valid value: set it to "true".'
+        for name, value in values.items()
+        if value not in ("true", "false", "")
+    )
+
+
+def _decide(situation: Situation) -> Action:
+    resource, observed, context = situation.resource, situation.observed, situation.context
+    if FINALIZER not in resource.metadata.finalizers:
+        return Rest()
+    if resource.status.deployment_name is None:
+        return _decide_unclaimed(situation)
+    released = _decide_release(resource, context, resource.status.deployment_name)
+    if released is not None:
+        return (None if _unsettled_until(situation) else _nothing_left(observed)) or released
+    if isinstance(context.credential, Unusable):
+        return _without_credential(context.credential)
+    pinned = pinned_account(resource)
+    if pinned is not None and pinned != context.credential.account:
+        return Refuse(
+            Reason.ACCOUNT_MISMATCH,
+            f'The deployment belongs to account "{pinned}", but the API key belongs to account '
+            f'"{context.credential.account}". Restore an API key of "{pinned}". {_WAY_OUT}',
+        )
+    if isinstance(observed, Unknown):
+        return _decide_unknown(observed, context)
+    if isinstance(observed, Absent):
+        return _decide_absent(situation, observed)
+    return _decide_present(situation, observed)
+
+
+def _decide_unclaimed(situation: Situation) -> Action:
+    """Let go of what has nothing at Fireworks; a restore from backup may have lost the status of one that has."""
+    resource, observed, context = situation.resource, situation.observed, situation.context
+    nothing = RemoveFinalizer("No deployment was created at Fireworks.")
+    if isinstance(context.credential, Unusable) or isinstance(observed, Unknown):
+        return _decide_unasked(situation) or nothing
+    if isinstance(observed, Absent):
+        return nothing if observed.confirmed or _is_abandoned(resource) else Pending()
+    if not observed.fresh and not _is_abandoned(resource):
+        return Pending()
+    deployment = observed.deployment
+    ours = situation.ownership(deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
+    if deployment.state == "DELETED" or not ours or is_released(deployment.annotations):
+        return nothing
+    return _decide_release(resource, context, deployment.name) or Claim(deployment.name, context.credential.account)
+
+
+def _decide_unasked(situation: Situation) -> Action | None:
+    """Wait, or let go with a warning, where nobody can tell whether anything exists; None if nothing does.
+
+    The finalizer is added right before a claim, so who has it and no claim was refused, or has lost its status.
+    """
+    resource, observed, context = situation.resource, situation.observed, situation.context
+    abandoned, usable = _is_abandoned(resource), not isinstance(context.credential, Unusable)
+    if usable and context.unreachable_since is None and not abandoned and observed == Unknown():
+        return Pending()  # the first observation is still on its way
+    attempt = resource.status.last_attempt
+    if attempt is not None and attempt.action in UNSETTLED and not (usable and _is_odd(observed)):
+        return None  # its request was refused, which is why the claim was taken back
+    identifier = resource.spec.deployment_id or deployment_id(situation.owner)
+    released = _decide_release(resource, context, identifier)
+    if released is not None:
+        message = (
+            "The status of this resource was lost and Fireworks was not queried, so the operator does not know "
+            f"whether the deployment {identifier} exists; if it does, it stays at Fireworks and may keep incurring "
+            "charges."
+        )
+        return replace(released, message=message)
+    if isinstance(context.credential, Unusable):
+        return _without_credential(context.credential, _NOT_KNOWN)
+    return _decide_unknown(observed, context, _NOT_KNOWN) if isinstance(observed, Unknown) else None
+
+
+def _is_odd(observed: Observed) -> bool:
+    return isinstance(observed, Unknown) and (observed.unreadable or observed.doubt != "")
+
+
+def _decide_release(resource: FireworksDeployment, context: Context, left: str) -> RemoveFinalizer | None:
+    """Let go at once where nothing is to be deleted: by policy, or by the user's word."""
+    if resource.spec.management_policy is ManagementPolicy.OBSERVE:
+        return RemoveFinalizer(f"managementPolicy is Observe: {left} is left at Fireworks.", left, "Observe")
+    if _is_abandoned(resource):
+        return RemoveFinalizer(
+            f"Abandoned by annotation: {left} is left at Fireworks and may keep incurring charges.", left, "Abandon"
+        )
+    if context.crd_deleting:
+        return RemoveFinalizer(
+            f"The CRD is being deleted: {left} is left at Fireworks and keeps incurring charges.", left, "CrdDeleted"
+        )
+    if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
+        message = f"deletionPolicy is Retain: {left} stays at Fireworks and keeps incurring charges."
+        return RemoveFinalizer(message, left, "Retain")
+    return None
+
+
+def _is_abandoned(resource: FireworksDeployment) -> bool:
+    return resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true"
+
+
+def _nothing_left(observed: Observed) -> RemoveFinalizer | None:
+    """Let go of what no longer exists, whatever was to become of it; what was said a while ago does not count."""
+    if isinstance(observed, Absent) and observed.confirmed:
+        return RemoveFinalizer("The deployment no longer exists at Fireworks.")
+    if isinstance(observed, Present) and observed.fresh and observed.deployment.state == "DELETED":
+        return RemoveFinalizer(f"{observed.deployment.name} is deleted; it can be restored at Fireworks for 7 days.")
+    return None
+
+
+_CANNOT = "The deployment cannot be deleted:"
+_NOT_KNOWN = "The status of this resource was lost, and the operator cannot check whether it has a deployment:"
+
+
+def _without_credential(credential: Unusable, why: str = _CANNOT) -> Refuse | Trouble:
+    message = f"{why} {credential.message} {_WAY_OUT}"
+    if credential.needs_user:
+        return Refuse(credential.reason, message)
+    return Trouble(credential.reason, message)
+
+
+def _decide_unknown(observed: Unknown, context: Context, why: str = "") -> Pending | Trouble:
+    if observed.unreadable:
+        return Trouble(Reason.API_UNAVAILABLE, f"{UNREADABLE} {_WAY_OUT}")
+    if observed.doubt:
+        return Trouble(Reason.API_UNAVAILABLE, f"{observed.doubt} {_WAY_OUT}")
+    if context.unreachable_since is None:
+        return Pending()  # the first observation is still on its way
+    return Trouble(context.unreachable_reason, f"{why} {context.unreachable} {_WAY_OUT}".lstrip())
+
+
+def _decide_absent(situation: Situation, observed: Absent) -> Action:
+    return (_settling(situation) if observed.confirmed else None) or _nothing_left(observed) or Pending()
+
+
+def _settling(situation: Situation) -> Progress | None:
+    """Wait for what a request without an answer may yet do; None once all have had their time."""
+    until = _unsettled_until(situation)
+    if until is None:
+        return None
+    return Progress(Reason.DELETING, "Waiting to confirm that an unanswered request did not take effect.", until)
+
+
+def _unsettled_until(situation: Situation) -> datetime | None:
+    """Return until when a request may still make, revive or take over a deployment; None if none can."""
+    attempt = situation.status.last_attempt
+    if attempt is None or attempt.reason == Reason.AS_DESIRED:
+        return None
+    revivable = attempt.action in (DELETE, DELETE_IGNORING_CHECKS) and attempt.reason == Reason.API_UNAVAILABLE
+    if attempt.action not in UNSETTLED and not revivable:
+        return None
+    until = attempt.time + POST_SETTLES
+    return until if until > situation.now else None
+
+
+def _decide_present(situation: Situation, observed: Present) -> Action:
+    deployment = observed.deployment
+    if deployment.state == "DELETED":
+        return _settling(situation) or _nothing_left(observed) or Pending()
+    if situation.ownership(deployment) not in (Ownership.OURS, Ownership.OURS_UNMARKED):
+        return _settling(situation) or (_not_ours(situation, deployment) if observed.fresh else Pending())
+    if deployment.state == "DELETING":
+        return _decide_deleting(situation, observed)
+    ignore_checks = situation.resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
+    unload = _decide_unloading(situation, deployment, ignore_checks=ignore_checks)
+    if unload is not None:
+        return unload
+    action = Delete(deployment.name, ignore_checks=ignore_checks)
+    attempt = situation.attempt_of(delete_attempt_name(action))
+    if attempt is None or situation.context.skip_pauses:
+        return action
+    until = pause_until(attempt, BLOCKED)
+    if until > situation.now and attempt.reason in (Reason.DELETING, Reason.API_UNAVAILABLE):
+        return Progress(Reason.DELETING, "Fireworks is deleting the deployment.", until)
+    return action if until <= situation.now else still_refused(attempt, until)
+
+
+def _not_ours(situation: Situation, deployment: Deployment) -> RemoveFinalizer:
+    """Leave another's deployment alone; one that was ours before is worth a warning, as nobody may know of it."""
+    if situation.status.applied_fields is None:
+        return RemoveFinalizer(f"{deployment.name} is not this resource's deployment and is left untouched.")
+    if situation.ownership(deployment) in (Ownership.ELSEWHERE, Ownership.RECREATED):
+        return RemoveFinalizer(
+            f"{deployment.name} carries this resource's owner marker but was created by another cluster with the "
+            "same id, or recreated by someone else. It is left untouched: if nobody needs it, delete it at Fireworks.",
+            deployment.name,
+            "NotOurs",
+        )
+    return RemoveFinalizer(
+        f"{deployment.name} no longer carries this resource's owner marker and is left untouched: unless the owner "
+        "named in its custom/… annotations manages it, delete it at Fireworks.",
+        deployment.name,
+        "NotOurs",
+    )
+
+
+def _decide_unloading(situation: Situation, deployment: Deployment, *, ignore_checks: bool) -> Action | None:
+    if ignore_checks:
+        return None  # the addons go with the deployment
+    context = situation.context
+    unload = next_unload(situation, deployment)
+    if isinstance(unload, Pending) and context.addons_unlisted is not None:
+        return _decide_unlisted(context.addons_unlisted, context)
+    attempt = situation.attempt_of(UnloadAddon.name)
+    if not isinstance(unload, UnloadAddon) or attempt is None:
+        return unload
+    until = pause_until(attempt, BLOCKED)
+    if context.skip_pauses or until <= context.now:
+        return unload
+    return Refuse(
+        Reason.DELETION_BLOCKED,
+        f"Fireworks refuses to unload the addon {unload.model}, which must happen before the deletion. The operator "
+        "retries automatically; to delete the deployment along with it, set the annotation "
+        f'{ANNOTATION_IGNORE_CHECKS}: "true".',
+        until,
+    )
+
+
+def _decide_unlisted(unlisted: Unlisted, context: Context) -> Progress | None:
+    """Wait for the addons to be listed for a while; then Fireworks itself must say whether any is in the way."""
+    until = unlisted.since + ADDONS_PATIENCE
+    if until <= context.now:
+        return None
+    return Progress(
+        Reason.DELETING,
+        f"The addons are unloaded before the deployment is deleted. {unlisted_message(unlisted)} To delete the "
+        f'deployment along with them, set the annotation {ANNOTATION_IGNORE_CHECKS}: "true".',
+        until,
+    )
+
+
+def delete_attempt_name(action: Delete) -> str:
+    """Return the attempt's name: asking with and without checks are two different tries."""
+    return DELETE_IGNORING_CHECKS if action.ignore_checks else DELETE
+
+
+def _decide_deleting(situation: Situation, observed: Present) -> Action:
+    deployment = observed.deployment
+    since = _deleting_since(situation.resource, deployment)
+    stats = deployment.replica_stats
+    idle = (
+        deployment.replica_count
+        == stats.ready
+        == stats.initializing
+        == stats.downloading_model
+        == stats.pending_scheduling
+        == 0
+    )
+    if observed.fresh and idle and since is not None and situation.now - since > STUCK_DELETING:
+        return RemoveFinalizer(
+            f"{deployment.name} has been DELETING for over 30 minutes with no replicas; the resource is released.",
+            deployment.name,
+            "StuckDeleting",
+        )
+    until = since + STUCK_DELETING if since is not None and situation.now - since <= STUCK_DELETING else None
+    return Progress(Reason.DELETING, "Fireworks is deleting the deployment.", until)
+
+
+def _deleting_since(resource: FireworksDeployment, deployment: Deployment) -> datetime | None:
+    """Return since when the deployment is being deleted: not before we asked for it, since clocks differ."""
+    attempt = resource.status.last_attempt
+    asked = attempt.time if attempt is not None and attempt.action in (DELETE, DELETE_IGNORING_CHECKS) else None
+    since = deployment.delete_time or resource.metadata.deletion_timestamp
+    return max((each for each in (since, asked) if each is not None), default=None)

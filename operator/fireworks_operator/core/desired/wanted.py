@@ -1,0 +1,119 @@
+"""What a spec asks of its deployment: a value with a revision, and the create request made of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from fireworks_operator.api.v1alpha1 import Addon, FireworksDeployment, FireworksDeploymentSpec, Placement
+from fireworks_operator.core.identity import TAG_ADOPTED, Owner, full_model_name
+
+from .durations import wire_duration
+from .fields import FIELD_BY_PATH, put
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a resource asks of its deployment.
+
+    Attributes:
+        revision: changes whenever something else is wanted than before. Pauses after refusals, and what was seen to
+            be in force, hold for one revision only.
+        values: field paths to wire values, only of fields that the user set.
+        disable_speculative_decoding: a parameter of the create request, no field of the deployment.
+        addons: the addons by the full names of their models.
+    """
+
+    revision: int
+    values: Mapping[str, JsonValue]
+    disable_speculative_decoding: bool | None
+    addons: Mapping[str, Addon]
+
+    def create_body(self, owner: Owner) -> dict[str, JsonValue]:
+        """Return the body of a create request: the user's fields and the owner marker, nothing else."""
+        body: dict[str, JsonValue] = {}
+        for path, value in self.values.items():
+            put(body, FIELD_BY_PATH[path].wire, value)
+        body["annotations"] = {**owner.marker(), TAG_ADOPTED: "false"}
+        return body
+
+    def create_query(self, settings: Mapping[str, str]) -> dict[str, str]:
+        """Return the create request's query parameters, the deployment id aside.
+
+        `settings` are those that the operator adds to every request. Accepting the risk of a create without a
+        shape excludes a shape (Fireworks documentation, deployment shapes).
+        """
+        query = dict(settings)
+        if "deploymentShape" in self.values:
+            query.pop("acceptShapelessRisk", None)
+        if self.disable_speculative_decoding is not None:
+            query["disableSpeculativeDecoding"] = str(self.disable_speculative_decoding).lower()
+        return query
+
+
+def want(resource: FireworksDeployment, account: str | None) -> Wanted:
+    """Translate what a resource asks for; without an account, bare ids of models stay as they are."""
+    return Wanted(
+        revision(resource),
+        wire_values(resource.spec, account),
+        resource.spec.disable_speculative_decoding,
+        {full_model_name(account, addon.model): addon for addon in resource.spec.addons or ()},
+    )
+
+
+def revision(resource: FireworksDeployment) -> int:
+    """Return the revision of what a resource asks for now."""
+    return resource.metadata.generation
+
+
+def is_new(resource: FireworksDeployment) -> bool:
+    """Tell whether the status is about an earlier revision: a change is the user's then, and no drift."""
+    return resource.status.observed_generation != revision(resource)
+
+
+def wire_values(spec: FireworksDeploymentSpec, account: str | None) -> dict[str, JsonValue]:
+    """Return the wire values of what a spec sets, by field path; a malformed duration stays as it is, to be refused."""
+    policy = spec.autoscaling_policy
+    values: dict[str, JsonValue | None] = {
+        "baseModel": full_model_name(account, spec.base_model),
+        "displayName": spec.display_name,
+        "description": spec.description,
+        "acceleratorType": spec.accelerator_type,
+        "acceleratorCount": spec.accelerator_count,
+        "minReplicaCount": spec.min_replica_count,
+        "maxReplicaCount": spec.max_replica_count,
+        "draftModel": full_model_name(account, spec.draft_model) if spec.draft_model else spec.draft_model,
+        "draftTokenCount": spec.draft_token_count,
+        "ngramSpeculationLength": spec.ngram_speculation_length,
+        "precision": spec.precision,
+        "longPrompt": spec.long_prompt,
+        "enableAddons": True if spec.addons else spec.enable_addons,
+        "placement": _placement(spec.placement),
+        "deploymentShape": spec.deployment_shape,
+        "maxContextLength": spec.max_context_length,
+        "maxConcurrencyPerReplica": spec.max_concurrency_per_replica,
+        "enableSessionAffinity": spec.enable_session_affinity,
+        "preemptible": spec.preemptible,
+    }
+    if policy is not None:
+        values |= {
+            "autoscalingPolicy.scaleUpWindow": _window(policy.scale_up_window),
+            "autoscalingPolicy.scaleDownWindow": _window(policy.scale_down_window),
+            "autoscalingPolicy.scaleToZeroWindow": _window(policy.scale_to_zero_window),
+            "autoscalingPolicy.loadTargets": dict(policy.load_targets) if policy.load_targets else None,
+        }
+    return {path: value for path, value in values.items() if value is not None}
+
+
+def _window(text: str | None) -> str | None:
+    try:
+        return None if text is None else wire_duration(text)
+    except ValueError:
+        return text
+
+
+def _placement(placement: Placement | None) -> JsonValue | None:
+    if placement is None:
+        return None
+    wire: dict[str, JsonValue] = placement.to_wire()
+    return wire

@@ -1,0 +1,172 @@
+"""Errors of the Fireworks API, in the words of the conditions: which reason, what to do, whether it heals by itself."""
+
+import re
+from dataclasses import dataclass
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+
+from .actions import Action, Create, Delete, LoadAddon, UnloadAddon, UpdateAddon
+
+_IN_USE = re.compile(r"inference requests in the last hour|ignore_checks", re.IGNORECASE)
+_DEFAULT_DEPLOYMENT = re.compile(r"default deployment", re.IGNORECASE)
+_ADDONS_LOADED = re.compile(r"\baddons?\b|\bdeployed models?\b|\bloras?\b", re.IGNORECASE)
+_MODEL_MISSING = re.compile(r"\bmodel\b.*(not found|does not exist|no access|not have access)", re.IGNORECASE)
+_SHAPELESS = re.compile(r"shapeless", re.IGNORECASE)
+_ACCELERATOR = re.compile(r"accelerator_type must be specified", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What an error means. `needs_user`: the user must act (Stalled); else it is retried by itself (Reconciling)."""
+
+    reason: Reason
+    message: str
+    needs_user: bool
+
+
+def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
+    """Say what an error means for the resource; `action` None means that observing failed."""
+    general = _GENERAL.get(error.kind)
+    if general is not None:
+        reason, template, needs_user = general
+        return Diagnosis(reason, template.format(words=_words(error), advice=error.advice or _NETWORK), needs_user)
+    if isinstance(action, Delete):
+        reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
+        return Diagnosis(
+            reason, _replacement_message(error) if action.hard else _deletion_message(error), needs_user=True
+        )
+    if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
+        return Diagnosis(Reason.ADDON_FAILED, _addon_message(error, action), needs_user=True)
+    if error.kind is ErrorKind.NOT_FOUND or _MODEL_MISSING.search(error.message):
+        return Diagnosis(
+            Reason.MODEL_NOT_FOUND,
+            f"Fireworks cannot find a model that the spec refers to: {_words(error)} Check spec.baseModel, "
+            "spec.draftModel and spec.addons, and that the API key's account has access to them.",
+            needs_user=True,
+        )
+    return Diagnosis(Reason.REJECTED_BY_FIREWORKS, _rejection_message(error, action), needs_user=True)
+
+
+_NETWORK = "Check FIREWORKS_BASE_URL, DNS and the network policy"
+_GENERAL: dict[ErrorKind, tuple[Reason, str, bool]] = {
+    ErrorKind.UNREACHABLE: (
+        Reason.API_UNAVAILABLE,
+        "The Fireworks API cannot be reached: {words} {advice}; the operator retries automatically.",
+        False,
+    ),
+    ErrorKind.NO_ANSWER: (
+        Reason.API_UNAVAILABLE,
+        "The Fireworks API did not return a usable response: {words} The operator retries automatically.",
+        False,
+    ),
+    ErrorKind.PROTOCOL: (
+        Reason.API_UNAVAILABLE,
+        "The Fireworks API returned a response that the operator does not understand: {words} The operator retries "
+        "automatically.",
+        False,
+    ),
+    ErrorKind.WRONG_ENDPOINT: (
+        Reason.API_UNAVAILABLE,
+        "The response did not come from the Fireworks API: {words} Check FIREWORKS_BASE_URL and any proxy; the "
+        "operator retries automatically.",
+        False,
+    ),
+    ErrorKind.ABORTED: (
+        Reason.API_UNAVAILABLE,
+        "Fireworks aborted the request: {words} The operator retries automatically.",
+        False,
+    ),
+    ErrorKind.RATE_LIMITED: (
+        Reason.RATE_LIMITED,
+        "Fireworks is rate-limiting this account; the operator resumes automatically.",
+        False,
+    ),
+    ErrorKind.UNAUTHENTICATED: (
+        Reason.CREDENTIALS_INVALID,
+        "Fireworks does not accept the API key: {words} Put a valid key into the Secret; it is picked up "
+        "within a minute.",
+        True,
+    ),
+    ErrorKind.PERMISSION_DENIED: (
+        Reason.PERMISSION_DENIED,
+        "The API key is not allowed to do this: {words} Use a key of a user or service account with the role user or "
+        "admin.",
+        True,
+    ),
+    ErrorKind.SUSPENDED: (
+        Reason.ACCOUNT_SUSPENDED,
+        "Fireworks has suspended the account: {words} Resolve the billing issue with Fireworks; the operator then "
+        "resumes automatically.",
+        True,
+    ),
+    ErrorKind.QUOTA_EXCEEDED: (
+        Reason.QUOTA_EXCEEDED,
+        "The account's quota does not cover this: {words} Request a higher quota from Fireworks, free GPUs "
+        "elsewhere, or lower spec.maxReplicaCount or spec.acceleratorCount.",
+        True,
+    ),
+}
+
+
+def _words(error: FireworksError) -> str:
+    text = error.message.strip() or f"HTTP status {error.status}"
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _deletion_message(error: FireworksError) -> str:
+    if _IN_USE.search(error.message):
+        return (
+            "Fireworks refuses to delete the deployment because it has received inference requests in the last hour. "
+            "Stop the traffic and wait (the operator retries automatically), or force the deletion now: kubectl "
+            "annotate fireworksdeployment NAME fireworks.ai/ignore-checks=true"
+        )
+    if _DEFAULT_DEPLOYMENT.search(error.message):
+        return (
+            f"Fireworks refuses to delete the deployment: {_words(error)} Make another deployment the default for "
+            "its model, or delete the model's other deployments first; the operator retries automatically."
+        )
+    if _ADDONS_LOADED.search(error.message):
+        return (
+            f"Fireworks refuses to delete the deployment: {_words(error)} Unload them in the Fireworks console, or "
+            "delete the deployment along with them: kubectl annotate fireworksdeployment NAME "
+            "fireworks.ai/ignore-checks=true. The operator retries automatically."
+        )
+    return (
+        f"Fireworks refuses to delete the deployment: {_words(error)} The operator retries automatically; to leave "
+        'the deployment at Fireworks, set the annotation fireworks.ai/abandon: "true".'
+    )
+
+
+def _replacement_message(error: FireworksError) -> str:
+    """Say why a deployment that another one is to replace stays; the annotations act only on a resource's deletion."""
+    way_out = "Stop the traffic to it, or delete" if _IN_USE.search(error.message) else "Delete"
+    return (
+        f"Fireworks refuses to delete the previous deployment, which is being replaced: {_words(error)} {way_out} it "
+        "in the Fireworks console; the operator retries automatically with increasing back-off."
+    )
+
+
+def _addon_message(error: FireworksError, action: LoadAddon | UpdateAddon | UnloadAddon) -> str:
+    if isinstance(action, UnloadAddon):
+        return f"Fireworks refuses to unload the addon: {_words(error)} The operator retries automatically."
+    if isinstance(action, LoadAddon) and error.kind is ErrorKind.ALREADY_EXISTS:
+        return (
+            f"Fireworks reports that the addon is already loaded but does not list it: {_words(error)} Unload it in "
+            "the Fireworks console, or contact Fireworks support; the operator retries automatically with increasing "
+            "back-off."
+        )
+    return (
+        f"Fireworks refuses the addon: {_words(error)} Correct its entry in spec.addons, or the model itself; the "
+        "operator retries automatically."
+    )
+
+
+def _rejection_message(error: FireworksError, action: Action | None) -> str:
+    verb = "create the deployment" if isinstance(action, Create) else "change the deployment"
+    hint = "Fix the spec; the operator retries as soon as it changes."
+    if _ACCELERATOR.search(error.message):
+        hint = "Set spec.acceleratorType (for example NVIDIA_H100_80GB) or spec.deploymentShape."
+    elif _SHAPELESS.search(error.message):
+        hint = "Set spec.deploymentShape, or the operator's setting acceptShapelessRisk."
+    return f"Fireworks refuses to {verb}: {_words(error)} {hint}"

@@ -1,0 +1,1 @@
+"""What Fireworks says of a deployment, and what follows from it and the status before."""

@@ -1,0 +1,117 @@
+"""All that one decision is made of, computed once per observation."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from fireworks_operator.api.v1alpha1 import (
+    FireworksDeployment,
+    FireworksDeploymentSpec,
+    FireworksDeploymentStatus,
+    LastAttempt,
+)
+from fireworks_operator.core.desired.drift import Drift, find_drift
+from fireworks_operator.core.desired.wanted import Wanted, is_new, want
+from fireworks_operator.core.observed.history import history
+from fireworks_operator.core.observed.observation import Observed, Present
+from fireworks_operator.fireworks.models import Deployment
+
+from .context import Context, Usable, pinned_account
+from .identity import Owner, Ownership, account_of
+from .target import target_name
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A resource, what is known of its deployment, and what follows from both.
+
+    Attributes:
+        resource: as stored last.
+        observed: what Fireworks said of its deployment.
+        context: what surrounds the pass.
+        target: full name of the deployment that the resource is about; None while no account is known.
+        wanted: what the resource asks for.
+        drift: how the observed deployment differs from that; nothing while none is observed.
+    """
+
+    resource: FireworksDeployment
+    observed: Observed
+    context: Context
+    target: str | None
+    wanted: Wanted
+    drift: Drift
+
+    @property
+    def spec(self) -> FireworksDeploymentSpec:
+        """The resource's spec."""
+        return self.resource.spec
+
+    @property
+    def status(self) -> FireworksDeploymentStatus:
+        """The resource's status, as stored last."""
+        return self.resource.status
+
+    @property
+    def now(self) -> datetime:
+        """Wall time of the decision, UTC."""
+        return self.context.now
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the status is about an earlier revision of what is wanted."""
+        return is_new(self.resource)
+
+    @property
+    def is_deleting(self) -> bool:
+        """Whether the resource is being deleted."""
+        return self.resource.metadata.deletion_timestamp is not None
+
+    @property
+    def owner(self) -> Owner:
+        """The resource as its owner marker names it."""
+        return self.context.owner(self.resource)
+
+    def ownership(self, deployment: Deployment) -> Ownership:
+        """Tell whose an observed deployment is."""
+        return self.context.ownership(self.resource, deployment)
+
+    def attempt_of(self, *actions: str) -> LastAttempt | None:
+        """Return the last attempt if it was one of these actions, on this target and for this revision."""
+        attempt = self.status.last_attempt
+        if attempt is None or attempt.action not in actions or attempt.generation != self.wanted.revision:
+            return None
+        # Older versions did not write down the target: there was only one.
+        return attempt if attempt.target in (None, self.target) else None
+
+    def at(self, now: datetime) -> "Situation":
+        """Return the same situation at another time: what was decided upon stays what is wanted."""
+        return replace(self, context=replace(self.context, now=now))
+
+    def stored(self, resource: FireworksDeployment) -> "Situation":
+        """Return the situation once a status was written; what was decided upon stays what is wanted."""
+        return replace(self, resource=resource, drift=_drift(resource, self.observed, self.wanted))
+
+    def answered(self, observed: Observed) -> "Situation":
+        """Return the situation once Fireworks has answered; what was decided upon stays what is wanted."""
+        return replace(self, observed=observed, drift=_drift(self.resource, observed, self.wanted))
+
+
+def assess(resource: FireworksDeployment, observed: Observed, context: Context) -> Situation:
+    """Put together what is decided upon: what is wanted, of which deployment, and how that one differs."""
+    wanted = want(resource, _account(resource, observed, context))
+    drift = _drift(resource, observed, wanted)
+    return Situation(resource, observed, context, target_name(resource, context), wanted, drift)
+
+
+def _drift(resource: FireworksDeployment, observed: Observed, wanted: Wanted) -> Drift:
+    if not isinstance(observed, Present):
+        return Drift()
+    deployment = observed.deployment
+    applied = history(resource, deployment) or ()
+    return find_drift(wanted.values, deployment.raw, applied, deleted=deployment.state == "DELETED")
+
+
+def _account(resource: FireworksDeployment, observed: Observed, context: Context) -> str | None:
+    if isinstance(observed, Present):
+        return account_of(observed.deployment.name)
+    account = context.credential.account if isinstance(context.credential, Usable) else None
+    return pinned_account(resource) or account

@@ -1,0 +1,52 @@
+"""`status.appliedFields`: what the spec has put into force at Fireworks, and is reset there when it leaves the spec."""
+
+from collections.abc import Collection
+
+from fireworks_operator.api.v1alpha1 import ManagementPolicy
+from fireworks_operator.core.actions import Action, Create, Rest, Undelete, Update
+from fireworks_operator.core.desired.fields import FIELD_BY_PATH, FIELDS, STATIC_DEFAULTS, get
+from fireworks_operator.core.observed.history import created_here
+from fireworks_operator.core.observed.observation import Present
+from fireworks_operator.core.situation import Situation
+from fireworks_operator.fireworks.models import Deployment
+
+
+def fields_after(situation: Situation, action: Action, applied: Collection[str] | None) -> Collection[str] | None:
+    """Return the field paths that count as applied after a step that succeeded; None: not known.
+
+    What a change was to reset stays among them until it is seen to be reset: Fireworks may accept a change and not
+    make it.
+    """
+    if isinstance(action, Create):
+        return action.fields
+    observed = situation.observed
+    if situation.spec.management_policy is ManagementPolicy.OBSERVE:
+        return None  # let go of: others may set what they like
+    if not isinstance(observed, Present):
+        return applied
+    in_spec = set(situation.wanted.values)
+    if applied is None and not created_here(situation.resource, observed.deployment):
+        in_spec -= {"baseModel"}  # only a create request sets it
+    if isinstance(action, Undelete) and applied is None and created_here(situation.resource, observed.deployment):
+        return in_spec | _of_a_former_spec(observed.deployment)
+    if isinstance(action, Update) and applied is not None:
+        return {*applied, *in_spec.intersection(action.fields)}
+    if isinstance(action, Rest):
+        return in_spec if applied is None else _in_force(applied, in_spec)
+    return applied
+
+
+def _of_a_former_spec(deployment: Deployment) -> set[str]:
+    """Return what may have been set by a former resource of the same name: what can be reset, and what there is."""
+    return {
+        field.path
+        for field in FIELDS
+        if field.path in STATIC_DEFAULTS or (field.default is None and get(deployment.raw, field.wire))
+    }
+
+
+def _in_force(applied: Collection[str], in_spec: set[str]) -> set[str]:
+    """Return what counts as applied while all is as desired: the spec, whoever set it first; what cannot be reset."""
+    kept = {path for path in applied if path in FIELD_BY_PATH and FIELD_BY_PATH[path].default is None}
+    # Only a create request sets the base model: without it, the deployment was taken over.
+    return (in_spec | kept) - ({"baseModel"} - set(applied))

@@ -1,0 +1,213 @@
+"""How things stand: the four summary conditions and CapacityPending, from the situation and what the pass did."""
+
+from dataclasses import dataclass
+
+from fireworks_operator.api.conditions import ConditionType, Reason
+from fireworks_operator.api.v1alpha1 import ConditionStatus
+from fireworks_operator.core.actions import (
+    Action,
+    AddFinalizer,
+    Adopt,
+    Claim,
+    Create,
+    Delete,
+    Progress,
+    Refuse,
+    RemoveFinalizer,
+    Trouble,
+    Undelete,
+    UnloadAddon,
+    Update,
+)
+from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
+from fireworks_operator.core.diagnosis import Diagnosis, diagnose
+from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.shortage import ENDED
+from fireworks_operator.core.outcome import Outcome
+from fireworks_operator.core.pauses import CREATIONS, known_reason
+from fireworks_operator.core.situation import Situation
+
+from .facts import is_ready
+from .replicas import Serving, serving, shortage
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The four summary conditions in the making; None leaves Available as it is."""
+
+    ready: tuple[ConditionStatus, Reason, str]
+    reconciling: tuple[bool, Reason, str]
+    stalled: tuple[bool, Reason, str]
+    available: tuple[ConditionStatus, Reason, str] | None
+
+
+Capacity = tuple[bool, Reason, str]
+"""Whether replicas are missing for longer than usual, and why."""
+
+_STATES = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
+"""Every state of the Fireworks REST reference (deployments) but STATE_UNSPECIFIED."""
+_ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED})
+"""What keeps an addon from being loaded, changed or unloaded, and concerns nothing else."""
+
+
+def summarize(situation: Situation, outcome: Outcome) -> Summary:
+    """Say how things stand after a pass, in the words of the four summary conditions."""
+    action, available = outcome.action, _available(situation)
+    if outcome.error is not None:
+        diagnosis = diagnose(outcome.error, action)
+        addons_alone = action.name in ADDON_ACTIONS and diagnosis.reason in _ADDON_REFUSALS
+        if addons_alone and not situation.is_deleting:
+            return _resting(situation, available)
+        return _troubled(diagnosis, available)
+    if isinstance(action, Refuse):
+        return _troubled(Diagnosis(action.reason, action.message, needs_user=True), available)
+    if situation.is_deleting:
+        message = action.message if isinstance(action, Progress | Trouble | RemoveFinalizer) else ""
+        return _progressing(Reason.DELETING, message or "The deployment is being deleted.", available)
+    refused = _refused_before(situation, outcome)
+    if refused is not None:
+        return _troubled(refused, available)
+    return _summarize_action(situation, action, available)
+
+
+def _summarize_action(situation: Situation, action: Action, available: Serving | None) -> Summary:
+    """Say what an action comes to that has been carried out, or is about to be."""
+    observed = situation.observed
+    match action:
+        case Progress(reason, message):
+            return _progressing(reason, message, available)
+        case Trouble(reason, message):
+            return _troubled(Diagnosis(reason, message, needs_user=False), available)
+        case Adopt() if is_ready(situation.resource):
+            return _resting(situation, available)  # only its marker is written again
+        case _ if not isinstance(observed, Present):
+            return _progressing(*_beginning(action, observed), available)
+        case Create() if observed.deployment.state == "CREATING":
+            return _resting(situation, available)  # the answer tells as much as the next LIST would
+        case AddFinalizer() | Claim() | Create() | Adopt() | Undelete():
+            return _progressing(*_beginning(action, observed), available)
+        case Update() | Delete(hard=True):
+            return _progressing(Reason.UPDATING, _action_message(action), available)
+        case UnloadAddon() if not wants_addons(situation.resource):
+            return _progressing(Reason.UPDATING, _action_message(action), available)
+    return _resting(situation, available)
+
+
+def _refused_before(situation: Situation, outcome: Outcome) -> Diagnosis | None:
+    """Return why a create request was refused that is now sent again unasked: until its answer nothing is new."""
+    sending = isinstance(outcome.action, Claim) or (isinstance(outcome.action, Create) and outcome.begun)
+    if not sending or situation.context.skip_pauses or situation.attempt_of(*CREATIONS) is None:
+        return None
+    stalled = (each for each in situation.status.conditions if each.type == ConditionType.STALLED)
+    told = next((each for each in stalled if each.status == "True"), None)
+    return None if told is None else Diagnosis(known_reason(told.reason), told.message, needs_user=True)
+
+
+def _beginning(action: Action, observed: Observed) -> tuple[Reason, str]:
+    if isinstance(action, Undelete):
+        return Reason.CREATING, "The deployment was deleted and is being restored."
+    if isinstance(action, Claim | Adopt) and isinstance(observed, Present) and observed.deployment.state != "DELETED":
+        return Reason.PROGRESSING, "The deployment already exists and is being adopted."
+    return Reason.CREATING, "The deployment is being created."
+
+
+def _action_message(action: Action) -> str:
+    if isinstance(action, Update):
+        return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
+    if isinstance(action, UnloadAddon):
+        return f"Unloading the addon {action.model}."
+    if isinstance(action, Delete) and action.ignore_checks:
+        return (
+            "The previous deployment of this name is being deleted permanently because it cannot be changed to match "
+            "the spec."
+        )
+    return "The failed deployment is being replaced."
+
+
+def _available(situation: Situation) -> Serving | None:
+    """Return what the replicas say; None where nothing is known, so that Available stays as it is."""
+    observed = situation.observed
+    if isinstance(observed, Present):
+        deployment = observed.deployment
+        if deployment.state in ENDED and deployment.replica_stats.ready == 0:
+            reason = Reason.DEPLOYMENT_FAILED if deployment.state == "FAILED" else Reason.DELETING
+            return Serving(False, False, reason, f"The deployment is {deployment.state}.")
+        if deployment.state not in _STATES and deployment.replica_stats.ready == 0:
+            return Serving(False, False, Reason.UNKNOWN_STATE, _unknown_state(deployment.state).message)
+        return serving(situation.resource, deployment, situation.now)
+    if isinstance(observed, Absent):
+        return Serving(False, False, Reason.CREATING, "There is no deployment at Fireworks.")
+    return None
+
+
+def summarize_capacity(situation: Situation) -> Capacity | None:
+    """Say whether replicas are missing for longer than usual; None where nothing is known, so that it stays so."""
+    observed = situation.observed
+    if isinstance(observed, Unknown):
+        return None
+    known = isinstance(observed, Present) and observed.deployment.state in _STATES - ENDED
+    if not isinstance(observed, Present) or not known or situation.is_deleting:
+        return _ENOUGH
+    found = shortage(situation.resource, observed.deployment, situation.now)
+    return _ENOUGH if found is None else (True, *found)
+
+
+def _unknown_state(state: str) -> Diagnosis:
+    named = f'"{state}"' if state else "missing"
+    return Diagnosis(
+        Reason.UNKNOWN_STATE,
+        f"The state of the deployment is {named}, which this version of the operator does not know: check it in the "
+        "Fireworks console, or upgrade the operator. Ready is updated once Fireworks reports a known state.",
+        needs_user=False,
+    )
+
+
+def _available_condition(available: Serving | None) -> tuple[ConditionStatus, Reason, str] | None:
+    if available is None:
+        return None
+    return ("True" if available.available else "False", available.reason, available.message)
+
+
+_AT_REST = (False, Reason.AS_DESIRED, "")
+_ENOUGH: Capacity = (False, Reason.AS_DESIRED, "No replica has been missing for longer than usual.")
+
+
+def _troubled(diagnosis: Diagnosis, available: Serving | None) -> Summary:
+    ready: ConditionStatus = "False" if diagnosis.needs_user else "Unknown"
+    told = (diagnosis.reason, diagnosis.message)
+    return Summary(
+        ready=(ready, *told),
+        reconciling=_AT_REST if diagnosis.needs_user else (True, *told),
+        stalled=(True, *told) if diagnosis.needs_user else _AT_REST,
+        available=_available_condition(available),
+    )
+
+
+def _progressing(reason: Reason, message: str, available: Serving | None) -> Summary:
+    return Summary(("False", reason, message), (True, reason, message), _AT_REST, _available_condition(available))
+
+
+def _resting(situation: Situation, available: Serving | None) -> Summary:
+    """Nothing is left to do; Ready if the deployment serves, or does not on purpose."""
+    if available is None:
+        return _progressing(Reason.PROGRESSING, "Waiting for the first observation.", None)
+    told = (available.reason, available.message)
+    deployment = situation.observed.deployment if isinstance(situation.observed, Present) else None
+    state = deployment.state if deployment is not None else "READY"
+    if state not in _STATES:
+        return _troubled(_unknown_state(state), available)
+    on_its_way = available.reason in (Reason.RECOVERING, Reason.WAKING)
+    if state == "UPDATING" and (not is_ready(situation.resource) if available.settled else on_its_way):
+        return _progressing(Reason.UPDATING, "Fireworks is applying the change.", available)
+    always_one = deployment is not None and deployment.min_replica_count > 0
+    if available.reason is Reason.WAKING and not available.settled and always_one:
+        # minReplicaCount was raised while it was asleep.
+        return _progressing(Reason.UPDATING, available.message, available)
+    if state == "CREATING" or not available.settled:
+        reason, message = (
+            told if not available.available else (Reason.CREATING, "Fireworks is still creating the deployment.")
+        )
+        return _progressing(reason, message, available)
+    # Waking, too: traffic does that, not a change, and who waits for a change must not wait, or fail, over it. The same
+    # goes for a replica that is lost and replaced. Both only for as long as usual.
+    return Summary(("True", *told), _AT_REST, _AT_REST, _available_condition(available))

@@ -1,0 +1,1 @@
+"""What tests, benchmarks and the demo run on: README.md says what each part is for."""

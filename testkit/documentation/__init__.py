@@ -1,0 +1,1 @@
+"""The documentation as a reader follows it: pages, their blocks, a terminal to run them in."""

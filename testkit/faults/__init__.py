@@ -1,0 +1,1 @@
+"""What goes wrong between the operator and the servers that it talks to."""

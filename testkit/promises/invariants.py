@@ -1,0 +1,241 @@
+"""What holds at every moment, and what must hold once everything has had time to settle."""
+
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
+from fireworks_operator.fireworks.request import Call
+from fireworks_simulator.testing import SimulatorError
+from testkit.promises.specs import leftovers, mismatches
+from testkit.virtual.api_server import ApiServer, Raw
+from testkit.virtual.conduct import BYSTANDER, is_released, owner_key
+from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
+
+STRANGERS = "mallory"
+"""The namespace of those who mean no good."""
+REASONS = {each.value for each in Reason}
+_NOBODYS_FAULT = {
+    Reason.CREATING,
+    Reason.UPDATING,
+    Reason.WAKING,
+    Reason.SCALED_TO_ZERO,
+    Reason.SERVING,
+    Reason.DELETING,
+    Reason.API_UNAVAILABLE,
+    Reason.RATE_LIMITED,
+    Reason.ACCOUNT_SUSPENDED,
+}
+"""What a resource may say that nobody has done anything to: its own life, and what is everybody's trouble."""
+_REMEMBERED = 20
+"""Statuses of the past that a backup may hold."""
+
+
+def condition(status: dict[str, Any], kind: str) -> dict[str, Any] | None:
+    """Return a condition of a status, None if it is not there."""
+    found: dict[str, Any] | None = next((each for each in status.get("conditions", ()) if each["type"] == kind), None)
+    return found
+
+
+def holds(status: dict[str, Any], kind: str) -> bool:
+    """Tell whether a condition is True."""
+    found = condition(status, kind)
+    return found is not None and found["status"] == "True"
+
+
+def is_answered(raw: Raw) -> bool:
+    """Tell whether a resource is Ready, or told what a person must do."""
+    return holds(raw["status"], "Ready") or holds(raw["status"], "Stalled")
+
+
+def _serves(snapshot: Snapshot, key: str, raw: Raw) -> bool:
+    """Tell whether the deployment that a status means serves: no other of that name, nor another resource's."""
+    status, observes = raw["status"], raw["spec"].get("managementPolicy") == "Observe"
+    deployment = snapshot.deployments.get(status.get("deploymentName", ""), {})
+    ready: int = deployment.get("replicaStats", {}).get("readyReplicaCount", 0)
+    same = str(deployment.get("createTime", ""))[:19] == str(status.get("createTime"))[:19]
+    others = not observes and owner_key(deployment.get("annotations", {})) not in (None, key)
+    return ready > 0 and same and not others and deployment["state"] in ("READY", "UPDATING")
+
+
+@dataclass(slots=True)
+class Promises:
+    """The invariants over Kubernetes and Fireworks together.
+
+    Attributes:
+        left: deployments that were let go by policy or by the user's word, which nobody has to delete any more.
+        wiped: uids of resources whose status was lost: what they had claimed cannot be known from them.
+        unseen: names of deployments that somebody has changed since the operator could last look.
+        others: names of deployments that another operator holds.
+        raced: names of deployments that somebody changed in the middle of a pass, which no look can rule out.
+        given: names of deployments that people have given to somebody else.
+        refused: the fault by which the bystander's key is refused, until it is Ready after that.
+        past: statuses that resources have had, by key.
+        in_force: the last spec with which a resource, by uid, and its deployment, by name, were called Ready.
+    """
+
+    server: ApiServer
+    fireworks: Fireworks
+    left: set[str] = field(default_factory=set)
+    wiped: set[str] = field(default_factory=set)
+    unseen: set[str] = field(default_factory=set)
+    others: set[str] = field(default_factory=set)
+    raced: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
+    refused: str | None = None
+    past: defaultdict[str, deque[Raw]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=_REMEMBERED)))
+    in_force: dict[tuple[str, str], Raw] = field(default_factory=dict)
+
+    def on_release(self, raw: Raw) -> None:
+        """Check, right before the finalizer goes, that nothing is left behind against the user's will."""
+        spec, metadata, status = raw["spec"], raw["metadata"], raw["status"]
+        key = f"{metadata['namespace']}/{metadata['name']}"
+        owned = {each["name"]: each["state"] for each in self.owned(key, self.fireworks.state())}
+        by_word = (
+            spec.get("managementPolicy") == "Observe"
+            or spec.get("deletionPolicy") == "Retain"
+            or metadata["annotations"].get(ANNOTATION_ABANDON) == "true"
+        )
+        unknown = metadata["uid"] in self.wiped
+        if unknown:  # what another account than the key's has cannot be found without the status
+            elsewhere = {name for name in owned if f"/{self._account_of_key(raw)}/" not in name}
+            self.left |= elsewhere
+            owned = {name: state for name, state in owned.items() if name not in elsewhere}
+        named = status.get("deploymentName")
+        if unknown and named is not None:  # an old status, which is believed: what it does not name is an orphan
+            self.left |= owned.keys() - {named}
+            owned = {name: state for name, state in owned.items() if name == named}
+        told = metadata["uid"] in self.server.warned
+        assert by_word or not unknown or told or not owned, f"I2: {key} goes, nobody is told, and {owned} runs on"
+        if by_word or unknown:
+            self.left |= set(owned) | {status.get("deploymentName", "")}
+        else:
+            assert not set(owned) - self.left, f"I2: the finalizer of {key} goes before {owned}"
+
+    def _account_of_key(self, raw: Raw) -> str:
+        reference = raw["spec"].get("credentialsSecretRef")
+        if reference is None:
+            return ACCOUNT
+        key = self.server.secrets.get((raw["metadata"]["namespace"], reference["name"]), {}).get("apiKey", b"")
+        return OTHER_ACCOUNT if key == KEYS[OTHER_ACCOUNT].encode() else ACCOUNT
+
+    def on_change(self, key: str, call: Call) -> None:
+        """Check, right before a deployment is changed for a resource, that it is this resource's to change."""
+        name, _, verb = call.path.partition(":")
+        if "/deployments/" not in name or name in self.raced or verb in ("setTags", "deleteTags"):
+            return
+        there = self.fireworks.state().deployments.get(name)
+        marks = there.get("annotations", {}) if there is not None else {}
+        if "custom/managed-by" not in marks:
+            return
+        raw, created = self.server.objects.get(key, {}), str((there or {}).get("createTime", ""))
+        known = raw.get("status", {}).get("createTime")
+        made_anew = call.method == "DELETE" and known is not None and known[:19] != created[:19]
+        assert not made_anew, f"I3: {call.path} is deleted for {key}, but is another's: of {created}, not {known}"
+        assert owner_key(marks) == key, f"I3: {call.method} {call.path} for {key}: it has the marks {marks}"
+        assert name not in self.others, f"I3: {call.method} {call.path} for {key}: it is another cluster's"
+
+    def _check_manners(self, raw: Raw, wire: Raw) -> None:
+        """Check what a stranger is told of others' deployments, and a bystander of what others do."""
+        metadata = raw["metadata"]
+        key = f"{metadata['namespace']}/{metadata['name']}"
+        if metadata["namespace"] == STRANGERS:
+            named = wire.get("deploymentName") or raw["status"].get("deploymentName") or ""
+            foreign = named.startswith("accounts/acme/")
+            told = {"effective", "replicas"} & wire.keys() - raw["status"].keys()
+            assert not (foreign and (told or holds(wire, "Ready"))), f"{key} is shown another's deployment: {wire}"
+        elif key == BYSTANDER and "deletionTimestamp" not in metadata:
+            if self.refused is not None and holds(wire, "Ready") and self._has_happened(self.refused):
+                self.refused = None
+            may_say = _NOBODYS_FAULT | ({Reason.CREDENTIALS_INVALID} if self.refused is not None else set())
+            for each in filter(None, (condition(wire, "Ready"), condition(wire, "Stalled"))):
+                calm = each["type"] == "Stalled" and each["status"] == "False"
+                assert calm or each["reason"] in may_say, f"I8: {key}, to whom nobody has done anything, says {each}"
+
+    def _has_happened(self, fault: str) -> bool:
+        """Tell whether a fault was met, or has been taken back."""
+        try:
+            return self.fireworks.simulator.fault_hits(fault) > 0
+        except SimulatorError:
+            return True
+
+    def on_status(self, raw: Raw, status: FireworksDeploymentStatus) -> None:
+        """Check what the operator is about to say."""
+        wire = status.to_wire()
+        self._check_manners(raw, wire)
+        self.past[f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"].append(wire)
+        assert not (holds(wire, "Reconciling") and holds(wire, "Stalled")), f"Reconciling and Stalled: {wire}"
+        for each in wire["conditions"]:
+            assert each["reason"] in REASONS, f"an unknown reason: {each}"
+            calm = each["type"] in ("Reconciling", "Stalled") and each["status"] == "False"
+            assert calm or each["message"], f"I15: a condition without a message: {each}"
+        ready = condition(wire, "Ready")
+        if ready is None or ready["status"] != "True":
+            return
+        generation = raw["metadata"]["generation"]
+        assert wire["observedGeneration"] == generation == ready["observedGeneration"], f"I12: {wire}"
+        if raw["spec"].get("managementPolicy") == "Observe":
+            self.forget(raw["metadata"]["uid"])
+            return
+        if wire["deploymentName"] in self.unseen:
+            return
+        there = self.fireworks.state().deployments.get(wire["deploymentName"])
+        assert there is not None, f"I12: Ready without a deployment: {wire}"
+        former = self.in_force.get((raw["metadata"]["uid"], there["name"]), {})
+        wrong = mismatches(raw["spec"], there) + leftovers(former, raw["spec"], there)
+        assert not wrong, f"I12: Ready, but {wrong}"
+        self.in_force[raw["metadata"]["uid"], there["name"]] = raw["spec"]
+
+    def forget(self, uid: str) -> None:
+        """Nobody knows any more what a resource had asked for before: nothing of it may be reset."""
+        self.in_force = {place: spec for place, spec in self.in_force.items() if place[0] != uid}
+
+    def check(self, snapshot: Snapshot) -> None:
+        """Check what holds at every moment."""
+        self._let_go_of_lost_accounts(snapshot)
+        by_owner: defaultdict[str, list[str]] = defaultdict(list)
+        for each in snapshot.live():
+            key = owner_key(each.get("annotations", {}))
+            if key is None or is_released(each["annotations"]) or each["name"] in self.others:
+                continue
+            raw = self.server.objects.get(key)
+            current = raw is not None and raw["status"].get("deploymentName") == each["name"]
+            if each["name"] not in self.left or current:
+                by_owner[key].append(each["name"])
+        for key, names in by_owner.items():
+            if key.startswith(f"{STRANGERS}/"):
+                continue  # who forges a status harms nobody else
+            assert len(names) == 1, f"I1: {key} has {names}"
+            if key not in self.server.objects:
+                raise AssertionError(f"I2: {names} runs, and {key} is gone")
+
+    def check_serving(self, before: dict[str, Raw], was: Snapshot, snapshot: Snapshot) -> None:
+        """I9: a resource that serves says so, whatever else goes wrong, for as long as its replicas are ready."""
+        for key, raw in self.server.objects.items():
+            old = before.get(key)
+            name = raw["status"].get("deploymentName", "")
+            if old is None or old["metadata"]["uid"] != raw["metadata"]["uid"] or not raw["status"].get("conditions"):
+                continue
+            untouched = name == old["status"].get("deploymentName") and name not in self.unseen | self.given
+            served = _serves(was, key, old) and holds(old["status"], "Available")
+            if untouched and served and _serves(snapshot, key, raw):
+                assert holds(raw["status"], "Available"), f"I9: {key} serves, and says {raw['status']}"
+
+    def _let_go_of_lost_accounts(self, snapshot: Snapshot) -> None:
+        """What is in another account than the key is of now cannot be found again once the status is lost."""
+        for key, raw in self.server.objects.items():
+            account = raw["status"].get("account")
+            if raw["metadata"]["uid"] in self.wiped and account is not None:
+                self.left |= {each["name"] for each in self.owned(key, snapshot) if f"/{account}/" not in each["name"]}
+
+    def owned(self, key: str, snapshot: Snapshot) -> list[dict[str, Any]]:
+        """Return the deployments that run for a resource."""
+        return [
+            each
+            for each in snapshot.live()
+            if owner_key(each.get("annotations", {})) == key
+            and not is_released(each["annotations"])
+            and each["name"] not in self.others
+            and each["name"] not in self.raced
+        ]

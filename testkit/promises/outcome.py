@@ -1,0 +1,134 @@
+"""What must be true once nothing is wrong any more and everything has had its time."""
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.core.pauses import RECREATIONS
+from testkit.promises.invariants import STRANGERS, condition, holds
+from testkit.promises.specs import FOREIGN, H100, UNOWNED, mismatches
+from testkit.virtual.api_server import Raw
+from testkit.virtual.conduct import derived_id, is_released, owner_key
+from testkit.virtual.fireworks import ACCOUNT, OTHER_ACCOUNT, Snapshot
+from testkit.virtual.world import World
+
+
+def check_converged(world: World) -> bool:
+    """Heal everything, wait, and check that each resource has what it asks for, or says why not.
+
+    Returns:
+        Whether nothing happens any more.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    world.heal()
+    silent = world.settle()
+    for key, raw in world.server.objects.items():
+        _check_resource(key, raw, world.before, world)
+    return silent
+
+
+def check_settled(world: World) -> None:
+    """Check that all converges, that then nothing happens, nor after a restart, and that all can be deleted.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    if check_converged(world) and not any(map(_tries_again, world.server.objects.values())):
+        _check_silence(world)
+        world.restart()
+        world.poll()
+        _check_silence(world)
+    world.delete_all()
+    if world.neighbour is not None:
+        assert not world.neighbour.server.objects, "I10: the neighbour's cannot be deleted"
+    assert not world.server.objects, f"I10: {sorted(world.server.objects)} cannot be deleted"
+    for each in world.before.live():
+        others = each["name"] in world.promises.others
+        left = others or owner_key(each.get("annotations", {})) is None or is_released(each["annotations"])
+        assert left or each["name"] in world.promises.left, f"{each['name']} runs on"
+
+
+def _tries_again(raw: Raw) -> bool:
+    """Tell whether a resource waits for an id that Fireworks keeps: each look after a pause is one more try."""
+    attempt: Raw = raw["status"].get("lastAttempt", {})
+    return (attempt.get("action"), attempt.get("reason")) == ("Create", Reason.CONFLICT)
+
+
+def _check_silence(world: World) -> None:
+    """I7 and I14: nothing is written by an idle operator, nor by one that has just started."""
+    writes = world.server.writes
+    for seconds in (5, 60, 600):
+        world.advance(seconds)
+        world.poll()
+        changes = world.judge()
+        assert changes == 0, "I7: an idle operator changes something at Fireworks"
+    assert world.server.writes == writes, "I7: an idle operator writes to Kubernetes"
+
+
+def _check_resource(key: str, raw: Raw, snapshot: Snapshot, world: World) -> None:
+    status = raw["status"]
+    assert "conditions" in status, f"I15: {key} is never answered"
+    if key.startswith(f"{STRANGERS}/"):
+        return  # no key, no word of its own: others' promises are what counts
+    if "deletionTimestamp" in raw["metadata"]:
+        stalled = condition(status, "Stalled")
+        assert stalled is not None, key
+        blocked = stalled["reason"] == Reason.DELETION_BLOCKED or _excuse(raw, stalled["reason"], world)
+        assert blocked, f"{key} is not deleted: {status}"
+        return
+    if holds(status, "Available"):
+        serves = snapshot.deployments.get(status["deploymentName"], {})
+        owner = owner_key(serves.get("annotations", {}))
+        mine = owner == key or raw["spec"].get("managementPolicy") == "Observe"
+        assert mine, f"{key} says that it serves, with {serves}"
+        assert serves["state"] != "DELETED", f"{key} says that it serves, with {serves}"
+    if holds(status, "Ready"):
+        _check_ready(key, raw, snapshot)
+        return
+    stalled = condition(status, "Stalled")
+    assert stalled is not None, key
+    assert stalled["status"] == "True", f"I15: {key} is neither Ready nor Stalled: {status}"
+    excuse = _excuse(raw, stalled["reason"], world)
+    assert excuse, f"{key} is {stalled['reason']} without need: {stalled['message']}"
+
+
+def _check_ready(key: str, raw: Raw, snapshot: Snapshot) -> None:
+    deployment = snapshot.deployments.get(raw["status"]["deploymentName"])
+    assert deployment is not None, f"{key} is Ready without a deployment"
+    assert deployment["state"] == "READY", f"{key} is Ready and its deployment {deployment['state']}"
+    always = min(deployment.get("minReplicaCount", 0), deployment.get("maxReplicaCount", 0)) > 0
+    serves = deployment.get("replicaStats", {}).get("readyReplicaCount", 0) > 0
+    assert serves or not always, f"{key} is Ready and has no replica"
+    assert holds(raw["status"], "Available") == serves, f"{key} has {deployment['replicaStats']}: {raw['status']}"
+    if raw["spec"].get("managementPolicy") != "Observe":
+        assert owner_key(deployment.get("annotations", {})) == key, f"{key} is Ready with another's deployment"
+        wrong = mismatches(raw["spec"], deployment)
+        assert not wrong, f"{key} is Ready, but {wrong}"
+
+
+def wanted_name(raw: Raw) -> str:
+    """Return the name of the deployment that a resource looks for when its status says nothing."""
+    identifier = raw["spec"].get("deploymentId") or derived_id(
+        f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
+    )
+    return f"accounts/{ACCOUNT}/deployments/{identifier}"
+
+
+def _excuse(raw: Raw, reason: str, world: World) -> bool:
+    """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
+    spec, name = raw["spec"], raw["status"].get("deploymentName") or wanted_name(raw)
+    taken = world.promises.given | world.promises.others | world.promises.left
+    if raw["metadata"]["uid"] in world.promises.wiped:
+        taken |= {str(name)}  # another day's status, or another's, names what a person has to sort out
+    lost = spec.get("externalDeletionPolicy") == "Report" or spec.get("managementPolicy") == "Observe"
+    often = len(raw["status"].get("recreations", ())) >= RECREATIONS
+    explained: dict[str, bool] = {
+        Reason.ACCOUNT_MISMATCH: raw["status"].get("account") == OTHER_ACCOUNT,
+        Reason.PAUSED: "paused" in spec,
+        Reason.REPLACE_REQUIRED: True,
+        Reason.CONFLICT: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,
+        Reason.ADOPTION_NOT_ALLOWED: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,
+        Reason.DEPLOYMENT_LOST: lost or (often and world.brought_back(str(name)) >= RECREATIONS),
+        Reason.DEPLOYMENT_FAILED: True,
+        Reason.REJECTED_BY_FIREWORKS: spec.get("acceleratorType") != H100 or spec.get("precision") == "FP8",
+    }
+    return explained.get(reason, False)

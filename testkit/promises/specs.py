@@ -1,0 +1,119 @@
+"""What users write into a spec, and whether a deployment is what it asks for, judged without the operator's code."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from testkit.virtual.fireworks import ADDONS, BASE_MODEL, MODELS
+
+H100, H200 = "NVIDIA_H100_80GB", "NVIDIA_H200_141GB"
+DRAFT = f"{MODELS}llama-v3p2-1b-instruct"
+FOREIGN, UNOWNED = "foreign-0", "unowned-0"
+"""Ids of deployments that belong to another cluster, and to nobody."""
+Spec = dict[str, Any]
+
+_WINDOWS = ("30s", "5m", "600s", "1h")
+EDITS: Mapping[str, tuple[object, ...]] = {
+    "displayName": (None, "Chat", "Chat, tuned"),
+    "description": (None, "For the team"),
+    "acceleratorType": (H100, H100, H200, None),
+    "acceleratorCount": (None, 1, 2),
+    "minReplicaCount": (None, 0, 1, 2),
+    "maxReplicaCount": (None, 0, 1, 3),
+    "scaleUpWindow": (None, *_WINDOWS),
+    "scaleDownWindow": (None, *_WINDOWS),
+    "scaleToZeroWindow": (None, "5m", "1h"),
+    "speculation": (None, "draft", "ngram"),
+    "precision": (None, "FP16", "BF16", "FP8"),
+    "enableSessionAffinity": (None, True, False),
+    "maxContextLength": (None, 4096, 8192),
+    "addons": (None, ADDONS[:1], ADDONS[1:], ADDONS),
+    "deploymentId": (None, None, "shared", FOREIGN, UNOWNED),
+    "adoptionPolicy": (None, "Never", "Unowned"),
+    "deletionPolicy": (None, "Delete", "Retain"),
+    "externalDeletionPolicy": (None, "Recreate", "Report"),
+    "managementPolicy": (None, None, "Manage", "Observe"),
+    "paused": (None, None, True),
+}
+"""What a user sets each field to; None removes it."""
+_DEFAULTS: Mapping[str, object] = {
+    "displayName": "",
+    "description": "",
+    "minReplicaCount": 0,
+    "maxReplicaCount": 0,
+    "draftModel": "",
+    "draftTokenCount": 0,
+    "ngramSpeculationLength": 0,
+    "enableSessionAffinity": False,
+}
+_PLAIN = (*_DEFAULTS, "baseModel", "acceleratorType", "acceleratorCount", "precision", "maxContextLength")
+_WINDOW = {"scaleUpWindow": 30.0, "scaleDownWindow": 600.0, "scaleToZeroWindow": 3600.0}
+"""What Fireworks has where nobody sets it, in seconds."""
+_SECONDS = {"30s": 30, "5m": 300, "600s": 600, "1h": 3600}
+
+
+def new_spec(namespace: str, changes: list[tuple[str, object]]) -> Spec:
+    """Build a spec that serves, with changes to it; resources of a namespace share its Secret."""
+    spec: Spec = {"baseModel": BASE_MODEL, "acceleratorType": H100}
+    if namespace == "team-a":
+        spec["credentialsSecretRef"] = {"name": "fireworks"}
+    for name, value in changes:
+        spec = changed(spec, name, value)
+    return spec
+
+
+def changed(spec: Spec, name: str, value: object) -> Spec:
+    """Return a spec with one thing changed, and whatever the CRD's rules ask for beside it."""
+    spec = {**spec}
+    if name.endswith("Window"):
+        policy = {key: kept for key, kept in spec.pop("autoscalingPolicy", {}).items() if key != name}
+        if value is not None:
+            policy[name] = value
+        spec |= {"autoscalingPolicy": policy} if policy else {}
+    elif name == "speculation":
+        for part in ("draftModel", "draftTokenCount", "ngramSpeculationLength"):
+            spec.pop(part, None)
+        if value is not None:
+            spec |= {"draftModel": DRAFT} if value == "draft" else {"ngramSpeculationLength": 4}
+            spec["draftTokenCount"] = 3
+    elif name == "addons":
+        spec.pop("addons", None)
+        spec |= {"addons": [{"model": model} for model in value]} if isinstance(value, tuple) else {}
+    elif value is None:
+        spec.pop(name, None)
+    else:
+        spec[name] = value
+    if spec.get("addons") and spec.get("precision") == "FP8":
+        spec["precision"] = "BF16"
+    if spec.get("maxReplicaCount", 9) < spec.get("minReplicaCount", 0):
+        spec["maxReplicaCount"] = spec["minReplicaCount"]
+    return spec
+
+
+def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
+    """Return what a deployment has otherwise than the spec says, field by field."""
+    found = [
+        f"{name} is {raw.get(name, _DEFAULTS.get(name))}, not {spec[name]}"
+        for name in _PLAIN
+        if name in spec and raw.get(name, _DEFAULTS.get(name)) != spec[name]
+    ]
+    for name, wanted in spec.get("autoscalingPolicy", {}).items():
+        seconds = _window(raw, name)
+        if seconds != _SECONDS[wanted]:
+            found.append(f"{name} is {seconds} s, not {wanted}")
+    return found
+
+
+def leftovers(former: Mapping[str, Any], spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
+    """Return what a deployment still has of a former spec, although Fireworks has a default for it."""
+    found = [
+        f"{name} is still {raw[name]}"
+        for name, default in _DEFAULTS.items()
+        if name in former and name not in spec and name != "maxReplicaCount" and raw.get(name, default) != default
+    ]
+    gone = former.get("autoscalingPolicy", {}).keys() - spec.get("autoscalingPolicy", {}).keys()
+    return found + [f"{name} is still {_window(raw, name)} s" for name in gone if _window(raw, name) != _WINDOW[name]]
+
+
+def _window(raw: Mapping[str, Any], name: str) -> float:
+    """Return a window of a deployment, in seconds."""
+    return float(str(raw.get("autoscalingPolicy", {}).get(name, _WINDOW[name])).removesuffix("s"))

@@ -1,0 +1,236 @@
+"""A Kubernetes API server in memory: versions, uids, generations, finalizers and the status subresource."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from fireworks_operator.api.v1alpha1 import (
+    FINALIZER,
+    IMMUTABLE_FIELDS,
+    FireworksDeployment,
+    FireworksDeploymentStatus,
+)
+from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
+
+Raw = dict[str, Any]
+"""An object as the API server stores it."""
+
+
+class RefusedError(Exception):
+    """The API server refuses what a user asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One word of the watch."""
+
+    raw: Raw
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event about the resource of this key."""
+
+    key: str
+    kind: str
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class ApiServer:
+    """Resources by key, as users and the operator see them.
+
+    Attributes:
+        history: all that the watch says, in order.
+        writes: how often the operator has changed something.
+        trouble: what happens to the operator's next writes: "before" or "after" they are stored, no answer comes.
+        events: all that the operator has recorded, in order.
+        warned: uids of objects about which there is an event of type Warning.
+        on_release: told of an object right before its finalizer goes.
+        on_status: told of an object and the status that it is about to get.
+    """
+
+    clock: Callable[[], float]
+    objects: dict[str, Raw] = field(default_factory=dict)
+    secrets: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
+    history: list[WatchEvent] = field(default_factory=list)
+    writes: int = 0
+    trouble: list[str] = field(default_factory=list)
+    on_release: Callable[[Raw], None] = lambda raw: None
+    on_status: Callable[[Raw, FireworksDeploymentStatus], None] = lambda raw, status: None
+    events: list[Event] = field(default_factory=list)
+    warned: set[str] = field(default_factory=set)
+    version: int = 100
+    _uids: int = 0
+    _surprises: dict[int, Callable[[], None]] = field(default_factory=dict)
+
+    def now(self) -> str:
+        """The time as objects carry it."""
+        return datetime.fromtimestamp(self.clock(), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    # What users do
+
+    def create(self, key: str, spec: Mapping[str, Any], finalizers: Sequence[str] = ()) -> None:
+        """Create a resource; the API server gives it a uid."""
+        if key in self.objects:
+            raise RefusedError(f"{key} exists")
+        namespace, name = key.split("/")
+        self._uids += 1
+        metadata = {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"uid-{self._uids}",
+            "generation": 1,
+            "creationTimestamp": self.now(),
+            "finalizers": list(finalizers),
+            "annotations": {},
+        }
+        raw = {"metadata": metadata, "spec": copy.deepcopy(dict(spec)), "status": {"observedGeneration": -1}}
+        self.objects[key] = raw
+        self._changed(raw)
+
+    def edit(self, key: str, spec: Mapping[str, Any]) -> None:
+        """Replace the spec, by the rules of the CRD for fields that cannot change."""
+        raw = self.objects[key]
+        claimed = "deploymentName" in raw["status"]
+        if claimed and any(raw["spec"].get(name) != spec.get(name) for name in IMMUTABLE_FIELDS):
+            raise RefusedError("an immutable field")
+        if raw["spec"] == spec:
+            return
+        raw["spec"] = copy.deepcopy(dict(spec))
+        raw["metadata"]["generation"] += 1
+        self._changed(raw)
+
+    def annotate(self, key: str, annotation: str, value: str | None) -> None:
+        """Set or remove an annotation."""
+        annotations = self.objects[key]["metadata"]["annotations"]
+        if annotations.get(annotation) == value:
+            return
+        if value is None:
+            annotations.pop(annotation, None)
+        else:
+            annotations[annotation] = value
+        self._changed(self.objects[key])
+
+    def delete(self, key: str) -> None:
+        """Ask for deletion; without finalizers the object goes at once."""
+        raw = self.objects[key]
+        metadata = raw["metadata"]
+        if not metadata["finalizers"]:
+            self._remove(key)
+        elif "deletionTimestamp" not in metadata:
+            metadata["deletionTimestamp"] = self.now()
+            metadata["generation"] += 1
+            self._changed(raw)
+
+    def restore(self, key: str, *, new_uid: bool) -> None:
+        """Lose the status, as a restore from backup does; with `new_uid`, as one into another cluster does."""
+        raw = self.objects[key]
+        if new_uid:
+            self._remove(key)
+            self.create(key, raw["spec"], raw["metadata"]["finalizers"])
+            return
+        raw["status"] = {"observedGeneration": -1}
+        self._changed(raw)
+
+    def put_status(self, key: str, status: Mapping[str, Any]) -> None:
+        """Write a status by hand: from a backup, or by somebody who may and should not."""
+        raw = self.objects[key]
+        raw["status"] = copy.deepcopy(dict(status))
+        self._changed(raw)
+
+    def backed_up(self) -> tuple[dict[str, Raw], int]:
+        """Return what a backup of etcd holds."""
+        return copy.deepcopy(self.objects), self.version
+
+    def roll_back(self, backup: tuple[dict[str, Raw], int]) -> None:
+        """Be what a backup of etcd holds: versions go back, and the watch says nothing of it."""
+        objects, self.version = backup
+        self.objects = copy.deepcopy(objects)
+        self.history.clear()
+
+    # What the operator does
+
+    def add_finalizer(self, resource: FireworksDeployment) -> Raw:
+        """Add the operator's finalizer, as of the version that it has seen."""
+        raw = self._expect(resource)
+        if "deletionTimestamp" in raw["metadata"]:
+            raise KubernetesUnavailableError("no finalizer can be added to what is being deleted")
+        self._interfere("before")
+        raw["metadata"]["finalizers"].append(FINALIZER)
+        return self._written(raw)
+
+    def remove_finalizer(self, resource: FireworksDeployment) -> Raw | None:
+        """Remove the operator's finalizer; None if the object goes with it."""
+        raw = self._expect(resource)
+        self._interfere("before")
+        self.on_release(raw)
+        raw["metadata"]["finalizers"].remove(FINALIZER)
+        if "deletionTimestamp" in raw["metadata"] and not raw["metadata"]["finalizers"]:
+            self._remove(resource.key)
+            self.writes += 1
+            self._interfere("after")
+            return None
+        return self._written(raw)
+
+    def write_status(self, resource: FireworksDeployment, status: FireworksDeploymentStatus) -> Raw:
+        """Replace the status, as of the version that the operator has seen."""
+        raw = self._expect(resource)
+        self._interfere("before")
+        self.on_status(raw, status)
+        wire = status.to_wire()
+        read = FireworksDeploymentStatus.model_validate(wire).to_wire()
+        assert read == wire, f"I15: the API server refuses this status: {wire}"
+        if wire == raw["status"]:
+            return copy.deepcopy(raw)
+        raw["status"] = wire
+        return self._written(raw)
+
+    def listed(self) -> tuple[list[Raw], int]:
+        """All objects, and the version of the LIST."""
+        return copy.deepcopy(list(self.objects.values())), self.version
+
+    def _expect(self, resource: FireworksDeployment) -> Raw:
+        raw = self.objects.get(resource.key)
+        if raw is None or raw["metadata"]["uid"] != resource.metadata.uid:
+            raise ResourceGoneError(resource.key)
+        if raw["metadata"]["resourceVersion"] != resource.metadata.resource_version:
+            raise ResourceChangedError(resource.key)
+        return raw
+
+    def _interfere(self, when: str) -> None:
+        if self.trouble and self.trouble[0] == when:
+            self.trouble.pop(0)
+            raise KubernetesUnavailableError("the API server did not answer")
+
+    def plan(self, writes: int, surprise: Callable[[], None]) -> None:
+        """Have something happen at the operator's n-th write from now."""
+        self._surprises[self.writes + writes] = surprise
+
+    def calm(self) -> None:
+        """End every trouble, planned or not."""
+        self.trouble.clear()
+        self._surprises.clear()
+
+    def _written(self, raw: Raw) -> Raw:
+        self.writes += 1
+        self._surprises.pop(self.writes, lambda: None)()
+        self._changed(raw)
+        self._interfere("after")
+        return copy.deepcopy(raw)
+
+    def _changed(self, raw: Raw) -> None:
+        self.version += 1
+        raw["metadata"]["resourceVersion"] = str(self.version)
+        self.history.append(WatchEvent(copy.deepcopy(raw), deleted=False))
+
+    def _remove(self, key: str) -> None:
+        raw = self.objects.pop(key)
+        self.version += 1
+        last = copy.deepcopy(raw)
+        last["metadata"]["resourceVersion"] = str(self.version)
+        self.history.append(WatchEvent(last, deleted=True))

@@ -1,0 +1,387 @@
+"""One run of the operator's process: the real controller, client and accounts, which can be killed at any call."""
+
+import asyncio
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.controller.accounts.account import Account
+from fireworks_operator.controller.accounts.accounts import Accounts, Limits
+from fireworks_operator.controller.accounts.bindings import Bindings
+from fireworks_operator.controller.accounts.key_source import OwnCredential
+from fireworks_operator.controller.accounts.poller import Pace
+from fireworks_operator.controller.controller import Controller
+from fireworks_operator.controller.enqueue import EnqueueBound
+from fireworks_operator.controller.measure.startups import Startups
+from fireworks_operator.controller.passes.reconciler import Reconciler
+from fireworks_operator.controller.passes.surroundings import Identity
+from fireworks_operator.controller.queue import WorkQueue
+from fireworks_operator.controller.store import Store
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.request import Call
+from fireworks_operator.fireworks.wire import JsonObject
+from fireworks_operator.ports import EventType, SecretExcerpt
+from testkit.virtual.api_server import ApiServer, Event
+from testkit.virtual.fireworks import ACCOUNT, KEYS, LATEST, Fireworks, Hang, LateRequest
+from testkit.virtual.loop import VirtualLoop
+
+CLUSTER, CLUSTER_UID = "model-cluster", "kube-system/model"
+"""The cluster's id, and what tells it from another with the same id."""
+AGENT = "fireworks-operator"
+"""The user agent of the operator."""
+PLENTY = Limits(rate_per_minute=60_000.0, burst=10_000)
+"""Requests that one account may be sent: so many that nobody ever waits for a turn."""
+OWN_NAMESPACE = "team-b"
+"""The namespace whose resources use the operator's own key; the others bring a Secret."""
+MOST_PASSES = 80
+"""Passes without time going by, after which the operator counts as spinning."""
+MARGIN, WRITE = 9.0, 8.0
+"""Seconds of the Lease that must be left when a change is begun, and that it may take."""
+LONGEST_PASS = 0.5
+"""Seconds of this thread's processor that a pass may take, with every question to the core asked twice."""
+
+
+class KilledError(BaseException):
+    """The process is dead: nothing of it goes on."""
+
+
+class Gate:
+    """Every call to the outside passes here twice, before it is sent and after it is answered."""
+
+    def __init__(self) -> None:
+        self.dead = False
+        self.left = 0
+        self._surprise: Callable[[], None] | None = None
+
+    def plan(self, crossings: int, surprise: Callable[[], None] | None) -> None:
+        """Have something happen at the n-th crossing from now; None: the process is killed there."""
+        self.left, self._surprise = crossings, surprise or self.kill
+
+    def disarm(self) -> None:
+        """Forget what was planned."""
+        self.left = 0
+
+    def kill(self) -> None:
+        """End the process, from here on."""
+        self.dead = True
+
+    def cross(self) -> None:
+        """Pass, or find out that the process is dead."""
+        if self.left > 0:
+            self.left -= 1
+            if self.left == 0 and self._surprise is not None:
+                self._surprise()
+        if self.dead:
+            raise KilledError
+
+
+@dataclass(slots=True)
+class Lease:
+    """How long the operator may act, by the model's clock; without end unless something happens to it."""
+
+    clock: Callable[[], float]
+    until: float = math.inf
+
+    def left(self) -> float:
+        """Seconds for which it is held."""
+        return self.until - self.clock()
+
+    def runs_out(self, seconds: float) -> None:
+        """Have it end in so many seconds."""
+        self.until = self.clock() + seconds
+
+    def renewed(self) -> None:
+        """Hold it for ever again."""
+        self.until = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a process finds when it starts: who it is, its key, its clock and its Lease.
+
+    Attributes:
+        wall_clock: the time of day as POSIX seconds, perhaps wrong.
+        on_change: told of the resource's key and the request before a deployment is changed.
+        limits: what one account may be sent.
+    """
+
+    lease: Lease
+    wall_clock: Callable[[], float]
+    identity: Identity = field(
+        default_factory=lambda: Identity(CLUSTER, (), frozenset({OWN_NAMESPACE}), cluster_uid=CLUSTER_UID)
+    )
+    own: OwnCredential = field(
+        default_factory=lambda: OwnCredential(ApiKey(KEYS[ACCOUNT]), None, frozenset({OWN_NAMESPACE}))
+    )
+    agent: str = AGENT
+    on_change: Callable[[str, Call], None] = lambda key, call: None
+    limits: Limits = PLENTY
+
+
+_acting: ContextVar[str | None] = ContextVar("acting", default=None)
+"""The key of the resource whose pass this is."""
+
+
+class ModelClient(FireworksClient):
+    """The real client, with the gate and the model's clock around each request."""
+
+    def __init__(self, fireworks: Fireworks, gate: Gate, loop: VirtualLoop, around: Surroundings) -> None:
+        super().__init__(fireworks.simulator.url, timeout_read=20.0, timeout_write=WRITE, user_agent=around.agent)
+        self._around = around
+        self._fireworks = fireworks
+        self._gate = gate
+        self._loop = loop
+        self.sent: list[tuple[str, str, bool]] = []
+        self.hold_lists: asyncio.Event | None = None
+        self.list_held = asyncio.Event()
+        self.listed: set[str] = set()
+        self.held: defaultdict[str, set[str]] = defaultdict(set)
+        self.hold_looks: asyncio.Event | None = None
+
+    async def _send(self, key: ApiKey, call: Call) -> JsonObject:
+        self._judge(key, call)
+        self._gate.cross()
+        self._loop.advance(0.01)
+        self._fireworks.catch_up()
+        hang = self._fireworks.hanging(call)
+        answered = False
+        self._loop.expect_answer()
+        try:
+            if hang is None:
+                answer = await super()._send(key, call)
+            else:
+                answer = await self._send_in_vain(key, call, hang)
+            answered = True
+        finally:
+            self._loop.answered()
+            self._loop.advance(0.01)
+            self.sent.append((call.method, call.path, answered))
+            self._gate.cross()
+        if call.operation == "list_deployments":
+            self.listed.add(call.account)
+            await self._wait_for_release()
+        elif call.operation == "get_deployment" and self.hold_looks is not None:
+            self.list_held.set()
+            await self.hold_looks.wait()
+        return answer
+
+    def _judge(self, key: ApiKey, call: Call) -> None:
+        """Refuse what must not be sent: with too little of the Lease left, or with somebody else's key."""
+        if call.method != "GET":
+            assert self._around.lease.left() >= WRITE, f"fence: {call.method} {call.path} outlives the Lease"
+        acting = _acting.get()
+        if acting is None:
+            return
+        namespace = acting.split("/")[0]
+        own = self._around.own
+        may_use_own = own.api_key is not None and (own.namespaces is None or namespace in own.namespaces)
+        held = self.held[namespace] | ({own.api_key.reveal()} if own.api_key is not None and may_use_own else set())
+        assert key.reveal() in held, f"{call.method} {call.path} for {acting}, whose namespace does not hold the key"
+        if call.method != "GET":
+            self._around.on_change(acting, call)
+
+    async def _wait_for_release(self) -> None:
+        if self.hold_lists is not None:
+            self.list_held.set()
+            await self.hold_lists.wait()
+
+    async def _send_in_vain(self, key: ApiKey, call: Call, hang: Hang) -> JsonObject:
+        """Send a request that is not answered: once it has arrived, the clock may jump to the deadline."""
+        sending = asyncio.ensure_future(super()._send(key, call))
+        while not sending.done() and not self._fireworks.has_arrived(hang):
+            await asyncio.wait({sending}, timeout=0)
+        if sending.done():
+            return sending.result()  # another fault was quicker
+        self._loop.answered()
+        try:
+            return await sending
+        finally:
+            self._loop.expect_answer()
+            if hang.late and call.method != "GET":
+                self._fireworks.late.append(LateRequest(call, key.reveal(), self._loop.time() + LATEST))
+
+
+class GatedKubernetes:
+    """The operator's writes, Secret reads and events, through the gate."""
+
+    def __init__(self, server: ApiServer, gate: Gate, lease: Lease, held: defaultdict[str, set[str]]) -> None:
+        self._server = server
+        self._gate = gate
+        self._lease = lease
+        self._held = held
+
+    async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
+        self._gate.cross()
+        stored = self._server.add_finalizer(resource)
+        self._gate.cross()
+        return FireworksDeployment.parse(stored)
+
+    async def remove_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment | None:
+        self._gate.cross()
+        stored = self._server.remove_finalizer(resource)
+        self._gate.cross()
+        return None if stored is None else FireworksDeployment.parse(stored)
+
+    async def write_status(
+        self, resource: FireworksDeployment, status: FireworksDeploymentStatus
+    ) -> FireworksDeployment:
+        self._gate.cross()
+        stored = self._server.write_status(resource, status)
+        self._gate.cross()
+        return FireworksDeployment.parse(stored)
+
+    async def read(
+        self, namespace: str, name: str, wanted: tuple[str, ...], *, fresh: bool = False
+    ) -> SecretExcerpt | None:
+        self._gate.cross()
+        data = self._server.secrets.get((namespace, name))
+        self._held[namespace] |= {each[:1000].decode(errors="replace").strip() for each in (data or {}).values()}
+        return None if data is None else SecretExcerpt.of(data, wanted)
+
+    def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
+        self._server.events.append(Event(resource.key, kind, reason, message))
+        if kind == "Warning":
+            self._server.warned.add(resource.metadata.uid)
+
+    def may_mutate(self) -> bool:
+        return self._lease.left() >= MARGIN
+
+    async def crd_deleting(self) -> bool:
+        self._gate.cross()
+        return False
+
+
+class Passes:
+    """Remembers how many passes were made since time last went by, and why what was left running."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.left: list[str] = []
+
+    def waited(self, seconds: float) -> None:
+        """Nothing is measured here."""
+
+    def passed(self, action: str, result: str, seconds: float) -> None:
+        self.count += 1
+
+    def corrected(self) -> None:
+        """Nothing is counted here."""
+
+    def left_running(self, cause: str) -> None:
+        self.left.append(cause)
+
+
+class Process:
+    """The operator from its start to its end; a new one knows nothing of the one before."""
+
+    def __init__(self, server: ApiServer, fireworks: Fireworks, loop: VirtualLoop, around: Surroundings) -> None:
+        self.gate = Gate()
+        self.client = ModelClient(fireworks, self.gate, loop, around)
+        self.store, self.queue, self.passes = Store(), WorkQueue(jitter=lambda: 0.5), Passes()
+        self._server = server
+        self._loop = loop
+        self._seen = 0
+        kubernetes = GatedKubernetes(server, self.gate, around.lease, self.client.held)
+        bindings = Bindings()
+        self.accounts = Accounts(
+            self.client,
+            kubernetes,
+            around.own,
+            limits=around.limits,
+            pace=Pace(jitter=0.0),
+            bindings=bindings,
+            handler=EnqueueBound(self.queue, bindings),
+            clock=loop.time,
+        )
+        self.reconciler = Reconciler(
+            self.store,
+            self.accounts,
+            bindings,
+            kubernetes,
+            kubernetes,
+            kubernetes,
+            around.identity,
+            crd_deleting=kubernetes.crd_deleting,
+            startups=Startups(lambda stage, seconds: None),
+            wall_clock=lambda: datetime.fromtimestamp(around.wall_clock(), tz=UTC),
+        )
+        self.controller = Controller(self.store, self.queue, self.reconciler, self.passes)
+        self.sweep()
+        self._seen = len(server.history)
+
+    async def close(self) -> None:
+        """Free what the process held; it says nothing to anybody."""
+        self.gate.kill()
+        await self.client.aclose()
+
+    def sweep(self) -> None:
+        """List all resources, as at the start and now and then."""
+        self.controller.replace_all(*self._server.listed(), self.controller.versions())
+
+    def rewind(self) -> None:
+        """List anew since the watch has broken off, as it does when etcd is restored."""
+        self._seen = 0
+        self.sweep()
+
+    def watch(self, most: int | None = None) -> None:
+        """Hear what the watch has to say, or only the first words of it."""
+        until = len(self._server.history) if most is None else min(self._seen + most, len(self._server.history))
+        for event in self._server.history[self._seen : until]:
+            self.controller.on_object(event.raw, event.deleted)
+        self._seen = until
+
+    async def work(self) -> None:
+        """Make all passes that are due now.
+
+        Raises:
+            AssertionError: they do not come to an end.
+        """
+        self.passes.count = 0
+        while len(self.queue):
+            assert self.passes.count < MOST_PASSES, "the operator spins"
+            key, _ = await self.queue.get()
+            await self._pass(key)
+
+    async def _pass(self, key: str) -> None:
+        self.client.sent.clear()
+        await self.controller._free.acquire()
+        acting = _acting.set(key)
+        began = time.thread_time()
+        try:
+            await self.controller._pass(key)
+        finally:
+            _acting.reset(acting)
+        took = time.thread_time() - began
+        assert took < LONGEST_PASS, f"I8: a pass of {key} keeps everybody waiting for {took:.1f} s"
+        self._judge_pass()
+
+    def _judge_pass(self) -> None:
+        """I4: what is destroyed was looked at in the same pass, what is created is known not to be there."""
+        looked: set[str] = set()
+        for method, path, answered in self.client.sent:
+            if method == "GET" and answered and "/deployments/" in path:
+                looked.add(path)
+            elif method == "DELETE" and "/deployments/" in path:
+                assert path in looked, f"I4: {path} is deleted without a look"
+            elif method == "DELETE":
+                assert looked, f"I4: {path} is unloaded without a look at its deployment"
+            elif method == "POST":
+                assert path.split("/")[1] in self.client.listed, f"I4: {path} before the first LIST"
+
+    async def poll(self) -> None:
+        """Observe each account once, as its own loop does when the time has come."""
+        await self.accounts.free_unused()
+        for account in self.used():
+            await account.poller.poll()
+            await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() == f"addons {account.name}"))
+
+    def used(self) -> Iterator[Account]:
+        """The accounts that any resource uses."""
+        return (each for each in self.accounts if each.in_use)

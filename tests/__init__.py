@@ -1,0 +1,1 @@
+"""The tests; what more than one folder of them needs is in `testkit`."""

@@ -1,0 +1,33 @@
+"""The manifests in the documentation are accepted by an API server."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fireworks_operator.api.v1alpha1 import KIND
+from tests.docs.test_site import PAGES, name_of
+
+_BLOCK = re.compile(r"^( *)```yaml\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+
+
+def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every whole FireworksDeployment in a page's YAML blocks, with the page's name."""
+    for page in PAGES:
+        for _, block in _BLOCK.findall(page.read_text()):
+            for each in yaml.safe_load_all(block):
+                if isinstance(each, dict) and each.get("kind") == KIND:
+                    yield name_of(page), each
+
+
+def test_every_manifest_is_accepted_by_an_api_server(cluster: Any, crd_file: Path) -> None:  # noqa: ANN401 - its driver
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    found = list(manifests())
+    assert len(found) >= 10
+    for page, each in found:
+        text = yaml.safe_dump({**each, "metadata": {**each["metadata"], "namespace": "default"}})
+        answer = cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=text, check=False)
+        assert answer.returncode == 0, f"{page}: {answer.stderr}"

@@ -1,0 +1,116 @@
+"""From the spec to the request body: every field under its wire name, and nothing that the user did not set."""
+
+from typing import Any
+
+import pytest
+
+from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
+from fireworks_operator.core.desired.fields import FIELDS, put
+from fireworks_operator.core.desired.wanted import want
+from testkit.builders import ACCOUNT, BASE_MODEL, OWNER, a_resource
+
+MARKER = {"annotations": {**OWNER.marker(), "custom/adopted": "false"}}
+NOT_SENT = {
+    "addons",
+    "deploymentId",
+    "disableSpeculativeDecoding",
+    "adoptionPolicy",
+    "deletionPolicy",
+    "externalDeletionPolicy",
+    "managementPolicy",
+    "paused",
+    "credentialsSecretRef",
+}
+"""Fields that are no part of the body: policies, query parameters, and objects of their own."""
+
+
+def body_of(spec: dict[str, Any]) -> dict[str, Any]:
+    return want(a_resource(spec), ACCOUNT).create_body(OWNER)
+
+
+@pytest.mark.parametrize(
+    ("spec", "wire"),
+    [
+        ({}, {}),
+        ({"displayName": "Chat"}, {"displayName": "Chat"}),
+        ({"displayName": ""}, {"displayName": ""}),
+        ({"description": "for the app"}, {"description": "for the app"}),
+        ({"acceleratorType": "NVIDIA_B200_180GB"}, {"acceleratorType": "NVIDIA_B200_180GB"}),
+        ({"acceleratorCount": 2}, {"acceleratorCount": 2}),
+        ({"minReplicaCount": 0, "maxReplicaCount": 0}, {"minReplicaCount": 0, "maxReplicaCount": 0}),
+        ({"autoscalingPolicy": {}}, {}),
+        (
+            {"autoscalingPolicy": {"scaleUpWindow": "0s", "scaleDownWindow": "10m", "scaleToZeroWindow": "0.5h"}},
+            {"autoscalingPolicy": {"scaleUpWindow": "0s", "scaleDownWindow": "600s", "scaleToZeroWindow": "1800s"}},
+        ),
+        (
+            {"autoscalingPolicy": {"loadTargets": {"default": 0.6}}},
+            {"autoscalingPolicy": {"loadTargets": {"default": 0.6}}},
+        ),
+        ({"draftModel": "mine"}, {"draftModel": "accounts/acme/models/mine"}),
+        ({"draftModel": "accounts/fireworks/models/d"}, {"draftModel": "accounts/fireworks/models/d"}),
+        ({"draftTokenCount": 0}, {"draftTokenCount": 0}),
+        ({"ngramSpeculationLength": 0}, {"ngramSpeculationLength": 0}),
+        ({"precision": "FP8"}, {"precision": "FP8"}),
+        ({"longPrompt": False}, {"autoTune": {"longPrompt": False}}),
+        ({"enableAddons": False}, {"enableAddons": False}),
+        ({"addons": [{"model": "lora-1"}]}, {"enableAddons": True}),
+        ({"placement": {"region": "US_IOWA_1"}}, {"placement": {"region": "US_IOWA_1"}}),
+        ({"placement": {"multiRegion": "GLOBAL"}}, {"placement": {"multiRegion": "GLOBAL"}}),
+        ({"placement": {"regions": ["A", "B"]}}, {"placement": {"regions": ["A", "B"]}}),
+        ({"deploymentShape": "fast"}, {"deploymentShape": "fast"}),
+        ({"maxContextLength": 0}, {"maxContextLength": 0}),
+        ({"maxConcurrencyPerReplica": 8}, {"maxConcurrencyPerReplica": 8}),
+        ({"enableSessionAffinity": False}, {"enableSessionAffinity": False}),
+        ({"preemptible": True}, {"preemptible": True}),
+        ({"deploymentId": "chat", "paused": True, "deletionPolicy": "Retain"}, {}),
+        ({"credentialsSecretRef": {"name": "key"}}, {}),
+    ],
+)
+def test_the_body_holds_what_the_user_set_and_nothing_else(spec: dict[str, Any], wire: dict[str, Any]) -> None:
+    assert body_of(spec) == {"baseModel": BASE_MODEL} | wire | MARKER
+
+
+def test_every_field_of_the_spec_is_either_sent_or_known_not_to_be() -> None:
+    sent = {field.path.split(".")[0] for field in FIELDS}
+    spec = {field.alias or name for name, field in FireworksDeploymentSpec.model_fields.items()}
+    assert sent | NOT_SENT == spec
+    assert not sent & NOT_SENT
+
+
+def test_a_bare_base_model_means_the_own_account() -> None:
+    assert body_of({"baseModel": "mine"})["baseModel"] == "accounts/acme/models/mine"
+
+
+@pytest.mark.parametrize(("value", "query"), [(None, {}), (True, "true"), (False, "false")])
+def test_speculation_is_switched_off_by_a_query_parameter(value: bool | None, query: object) -> None:
+    resource = a_resource({"disableSpeculativeDecoding": value} if value is not None else {})
+    assert want(resource, ACCOUNT).create_query({}) == ({"disableSpeculativeDecoding": query} if query else {})
+
+
+def test_a_malformed_duration_is_passed_on_for_decide_to_refuse() -> None:
+    assert body_of({"autoscalingPolicy": {"scaleUpWindow": "soon"}})["autoscalingPolicy"] == {"scaleUpWindow": "soon"}
+
+
+def test_a_value_cannot_be_put_inside_another_value() -> None:
+    with pytest.raises(TypeError, match="autoTune is not an object"):
+        put({"autoTune": 1}, ("autoTune", "longPrompt"), True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "query", "reason"),
+    [
+        ({}, {"disableAutoDeploy": "true"}, {"disableAutoDeploy": "true"}, "A switch of the operator goes along."),
+        ({}, {"acceptShapelessRisk": "true"}, {"acceptShapelessRisk": "true"}, "Without a shape the risk is accepted."),
+        (
+            {"deploymentShape": "accounts/fireworks/deploymentShapes/llama"},
+            {"acceptShapelessRisk": "true"},
+            {},
+            "With a shape there is no risk to accept, and Fireworks refuses both together.",
+        ),
+    ],
+)
+def test_the_operators_switches_are_query_parameters(
+    spec: dict[str, object], settings: dict[str, str], query: dict[str, str], reason: str
+) -> None:
+    assert want(a_resource(spec), ACCOUNT).create_query(settings) == query, reason

@@ -1,0 +1,348 @@
+"""The operator's process, Kubernetes and Fireworks on one clock: it runs as in a cluster, and waiting costs nothing."""
+
+import asyncio
+import json
+import logging
+import time
+import urllib.parse
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+from starlette.types import ASGIApp, Message, Scope
+from uvicorn.server import ServerState
+
+from fireworks_operator.controller.accounts.accounts import Limits
+from fireworks_operator.controller.accounts.key_source import OwnCredential
+from fireworks_operator.controller.passes.surroundings import Identity
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_simulator.app import Simulator
+from fireworks_simulator.clock import VirtualClock
+from fireworks_simulator.server import make_server
+from fireworks_simulator.settings import AccountSettings, Settings, Timing
+from fireworks_simulator.testing import SimulatorClient, SimulatorError
+from fireworks_simulator.wire import JsonObject
+from testkit.virtual.api_server import ApiServer, Raw
+from testkit.virtual.fireworks import Fireworks
+from testkit.virtual.process import CLUSTER, CLUSTER_UID, PLENTY, Lease, Process, Surroundings
+from tests.virtual.network import MemoryLoop
+
+OWN_ACCOUNT, OWN_KEY = "acme", "fw_the-operators-own"
+"""The operator's own account and key, as FIREWORKS_API_KEY."""
+URL = "http://127.0.0.1:8090"
+PATIENCE = 120.0
+"""Seconds of the virtual clock to wait at most, unless said otherwise."""
+TOLD_AFTER = 0.01
+"""Seconds until the watch tells of a change."""
+FREED_EVERY = 30.0
+"""Seconds between two looks for accounts and keys that nobody uses any more."""
+TIMING = Timing(pending=1, downloading=2, initializing=1, updating=4, deleting=4, addon=2, preparing=2)
+OWN = OwnCredential(ApiKey(OWN_KEY))
+T = TypeVar("T")
+
+
+class _Clock(VirtualClock):
+    """The simulator's clock runs with the loop's; `advance` moves it alone."""
+
+    def __init__(self, loop: MemoryLoop, began: float) -> None:
+        super().__init__(stepped=True)
+        self._loop = loop
+        self._virtual = began - loop.time()
+
+    def now(self) -> float:
+        return self._virtual + self._loop.time()
+
+
+class MemorySimulator(SimulatorClient):
+    """The admin client of a simulator in this very process."""
+
+    def __init__(self, app: ASGIApp, account: str) -> None:
+        super().__init__(URL, account)
+        self._app = app
+
+    def of(self, account: str) -> "MemorySimulator":
+        """Return a client for another account."""
+        return MemorySimulator(self._app, account)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        query: Mapping[str, object] | None = None,
+    ) -> JsonObject:
+        status, content = self.request(method, f"/_simulator{path}", body, query)
+        if status != 200:
+            raise SimulatorError(f"{method} {path}: {status} {content.decode(errors='replace')}")
+        value: JsonObject = json.loads(content)
+        return value
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        query: Mapping[str, object] | None = None,
+        *,
+        key: str = "",
+    ) -> tuple[int, bytes]:
+        """Send any request, not by the operator; return status and body of the answer."""
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        scope: Scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "query_string": urllib.parse.urlencode(given).encode(),
+            "headers": [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")],
+        }
+        content = json.dumps(body).encode() if body is not None else b""
+        return _at_once(_exchange(self._app, scope, content))
+
+
+async def _exchange(app: ASGIApp, scope: Scope, content: bytes) -> tuple[int, bytes]:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": content}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
+
+
+def _at_once(call: Awaitable[T]) -> T:
+    """Return what a call gives that waits for nothing."""
+    steps = call.__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    raise RuntimeError("it waits for something")
+
+
+class Kubernetes(ApiServer):
+    """The API server, whose watch tells of each change."""
+
+    watched: Callable[[], None] = staticmethod(lambda: None)
+
+    def _changed(self, raw: Raw) -> None:
+        super()._changed(raw)
+        self.watched()
+
+    def _remove(self, key: str) -> None:
+        super()._remove(key)
+        self.watched()
+
+
+class _Live(Fireworks):
+    """The simulator, which needs nobody to move its clock."""
+
+    def catch_up(self) -> None:
+        """It has always caught up."""
+
+
+class Operator(Process):
+    """The operator's process with its own loops: the queue's, the watch's, and one for each account."""
+
+    def __init__(self, server: Kubernetes, fireworks: Fireworks, loop: MemoryLoop, around: Surroundings) -> None:
+        super().__init__(server, fireworks, loop, around)  # type: ignore[arg-type]  # the same methods
+
+        def tell() -> None:
+            loop.call_later(TOLD_AFTER, self.watch)
+
+        server.watched = tell
+        self._tasks = [loop.create_task(each) for each in (self.controller.run(), self._free())]
+
+    async def _free(self) -> None:
+        while True:
+            await asyncio.sleep(FREED_EVERY)
+            await self.accounts.free_unused()
+
+    async def end(self) -> None:
+        """Stop it; nothing that it has begun gets any further."""
+        self.gate.kill()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.client.aclose)
+            await self.accounts.stop()
+
+
+class _Errors(logging.Handler):
+    """Collects what must never be logged: unexpected failures, and keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.unexpected: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage()
+        self.lines.append(line)
+        if record.levelno >= logging.ERROR or record.exc_info:
+            self.unexpected.append(line)
+
+
+class Stage:
+    """Where stories are told.
+
+    Attributes:
+        loop: everybody's clock.
+        server: Kubernetes.
+        simulator: Fireworks, with the operator's own account.
+        operator: its process; None while it does not run.
+        identity, own, limits: what the next process is started with.
+        tolerated: a part of errors that may be logged in this story.
+    """
+
+    def __init__(self, limits: Limits = PLENTY, own: OwnCredential = OWN) -> None:
+        self.loop = MemoryLoop()
+        self.limits, self.own = limits, own
+        account = AccountSettings(id=OWN_ACCOUNT, api_key=OWN_KEY)
+        simulator = Simulator(Settings(stepped=True, accounts=(account,), timing=TIMING))
+        began = float(int(time.time()))
+        simulator.worlds.shared.clock = _Clock(self.loop, began)
+        self._offset = began - self.loop.time()
+        self.loop.serve = self._server_of(simulator)
+        self.simulator = MemorySimulator(simulator.app, OWN_ACCOUNT)
+        self.server = Kubernetes(self.now)
+        self.identity = Identity(CLUSTER, inference_url=f"{URL}/inference/v1", cluster_uid=CLUSTER_UID)
+        self.teams = 0
+        self.tolerated: str | None = None
+        self._log = _Errors()
+        logger = logging.getLogger("fireworks_operator")
+        logger.addHandler(self._log)
+        self._level = logger.level
+        logger.setLevel(logging.INFO)
+        self.operator: Operator | None = None
+        self.start()
+
+    def _server_of(self, simulator: Simulator) -> Callable[[], asyncio.Protocol]:
+        config = make_server(simulator.app, lambda: None).config
+        config.load()
+        state = ServerState()
+
+        def serve() -> asyncio.Protocol:
+            make: Any = config.http_protocol_class
+            protocol: asyncio.Protocol = make(config=config, server_state=state, app_state={}, _loop=self.loop)
+            return protocol
+
+        return serve
+
+    def now(self) -> float:
+        """The time of day as POSIX seconds, the same for all."""
+        return self._offset + self.loop.time()
+
+    def log(self) -> str:
+        """Return what the operator has logged."""
+        return "\n".join(self._log.lines)
+
+    # The operator
+
+    def start(self) -> None:
+        """Start the operator; it knows nothing of any process before it."""
+        assert self.operator is None
+        lease = Lease(self.loop.time)
+        around = Surroundings(lease, self.now, identity=self.identity, own=self.own, limits=self.limits)
+
+        async def begin() -> Operator:
+            return Operator(self.server, _Live(self.simulator, self.loop.time), self.loop, around)
+
+        self.operator = self._finish(begin())
+
+    def stop(self) -> None:
+        """End the operator's process on the spot."""
+        assert self.operator is not None
+        self.server.watched = lambda: None
+        operator, self.operator = self.operator, None
+        self._finish(operator.end())
+
+    def restart(self) -> None:
+        """End the operator and start another one."""
+        self.stop()
+        self.start()
+
+    def _finish(self, work: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(work, loop=self.loop)
+        self.loop.settle()
+        while not task.done():
+            self.loop.step(self.loop.time() + PATIENCE)
+        return task.result()
+
+    def close(self) -> None:
+        """End the story, and see that nothing unexpected has happened."""
+        if self.operator is not None:
+            self.stop()
+        self._finish(self.loop.shutdown_asyncgens())
+        self.loop.settle()
+        self.loop.close()
+        logger = logging.getLogger("fireworks_operator")
+        logger.removeHandler(self._log)
+        logger.setLevel(self._level)
+        unexpected = [each for each in self._log.unexpected if self.tolerated is None or self.tolerated not in each]
+        assert not unexpected, unexpected
+        without_mask = [each for each in self.simulator.journal(method="PATCH") if each.mask_missing]
+        assert not without_mask, "a PATCH without updateMask overwrites everything"
+
+    # Time
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, and everything happen that is due in it."""
+        until = self.loop.time() + seconds
+        self.loop.settle()
+        while self.loop.time() < until:
+            self.loop.step(until)
+
+    def leap(self, seconds: float) -> None:
+        """Let much time pass in which the operator does nothing, as if its node had slept."""
+        self.loop.settle()
+        self.loop.advance(seconds)
+        self.loop.settle()
+
+    def eventually(
+        self,
+        look: Callable[[], T | None],
+        what: str,
+        *,
+        within: float = PATIENCE,
+        explain: Callable[[], str] = lambda: "",
+    ) -> T:
+        """Let time pass until there is something true, and return it.
+
+        Args:
+            look: what to ask, whenever something may have happened; an AssertionError of it counts as "not yet".
+            what: ends the sentence "did not happen: ".
+            within: seconds to wait at most.
+            explain: describes the situation for the failure message.
+        """
+        until = self.loop.time() + within
+        self.loop.settle()
+        while True:
+            value, trouble = None, ""
+            try:
+                value = look()
+            except AssertionError as error:
+                trouble = str(error)
+            if value:
+                return value
+            if self.loop.time() >= until:
+                raise AssertionError(f"did not happen within {within:g} s: {what}\n{trouble}\n{explain()}".rstrip())
+            self.loop.step(until)
+
+    def steadily(
+        self, look: Callable[[], bool], what: str, *, seconds: float, explain: Callable[[], str] = lambda: ""
+    ) -> None:
+        """Let time pass; whenever something may have happened, it must hold."""
+        until = self.loop.time() + seconds
+        self.loop.settle()
+        while True:
+            assert look(), f"did not stay so: {what}\n{explain()}".rstrip()
+            if self.loop.time() >= until:
+                return
+            self.loop.step(until)

@@ -1,0 +1,155 @@
+"""No GPUs free, quota used up, account suspended: what waits by itself, what a person must do, and who is spared."""
+
+import pytest
+
+from tests.virtual.team import OTHER_MODEL, Team, condition, holds
+
+PATIENCE = 180
+"""Seconds for which the replicas of a new deployment may wait for GPUs before it is called a lack of capacity."""
+LOSS = 120
+"""Seconds for which none may be there where one always should be."""
+H200 = {"baseModel": OTHER_MODEL, "acceleratorType": "NVIDIA_H200_141GB"}
+REFUSED = (60, 300, 900, 3600)
+"""Seconds between two tries of what was refused."""
+
+
+def _lacks_capacity(team: Team) -> bool:
+    return holds(team.get(), "CapacityPending") == "True"
+
+
+def test_replicas_that_wait_for_gpus_are_a_lack_of_capacity_and_no_failure(team: Team) -> None:
+    team.simulator.stage(outcome="stockout")
+    team.create()
+    began = team.stage.now()
+    resource = team.until("chat", "Ready", "False", "Creating", says="waiting for GPUs")
+    assert resource["status"]["replicas"]["pendingScheduling"] == 1
+    resource = team.until("chat", "Ready", "False", "CapacityPending", says="NVIDIA_H100_80GB", within=PATIENCE + 20)
+    assert PATIENCE - 1 <= team.stage.now() - began <= PATIENCE + 4, "that is said in time, and not before"
+    assert holds(resource, "Reconciling") == "True", "it goes on by itself"
+    assert holds(resource, "Stalled") == "False", "nobody has to act"
+    version = resource["metadata"]["resourceVersion"]
+    team.wait(3600)
+    assert team.get()["metadata"]["resourceVersion"] == version
+    assert team.methods() == ["POST"]
+    team.simulator.clear_stages()
+    team.until_ready()
+    assert {each.kind for each in team.events()} <= {"Normal", "Warning"}
+    assert {each.reason for each in team.events() if each.kind == "Warning"} <= {"CapacityPending"}
+
+
+def test_a_deployment_that_served_before_is_waking_while_it_waits_for_gpus(team: Team) -> None:
+    team.create(minReplicaCount=0, autoscalingPolicy={"scaleToZeroWindow": "5m"})
+    team.until("chat", "Ready", "True", "ScaledToZero", within=400)
+    team.simulator.edit(team.deployment_id(), stockedOut=True)
+    team.simulator.load(team.deployment_id(), 1)
+    resource = team.until("chat", "Available", "False", "Waking", says="waiting for GPUs")
+    assert holds(resource, "Ready") == "True"
+    team.simulator.edit(team.deployment_id(), stockedOut=False)
+    team.until("chat", "Available", "True", "Serving")
+
+
+def test_all_replicas_are_lost_with_min_replica_count_1_and_it_is_no_longer_ready_after_two_minutes(
+    team: Team,
+) -> None:
+    team.create(minReplicaCount=1)
+    team.until_ready()
+    team.simulator.edit(team.deployment_id(), stockedOut=True, lostReplicas=1)
+    resource = team.until("chat", "Available", "False", "Recovering", says="waiting for GPUs")
+    assert holds(resource, "Ready") == "True", "a moment without a replica rolls nothing back"
+    lost = team.stage.now()
+    resource = team.until("chat", "Ready", "False", "CapacityPending", says="No replica is left", within=LOSS + 10)
+    assert team.stage.now() - lost >= LOSS - 4
+    assert holds(resource, "Stalled") == "False", "it heals by itself"
+    assert _lacks_capacity(team)
+    told = [(each.kind, each.reason) for each in team.events()]
+    assert ("Warning", "CapacityPending") in told, "an event calls somebody"
+    team.simulator.edit(team.deployment_id(), stockedOut=False)
+    team.until_ready()
+    assert not _lacks_capacity(team)
+
+
+@pytest.mark.parametrize("status", ["429", "403", "400"])
+def test_a_used_up_quota_is_this_resources_trouble_alone(team: Team, status: str) -> None:
+    team.simulator.assume(quota_status=status)
+    team.simulator.quota("global--h100-count", 1)
+    team.create("first")
+    team.until_ready("first")
+    team.create("second")
+    team.until("second", "Stalled", "True", "QuotaExceeded", says="in use: 1, quota: 1")
+    team.create("third", spec=H200)
+    team.until_ready("third", within=10)
+    team.delete("first")
+    team.until_gone("first", within=20)
+    team.until_ready("second", within=REFUSED[0] + 10)
+    refused = [each for each in team.posts() if not each.committed]
+    assert len(refused) == 1, "it was not asked in vain again and again"
+
+
+def test_growth_beyond_the_quota_is_refused_and_harms_neither_the_deployment_nor_others(team: Team) -> None:
+    team.simulator.quota("global--h100-count", 1)
+    team.create("big")
+    team.until_ready("big")
+    team.create("other", spec={**H200, "displayName": "before"})
+    team.until_ready("other")
+    team.change("big", minReplicaCount=2)
+    resource = team.until("big", "Stalled", "True", "QuotaExceeded", says="quota: 1")
+    assert holds(resource, "Available") == "True"
+    assert holds(resource, "Ready") == "False"
+    team.change("other", displayName="after")
+    team.until_ready("other", within=10)
+    team.delete("other")
+    team.until_gone("other", within=20)
+    team.simulator.quota("global--h100-count", 2)
+    team.until_ready("big", within=REFUSED[0] + 10)
+    assert team.deployment()["minReplicaCount"] == 2
+
+
+def test_a_resource_without_quota_does_not_hold_up_its_own_deletion(team: Team) -> None:
+    team.simulator.quota("global--h100-count", 1)
+    team.create()
+    team.until_ready()
+    team.change(minReplicaCount=2)
+    team.until("chat", "Stalled", "True", "QuotaExceeded")
+    team.delete()
+    team.until_gone(within=20)
+    assert team.deployments() == []
+
+
+def test_a_suspended_account_is_named_and_work_goes_on_when_it_is_lifted(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.simulator.suspend("CREDIT_DEPLETED")
+    resource = team.until("chat", "Stalled", "True", "AccountSuspended", says="billing")
+    assert holds(resource, "Available") == "True"
+    team.create("later")
+    team.until("later", "Stalled", "True", "AccountSuspended")
+    team.simulator.suspend("UNSUSPENDED")
+    team.until_ready(within=70)
+    team.until_ready("later", within=70)
+    assert len(team.posts()) == 2
+
+
+def test_deletion_waits_for_a_suspended_account_and_says_so(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.simulator.suspend("CREDIT_DEPLETED")
+    team.until("chat", "Stalled", "True", "AccountSuspended", says="billing")
+    team.delete()
+    team.until("chat", "Stalled", "True", "AccountSuspended", says="fireworks.ai/abandon")
+    team.wait(600)
+    assert len(team.deployments()) == 1
+    assert team.find() is not None
+    team.simulator.suspend("UNSUSPENDED")
+    team.until_gone(within=70)
+    assert team.deployments() == []
+
+
+def test_a_draft_model_that_does_not_exist_leaves_the_deployment_serving(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    team.change(draftModel="accounts/fireworks/models/no-such-drafter", draftTokenCount=4)
+    resource = team.until("chat", "Stalled", "True", "ModelNotFound", says="spec.draftModel")
+    assert holds(resource, "Available") == "True"
+    assert "spec.draftModel" in condition(resource, "Ready")["message"]
+    team.change(draftModel=None, draftTokenCount=None)
+    team.until_ready()
