@@ -13,6 +13,8 @@ from testkit.kubernetes import Cluster, GivenCluster
 from testkit.processes import SimulatorProcess
 from testkit.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 CRD = "fireworksdeployments.fireworks.ai"
 
 

@@ -10,6 +10,8 @@ from testkit.kubernetes_api import resources_path
 from testkit.processes import Operator, SimulatorProcess
 from testkit.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def operator(installed: Installation, simulator: SimulatorProcess, tmp_path: Path) -> Iterator[Operator]:

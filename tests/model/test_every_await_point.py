@@ -21,6 +21,8 @@ from testkit.virtual.fireworks import ADDONS, identifier
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.world import World
 
+pytestmark = pytest.mark.slow
+
 ALL = os.environ.get("AWAIT_POINTS") == "all"
 """Every point of every flow, as `make chaos` does; else some of the longer flows' points."""
 _ALWAYS = frozenset({"create", "adopt", "update", "delete", "undelete"})

@@ -1,6 +1,7 @@
 """The FireworksDeployment resource, version v1alpha1; with spec and status the single source of the CRD."""
 
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -163,7 +164,7 @@ class FireworksDeployment(ApiModel):
             found = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
             raise InvalidResourceError("; ".join(found)) from error
 
-    @property
+    @cached_property
     def key(self) -> str:
         """`namespace/name`."""
         return f"{self.metadata.namespace}/{self.metadata.name}"

@@ -23,6 +23,7 @@ from fireworks_operator.controller.accounts.key_source import OwnCredential
 from fireworks_operator.controller.accounts.poller import Pace
 from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.passes.access import Access
+from fireworks_operator.controller.passes.recent import Recent, Unwritten
 from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.result import PassResult
 from fireworks_operator.controller.passes.surroundings import Identity
@@ -68,7 +69,7 @@ class Fireworks(FakeFireworks):
         self, key: ApiKey, account: str, deployment_id: str, body: Mapping[str, JsonValue], *, query: Mapping[str, str]
     ) -> Deployment:
         self._call("create", key)
-        return a_deployment(state="CREATING", annotations=body["annotations"])
+        return a_deployment(state="CREATING", **body)
 
     async def update_deployment(
         self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
@@ -211,12 +212,63 @@ def test_a_creation_begins_when_its_turn_comes() -> None:
         result = await scene.reconcile()
         assert isinstance(result.action, Create)
         assert result.looks
-        begun = scene.kubernetes.written[-2].last_attempt
+        begun = scene.kubernetes.written[-1].last_attempt
         assert begun is not None
         assert begun.time - decided >= timedelta(seconds=300), "how long it may still take effect counts from here"
         await scene.accounts.stop()
 
     run(scenario())
+
+
+NAMED_RESOURCE = a_resource({"acceleratorType": "NVIDIA_H100_80GB", "displayName": "Chat"}, CLAIMED)
+
+
+async def created() -> Scene:
+    """Return a scene right after the create request was answered."""
+    scene = await Scene(NAMED_RESOURCE).listed()
+    scene.kubernetes.keeps_writes = True
+    result = await scene.reconcile()
+    assert isinstance(result.action, Create)
+    return scene
+
+
+def test_what_was_created_is_written_once_by_the_pass_after_it() -> None:
+    async def scenario() -> None:
+        scene = await created()
+        (begun,) = scene.kubernetes.written
+        assert begun.state is None
+        await scene.reconcile()
+        status = scene.kubernetes.written[-1]
+        assert status.state == "CREATING"
+        await scene.reconcile()
+        assert len(scene.kubernetes.written) == 2, "and the one after it has nothing to say"
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_what_was_set_at_creation_is_known_although_the_spec_no_longer_says_it() -> None:
+    async def scenario() -> None:
+        scene = await created()
+        before = scene.store.get(scene.key)
+        assert before is not None
+        metadata = before.metadata.model_copy(update={"generation": 2, "resource_version": "900"})
+        spec = before.spec.model_copy(update={"display_name": None})
+        scene.store.put(before.model_copy(update={"metadata": metadata, "spec": spec}))
+        await scene.reconcile()
+        assert "displayName" in (scene.kubernetes.written[-1].applied_fields or ()), "so it is reset"
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_status_that_somebody_wrote_meanwhile_counts_instead() -> None:
+    claimed, found = CLAIMED_RESOURCE, a_resource({}, {**CLAIMED, "state": "READY"})
+    recent = Recent(unwritten=Unwritten(claimed.status, found.status))
+    assert recent.latest(claimed).status.state == "READY"
+    other = a_resource({}, {**CLAIMED, "state": "FAILED"})
+    assert recent.latest(other) is other
+    assert recent.latest(claimed) is claimed, "and what was derived before is forgotten"
 
 
 @pytest.mark.parametrize(

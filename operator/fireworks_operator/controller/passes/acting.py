@@ -41,7 +41,7 @@ from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.ports import EventRecorder, EventType, MutationFence, ResourceWriter
 
 from .access import Access, FencedError
-from .recent import Recent
+from .recent import Recent, Unwritten
 from .result import PassResult, not_now
 
 log = getLogger(__name__)
@@ -104,7 +104,7 @@ class Actor:
             case Claim():
                 # Dying before the write: nothing has happened. After it: the name is known before anything can exist
                 # under it, and the next pass creates what is absent there.
-                await self._write(situation, Outcome(action))
+                await self._write(situation, Outcome(action), recent)
                 return PassResult(action, again=0.0)
             case Rest() | Pending() | Progress() | Trouble() | Refuse():
                 return await self._wait(situation, action, recent)
@@ -125,7 +125,7 @@ class Actor:
         if isinstance(action, Refuse) and action.reason is Reason.CONFLICT and action.message not in told:
             log.warning("%s: %s", resource.key, action.message)
         # Dying on either side: the status says what was true before, and the next pass says this.
-        await self._write(situation, Outcome(action))
+        await self._write(situation, Outcome(action), recent)
         inconclusive = _knows_too_little(situation, action)
         if not inconclusive:
             recent.change = None
@@ -135,14 +135,14 @@ class Actor:
         resource = situation.resource
         await access.reserve(action)
         decided, situation = situation.now, situation.at(self._wall_clock())
-        if self._store.get(resource.key) is not resource or _is_stale(action, situation.now - decided):
+        if self._changed(resource) or _is_stale(action, situation.now - decided):
             return not_now()
         if not self._fence.may_mutate():
             return not_now(FENCED_RETRY)
         if isinstance(action, Create | Adopt | Undelete | LoadAddon):
             # Dying after this write: what is begun is found again by the status, which names it as without an answer.
             asked = situation.status.applied_fields is not None
-            situation = situation.stored(await self._write(situation, Outcome(action, begun=True)))
+            situation = situation.stored(await self._write(situation, Outcome(action, begun=True), recent))
             if isinstance(action, Adopt) and action.by_request and not asked:
                 return not_now()  # the next look, right before it, decides anew
         if isinstance(action, Update):
@@ -155,27 +155,37 @@ class Actor:
         except FencedError:
             return not_now(FENCED_RETRY)
         except FireworksError as error:
-            return await self._failed(situation, action, error)
+            return await self._failed(situation, action, error, recent)
         if isinstance(action, Create) and answer is None:
-            return await self._look_at_taken(situation, action, access)
+            return await self._look_at_taken(situation, action, access, recent)
         in_vain = recent.made(action, situation.now)
         if in_vain:
             log.warning("%s: %s was accepted earlier but had no effect", resource.key, action.name)
         if answer is not None:
             situation = situation.answered(answer)
-        await self._write(situation, Outcome(action))
+        if isinstance(action, Create) and isinstance(answer, Present) and answer.deployment.state == "CREATING":
+            # Dying before the next pass writes it: the create counts as unanswered, and is found by its name.
+            self._defer(situation, Outcome(action), recent)
+            return PassResult(action, again=0.0, failed=in_vain, looks=True)
+        await self._write(situation, Outcome(action), recent)
         drift = isinstance(action, Update) and not situation.is_new
-        looks = isinstance(answer, Present) and answer.deployment.state == "CREATING"
-        return PassResult(action, again=0.0, failed=in_vain, drift=drift, looks=looks)
+        return PassResult(action, again=0.0, failed=in_vain, drift=drift)
 
-    async def _failed(self, situation: Situation, action: Mutation, error: FireworksError) -> PassResult:
+    def _changed(self, resource: FireworksDeployment) -> bool:
+        """Tell whether a resource is another one by now than what was decided upon."""
+        stored = self._store.get(resource.key)
+        return stored is None or stored.metadata != resource.metadata
+
+    async def _failed(
+        self, situation: Situation, action: Mutation, error: FireworksError, recent: Recent
+    ) -> PassResult:
         key = situation.resource.key
         log.warning("%s: %s failed: %s", key, action.name, error, extra={"deployment": action.target})
-        await self._write(situation, Outcome(action, error))
+        await self._write(situation, Outcome(action, error), recent)
         needs_user = diagnose(error, action).needs_user
         return PassResult(action, again=0.0 if needs_user else None, failed=not needs_user, error=error)
 
-    async def _look_at_taken(self, situation: Situation, action: Create, access: Access) -> PassResult:
+    async def _look_at_taken(self, situation: Situation, action: Create, access: Access, recent: Recent) -> PassResult:
         """See what is there under the id, perhaps soft-deleted and in no LIST: whose it is decides what comes next."""
         # Dying here: the create counts as unanswered, and the next pass finds the same id taken.
         try:
@@ -188,7 +198,7 @@ class Actor:
         taken = FireworksError(
             ErrorKind.PROTOCOL, f"the id of {action.target} is reported as taken, but no such deployment exists."
         )
-        await self._write(situation.answered(observed), Outcome(action, taken))
+        await self._write(situation.answered(observed), Outcome(action, taken), recent)
         return PassResult(action, failed=True, error=taken)
 
     async def _release(
@@ -223,18 +233,25 @@ class Actor:
         except (FireworksError, FencedError, TimeoutError) as error:
             log.warning("%s could not be marked as released: %s", target, str(error) or type(error).__name__)
 
-    async def _write(self, situation: Situation, outcome: Outcome) -> FireworksDeployment:
+    async def _write(self, situation: Situation, outcome: Outcome, recent: Recent) -> FireworksDeployment:
         """Write the status if it says anything new, and tell its transitions as events."""
-        resource = situation.resource
+        resource, before = situation.resource, recent.stored_status(situation.resource)
         status = report(situation, outcome)
-        if status == resource.status:
+        if status == before:
             return resource
         stored = await self._writer.write_status(resource, status)
+        recent.unwritten = None
         self._store.put(stored)
         self._startups.see(resource, status, situation.now)
-        for kind, reason, message in tell(resource.status, status):
+        for kind, reason, message in tell(before, status):
             self._events.record(resource, kind, reason, message)
         return self._store.get(resource.key) or stored
+
+    def _defer(self, situation: Situation, outcome: Outcome, recent: Recent) -> None:
+        """Leave a status to the next pass to write: in a flood of creations that one may have READY to tell as well."""
+        resource, status = situation.resource, report(situation, outcome)
+        self._startups.see(resource, status, situation.now)
+        recent.unwritten = Unwritten(recent.stored_status(resource), status)
 
 
 def _is_stale(action: Mutation, waited: timedelta) -> bool:

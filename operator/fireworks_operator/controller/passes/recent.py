@@ -3,8 +3,17 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.core.actions import LoadAddon, Mutation, Update, UpdateAddon
 from fireworks_operator.core.observed.observation import Present
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """A status that the next pass writes, and the one that is stored until then."""
+
+    stored: FireworksDeploymentStatus
+    status: FireworksDeploymentStatus
 
 
 @dataclass(slots=True)
@@ -12,12 +21,13 @@ class Recent:
     """One resource's memory, gone with the process.
 
     Attributes:
-        rekeyed: its API key is another one than before, and no pass with it has come to anything yet.
+        key_changed: its API key is another one than before, and no pass with it has come to anything yet.
         update: when the last PATCH was sent.
         addon_updates: when which loaded addon was last changed for the spec as it is now.
         addon_loads: when which model was last loaded that no LIST has shown since.
         change: the last change that was made, while nothing else has been found to do since.
         let_go: the uid of the resource whose finalizer was removed.
+        unwritten: what has come of a create request, while the status does not say it yet.
     """
 
     key_changed: bool = False
@@ -26,6 +36,20 @@ class Recent:
     addon_loads: dict[str, datetime] = field(default_factory=dict)
     change: Mutation | None = None
     let_go: str | None = None
+    unwritten: Unwritten | None = None
+
+    def latest(self, stored: FireworksDeployment) -> FireworksDeployment:
+        """Return a resource with the status that was derived for it last, whether or not that is written yet."""
+        if self.unwritten is None:
+            return stored
+        if stored.status != self.unwritten.stored:
+            self.unwritten = None  # another status was written meanwhile, and counts
+            return stored
+        return stored.model_copy(update={"status": self.unwritten.status})
+
+    def stored_status(self, resource: FireworksDeployment) -> FireworksDeploymentStatus:
+        """Return the status as it is stored, of a resource that `latest()` gave."""
+        return resource.status if self.unwritten is None else self.unwritten.stored
 
     def new_spec(self) -> None:
         """Forget what holds for one generation of the spec."""

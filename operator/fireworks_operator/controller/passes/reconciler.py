@@ -89,12 +89,13 @@ class Reconciler:
             ResourceChangedError, ResourceGoneError, KubernetesUnavailableError: as the writer and Secrets do.
             WithdrawnError: it was interrupted, before a request.
         """
-        resource = self._store.get(key)
-        if resource is None:
+        stored = self._store.get(key)
+        if stored is None:
             return None
         recent = self._recent[key]
-        if resource.metadata.uid == recent.let_go:
+        if stored.metadata.uid == recent.let_go:
             return None
+        resource = recent.latest(stored)
         if await self._set_clock_right(resource):
             return not_now()
         resolved = await self._accounts.resolve(resource, release_slot)
@@ -124,11 +125,13 @@ class Reconciler:
         """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""
         now = self._wall_clock()
         self._started = min(self._started, now)
-        self._recent[resource.key].set_clock_right(now)
+        recent = self._recent[resource.key]
+        recent.set_clock_right(now)
         status = set_clock_right(resource.status, now)
         if status is resource.status:
             return False
         self._store.put(await self._writer.write_status(resource, status))
+        recent.unwritten = None
         return True
 
     async def _looking_failed(
