@@ -169,7 +169,7 @@ def _unsettled_observed(raw: Json) -> str | None:
 
 def _unlike(key: str, raw: Json, snapshot: Snapshot) -> str | None:
     """Say in what a Ready resource and its deployment differ."""
-    spec, status = raw["spec"], raw["status"]
+    status = raw["status"]
     deployment = snapshot.deployments.get(status["deploymentName"])
     if deployment is None or deployment["state"] != "READY":
         return f"Ready, and its deployment is {deployment and deployment['state']}"
@@ -177,18 +177,24 @@ def _unlike(key: str, raw: Json, snapshot: Snapshot) -> str | None:
         return f"Ready with a deployment that is not its own: {deployment.get('annotations')}"
     if snapshot.owned_by(key).count(deployment["name"]) != 1 or status["state"] != "READY":
         return f"Ready, and its status says {status['state']}"
+    missing = _missing_addons(raw, deployment, snapshot)
+    if missing:
+        return f"Ready without its addons {sorted(missing)}"
+    for kind in ("Reconciling", "Stalled"):
+        if condition(raw, kind)["status"] != "False":
+            return f"Ready and {kind}"
+    wrong = mismatches(raw["spec"], deployment)
+    return f"Ready, but {wrong}" if wrong else None
+
+
+def _missing_addons(raw: Json, deployment: Json, snapshot: Snapshot) -> set[str]:
+    """Return the addons that should be loaded and are not."""
+    # Fireworks loads them when there is a replica, and until then the status says that it waits for one.
+    if condition(raw, "AddonsReady").get("status") == "False" and not deployment["replicaStats"]:
+        return set()
     loaded = {
         each["model"]
         for each in snapshot.addons.values()
         if each["deployment"] == deployment["name"] and each["state"] == "DEPLOYED"
     }
-    missing = {each["model"] for each in spec.get("addons", ())} - loaded
-    # Fireworks loads them when there is a replica, and until then the status says that it waits for one.
-    waiting = condition(raw, "AddonsReady").get("status") == "False" and not deployment["replicaStats"]
-    if missing and not waiting:
-        return f"Ready without its addons {sorted(missing)}"
-    for kind in ("Reconciling", "Stalled"):
-        if condition(raw, kind)["status"] != "False":
-            return f"Ready and {kind}"
-    wrong = mismatches(spec, deployment)
-    return f"Ready, but {wrong}" if wrong else None
+    return {each["model"] for each in raw["spec"].get("addons", ())} - loaded

@@ -93,8 +93,7 @@ class Admin:
 
     def dump(self, model: BaseModel) -> JsonObject:
         """A model as JSON."""
-        value: JsonObject = model.model_dump(mode="json", by_alias=True)
-        return value
+        return model.model_dump(mode="json", by_alias=True)
 
 
 def _endpoint(worlds: Worlds, actions: dict[str, Action]) -> Callable[[Request], Awaitable[Response]]:
@@ -303,8 +302,7 @@ def _add_account(a: Admin) -> JsonObject:
 
 def _edit_account(a: Admin) -> JsonObject:
     account = a.account()
-    suspend_state = a.body(AccountEdit).suspend_state
-    account.suspend_state = suspend_state
+    account.suspend_state = a.body(AccountEdit).suspend_state
     account.update_time = a.now
     return account.to_wire()
 

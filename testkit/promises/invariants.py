@@ -1,6 +1,7 @@
 """What holds at every moment, and what must hold once everything has had time to settle."""
 
 from collections import defaultdict, deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +60,15 @@ def _serves(snapshot: Snapshot, key: str, raw: Raw) -> bool:
     return ready > 0 and same and not others and deployment["state"] in ("READY", "UPDATING")
 
 
+def _is_let_go_by_word(raw: Raw) -> bool:
+    """Tell whether the user wants a resource to go without its deployment."""
+    return (
+        raw["spec"].get("managementPolicy") == "Observe"
+        or raw["spec"].get("deletionPolicy") == "Retain"
+        or raw["metadata"]["annotations"].get(ANNOTATION_ABANDON) == "true"
+    )
+
+
 @dataclass(slots=True)
 class Promises:
     """The invariants over Kubernetes and Fireworks together.
@@ -89,29 +99,27 @@ class Promises:
 
     def on_release(self, raw: Raw) -> None:
         """Check, right before the finalizer goes, that nothing is left behind against the user's will."""
-        spec, metadata, status = raw["spec"], raw["metadata"], raw["status"]
+        metadata = raw["metadata"]
         key = f"{metadata['namespace']}/{metadata['name']}"
         owned = {each["name"]: each["state"] for each in self.owned(key, self.fireworks.state())}
-        by_word = (
-            spec.get("managementPolicy") == "Observe"
-            or spec.get("deletionPolicy") == "Retain"
-            or metadata["annotations"].get(ANNOTATION_ABANDON) == "true"
-        )
-        unknown = metadata["uid"] in self.wiped
-        if unknown:  # what another account than the key's has cannot be found without the status
-            elsewhere = {name for name in owned if f"/{self._account_of_key(raw)}/" not in name}
-            self.left |= elsewhere
-            owned = {name: state for name, state in owned.items() if name not in elsewhere}
-        named = status.get("deploymentName")
-        if unknown and named is not None:  # an old status, which is believed: what it does not name is an orphan
-            self.left |= owned.keys() - {named}
-            owned = {name: state for name, state in owned.items() if name == named}
-        told = metadata["uid"] in self.server.warned
-        assert by_word or not unknown or told or not owned, f"I2: {key} goes, nobody is told, and {owned} runs on"
+        by_word, unknown = _is_let_go_by_word(raw), metadata["uid"] in self.wiped
+        if unknown:
+            lost = self._lost_with_status(raw, owned)
+            self.left |= lost
+            owned = {name: state for name, state in owned.items() if name not in lost}
+            told = metadata["uid"] in self.server.warned
+            assert by_word or told or not owned, f"I2: {key} goes, nobody is told, and {owned} runs on"
         if by_word or unknown:
-            self.left |= set(owned) | {status.get("deploymentName", "")}
+            self.left |= set(owned) | {raw["status"].get("deploymentName", "")}
         else:
             assert not set(owned) - self.left, f"I2: the finalizer of {key} goes before {owned}"
+
+    def _lost_with_status(self, raw: Raw, owned: Collection[str]) -> set[str]:
+        """Return which deployments of a resource cannot be found since its status was lost."""
+        account, named = self._account_of_key(raw), raw["status"].get("deploymentName")
+        elsewhere = {name for name in owned if f"/{account}/" not in name}
+        # An old status is believed: what it does not name is an orphan.
+        return elsewhere if named is None else elsewhere | (set(owned) - {named})
 
     def _account_of_key(self, raw: Raw) -> str:
         reference = raw["spec"].get("credentialsSecretRef")

@@ -63,30 +63,34 @@ def new_spec(namespace: str, changes: list[tuple[str, object]]) -> Spec:
 
 def changed(spec: Spec, name: str, value: object) -> Spec:
     """Return a spec with one thing changed, and whatever the CRD's rules ask for beside it."""
-    spec = {**spec}
     if name.endswith("Window"):
-        policy = {key: kept for key, kept in spec.pop("autoscalingPolicy", {}).items() if key != name}
-        if value is not None:
-            policy[name] = value
-        spec |= {"autoscalingPolicy": policy} if policy else {}
+        policy = _with(spec.get("autoscalingPolicy", {}), name, value)
+        spec = _with(spec, "autoscalingPolicy", policy or None)
     elif name == "speculation":
-        for part in ("draftModel", "draftTokenCount", "ngramSpeculationLength"):
-            spec.pop(part, None)
-        if value is not None:
-            spec |= {"draftModel": DRAFT} if value == "draft" else {"ngramSpeculationLength": 4}
-            spec["draftTokenCount"] = 3
+        spec = _speculating(spec, value)
     elif name == "addons":
-        spec.pop("addons", None)
-        spec |= {"addons": [{"model": model} for model in value]} if isinstance(value, tuple) else {}
-    elif value is None:
-        spec.pop(name, None)
+        addons = [{"model": model} for model in value] if isinstance(value, tuple) else None
+        spec = _with(spec, name, addons)
     else:
-        spec[name] = value
+        spec = _with(spec, name, value)
     if spec.get("addons") and spec.get("precision") == "FP8":
         spec["precision"] = "BF16"
     if spec.get("maxReplicaCount", 9) < spec.get("minReplicaCount", 0):
         spec["maxReplicaCount"] = spec["minReplicaCount"]
     return spec
+
+
+def _with(fields: Mapping[str, Any], name: str, value: object) -> Spec:
+    """Return fields with one of them set, or removed by None."""
+    others = {key: kept for key, kept in fields.items() if key != name}
+    return others if value is None else {**others, name: value}
+
+
+def _speculating(spec: Spec, how: object) -> Spec:
+    """Return a spec with a draft model, with n-grams or, by None, without either."""
+    draft, ngram = (DRAFT if how == "draft" else None), (4 if how == "ngram" else None)
+    spec = _with(_with(spec, "draftModel", draft), "ngramSpeculationLength", ngram)
+    return _with(spec, "draftTokenCount", None if how is None else 3)
 
 
 def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:

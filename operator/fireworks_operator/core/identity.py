@@ -176,22 +176,16 @@ def ownership(
         known: the deployment was created at the moment that the resource's status remembers.
         recreated: it was created at another moment, and not by a request of ours.
     """
-    former = [Owner(cluster, owner.namespace, owner.name) for cluster in previous_clusters]
-    marker = parse_marker(annotations)
-    released = is_released(annotations)
+    names = [owner, *(Owner(cluster, owner.namespace, owner.name) for cluster in previous_clusters)]
+    marker, released = parse_marker(annotations), is_released(annotations)
+    if marker is None:
+        ours = known or identifier in map(deployment_id, names)
+        return Ownership.OURS_UNMARKED if ours and not recreated else Ownership.UNOWNED
+    if marker not in names:
+        return Ownership.RELEASED if released else Ownership.FOREIGN
     if marker == owner and marker.is_elsewhere(owner.uid, previous_clusters):
         return Ownership.RELEASED if released else Ownership.ELSEWHERE
-    if recreated and (marker == owner or marker in former):
-        return Ownership.RECREATED
-    if marker == owner:
-        rebuilt = marker.is_elsewhere(owner.uid)  # by another uid that this cluster had before
-        return Ownership.OURS_UNMARKED if released or rebuilt else Ownership.OURS
-    if marker in former:
-        return Ownership.OURS_UNMARKED
-    if marker is not None:
-        return Ownership.RELEASED if released else Ownership.FOREIGN
     if recreated:
-        return Ownership.UNOWNED
-    if known or identifier in {deployment_id(each) for each in (owner, *former)}:
-        return Ownership.OURS_UNMARKED
-    return Ownership.UNOWNED
+        return Ownership.RECREATED
+    current = marker == owner and not marker.is_elsewhere(owner.uid)  # not of an id or uid that this cluster had before
+    return Ownership.OURS if current and not released else Ownership.OURS_UNMARKED

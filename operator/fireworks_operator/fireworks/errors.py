@@ -244,6 +244,11 @@ def _kind(status: int, answer: _Answer) -> ErrorKind:
         return ErrorKind.QUOTA_EXCEEDED
     if not refused or status in _MAY_HAVE_PASSED:
         return ErrorKind.NO_ANSWER
+    return _kind_of_refusal(status, answer)
+
+
+def _kind_of_refusal(status: int, answer: _Answer) -> ErrorKind:
+    """Sort a 4xx: who says it, and the code in the body, tell meanings of one status apart."""
     if status == HTTPStatus.NOT_FOUND:
         own_words = answer.control_plane and answer.code == _NOT_FOUND
         return ErrorKind.NOT_FOUND if own_words else ErrorKind.WRONG_ENDPOINT

@@ -143,13 +143,7 @@ async def _from_kubeconfig(source: str, context: str | None) -> Credentials:
     before = {file: _stamp(file) for file in split(source)}
     chosen = choose(source, context)
     cluster, user = chosen.cluster, chosen.user
-    for one, other in (
-        (cluster.certificate_authority, cluster.certificate_authority_data),
-        (user.client_certificate, user.client_certificate_data),
-        (user.client_key, user.client_key_data),
-    ):
-        if one and other:
-            raise KubeconfigError(f"{Path(one).name} is set together with its -data: keep one of them")
+    _refuse_twofold(cluster, user)
     named = {
         "certificate-authority": cluster.certificate_authority,
         "client-certificate": user.client_certificate,
@@ -159,26 +153,18 @@ async def _from_kubeconfig(source: str, context: str | None) -> Credentials:
     digest = _digest(named)
     server = _server(cluster, user)
     authorization, issued = await _identity(chosen, server)
-    data = _inline("client-certificate", user.client_certificate_data), _inline("client-key", user.client_key_data)
-    has_key, has_certificate = (
-        bool(user.client_key or user.client_key_data),
-        bool(user.client_certificate or user.client_certificate_data),
-    )
-    if has_key != has_certificate:
-        raise KubeconfigError(f'the user "{chosen.user_name}" has only one of `client-certificate` and `client-key`')
-    if issued is not None and issued.certificate:
-        data = issued.certificate, issued.key
+    certificate_data, key_data = _client_certificate(chosen, issued)
     return Credentials(
         server,
         authorization,
         ca_file=cluster.certificate_authority or None,
-        certificate_file=user.client_certificate or None if data[0] is None else None,
-        key_file=user.client_key or None if data[1] is None else None,
+        certificate_file=user.client_certificate or None if certificate_data is None else None,
+        key_file=user.client_key or None if key_data is None else None,
         verify_tls=not cluster.insecure_skip_tls_verify,
         proxy=_proxy(cluster, server),
         ca_data=_inline("certificate-authority", cluster.certificate_authority_data),
-        certificate_data=data[0],
-        key_data=data[1],
+        certificate_data=certificate_data,
+        key_data=key_data,
         server_name=cluster.tls_server_name or None,
         impersonation=_impersonation(user, chosen.user_name),
         compressed=not cluster.disable_compression,
@@ -187,6 +173,28 @@ async def _from_kubeconfig(source: str, context: str | None) -> Credentials:
         files=files,
         digest=digest,
     )
+
+
+def _refuse_twofold(cluster: Cluster, user: User) -> None:
+    """Refuse what is given both as a file and as data, as kubectl does."""
+    for file, data in (
+        (cluster.certificate_authority, cluster.certificate_authority_data),
+        (user.client_certificate, user.client_certificate_data),
+        (user.client_key, user.client_key_data),
+    ):
+        if file and data:
+            raise KubeconfigError(f"{Path(file).name} is set together with its -data: keep one of them")
+
+
+def _client_certificate(chosen: Chosen, issued: Issued | None) -> tuple[str | None, str | None]:
+    """Return certificate and key as PEM texts: those that a plugin issued, else those in the kubeconfig itself."""
+    user = chosen.user
+    inline = _inline("client-certificate", user.client_certificate_data), _inline("client-key", user.client_key_data)
+    has_certificate = user.client_certificate or user.client_certificate_data
+    has_key = user.client_key or user.client_key_data
+    if bool(has_certificate) != bool(has_key):
+        raise KubeconfigError(f'the user "{chosen.user_name}" has only one of `client-certificate` and `client-key`')
+    return (issued.certificate, issued.key) if issued is not None and issued.certificate else inline
 
 
 def _server(cluster: Cluster, user: User) -> str:

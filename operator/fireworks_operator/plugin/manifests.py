@@ -147,17 +147,19 @@ def _refusal(path: str, value: JsonValue) -> str | None:
     if name in _WINDOWS:
         return _window_refusal(name, value)
     if name == "loadTargets":
-        good = isinstance(value, dict) and all(_is_target(key, number) for key, number in value.items())
-        return None if good else "a metric or a target that a resource may not have"
+        return _targets_refusal(value)
     if name == "placement":
         return _placement_refusal(value)
-    model = next(each for each in FireworksDeploymentSpec.model_fields.values() if each.alias == name.split(".")[0])
-    about = schema_of(model)
+    return _bounds_refusal(name, value) or _type_refusal(name, value)
+
+
+def _bounds_refusal(name: str, value: JsonValue) -> str | None:
+    about = schema_of(next(each for each in FireworksDeploymentSpec.model_fields.values() if each.alias == name))
     if about.max_length is not None and len(str(value)) > about.max_length:
         return f"longer than {about.max_length} characters"
     if about.maximum is not None and isinstance(value, int) and not (about.minimum or 0) <= value <= about.maximum:
         return f"not between {about.minimum} and {about.maximum}"
-    return _type_refusal(name, value)
+    return None
 
 
 def _type_refusal(name: str, value: JsonValue) -> str | None:
@@ -181,6 +183,11 @@ def _window_refusal(name: str, value: JsonValue) -> str | None:
     return None
 
 
+def _targets_refusal(value: JsonValue) -> str | None:
+    good = isinstance(value, dict) and all(_is_target(key, number) for key, number in value.items())
+    return None if good else "a metric or a target that a resource may not have"
+
+
 def _is_target(key: str, number: JsonValue) -> bool:
     return bool(re.fullmatch(LOAD_TARGET_PATTERN, key)) and isinstance(number, int | float) and number > 0
 
@@ -196,26 +203,34 @@ def _placement_refusal(value: JsonValue) -> str | None:
 
 def _resolve(manifest: Manifest) -> None:
     """Keep the rules that hold between fields (see the CEL rules of the spec)."""
-    spec = manifest.spec
     if manifest.has("deploymentShape"):
         for name in _OF_THE_SHAPE:
             manifest.leave_out(name, "decided by the deployment shape")
-    if manifest.has("draftModel") and manifest.has("ngramSpeculationLength"):
-        manifest.leave_out("ngramSpeculationLength", "excluded by draftModel")
-    if manifest.has("draftModel") or manifest.has("ngramSpeculationLength"):
-        spec.setdefault("draftTokenCount", 0)
-    quantized = re.match(QUANTIZED_PATTERN, str(spec.get("precision", "")))
-    if quantized and re.match(UNQUANTIZED_ONLY_PATTERN, str(spec.get("acceleratorType", ""))):
-        manifest.leave_out("precision", "quantized, which a resource may not be on this accelerator")
-    elif quantized and manifest.has("enableAddons"):
-        manifest.leave_out("precision", "quantized, which a resource may not be with addons")
-    if manifest.has("longPrompt") and spec.get("acceleratorCount") == 1:
+    _resolve_speculation(manifest)
+    _resolve_precision(manifest)
+    if manifest.has("longPrompt") and manifest.spec.get("acceleratorCount") == 1:
         manifest.leave_out("longPrompt", "needs two accelerators in a resource")
-    least, most = spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 0)
+    least, most = manifest.spec.get("minReplicaCount", 0), manifest.spec.get("maxReplicaCount", 0)
     if isinstance(least, int) and isinstance(most, int) and most < least:
         # Either one alone would move the other.
         manifest.leave_out("minReplicaCount", "above maxReplicaCount")
         manifest.leave_out("maxReplicaCount", "below minReplicaCount")
+
+
+def _resolve_speculation(manifest: Manifest) -> None:
+    if manifest.has("draftModel") and manifest.has("ngramSpeculationLength"):
+        manifest.leave_out("ngramSpeculationLength", "excluded by draftModel")
+    if manifest.has("draftModel") or manifest.has("ngramSpeculationLength"):
+        manifest.spec.setdefault("draftTokenCount", 0)
+
+
+def _resolve_precision(manifest: Manifest) -> None:
+    if not re.match(QUANTIZED_PATTERN, str(manifest.spec.get("precision", ""))):
+        return
+    if re.match(UNQUANTIZED_ONLY_PATTERN, str(manifest.spec.get("acceleratorType", ""))):
+        manifest.leave_out("precision", "quantized, which a resource may not be on this accelerator")
+    elif manifest.has("enableAddons"):
+        manifest.leave_out("precision", "quantized, which a resource may not be with addons")
 
 
 def _add_addons(manifest: Manifest, deployment: Deployment, addons: Iterable[DeployedModel]) -> None:

@@ -12,39 +12,55 @@ from fireworks_operator.fireworks.models import Deployment
 
 def decide_adoption(situation: Situation, deployment: Deployment, credential: Usable) -> Adopt | Refuse | None:
     """Say how a deployment becomes ours, or why not; None if it is."""
-    whose = situation.ownership(deployment)
-    if whose is Ownership.OURS:
+    match situation.ownership(deployment):
+        case Ownership.OURS:
+            return None
+        case Ownership.OURS_UNMARKED:
+            return _mark_again(situation, deployment)
+        case Ownership.ELSEWHERE:
+            return Refuse(Reason.CONFLICT, _elsewhere(deployment, situation.context))
+        case Ownership.FOREIGN:
+            return _refuse_foreign(situation, deployment)
+        case Ownership.RECREATED:
+            return _decide_recreated(situation, deployment)
+        case Ownership.RELEASED | Ownership.UNOWNED:
+            return _decide_unowned(situation, deployment, credential)
+
+
+def _mark_again(situation: Situation, deployment: Deployment) -> Adopt | None:
+    if deployment.state in ("DELETING", "DELETED"):
         return None
-    remove = (TAG_RELEASED,) if TAG_RELEASED in deployment.annotations else ()
-    if whose is Ownership.OURS_UNMARKED:
-        gone = deployment.state in ("DELETING", "DELETED")
-        return None if gone else Adopt(deployment.name, {**situation.owner.marker(), **_origin(situation)}, remove)
-    if whose is Ownership.ELSEWHERE:
-        return Refuse(Reason.CONFLICT, _elsewhere(deployment, situation.context))
-    recreated = whose is Ownership.RECREATED
-    if recreated and situation.spec.adoption_policy is AdoptionPolicy.UNOWNED and deployment.state != "DELETED":
-        return _take_over(situation, deployment, remove)
-    if recreated:
-        return Refuse(
-            Reason.CONFLICT,
-            f"{deployment.name} is not the deployment that this resource had: someone else recreated it with this "
-            "resource's owner marker. Set spec.adoptionPolicy to Unowned to adopt it, or delete this resource, which "
-            "leaves it untouched.",
-            freed_at(deployment, situation.now),
-        )
-    if whose is Ownership.FOREIGN and deployment.state == "DELETED":
+    return Adopt(deployment.name, {**situation.owner.marker(), **_origin(situation)}, _former_release(deployment))
+
+
+def _decide_recreated(situation: Situation, deployment: Deployment) -> Adopt | Refuse:
+    if situation.spec.adoption_policy is AdoptionPolicy.UNOWNED and deployment.state != "DELETED":
+        return _take_over(situation, deployment)
+    return Refuse(
+        Reason.CONFLICT,
+        f"{deployment.name} is not the deployment that this resource had: someone else recreated it with this "
+        "resource's owner marker. Set spec.adoptionPolicy to Unowned to adopt it, or delete this resource, which "
+        "leaves it untouched.",
+        freed_at(deployment, situation.now),
+    )
+
+
+def _refuse_foreign(situation: Situation, deployment: Deployment) -> Refuse:
+    if deployment.state == "DELETED":
         return Refuse(
             Reason.CONFLICT,
             f"{deployment.name} belonged to another resource (see its custom/namespace and custom/name annotations) "
             "and is deleted, but Fireworks reserves its id for 7 days. Choose another spec.deploymentId, or wait.",
             freed_at(deployment, situation.now),
         )
-    if whose is Ownership.FOREIGN:
-        return Refuse(
-            Reason.CONFLICT,
-            f"{deployment.name} belongs to another resource (see its custom/namespace and custom/name "
-            "annotations). Choose another spec.deploymentId, or delete the other resource first.",
-        )
+    return Refuse(
+        Reason.CONFLICT,
+        f"{deployment.name} belongs to another resource (see its custom/namespace and custom/name "
+        "annotations). Choose another spec.deploymentId, or delete the other resource first.",
+    )
+
+
+def _decide_unowned(situation: Situation, deployment: Deployment, credential: Usable) -> Adopt | Refuse:
     if situation.spec.adoption_policy is not AdoptionPolicy.UNOWNED:
         return Refuse(
             Reason.ADOPTION_NOT_ALLOWED,
@@ -59,12 +75,17 @@ def decide_adoption(situation: Situation, deployment: Deployment, credential: Us
             f'namespace "{situation.owner.namespace}" in the operator\'s setting adoptionNamespaces.',
             freed_at(deployment, situation.now),
         )
-    return _take_over(situation, deployment, remove)
+    return _take_over(situation, deployment)
 
 
-def _take_over(situation: Situation, deployment: Deployment, remove: tuple[str, ...]) -> Adopt:
+def _take_over(situation: Situation, deployment: Deployment) -> Adopt:
     tags = {**situation.owner.marker(), TAG_ADOPTED: "true"}
-    return Adopt(deployment.name, tags, remove, by_request=True)
+    return Adopt(deployment.name, tags, _former_release(deployment), by_request=True)
+
+
+def _former_release(deployment: Deployment) -> tuple[str, ...]:
+    """Return the tag to remove from a deployment that some operator has let go of."""
+    return (TAG_RELEASED,) if TAG_RELEASED in deployment.annotations else ()
 
 
 def _origin(situation: Situation) -> dict[str, str]:

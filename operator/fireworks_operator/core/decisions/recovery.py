@@ -1,7 +1,7 @@
 """What to do about a deployment that failed, or that somebody else deleted."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ExternalDeletionPolicy
@@ -78,24 +78,32 @@ def _kept_deleted(situation: Situation, deployment: Deployment) -> Refuse:
 
 def decide_failed(situation: Situation, deployment: Deployment) -> Action:
     """Replace a deployment that failed before it ever served, after pauses that grow."""
-    termination = situation.observed.termination if isinstance(situation.observed, Present) else ""
-    why = "; ".join(text.rstrip(".") for text in (deployment.status_message, termination) if text)
-    message = f"Fireworks reports that the deployment failed: {why or 'no reason given'}."
+    failure = _failure(situation, deployment)
     if deployment.replica_stats.ready > 0 or not created_here(situation.resource, deployment):
         return Refuse(
             Reason.DEPLOYMENT_FAILED,
-            f"{message} Check it in the Fireworks console, or delete this resource. The operator only replaces a "
+            f"{failure} Check it in the Fireworks console, or delete this resource. The operator only replaces a "
             "deployment that it created itself and that has no ready replica.",
         )
     before = situation.status.last_attempt
     if before is not None and before.action == REPLACE and before.generation != situation.wanted.revision:
         return Delete(deployment.name, hard=True)  # a new spec deserves a new try at once
     attempt = situation.attempt_of(REPLACE)
-    refused = attempt.message if attempt is not None and attempt.reason == Reason.DEPLOYMENT_FAILED else None
-    told = f"{message} {refused or 'It is replaced after a pause, or as soon as the spec changes.'}"
     if attempt is None or attempt.reason != Reason.DEPLOYMENT_FAILED:
-        return Refuse(Reason.DEPLOYMENT_FAILED, told, situation.now + timedelta(seconds=FAILED[0]))
+        return _replaced_later(failure, situation.now + timedelta(seconds=FAILED[0]))
     until = pause_until(attempt, FAILED)
     if until > situation.now and not situation.context.skip_pauses:
-        return Refuse(Reason.DEPLOYMENT_FAILED, told, until)
+        return _replaced_later(failure, until, attempt.message)
     return Delete(deployment.name, hard=True)
+
+
+def _failure(situation: Situation, deployment: Deployment) -> str:
+    termination = situation.observed.termination if isinstance(situation.observed, Present) else ""
+    why = "; ".join(text.rstrip(".") for text in (deployment.status_message, termination) if text)
+    return f"Fireworks reports that the deployment failed: {why or 'no reason given'}."
+
+
+def _replaced_later(failure: str, until: datetime, refusal: str | None = None) -> Refuse:
+    """Wait before the replacement; `refusal` says why Fireworks did not delete the deployment the last time."""
+    then = refusal or "It is replaced after a pause, or as soon as the spec changes."
+    return Refuse(Reason.DEPLOYMENT_FAILED, f"{failure} {then}", until)

@@ -1,6 +1,6 @@
 """`status.addons` and the condition AddonsReady."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import (
@@ -29,6 +29,8 @@ from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
+_Addons = tuple[ConditionStatus, Reason, str]
+"""What the condition AddonsReady says."""
 NEVER_READY = (
     "Not loaded after 15 minutes. Check that its base model is the deployment's and that its rank and target "
     "modules are supported; to try again, remove it from spec.addons and put it back."
@@ -144,29 +146,39 @@ def _trouble(situation: Situation, deployment: Deployment, loaded: DeployedModel
     return NEVER_READY if overdue is not None and overdue < situation.now else None
 
 
-def addon_condition(
-    situation: Situation, status: FireworksDeploymentStatus
-) -> tuple[ConditionStatus, Reason, str] | None:
+def addon_condition(situation: Situation, status: FireworksDeploymentStatus) -> _Addons | None:
     """Return the condition AddonsReady, None where the spec has no addons and none refuses to go.
 
     `status` is the one in the making.
     """
     if status.deployment_name is None:
         return None
+    return _failures(status) or _unlisted(situation, status) or _progress(situation.wanted.addons, status)
+
+
+def _failures(status: FireworksDeploymentStatus) -> _Addons | None:
+    failed = [f"{each.model}: {each.message}" for each in status.addons or () if each.message]
+    return ("False", Reason.ADDON_FAILED, "; ".join(failed)) if failed else None
+
+
+def _unlisted(situation: Situation, status: FireworksDeploymentStatus) -> _Addons | None:
+    """Say that it cannot be known what is loaded, unless that was known a moment ago."""
     observed, context = situation.observed, situation.context
-    wanted = situation.wanted.addons
-    entries = {each.model: each for each in status.addons or ()}
-    failed = [each for each in entries.values() if each.message]
-    if failed:
-        return "False", Reason.ADDON_FAILED, "; ".join(f"{each.model}: {each.message}" for each in failed)
-    unlisted = context.addons_unlisted if isinstance(observed, Present) and observed.addons is None else None
-    if unlisted is not None and (wanted or entries):
-        known = _known_loaded(situation.resource) and context.now - unlisted.since < REST_PATIENCE
-        if not known:
-            return "Unknown", unlisted.diagnosis.reason, unlisted_message(unlisted)
+    unlisted = context.addons_unlisted
+    hidden = isinstance(observed, Present) and observed.addons is None
+    if unlisted is None or not hidden or not (situation.wanted.addons or status.addons):
+        return None
+    if _known_loaded(situation.resource) and context.now - unlisted.since < REST_PATIENCE:
+        return None
+    return "Unknown", unlisted.diagnosis.reason, unlisted_message(unlisted)
+
+
+def _progress(wanted: Collection[str], status: FireworksDeploymentStatus) -> _Addons | None:
+    """Say what of the wanted addons is not loaded yet."""
     if not wanted:
         return None
-    waiting = [model for model in wanted if model not in entries or entries[model].state != "DEPLOYED"]
+    loaded = {each.model for each in status.addons or () if each.state == "DEPLOYED"}
+    waiting = [model for model in wanted if model not in loaded]
     if waiting:
         idle = status.replicas is not None and status.replicas.ready == 0
         until = ", until the deployment has a replica that can load them" if idle else ""

@@ -152,20 +152,26 @@ def _settled(situation: Situation, action: Action) -> LastAttempt | None:
 
 
 def _failed_attempt(situation: Situation, action: Action, diagnosis: Diagnosis) -> LastAttempt | None:
-    before, now = situation.status.last_attempt, situation.now
-    if isinstance(action, Create):
-        attempt = before if before is not None and before.action in CREATIONS else _create_attempt(situation)
-        message = diagnosis.message if diagnosis.needs_user else None
-        return attempt.model_copy(update={"time": now, "reason": diagnosis.reason, "message": message})
-    if isinstance(action, Undelete | Adopt) and before is not None and before.action == action.name:
-        message = diagnosis.message if diagnosis.needs_user else None
-        return before.model_copy(update={"time": now, "reason": diagnosis.reason, "message": message})
-    if isinstance(action, Undelete) and not diagnosis.needs_user and before is not None:
-        return before.model_copy(update={"time": now, "reason": diagnosis.reason})  # it stands in for a failed one
-    if not diagnosis.needs_user:
-        return before  # the queue's own pauses do; a restart may try at once
-    if isinstance(action, Delete) and action.hard and not action.ignore_checks:
-        # The failed deployment stays: the pauses before its replacement grow, and say why.
-        return _next_attempt(situation, REPLACE, Reason.DEPLOYMENT_FAILED, diagnosis.message)
+    before = situation.status.last_attempt
+    match action:
+        case Create():
+            begun = before if before is not None and before.action in CREATIONS else _create_attempt(situation)
+            return _ended(begun, situation.now, diagnosis)
+        case Undelete() | Adopt() if before is not None and before.action == action.name:
+            return _ended(before, situation.now, diagnosis)
+        case Undelete() if before is not None and not diagnosis.needs_user:
+            # It stands in for a failed one.
+            return before.model_copy(update={"time": situation.now, "reason": diagnosis.reason})
+        case _ if not diagnosis.needs_user:
+            return before  # the queue's own pauses do; a restart may try at once
+        case Delete(hard=True, ignore_checks=False):
+            # The failed deployment stays: the pauses before its replacement grow, and say why.
+            return _next_attempt(situation, REPLACE, Reason.DEPLOYMENT_FAILED, diagnosis.message)
     name = delete_attempt_name(action) if isinstance(action, Delete) and not action.hard else action.name
     return _next_attempt(situation, name, diagnosis.reason, diagnosis.message)
+
+
+def _ended(begun: LastAttempt, now: datetime, diagnosis: Diagnosis) -> LastAttempt:
+    """Return the record of a request, written before it was sent, with how it ended."""
+    message = diagnosis.message if diagnosis.needs_user else None
+    return begun.model_copy(update={"time": now, "reason": diagnosis.reason, "message": message})

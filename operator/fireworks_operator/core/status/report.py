@@ -1,5 +1,6 @@
 """`report()`: the whole status, from the situation and what this pass did."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from fireworks_operator.core.observed.shortage import waiting_since
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import may_take_effect
 from fireworks_operator.core.situation import Situation
+from fireworks_operator.fireworks.models import Deployment
 
 from .addons import addon_condition, report_addons
 from .applied import fields_after
@@ -80,26 +82,36 @@ def _keeps(situation: Situation, outcome: Outcome) -> bool:
 
 def _facts(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
     """Return the status with everything but attempts, addons and conditions."""
-    status = situation.status.model_copy(update={"observed_generation": situation.resource.metadata.generation})
-    action, error, observed = outcome.action, outcome.error, situation.observed
-    if isinstance(action, Claim):
-        status = status.model_copy(update={"deployment_name": action.deployment_name, "account": action.account})
-    if isinstance(action, Adopt) and action.by_request:
-        # Before the marker: nothing of what is set there was set by us, so nothing of it is ever reset.
-        refused = error is not None and error.definite
-        status = status.model_copy(update={"applied_fields": None if refused else []})
-    if isinstance(observed, Present):
-        status = status.model_copy(update=_present_facts(situation, observed, status.deployment_name))
-    elif isinstance(observed, Absent) and observed.confirmed:
-        status = status.model_copy(update=_GONE)
+    claims = {"observed_generation": situation.resource.metadata.generation, **_claims(outcome)}
+    status = situation.status.model_copy(update=claims)
+    status = status.model_copy(update=_observed_facts(situation, status.deployment_name))
+    action = outcome.action
     if isinstance(action, Refuse) and action.reason in NOT_OURS and status.applied_fields is None:
         return _unclaimed(status)
-    if error is None and not outcome.begun:
+    if outcome.error is None and not outcome.begun:
         return _after_success(situation, status, action)
-    if isinstance(action, Create) and error is not None and error.definite and diagnose(error, action).needs_user:
-        # Nothing exists: let the spec, or the id, be corrected. Unless an earlier try may yet take effect.
-        return status if may_take_effect(situation.status.last_attempt, situation.now) else _unclaimed(status)
-    return status
+    return _unclaimed(status) if _creates_nothing(situation, outcome) else status
+
+
+def _claims(outcome: Outcome) -> dict[str, object]:
+    """Return what must be remembered of a deployment before the first request about it."""
+    match outcome.action:
+        case Claim(deployment_name=name, account=account):
+            return {"deployment_name": name, "account": account}
+        case Adopt(by_request=True):
+            # Before the marker: nothing of what is set there was set by us, so nothing of it is ever reset.
+            refused = outcome.error is not None and outcome.error.definite
+            return {"applied_fields": None if refused else []}
+    return {}
+
+
+def _creates_nothing(situation: Situation, outcome: Outcome) -> bool:
+    """Tell whether nothing exists and a person must act, so that the spec, or the id, may be corrected."""
+    action, error = outcome.action, outcome.error
+    if not isinstance(action, Create) or error is None or not error.definite:
+        return False
+    earlier = may_take_effect(situation.status.last_attempt, situation.now)
+    return diagnose(error, action).needs_user and not earlier
 
 
 def _without_facts(status: FireworksDeploymentStatus) -> FireworksDeploymentStatus:
@@ -118,8 +130,17 @@ _GONE: dict[str, None] = dict.fromkeys(
 _UNCLAIMED: dict[str, None] = _GONE | dict.fromkeys(("deployment_name", "account", "create_time", "applied_fields"))
 
 
-def _present_facts(situation: Situation, observed: Present, name: str | None) -> dict[str, object]:
-    deployment = observed.deployment
+def _observed_facts(situation: Situation, name: str | None) -> Mapping[str, object]:
+    """Return what Fireworks says of the deployment; `name` is the one that is claimed."""
+    match situation.observed:
+        case Present(deployment=deployment):
+            return _present_facts(situation, deployment, name)
+        case Absent(confirmed=True):
+            return _GONE
+    return {}
+
+
+def _present_facts(situation: Situation, deployment: Deployment, name: str | None) -> dict[str, object]:
     if name is None and situation.spec.management_policy is ManagementPolicy.OBSERVE:
         name = deployment.name
     return {
