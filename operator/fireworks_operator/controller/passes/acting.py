@@ -158,12 +158,14 @@ class Actor:
             return await self._failed(situation, action, error, recent)
         if isinstance(action, Create) and answer is None:
             return await self._look_at_taken(situation, action, access, recent)
-        in_vain = recent.made(action, situation.now)
+        return await self._done(situation if answer is None else situation.answered(answer), action, recent)
+
+    async def _done(self, situation: Situation, action: Mutation, recent: Recent) -> PassResult:
+        """Write down what a request that was accepted has come to."""
+        observed, in_vain = situation.observed, recent.made(action, situation.now)
         if in_vain:
-            log.warning("%s: %s was accepted earlier but had no effect", resource.key, action.name)
-        if answer is not None:
-            situation = situation.answered(answer)
-        if isinstance(action, Create) and isinstance(answer, Present) and answer.deployment.state == "CREATING":
+            log.warning("%s: %s was accepted earlier but had no effect", situation.resource.key, action.name)
+        if isinstance(action, Create) and isinstance(observed, Present) and observed.deployment.state == "CREATING":
             # Dying before the next pass writes it: the create counts as unanswered, and is found by its name.
             self._defer(situation, Outcome(action), recent)
             return PassResult(action, again=0.0, failed=in_vain, looks=True)
