@@ -62,11 +62,11 @@ def _serves(snapshot: Snapshot, key: str, raw: Raw) -> bool:
 
 def _is_let_go_by_word(raw: Raw) -> bool:
     """Tell whether the user wants a resource to go without its deployment."""
-    return (
-        raw["spec"].get("managementPolicy") == "Observe"
-        or raw["spec"].get("deletionPolicy") == "Retain"
-        or raw["metadata"]["annotations"].get(ANNOTATION_ABANDON) == "true"
-    )
+    spec, annotations = raw["spec"], raw["metadata"]["annotations"]
+    if spec.get("managementPolicy") == "Observe" or spec.get("deletionPolicy") == "Retain":
+        return True
+    abandoned: bool = annotations.get(ANNOTATION_ABANDON) == "true"
+    return abandoned
 
 
 @dataclass(slots=True)
