@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fireworks_simulator import deployed_models, deployments, inference, lists, quotas, resources
+from fireworks_simulator.routes_account import ACCOUNT_ROUTES
 from fireworks_simulator.wire import Call, Reply
 from fireworks_simulator.world import World
 
@@ -75,6 +76,7 @@ ROUTES: tuple[Route, ...] = (
     _route("/inference/v1/models", GET=inference.list_models),
     _route("/v1/chat/completions", POST=inference.chat_completions),
     _route("/v1/completions", POST=inference.completions),
+    *(_route(_ACCOUNT + path, **handlers) for path, handlers in ACCOUNT_ROUTES.items()),
 )
 """All routes; the official SDK with its own base URL calls inference without the `/inference` prefix."""
 

@@ -4,8 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fireworks_simulator.assumptions import AccountAssumptions
 
-class Assumptions(BaseModel):
+
+class Assumptions(AccountAssumptions):
     """One switch for each thing that is not known for sure about the real service.
 
     The defaults are the likeliest reading of the public documentation and of third-party observations. Tests
