@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from fireworks_simulator import schema
+from fireworks_simulator.admin_account import ACCOUNT_ACTIONS
 from fireworks_simulator.bodies import (
     AccountBody,
     AccountEdit,
@@ -20,7 +21,6 @@ from fireworks_simulator.bodies import (
     FailBody,
     KeyBody,
     LoadBody,
-    QuotaBody,
     TrafficBody,
     WorldBody,
 )
@@ -152,13 +152,13 @@ def _table() -> dict[str, dict[str, Action]]:
         "/accounts/{account}": {"PATCH": _edit_account},
         "/accounts/{account}/keys": {"GET": _keys, "POST": _add_key},
         "/accounts/{account}/keys/{key}": {"DELETE": _revoke_key},
-        "/accounts/{account}/quotas/{quota}": {"PUT": _set_quota},
         deployments: {"POST": _create_many},
         deployment: {"GET": lambda a: a.world.wire(a.deployment(), a.now), "PATCH": _edit, "DELETE": _vanish},
         deployment + "/traffic": {"POST": _traffic},
         deployment + "/load": {"PUT": _load},
         deployment + "/fail": {"POST": _fail},
         "/accounts/{account}/deployedModels/{deployed_model}": {"PATCH": _edit_deployed_model},
+        **{path: dict(actions) for path, actions in ACCOUNT_ACTIONS.items()},
     }
 
 
@@ -326,11 +326,6 @@ def _revoke_key(a: Admin) -> JsonObject:
         raise AdminError(404, f"no key {a.params['key']}")
     for text in found:
         del a.world.keys[text]
-    return {}
-
-
-def _set_quota(a: Admin) -> JsonObject:
-    a.account().quotas[a.params["quota"]] = a.body(QuotaBody).value
     return {}
 
 

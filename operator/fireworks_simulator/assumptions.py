@@ -33,3 +33,11 @@ class AccountAssumptions(BaseModel):
         default=False, description="A usage query with groupBy needs an administrator's key."
     )
     bill_preemptible: bool = Field(default=True, description="Ready replicas of preemptible deployments are billed.")
+    router_multi_region_only: bool = Field(
+        default=True, description="A router refuses deployments that are pinned to a single region."
+    )
+    router_one_model: bool = Field(default=True, description="A router refuses deployments of different base models.")
+    delete_with_router: Literal["ok", "refuse"] = Field(
+        default="ok",
+        description="DELETE of a deployment that a router names: it goes and the router keeps its name, or 400 code 9.",
+    )

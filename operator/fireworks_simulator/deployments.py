@@ -8,6 +8,7 @@ from fireworks_simulator.masks import Path, look_up, merge, update_paths
 from fireworks_simulator.protojson import Parsed, parse
 from fireworks_simulator.query import apply_mask, parse_mask
 from fireworks_simulator.quotas import check_quota
+from fireworks_simulator.routers import check_unrouted
 from fireworks_simulator.rules import ConfigRules, check_id, check_tags
 from fireworks_simulator.wire import (
     ApiError,
@@ -286,6 +287,7 @@ def _check_delete(world: World, d: Deployment, now: float, *, ignore_checks: boo
         raise precondition(
             "deployment has received inference requests in the last hour, pass ignore_checks to skip this check"
         )
+    check_unrouted(world, d)
     addons = [model for model in d.deployed_models if model.addon]
     if addons and not ignore_checks and world.assumptions.delete_with_addons == "refuse":
         raise precondition(f"deployment has {len(addons)} loaded addons, unload them first")

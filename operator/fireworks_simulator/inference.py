@@ -89,7 +89,7 @@ def _serve(world: World, call: Call, body: JsonObject) -> tuple[str, Deployment]
 
 
 def _route(world: World, call: Call, model: str) -> tuple[Deployment, DeployedModel | None]:
-    """What an identifier means: `MODEL#DEPLOYMENT`, a deployment, or a model with a default deployment.
+    """What an identifier means: `MODEL#DEPLOYMENT`, a deployment, a router, or a model with a default deployment.
 
     Raises:
         InferenceError: 404, nothing by that name is deployed.
@@ -105,6 +105,8 @@ def _route(world: World, call: Call, model: str) -> tuple[Deployment, DeployedMo
         raise InferenceError(404, f"The model `{model}` does not exist.", 404, kind="NotFoundError", param="model")
     if "/deployments/" in name:
         return _deployment(world, call, name), None
+    if "/routers/" in name:
+        return _routed(world, call, name), None
     for deployed in world.accounts[call.identity.account].deployed_models.values():
         if deployed.name == name or (deployed.model == name and deployed.default):
             return deployed.deployment, deployed if deployed.addon else None
@@ -125,6 +127,18 @@ def _deployment(world: World, call: Call, target: str) -> Deployment:
     if d is None or d.gone:
         raise _missing()
     if account_id != call.identity.account and not any(m.public for m in d.deployed_models):
+        raise _missing()
+    return d
+
+
+def _routed(world: World, call: Call, name: str) -> Deployment:
+    """The deployment that a router chooses for this request."""
+    router = world.routers.named(name)
+    account = name.split("/")[1]
+    if router is None or not (account == call.identity.account or router.config.get("public") is True):
+        raise _missing()
+    d = world.routers.pick(world.accounts[account], router, call.now)
+    if d is None:
         raise _missing()
     return d
 

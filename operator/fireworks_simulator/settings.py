@@ -163,6 +163,7 @@ class Timing(BaseModel):
     preparing: float = Field(
         default=60.0, ge=0, allow_inf_nan=False, description="A model is prepared for a precision."
     )
+    router: float = Field(default=5.0, ge=0, allow_inf_nan=False, description="A router is created or changed.")
 
     @property
     def startup(self) -> float:

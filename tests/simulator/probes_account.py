@@ -65,6 +65,29 @@ def bill_preemptible(api: Api, sim: SimulatorClient) -> object:
     return seconds(usage(api, sim))
 
 
+def routed(api: Api, *deployments: str) -> int:
+    """Status of the creation of a router."""
+    body = {"deployments": [f"accounts/acme/deployments/{each}" for each in deployments]}
+    return api.send("POST", "/routers", body, routerId="front").status_code
+
+
+def router_multi_region_only(api: Api, sim: SimulatorClient) -> object:
+    api.create(placement={"region": "US_IOWA_1"})
+    return routed(api, "chat")
+
+
+def router_one_model(api: Api, sim: SimulatorClient) -> object:
+    api.create()
+    api.create("other", baseModel="accounts/fireworks/models/llama-v3p2-3b-instruct")
+    return routed(api, "chat", "other")
+
+
+def delete_with_router(api: Api, sim: SimulatorClient) -> object:
+    api.create()
+    routed(api, "chat")
+    return api.delete().status_code
+
+
 Probe = Callable[[Api, SimulatorClient], object]
 ACCOUNT_SWITCHES: dict[Probe, tuple[object, object, object]] = {
     billing_tags: ({"team": "search"}, "bare", {"team": ""}),
@@ -75,4 +98,7 @@ ACCOUNT_SWITCHES: dict[Probe, tuple[object, object, object]] = {
     billing_lag_seconds: (3600, 600, 3000),
     grouped_usage_admin_only: ([200, 200], True, [200, 403]),
     bill_preemptible: (3600, False, 0),
+    router_multi_region_only: (400, False, 200),
+    router_one_model: (400, False, 200),
+    delete_with_router: (200, "refuse", 400),
 }
