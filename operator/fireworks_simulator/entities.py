@@ -305,6 +305,7 @@ class Account:
     deployments: dict[str, Deployment] = field(default_factory=dict)
     deployed_models: dict[str, DeployedModel] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
+    lowered_quotas: dict[str, int] = field(default_factory=dict)
 
     def to_wire(self) -> JsonObject:
         """The resource as an answer has it."""

@@ -64,7 +64,7 @@ ROUTES: tuple[Route, ...] = (
     _route(_ACCOUNT + "/models/{model}", GET=resources.get_model),
     _route(_ACCOUNT + "/models/{model}:prepare", POST=resources.prepare_model),
     _route(_ACCOUNT + "/quotas", GET=quotas.list_quotas),
-    _route(_ACCOUNT + "/quotas/{quota}", GET=quotas.get_quota),
+    _route(_ACCOUNT + "/quotas/{quota}", GET=quotas.get_quota, PATCH=quotas.update_quota),
     _route(_ACCOUNT + "/deploymentShapes", GET=resources.list_shapes),
     _route(_SHAPE, GET=resources.get_shape),
     _route(_SHAPE + "/versions", GET=resources.list_versions),

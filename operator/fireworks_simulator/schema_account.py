@@ -22,6 +22,32 @@ BILLING_USAGE_QUERY = Message(
         "filter": Field(Kind.MESSAGE, message=Message("gateway.FilterValues", {"values": _STRINGS}), mapped=True),
     },
 )
+USAGE_COSTS_QUERY = Message(
+    "gateway.QueryUsageCostsRequest",
+    {
+        "name": _STRING,
+        "startTime": _TIMESTAMP,
+        "endTime": _TIMESTAMP,
+        "scope": Field(Kind.ENUM, values=frozenset({"SCOPE_UNSPECIFIED", "ACCOUNT", "SELF"})),
+        "groupBy": Field(
+            Kind.ENUM,
+            values=frozenset({"DIMENSION_UNSPECIFIED", "HOUR", "DAY", "MODEL", "USER", "API_KEY"}),
+            repeated=True,
+        ),
+        "pageSize": Field(Kind.INT32),
+        "pageToken": _STRING,
+    },
+)
+QUOTA = Message(
+    "gateway.Quota",
+    {
+        "name": _READ_ONLY,
+        "value": Field(Kind.INT64),
+        "maxValue": Field(Kind.INT64, output_only=True),
+        "usage": Field(Kind.FLOAT, output_only=True),
+        "updateTime": Field(Kind.TIMESTAMP, output_only=True),
+    },
+)
 ROUTER = Message(
     "gateway.Router",
     {

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 from fireworks_simulator.deployments import update
 from fireworks_simulator.faults import FaultAction, FaultKind
 from fireworks_simulator.lists import list_deployments
+from fireworks_simulator.quotas import suspend_state
 from fireworks_simulator.routes import Match, Route, find_route
 from fireworks_simulator.wire import (
     ApiError,
@@ -145,9 +146,10 @@ class Service:
         assumptions = self.world.assumptions
         inference = request.match is not None and request.match.route.is_inference
         account = self.world.accounts[identity.account]
-        if account.suspend_state != "UNSUSPENDED" and (inference or assumptions.suspension_blocks_control_plane):
+        state = suspend_state(self.world, account, self.world.clock.now())
+        if state != "UNSUSPENDED" and (inference or assumptions.suspension_blocks_control_plane):
             raise InferenceError(
-                412,
+                int(assumptions.depleted_status) if state == "CREDIT_DEPLETED" else 412,
                 f"Account {account.id} is suspended, possibly due to reaching the monthly spending limit or failure "
                 "to pay past invoices. Please go to https://fireworks.ai/account/billing for more information.",
             )

@@ -1,6 +1,7 @@
 """Every setting of the simulator: accounts, timing and the assumptions about the real service."""
 
-from typing import Literal
+from decimal import Decimal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -197,6 +198,9 @@ class Settings(BaseModel):
     journal_size: int = Field(default=100_000, ge=1, description="Requests that the journal remembers.")
     gpu_quota: int | None = Field(
         default=None, ge=0, description="GPUs of each type that an account may use; absent: any number."
+    )
+    prices: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(
+        default_factory=dict, description="US dollars per GPU-hour by accelerator type, instead of published ones."
     )
     timing: Timing = Field(default_factory=Timing)
     assumptions: Assumptions = Field(default_factory=Assumptions)

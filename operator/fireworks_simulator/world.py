@@ -13,6 +13,7 @@ from fireworks_simulator.faults import Faults
 from fireworks_simulator.journal import Journal, Sequence
 from fireworks_simulator.lifecycle import Lifecycle
 from fireworks_simulator.meter import Meter
+from fireworks_simulator.prices import Prices
 from fireworks_simulator.routing import Routers
 from fireworks_simulator.settings import Settings
 from fireworks_simulator.stages import StageRules
@@ -50,6 +51,7 @@ class World:
         self.catalogue = Catalogue(self.clock.now())
         self.meter = Meter()
         self.routers = Routers(self.random)
+        self.prices = Prices(dict(settings.prices))
         self.lifecycle = Lifecycle(
             self.assumptions, before_change=self.remember, gone=self.remove, unloaded=self.remove_model
         )

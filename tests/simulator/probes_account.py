@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from fireworks_simulator.testing import SimulatorClient
-from tests.simulator.api import Api
-from tests.simulator.money import DAY, rfc3339, seconds, usage
+from fireworks_simulator.wire import JsonObject
+from tests.simulator.api import H100, LLAMA, Api
+from tests.simulator.money import DAY, rfc3339, rows, seconds, usage
 
 STARTUP = 60
 DEPLOYMENT = "accounts/acme/deployments/chat"
@@ -88,6 +89,91 @@ def delete_with_router(api: Api, sim: SimulatorClient) -> object:
     return api.delete().status_code
 
 
+def summary(api: Api, sim: SimulatorClient) -> JsonObject:
+    """The first line of the summary."""
+    times = {"startTime": rfc3339(sim.now() - DAY), "endTime": rfc3339(sim.now() + DAY)}
+    return rows(api.value("GET", "/billing/summary", **times), "lineItems")[0]
+
+
+def billing_summary_unit(api: Api, sim: SimulatorClient) -> object:
+    serving(api, sim)
+    line = summary(api, sim)
+    return line["quantity"], line["totalCost"]
+
+
+def region_price_factor(api: Api, sim: SimulatorClient) -> object:
+    serving(api, sim, fields={"placement": {"region": "US_IOWA_1"}})
+    return summary(api, sim)["totalCost"]
+
+
+def region_group_price_factor(api: Api, sim: SimulatorClient) -> object:
+    serving(api, sim, fields={"placement": {"multiRegion": "US"}})
+    return summary(api, sim)["totalCost"]
+
+
+def costs(api: Api, sim: SimulatorClient) -> object:
+    """All that was spent, as usageCosts:query has it."""
+    body = {"startTime": rfc3339(sim.now() - DAY), "endTime": rfc3339(sim.now()), "scope": "ACCOUNT"}
+    return api.value("POST", "/usageCosts:query", body)["subtotal"]
+
+
+def usage_costs_of_deployments(api: Api, sim: SimulatorClient) -> object:
+    sim.assume(usage_costs_lag_seconds=0)
+    serving(api, sim)
+    return costs(api, sim)
+
+
+def usage_costs_lag_seconds(api: Api, sim: SimulatorClient) -> object:
+    sim.assume(usage_costs_of_deployments=True)
+    serving(api, sim)
+    return costs(api, sim)
+
+
+def pricing_plans_without_contract(api: Api, sim: SimulatorClient) -> object:
+    return api.send("GET", "/pricingPlans").status_code
+
+
+def created(api: Api, fields: dict[str, object]) -> int:
+    """Status of a creation."""
+    body = {"baseModel": LLAMA, "acceleratorType": H100, **fields}
+    return api.send("POST", "/deployments", body).status_code
+
+
+def quota_preset(api: Api, sim: SimulatorClient) -> object:
+    return created(api, {"placement": {"multiRegion": "US"}})
+
+
+def new_account_gpus(api: Api, sim: SimulatorClient) -> object:
+    sim.assume(quota_preset="new-account")
+    return created(api, {"acceleratorCount": 16})
+
+
+def new_account_spend_limit(api: Api, sim: SimulatorClient) -> object:
+    sim.assume(quota_preset="new-account")
+    return api.value("GET", "/quotas/monthly-spend-usd")["value"]
+
+
+def quota_counts(api: Api, sim: SimulatorClient) -> object:
+    sim.quota("global--h100-count", 2)
+    return created(api, {"maxReplicaCount": 3})
+
+
+def spend_limit_suspends(api: Api, sim: SimulatorClient) -> object:
+    serving(api, sim)
+    sim.quota("monthly-spend-usd", 0)
+    return api.send("GET", "/deployments").status_code
+
+
+def depleted_status(api: Api, sim: SimulatorClient) -> object:
+    sim.suspend("CREDIT_DEPLETED")
+    return api.send("GET", "/deployments").status_code
+
+
+def dollars(amount: int) -> JsonObject:
+    """Whole dollars as Money."""
+    return {"currencyCode": "USD", "units": str(amount)} if amount else {"currencyCode": "USD"}
+
+
 Probe = Callable[[Api, SimulatorClient], object]
 ACCOUNT_SWITCHES: dict[Probe, tuple[object, object, object]] = {
     billing_tags: ({"team": "search"}, "bare", {"team": ""}),
@@ -98,6 +184,18 @@ ACCOUNT_SWITCHES: dict[Probe, tuple[object, object, object]] = {
     billing_lag_seconds: (3600, 600, 3000),
     grouped_usage_admin_only: ([200, 200], True, [200, 403]),
     bill_preemptible: (3600, False, 0),
+    billing_summary_unit: ((1.0, dollars(8)), "second", (3600.0, dollars(8))),
+    region_price_factor: (dollars(12), 2, dollars(16)),
+    region_group_price_factor: (dollars(8), 1.5, dollars(12)),
+    usage_costs_of_deployments: (dollars(0), True, dollars(8)),
+    usage_costs_lag_seconds: (dollars(0), 0, dollars(8)),
+    pricing_plans_without_contract: (200, "403", 403),
+    quota_preset: (200, "new-account", 429),
+    new_account_gpus: (429, 16, 200),
+    new_account_spend_limit: ("50", 500, "500"),
+    quota_counts: (200, "maximum", 429),
+    spend_limit_suspends: (412, False, 200),
+    depleted_status: (412, "402", 402),
     router_multi_region_only: (400, False, 200),
     router_one_model: (400, False, 200),
     delete_with_router: (200, "refuse", 400),
