@@ -32,6 +32,7 @@ from fireworks_simulator.protojson import parse
 from fireworks_simulator.settings import AccountSettings
 from fireworks_simulator.stages import StageRule
 from fireworks_simulator.staging import create_many, edit
+from fireworks_simulator.traffic import Answered
 from fireworks_simulator.wire import ApiError, JsonObject, JsonValue, encode
 from fireworks_simulator.worlds import SHARED, Worlds
 
@@ -359,6 +360,7 @@ def _traffic(a: Admin) -> JsonObject:
     """Requests were served just now, or `secondsAgo`."""
     d = a.deployment()
     d.last_request = d.idle_since = a.now - a.body(TrafficBody).seconds_ago
+    a.world.traffic.note(d, Answered(d.last_request, 200))
     return a.show(d)
 
 

@@ -87,3 +87,15 @@ class AccountAssumptions(BaseModel):
     depleted_status: Literal["412", "402"] = Field(
         default="412", description="HTTP status of all requests of an account in CREDIT_DEPLETED."
     )
+    metrics_rate_limit_per_minute: int = Field(
+        default=6, ge=0, description="Scrapes of metrics per virtual minute and account; 0 = no limit."
+    )
+    metrics_refresh_seconds: float = Field(
+        default=30.0, ge=0, allow_inf_nan=False, description="Virtual seconds between refreshes of metrics."
+    )
+    metrics_series: Literal["serving", "all"] = Field(
+        default="serving", description="Metrics have series of deployments with a ready replica, or of all."
+    )
+    shards_per_group: int = Field(
+        default=1, ge=1, description="In how many regions of a multiRegion a deployment has its replicas."
+    )

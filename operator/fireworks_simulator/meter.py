@@ -85,7 +85,7 @@ class Meter:
 def pieces(
     segments: Iterable[Segment], start: float, end: float, *, zone: tzinfo, step: timedelta = DAY
 ) -> Iterator[Piece]:
-    """Cut usage between two moments into days of a time zone, or into hours.
+    """Cut usage between two moments into days of a time zone, or into hours; exact to the millisecond.
 
     Args:
         segments: what was metered.
@@ -99,7 +99,9 @@ def pieces(
         while begin < last:
             floor, ceiling = bucket(begin, zone, step)
             until = min(ceiling, last)
-            yield Piece(segment.facts, floor, ceiling, (until - begin) * segment.gpus)
+            gpu_seconds = round((until - begin) * segment.gpus, 3)
+            if gpu_seconds:
+                yield Piece(segment.facts, floor, ceiling, gpu_seconds)
             begin = until
 
 

@@ -17,6 +17,7 @@ from fireworks_simulator.prices import Prices
 from fireworks_simulator.routing import Routers
 from fireworks_simulator.settings import Settings
 from fireworks_simulator.stages import StageRules
+from fireworks_simulator.traffic import Traffic
 from fireworks_simulator.wire import JsonObject
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -52,6 +53,7 @@ class World:
         self.meter = Meter()
         self.routers = Routers(self.random)
         self.prices = Prices(dict(settings.prices))
+        self.traffic = Traffic()
         self.lifecycle = Lifecycle(
             self.assumptions, before_change=self.remember, gone=self.remove, unloaded=self.remove_model
         )
@@ -107,6 +109,7 @@ class World:
     def remove(self, d: Deployment) -> None:
         """A deployment ceases to exist."""
         self.accounts[d.account].deployments.pop(d.id, None)
+        self.traffic.forget(d)
         for model in list(d.deployed_models):
             self.remove_model(model)
         self.relist(d.account)

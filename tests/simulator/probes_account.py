@@ -174,6 +174,32 @@ def dollars(amount: int) -> JsonObject:
     return {"currencyCode": "USD", "units": str(amount)} if amount else {"currencyCode": "USD"}
 
 
+def scraped(api: Api) -> int:
+    """Status of a request for metrics."""
+    return api.send("GET", "/metrics").status_code
+
+
+def metrics_rate_limit_per_minute(api: Api, sim: SimulatorClient) -> object:
+    return [scraped(api) for _ in range(3)]
+
+
+def metrics_refresh_seconds(api: Api, sim: SimulatorClient) -> object:
+    serving(api, sim)
+    sim.advance(30 - sim.now() % 30 + 1)
+    sim.traffic("chat")
+    return f'{{base_model="{LLAMA}"' in api.send("GET", "/metrics").text, " 0.01666" in api.send("GET", "/metrics").text
+
+
+def metrics_series(api: Api, sim: SimulatorClient) -> object:
+    api.create()
+    return "request_counter_total" in api.send("GET", "/metrics").text
+
+
+def shards_per_group(api: Api, sim: SimulatorClient) -> object:
+    api.create()
+    return api.value("GET", "/deployments/chat/shards")["totalSize"]
+
+
 Probe = Callable[[Api, SimulatorClient], object]
 ACCOUNT_SWITCHES: dict[Probe, tuple[object, object, object]] = {
     billing_tags: ({"team": "search"}, "bare", {"team": ""}),
@@ -199,4 +225,8 @@ ACCOUNT_SWITCHES: dict[Probe, tuple[object, object, object]] = {
     router_multi_region_only: (400, False, 200),
     router_one_model: (400, False, 200),
     delete_with_router: (200, "refuse", 400),
+    metrics_rate_limit_per_minute: ([200, 200, 200], 2, [200, 200, 429]),
+    metrics_refresh_seconds: ((True, False), 0, (True, True)),
+    metrics_series: (False, "all", True),
+    shards_per_group: (1, 3, 3),
 }

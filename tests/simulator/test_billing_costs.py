@@ -1,13 +1,13 @@
 """Dollars: published prices by day, placements, contracts, and the answers that show them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import httpx
 import pytest
 
 from fireworks_simulator.app import running
-from fireworks_simulator.meter import Facts
+from fireworks_simulator.meter import Facts, Segment, pieces
 from fireworks_simulator.prices import Prices, money
 from fireworks_simulator.settings import Assumptions, Settings
 from fireworks_simulator.testing import SimulatorClient, SimulatorError
@@ -102,6 +102,14 @@ def test_the_summary_has_a_line_for_each_price(api: Api, sim: SimulatorClient) -
             },
         ]
     }
+
+
+def test_dollars_do_not_show_how_inexact_a_clock_is() -> None:
+    """The virtual clock counts in steps of a quarter of a microsecond; an hour is an hour nevertheless."""
+    start = 1_795_913_000.7
+    segments = [Segment(facts(H100), start + n * 0.1, start + n * 0.1 + 3600 + 3e-7, 8) for n in range(50)]
+    assert {piece.gpu_seconds for piece in pieces(segments, 0, 2e9, zone=UTC, step=timedelta(days=1))} == {28_800.0}
+    assert list(pieces([Segment(facts(H100), start, start + 1e-6, 8)], 0, 2e9, zone=UTC)) == []
 
 
 def test_the_summary_by_days(api: Api, sim: SimulatorClient) -> None:
