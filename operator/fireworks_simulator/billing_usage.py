@@ -44,7 +44,7 @@ def get(world: World, call: Call) -> Reply:
     """GET /billingUsage: rows by day; a `filter` in the query has no effect, as on the real service."""
     usage_type = call.query.get("usageType", "")
     if usage_type not in ("", *schema.USAGE_TYPES):
-        raise invalid(f'parsing field "usageType": {usage_type} is not valid')
+        raise invalid(f'parsing field "usage_type": {usage_type} is not valid')
     start, end = period(call.query.get("startTime", ""), call.query.get("endTime", ""))
     zone = time_zone(call.query.get("timezone", ""))
     return _answer(world, call, _Query(start, end, usage_type, tuple(call.repeated("groupBy")), zone, {}))

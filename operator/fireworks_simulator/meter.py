@@ -12,6 +12,8 @@ from itertools import pairwise
 from fireworks_simulator.entities import Account, Deployment
 
 DAY = timedelta(days=1)
+_INSTANT = 1e-6
+"""Seconds that are none: the virtual clock is not more exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Meter:
         begins = sorted(max(begin, since) for begin in ready if begin < moment)
         facts = _facts(d) if begins else None
         for replicas, (begin, end) in enumerate(pairwise([*begins, moment]), start=1):
-            if facts is not None and end > begin:
+            if facts is not None and end - begin > _INSTANT:
                 self._add(d.account, Segment(facts, begin, end, replicas * d.gpus_per_replica))
 
     def segments(self, account: Account, now: float) -> list[Segment]:

@@ -22,7 +22,7 @@ def moment(name: str, text: str) -> float:
     except ValueError:
         parsed = None
     if parsed is None or parsed.tzinfo is None or "T" not in text.upper():
-        raise invalid(f'parsing field "{name}": invalid google.protobuf.Timestamp value "{text}"')
+        raise invalid(f'parsing field "{snake(name)}": invalid google.protobuf.Timestamp value "{text}"')
     return parsed.timestamp()
 
 

@@ -269,7 +269,8 @@ def quota_id(config: JsonObject) -> str:
     placement = config.get("placement")
     if not isinstance(placement, dict):
         return f"global--{gpu}-count"
-    region = placement.get("region")
+    regions = placement.get("regions")
+    region = regions[0] if isinstance(regions, list) and regions else placement.get("region")
     if isinstance(region, str):
         return f"{gpu}-{region.lower().replace('_', '-')}"
     group = placement.get("multiRegion", "GLOBAL")

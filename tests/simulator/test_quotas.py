@@ -42,6 +42,7 @@ def test_a_new_account_has_gpus_in_global_alone(new_account: Api, sim: Simulator
         ({"multiRegion": "EUROPE"}, "europe--h100-count"),
         ({"multiRegion": "CANADA"}, "canada--h100-count"),
         ({"region": "US_IOWA_1"}, "h100-us-iowa-1"),
+        ({"regions": ["EU_FRANKFURT_1", "US_IOWA_1"]}, "h100-eu-frankfurt-1"),
     ):
         refused = create(new_account, placement=placement)
         assert refused == (429, f"{quota} for account acme, in use: 0, quota: 0, requesting: 1")
