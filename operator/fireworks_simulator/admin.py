@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from fireworks_simulator import schema
+from fireworks_simulator.admin_account import ACCOUNT_ACTIONS
 from fireworks_simulator.bodies import (
     AccountBody,
     AccountEdit,
@@ -20,7 +21,6 @@ from fireworks_simulator.bodies import (
     FailBody,
     KeyBody,
     LoadBody,
-    QuotaBody,
     TrafficBody,
     WorldBody,
 )
@@ -32,6 +32,7 @@ from fireworks_simulator.protojson import parse
 from fireworks_simulator.settings import AccountSettings
 from fireworks_simulator.stages import StageRule
 from fireworks_simulator.staging import create_many, edit
+from fireworks_simulator.traffic import Answered
 from fireworks_simulator.wire import ApiError, JsonObject, JsonValue, encode
 from fireworks_simulator.worlds import SHARED, Worlds
 
@@ -151,13 +152,13 @@ def _table() -> dict[str, dict[str, Action]]:
         "/accounts/{account}": {"PATCH": _edit_account},
         "/accounts/{account}/keys": {"GET": _keys, "POST": _add_key},
         "/accounts/{account}/keys/{key}": {"DELETE": _revoke_key},
-        "/accounts/{account}/quotas/{quota}": {"PUT": _set_quota},
         deployments: {"POST": _create_many},
         deployment: {"GET": lambda a: a.world.wire(a.deployment(), a.now), "PATCH": _edit, "DELETE": _vanish},
         deployment + "/traffic": {"POST": _traffic},
         deployment + "/load": {"PUT": _load},
         deployment + "/fail": {"POST": _fail},
         "/accounts/{account}/deployedModels/{deployed_model}": {"PATCH": _edit_deployed_model},
+        **{path: dict(actions) for path, actions in ACCOUNT_ACTIONS.items()},
     }
 
 
@@ -327,11 +328,6 @@ def _revoke_key(a: Admin) -> JsonObject:
     return {}
 
 
-def _set_quota(a: Admin) -> JsonObject:
-    a.account().quotas[a.params["quota"]] = a.body(QuotaBody).value
-    return {}
-
-
 def _create_many(a: Admin) -> JsonObject:
     body = a.body(BulkBody)
     names = create_many(a.world, a.account(), body, a.now)
@@ -362,6 +358,7 @@ def _traffic(a: Admin) -> JsonObject:
     """Requests were served just now, or `secondsAgo`."""
     d = a.deployment()
     d.last_request = d.idle_since = a.now - a.body(TrafficBody).seconds_ago
+    a.world.traffic.note(d, Answered(d.last_request, 200))
     return a.show(d)
 
 

@@ -9,12 +9,14 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 import click
 from pydantic import BaseModel, ValidationError
 
 from fireworks_simulator.app import Simulator
+from fireworks_simulator.schema import ACCELERATORS
 from fireworks_simulator.server import listen, make_server
 from fireworks_simulator.settings import ACCOUNT_ID, AccountSettings, Assumptions, Settings, Timing
 
@@ -85,6 +87,16 @@ def _accounts(accounts: Sequence[str], api_keys: Sequence[str]) -> tuple[Account
     return tuple(AccountSettings(id=name, api_key=key) for name, key in zip(names, keys, strict=True))
 
 
+def _prices(texts: Sequence[str]) -> dict[str, Decimal]:
+    prices: dict[str, Decimal] = {}
+    for text in texts:
+        accelerator, _, price = text.partition("=")
+        if accelerator not in ACCELERATORS or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", price):
+            raise click.UsageError(f"--price {text}: give an accelerator type and dollars, as NVIDIA_H100_80GB=7.50")
+        prices[accelerator] = Decimal(price)
+    return prices
+
+
 @click.command(context_settings={"auto_envvar_prefix": "FIREWORKS_SIMULATOR", "show_default": True})
 @option("--host", default="127.0.0.1", help="Address to listen on.")
 @option("--port", default=8090, type=click.IntRange(0, 65535), help="TCP port; 0 picks a free one.")
@@ -108,6 +120,14 @@ def _accounts(accounts: Sequence[str], api_keys: Sequence[str]) -> tuple[Account
 @option("--admin/--no-admin", default=None, help="Serve the admin API.  [default: on a loopback address only]")
 @option("--journal-size", default=100_000, type=click.IntRange(min=1), help="Requests to remember.")
 @option("--gpu-quota", default=None, type=click.IntRange(min=0), help="GPUs of each type per account. [any]")
+@option(
+    "--price",
+    "prices",
+    multiple=True,
+    envvar="FIREWORKS_SIMULATOR_PRICE",
+    metavar="TYPE=USD",
+    help="Dollars per GPU-hour of an accelerator type, instead of the published ones; repeatable.",
+)
 @_options(Timing)
 @_options(Assumptions)
 def main(
@@ -121,6 +141,7 @@ def main(
     admin: bool | None,
     journal_size: int,
     gpu_quota: int | None,
+    prices: tuple[str, ...],
     **fields: bool | float | str,
 ) -> None:
     """Run a Fireworks AI control plane locally: deployments, addons, inference; no GPUs."""
@@ -133,6 +154,7 @@ def main(
             admin=_is_loopback(host) if admin is None else admin,
             journal_size=journal_size,
             gpu_quota=gpu_quota,
+            prices=_prices(prices),
             timing=Timing.model_validate({name: fields[name] for name in Timing.model_fields}),
             assumptions=Assumptions.model_validate({name: fields[name] for name in Assumptions.model_fields}),
         )

@@ -7,7 +7,8 @@ from fireworks_simulator.faults import FaultKind
 from fireworks_simulator.masks import Path, look_up, merge, update_paths
 from fireworks_simulator.protojson import Parsed, parse
 from fireworks_simulator.query import apply_mask, parse_mask
-from fireworks_simulator.quotas import check_quota
+from fireworks_simulator.quotas import check_quota, counted
+from fireworks_simulator.routers import check_unrouted
 from fireworks_simulator.rules import ConfigRules, check_id, check_tags
 from fireworks_simulator.wire import (
     ApiError,
@@ -191,6 +192,8 @@ def scale(world: World, call: Call) -> Reply:
     within = min(max(count, d.minimum), d.maximum)
     if within != count and world.assumptions.scale_out_of_bounds == "refuse":
         raise invalid(f"replica_count must be between {d.minimum} and {d.maximum}")
+    if within > d.desired:
+        check_quota(world, world.accounts[d.account], d, within)
     world.remember(d, call.now)
     world.lifecycle.set_desired(d, within, call.now)
     d.idle_since = call.now
@@ -277,7 +280,7 @@ def _check_growth(world: World, d: Deployment, merged: JsonObject) -> None:
     """The quota must hold for more replicas or larger ones."""
     changed = world.new_deployment(d.account, d.id, merged, d.create_time)
     replicas = min(max(d.desired, changed.minimum), changed.maximum)
-    if replicas * changed.gpus_per_replica > d.desired * d.gpus_per_replica:
+    if counted(world, changed, replicas) > counted(world, d, d.desired):
         check_quota(world, world.accounts[d.account], changed, replicas)
 
 
@@ -286,6 +289,7 @@ def _check_delete(world: World, d: Deployment, now: float, *, ignore_checks: boo
         raise precondition(
             "deployment has received inference requests in the last hour, pass ignore_checks to skip this check"
         )
+    check_unrouted(world, d)
     addons = [model for model in d.deployed_models if model.addon]
     if addons and not ignore_checks and world.assumptions.delete_with_addons == "refuse":
         raise precondition(f"deployment has {len(addons)} loaded addons, unload them first")

@@ -127,7 +127,7 @@ class Deployment:
 
     `replicas` holds the start time of each replica, or None for one that gets no node; up to `progressed` their
     stages have been replayed. `alive_since` is the create or undelete. `shown_state` stands in answers for `state`
-    where an administrator wants it so. All times are virtual seconds.
+    where an administrator wants it so. Up to `metered` the meter has read it. All times are virtual seconds.
     """
 
     name: str
@@ -157,6 +157,7 @@ class Deployment:
     last_request: float | None = None
     ready_since: float | None = None
     load: float = 0.0
+    metered: float = 0.0
     frozen: bool = False
     stocked_out: bool = False
     shown_state: str | int | None = None
@@ -304,6 +305,7 @@ class Account:
     deployments: dict[str, Deployment] = field(default_factory=dict)
     deployed_models: dict[str, DeployedModel] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
+    lowered_quotas: dict[str, int] = field(default_factory=dict)
 
     def to_wire(self) -> JsonObject:
         """The resource as an answer has it."""

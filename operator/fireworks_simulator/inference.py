@@ -4,12 +4,15 @@ import json
 
 from fireworks_simulator.clock import timestamp
 from fireworks_simulator.entities import DeployedModel, Deployment, LoadState, State
+from fireworks_simulator.traffic import Answered
 from fireworks_simulator.wire import Call, InferenceError, JsonObject, JsonValue, Reply, encode, ok
 from fireworks_simulator.world import World
 
 _SCALING_UP = "Deployment is currently scaled to zero and is scaling up. Please retry your request in a few minutes."
 _NOT_DEPLOYED = "Model not found, inaccessible, and/or not deployed"
 RETRY_AFTER_SECONDS = "30"
+_PROMPT_TOKENS = 1
+"""Of every request, whatever it says."""
 
 
 def chat_completions(world: World, call: Call) -> Reply:
@@ -76,6 +79,21 @@ def _serve(world: World, call: Call, body: JsonObject) -> tuple[str, Deployment]
     if not isinstance(model, str) or not model:
         raise InferenceError(400, "model is required", "INVALID_ARGUMENT", param="model")
     d, addon = _route(world, call, model)
+    try:
+        _admit(world, call, d, addon)
+    except InferenceError as error:
+        world.traffic.note(d, Answered(call.now, error.reply.status))
+        raise
+    world.traffic.note(d, Answered(call.now, 200, _PROMPT_TOKENS, len(_text(model, d).split())))
+    return model, d
+
+
+def _admit(world: World, call: Call, d: Deployment, addon: DeployedModel | None) -> None:
+    """Let a request through to a ready replica.
+
+    Raises:
+        InferenceError: there is none, or the addon is not loaded.
+    """
     if d.state not in (State.DELETING, State.DELETED, State.FAILED):
         d.last_request = d.idle_since = call.now
     ready = d.ready(call.now)
@@ -85,11 +103,10 @@ def _serve(world: World, call: Call, body: JsonObject) -> tuple[str, Deployment]
     since = d.ready_since if addon is None else addon.ready_time
     if since is None or call.now < since + delay or (addon is not None and addon.state is not LoadState.DEPLOYED):
         raise _missing()
-    return model, d
 
 
 def _route(world: World, call: Call, model: str) -> tuple[Deployment, DeployedModel | None]:
-    """What an identifier means: `MODEL#DEPLOYMENT`, a deployment, or a model with a default deployment.
+    """What an identifier means: `MODEL#DEPLOYMENT`, a deployment, a router, or a model with a default deployment.
 
     Raises:
         InferenceError: 404, nothing by that name is deployed.
@@ -105,6 +122,8 @@ def _route(world: World, call: Call, model: str) -> tuple[Deployment, DeployedMo
         raise InferenceError(404, f"The model `{model}` does not exist.", 404, kind="NotFoundError", param="model")
     if "/deployments/" in name:
         return _deployment(world, call, name), None
+    if "/routers/" in name:
+        return _routed(world, call, name), None
     for deployed in world.accounts[call.identity.account].deployed_models.values():
         if deployed.name == name or (deployed.model == name and deployed.default):
             return deployed.deployment, deployed if deployed.addon else None
@@ -125,6 +144,18 @@ def _deployment(world: World, call: Call, target: str) -> Deployment:
     if d is None or d.gone:
         raise _missing()
     if account_id != call.identity.account and not any(m.public for m in d.deployed_models):
+        raise _missing()
+    return d
+
+
+def _routed(world: World, call: Call, name: str) -> Deployment:
+    """The deployment that a router chooses for this request."""
+    router = world.routers.named(name)
+    account = name.split("/")[1]
+    if router is None or not (account == call.identity.account or router.config.get("public") is True):
+        raise _missing()
+    d = world.routers.pick(world.accounts[account], router, call.now)
+    if d is None:
         raise _missing()
     return d
 
@@ -165,7 +196,11 @@ def _text(model: str, d: Deployment) -> str:
 
 def _complete(call: Call, model: str, d: Deployment, kind: str, choice: JsonObject) -> Reply:
     words = len(_text(model, d).split())
-    usage: JsonObject = {"prompt_tokens": 1, "completion_tokens": words, "total_tokens": words + 1}
+    usage: JsonObject = {
+        "prompt_tokens": _PROMPT_TOKENS,
+        "completion_tokens": words,
+        "total_tokens": words + _PROMPT_TOKENS,
+    }
     body: JsonObject = {
         "id": "simulated-1",
         "object": kind,

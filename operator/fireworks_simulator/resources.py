@@ -4,7 +4,8 @@ from fireworks_simulator import schema
 from fireworks_simulator.catalogue import Model, Shape
 from fireworks_simulator.protojson import parse
 from fireworks_simulator.query import apply_mask, list_resources, parse_mask
-from fireworks_simulator.wire import Call, JsonValue, Reply, invalid, not_found, ok
+from fireworks_simulator.quotas import suspend_state
+from fireworks_simulator.wire import Call, JsonObject, JsonValue, Reply, invalid, not_found, ok
 from fireworks_simulator.world import World
 
 
@@ -32,14 +33,19 @@ def verify_api_key(world: World, call: Call) -> Reply:
 
 def list_accounts(world: World, call: Call) -> Reply:
     """GET /v1/accounts: the account of the key."""
-    resources = [world.accounts[call.identity.account].to_wire()]
+    resources = [_account(world, call, call.identity.account)]
     return ok(list_resources(call, "accounts", resources, _ACCOUNT_FIELDS))
 
 
 def get_account(world: World, call: Call) -> Reply:
     """GET /v1/accounts/{account}."""
     mask = parse_mask(call.query.get("readMask", ""), _ACCOUNT_FIELDS)
-    return ok(apply_mask(world.accounts[call.account].to_wire(), mask))
+    return ok(apply_mask(_account(world, call, call.account), mask))
+
+
+def _account(world: World, call: Call, account_id: str) -> JsonObject:
+    account = world.accounts[account_id]
+    return {**account.to_wire(), "suspendState": suspend_state(world, account, call.now)}
 
 
 def list_models(world: World, call: Call) -> Reply:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fireworks_simulator import deployed_models, deployments, inference, lists, quotas, resources
+from fireworks_simulator.routes_account import ACCOUNT_ROUTES
 from fireworks_simulator.wire import Call, Reply
 from fireworks_simulator.world import World
 
@@ -63,7 +64,7 @@ ROUTES: tuple[Route, ...] = (
     _route(_ACCOUNT + "/models/{model}", GET=resources.get_model),
     _route(_ACCOUNT + "/models/{model}:prepare", POST=resources.prepare_model),
     _route(_ACCOUNT + "/quotas", GET=quotas.list_quotas),
-    _route(_ACCOUNT + "/quotas/{quota}", GET=quotas.get_quota),
+    _route(_ACCOUNT + "/quotas/{quota}", GET=quotas.get_quota, PATCH=quotas.update_quota),
     _route(_ACCOUNT + "/deploymentShapes", GET=resources.list_shapes),
     _route(_SHAPE, GET=resources.get_shape),
     _route(_SHAPE + "/versions", GET=resources.list_versions),
@@ -75,6 +76,7 @@ ROUTES: tuple[Route, ...] = (
     _route("/inference/v1/models", GET=inference.list_models),
     _route("/v1/chat/completions", POST=inference.chat_completions),
     _route("/v1/completions", POST=inference.completions),
+    *(_route(_ACCOUNT + path, **handlers) for path, handlers in ACCOUNT_ROUTES.items()),
 )
 """All routes; the official SDK with its own base URL calls inference without the `/inference` prefix."""
 

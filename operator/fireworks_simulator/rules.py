@@ -33,12 +33,12 @@ _MAX_REPLICAS = 1000
 _ADDONS_QUANTISED = "addons cannot be enabled with quantized precisions (FP8/FP4)"
 
 
-def check_id(deployment_id: str, assumptions: Assumptions) -> None:
+def check_id(deployment_id: str, assumptions: Assumptions, *, kind: str = "deployment") -> None:
     """Refuse ids that are not 1-63 characters of a-z, 0-9 and inner hyphens."""
     leading_digit = deployment_id[:1].isdigit() and not assumptions.leading_digit_ids
     if not _ID.fullmatch(deployment_id) or leading_digit:
         raise invalid(
-            f'invalid deployment id "{deployment_id}": must be 1-63 characters of a-z, 0-9 and hyphens, and must '
+            f'invalid {kind} id "{deployment_id}": must be 1-63 characters of a-z, 0-9 and hyphens, and must '
             "not begin or end with a hyphen"
         )
 
@@ -269,7 +269,8 @@ def quota_id(config: JsonObject) -> str:
     placement = config.get("placement")
     if not isinstance(placement, dict):
         return f"global--{gpu}-count"
-    region = placement.get("region")
+    regions = placement.get("regions")
+    region = regions[0] if isinstance(regions, list) and regions else placement.get("region")
     if isinstance(region, str):
         return f"{gpu}-{region.lower().replace('_', '-')}"
     group = placement.get("multiRegion", "GLOBAL")

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 from fireworks_simulator.deployments import update
 from fireworks_simulator.faults import FaultAction, FaultKind
 from fireworks_simulator.lists import list_deployments
+from fireworks_simulator.quotas import suspend_state
 from fireworks_simulator.routes import Match, Route, find_route
 from fireworks_simulator.wire import (
     ApiError,
@@ -48,12 +49,14 @@ class Request:
     `key` is the API key it carries; it is used to look up who calls and kept out of everything else.
     """
 
-    __slots__ = ("body", "identity", "key", "match", "method", "path", "query", "user_agent")
+    __slots__ = ("body", "identity", "key", "match", "method", "pairs", "path", "query", "user_agent")
 
     def __init__(self, *, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes) -> None:
         self.method = method
         self.path = path
-        self.query = {camel(name): value for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True)}
+        given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        self.pairs = tuple((camel(name), value) for name, value in given)
+        self.query = dict(self.pairs)
         self.body = body
         self.user_agent = headers.get(b"user-agent", b"").decode("latin-1")
         self.match: Match | None = find_route(path)
@@ -122,8 +125,7 @@ class Service:
             if handler is None:
                 raise ApiError(Code.UNIMPLEMENTED, "Method Not Allowed")
             self._authorise(request, request.match.route, identity)
-            params = request.match.params
-            call = Call(request.method, request.path, params, request.query, request.body, identity, now, notes)
+            call = _call(request, request.match, identity, now, notes)
             if fault is not None and fault.kind is FaultKind.IGNORE_PATCH and handler is update:
                 notes["fault"] = fault.kind.value
             if handler is list_deployments:
@@ -144,9 +146,10 @@ class Service:
         assumptions = self.world.assumptions
         inference = request.match is not None and request.match.route.is_inference
         account = self.world.accounts[identity.account]
-        if account.suspend_state != "UNSUSPENDED" and (inference or assumptions.suspension_blocks_control_plane):
+        state = suspend_state(self.world, account, self.world.clock.now())
+        if state != "UNSUSPENDED" and (inference or assumptions.suspension_blocks_control_plane):
             raise InferenceError(
-                412,
+                int(assumptions.depleted_status) if state == "CREDIT_DEPLETED" else 412,
                 f"Account {account.id} is suspended, possibly due to reaching the monthly spending limit or failure "
                 "to pay past invoices. Please go to https://fireworks.ai/account/billing for more information.",
             )
@@ -179,6 +182,12 @@ class Service:
             if self.world.assumptions.foreign_account_status == "404":
                 raise not_found(f"account accounts/{account} not found")
             raise ApiError(Code.PERMISSION_DENIED, f"permission denied for account accounts/{account}")
+
+
+def _call(request: Request, match: Match, identity: Identity, now: float, notes: dict[str, JsonValue]) -> Call:
+    return Call(
+        request.method, request.path, match.params, request.query, request.body, identity, now, notes, request.pairs
+    )
 
 
 def rate_limited(retry_after: float | None) -> InferenceError:

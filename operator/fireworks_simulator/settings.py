@@ -1,11 +1,14 @@
 """Every setting of the simulator: accounts, timing and the assumptions about the real service."""
 
-from typing import Literal
+from decimal import Decimal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fireworks_simulator.assumptions import AccountAssumptions
 
-class Assumptions(BaseModel):
+
+class Assumptions(AccountAssumptions):
     """One switch for each thing that is not known for sure about the real service.
 
     The defaults are the likeliest reading of the public documentation and of third-party observations. Tests
@@ -161,6 +164,7 @@ class Timing(BaseModel):
     preparing: float = Field(
         default=60.0, ge=0, allow_inf_nan=False, description="A model is prepared for a precision."
     )
+    router: float = Field(default=5.0, ge=0, allow_inf_nan=False, description="A router is created or changed.")
 
     @property
     def startup(self) -> float:
@@ -194,6 +198,9 @@ class Settings(BaseModel):
     journal_size: int = Field(default=100_000, ge=1, description="Requests that the journal remembers.")
     gpu_quota: int | None = Field(
         default=None, ge=0, description="GPUs of each type that an account may use; absent: any number."
+    )
+    prices: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(
+        default_factory=dict, description="US dollars per GPU-hour by accelerator type, instead of published ones."
     )
     timing: Timing = Field(default_factory=Timing)
     assumptions: Assumptions = Field(default_factory=Assumptions)

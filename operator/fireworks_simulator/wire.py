@@ -151,11 +151,16 @@ class Call:
     identity: Identity
     now: float
     notes: dict[str, JsonValue] = field(default_factory=dict)
+    pairs: tuple[tuple[str, str], ...] = ()
 
     @property
     def account(self) -> str:
         """The account id in the path."""
         return self.params["account"]
+
+    def repeated(self, name: str) -> list[str]:
+        """All values of a query parameter, in order; those of `query` are the last ones."""
+        return [value for key, value in self.pairs if key == name]
 
     def flag(self, name: str) -> bool:
         """A boolean query parameter; absent is false.

@@ -12,8 +12,12 @@ from fireworks_simulator.entities import Account, ApiKey, DeployedModel, Deploym
 from fireworks_simulator.faults import Faults
 from fireworks_simulator.journal import Journal, Sequence
 from fireworks_simulator.lifecycle import Lifecycle
+from fireworks_simulator.meter import Meter
+from fireworks_simulator.prices import Prices
+from fireworks_simulator.routing import Routers
 from fireworks_simulator.settings import Settings
 from fireworks_simulator.stages import StageRules
+from fireworks_simulator.traffic import Traffic
 from fireworks_simulator.wire import JsonObject
 
 _ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -46,6 +50,10 @@ class World:
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, ApiKey] = {}
         self.catalogue = Catalogue(self.clock.now())
+        self.meter = Meter()
+        self.routers = Routers(self.random)
+        self.prices = Prices(dict(settings.prices))
+        self.traffic = Traffic()
         self.lifecycle = Lifecycle(
             self.assumptions, before_change=self.remember, gone=self.remove, unloaded=self.remove_model
         )
@@ -101,6 +109,7 @@ class World:
     def remove(self, d: Deployment) -> None:
         """A deployment ceases to exist."""
         self.accounts[d.account].deployments.pop(d.id, None)
+        self.traffic.forget(d)
         for model in list(d.deployed_models):
             self.remove_model(model)
         self.relist(d.account)
@@ -166,7 +175,8 @@ class World:
         return listing.everything if show_deleted else listing.visible
 
     def remember(self, d: Deployment, moment: float) -> None:
-        """Keep what LIST shows of a deployment before it changes at `moment`."""
+        """Keep what LIST shows of a deployment before it changes at `moment`, and what it used."""
+        self.meter.read(d, moment)
         account = self.accounts.get(d.account)
         listed = account is not None and account.deployments.get(d.id) is d and d.state is not State.DELETED
         shown = self.encoded(d, moment) if listed else None

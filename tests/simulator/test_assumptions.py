@@ -9,6 +9,7 @@ from fireworks_simulator.faults import FaultKind
 from fireworks_simulator.settings import Assumptions, Timing
 from fireworks_simulator.testing import SimulatorClient
 from tests.simulator.api import H100, LLAMA, Api, state_of
+from tests.simulator.probes_account import ACCOUNT_SWITCHES
 
 DEPLOYMENT = "accounts/acme/deployments/chat"
 ADDON = "accounts/acme/models/tone"
@@ -241,6 +242,7 @@ SWITCHES: dict[Probe, tuple[object, object, object]] = {
     list_lag_seconds: ((["chat"], ["chat"]), 30, ([], ["chat"])),
     retry_after: (None, True, "30"),
     rate_limit_per_minute: ((4, 0), 2, (2, 2)),
+    **ACCOUNT_SWITCHES,
 }
 """For each switch: what its probe sees by default, another setting, and what it sees then."""
 

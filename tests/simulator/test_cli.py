@@ -67,11 +67,14 @@ def test_options_and_environment(start: Start) -> None:
         "--api-key",
         "k2",
         "--no-accelerator-required",
+        "--price",
+        "NVIDIA_A100_80GB=2.90",
     ]
     _, client = start(*options, FIREWORKS_SIMULATOR_SPEED="50", FIREWORKS_SIMULATOR_DOWNLOADING="7")
     assert client.call("GET", "/clock")["speed"] == 50
     assert client.call("GET", "/timing")["downloading"] == 7
     assert client.call("GET", "/assumptions")["accelerator_required"] is False
+    assert client.call("GET", "/prices") == {"prices": {"NVIDIA_A100_80GB": "2.90"}}
     accounts = client.state()["accounts"]
     assert isinstance(accounts, dict)
     assert list(accounts) == ["one", "two"]
@@ -98,6 +101,8 @@ def test_beyond_loopback_there_is_no_admin_api_unless_asked_for(start: Start) ->
         (["--deleting", "-1"], "--deleting: Input should be greater than or equal to 0"),
         (["--list-lag-seconds", "1e400"], "--list-lag-seconds: Input should be a finite number"),
         (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1"),
+        (["--price", "H100=7"], "--price H100=7: give an accelerator type and dollars"),
+        (["--price", "NVIDIA_H100_80GB=-7"], "--price NVIDIA_H100_80GB=-7: give an accelerator type and dollars"),
     ],
 )
 def test_mistakes_are_explained(options: list[str], message: str) -> None:
