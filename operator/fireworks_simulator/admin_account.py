@@ -1,19 +1,16 @@
 """The part of the admin API that is about an account's money, quotas and routers."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
+from fireworks_simulator.admin_request import Admin
 from fireworks_simulator.bodies import QuotaBody
 from fireworks_simulator.bodies_account import PricesBody, PricingPlanBody, RouterBody
 from fireworks_simulator.prices import PricingPlan
 from fireworks_simulator.routers import add
 from fireworks_simulator.wire import JsonObject
 
-if TYPE_CHECKING:
-    from fireworks_simulator.admin import Admin
 
-
-def _add_router(a: "Admin") -> JsonObject:
+def _add_router(a: Admin) -> JsonObject:
     """A router, e.g. one that the service makes by itself."""
     body = a.body(RouterBody)
     account = a.account().id
@@ -22,23 +19,23 @@ def _add_router(a: "Admin") -> JsonObject:
     return router.to_wire(a.now)
 
 
-def _set_quota(a: "Admin") -> JsonObject:
+def _set_quota(a: Admin) -> JsonObject:
     a.account().quotas[a.params["quota"]] = a.body(QuotaBody).value
     return {}
 
 
-def _prices(a: "Admin") -> JsonObject:
+def _prices(a: Admin) -> JsonObject:
     overrides = a.world.prices.overrides
     return {"prices": {name: None if price is None else str(price) for name, price in overrides.items()}}
 
 
-def _set_prices(a: "Admin") -> JsonObject:
+def _set_prices(a: Admin) -> JsonObject:
     """Prices in the place of the published ones, for the past too."""
     a.world.prices.overrides = dict(a.body(PricesBody).prices)
     return _prices(a)
 
 
-def _add_plan(a: "Admin") -> JsonObject:
+def _add_plan(a: Admin) -> JsonObject:
     """A contract: the prices of deployments with this pricingPlanId."""
     body = a.body(PricingPlanBody)
     account = a.account().id
