@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -37,7 +36,6 @@ from fireworks_simulator.traffic import Answered
 from fireworks_simulator.wire import ApiError, JsonObject, JsonValue, encode
 from fireworks_simulator.worlds import Worlds
 
-B = TypeVar("B", bound=BaseModel)
 Action = Callable[[Admin], JsonObject]
 
 

@@ -44,7 +44,7 @@ def _add_plan(a: Admin) -> JsonObject:
     return plan.to_wire()
 
 
-ACCOUNT_ACTIONS: Mapping[str, Mapping[str, "Callable[[Admin], JsonObject]"]] = {
+ACCOUNT_ACTIONS: Mapping[str, Mapping[str, Callable[[Admin], JsonObject]]] = {
     "/accounts/{account}/quotas/{quota}": {"PUT": _set_quota},
     "/prices": {"GET": _prices, "PUT": _set_prices},
     "/accounts/{account}/pricingPlans": {"POST": _add_plan},
