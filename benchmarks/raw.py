@@ -89,8 +89,9 @@ class RawClient:
             await self._patch(name, {"status": {"deploymentName": full_name}}, "status")
             tags = {f"custom/{key}": f"{self._namespace}-{name}" for key in ("cluster", "namespace", "name")}
             body = {key: spec[key] for key in FIELDS if key in spec} | {"annotations": tags}
+            query = {"deploymentId": name, "acceptShapelessRisk": "true"}
             async with self._fireworks.post(
-                self._deployments_url, json=body, params={"deploymentId": name}, raise_for_status=True
+                self._deployments_url, json=body, params=query, raise_for_status=True
             ) as answer:
                 created = await answer.json()
             await self._patch(name, {"status": _status(created)}, "status")

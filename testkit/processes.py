@@ -125,6 +125,7 @@ class Operator(Process):
             "FIREWORKS_BASE_URL": base_url,
             "FIREWORKS_OPERATOR_HEALTH_HOST": "127.0.0.1",
             "FIREWORKS_OPERATOR_HEALTH_PORT": "0",
+            "FIREWORKS_OPERATOR_ACCEPT_SHAPELESS_RISK": "true",
             **pace,
             **({} if api_key is None else {"FIREWORKS_API_KEY": api_key}),
             **settings,

@@ -61,7 +61,8 @@ def configure(settings: kopf.OperatorSettings, **_: object) -> None:
 async def create(name: str, spec: kopf.Spec, meta: kopf.Meta, patch: kopf.Patch, **_: object) -> None:
     """Create the deployment."""
     body = {key: spec[key] for key in FIELDS if key in spec}
-    deployment = await _call("POST", _DEPLOYMENTS, body, deploymentId=spec.get("deploymentId", name))
+    query = {"deploymentId": spec.get("deploymentId", name), "acceptShapelessRisk": "true"}
+    deployment = await _call("POST", _DEPLOYMENTS, body, **query)
     _show(deployment, meta["generation"], patch)
 
 

@@ -27,7 +27,7 @@ def run(bench: Bench, options: Options) -> Result:
     names = arena.names(options.scale)
     base = f"/v1/accounts/{arena.team.account}/deployments"
     body = json.dumps(dict(SPEC)).encode()
-    creates = [_request(arena, "POST", f"{base}?deploymentId={name}", body) for name in names]
+    creates = [_request(arena, "POST", f"{base}?deploymentId={name}&acceptShapelessRisk=true", body) for name in names]
     looks = [_request(arena, "GET", f"{base}/{name}") for name in names]
     pages = [_request(arena, "GET", f"{base}?pageSize=200")] * _PAGES
     samples = [

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from fireworks_simulator import schema
+from fireworks_simulator import admin_catalogue, schema
 from fireworks_simulator.admin_account import ACCOUNT_ACTIONS
 from fireworks_simulator.admin_request import Admin, AdminError
 from fireworks_simulator.bodies import (
@@ -24,7 +24,6 @@ from fireworks_simulator.bodies import (
     TrafficBody,
     WorldBody,
 )
-from fireworks_simulator.catalogue import Model
 from fireworks_simulator.clock import timestamp
 from fireworks_simulator.entities import LoadState
 from fireworks_simulator.faults import FaultRule
@@ -89,7 +88,8 @@ def _table() -> dict[str, dict[str, Action]]:
         "/assumptions": {"GET": lambda a: a.dump(a.world.assumptions), "PATCH": _set_assumptions},
         "/timing": {"GET": lambda a: a.dump(a.world.stages.timing), "PATCH": _set_timing},
         "/stages": {"GET": _stages, "POST": _add_stage, "DELETE": _clear_stages},
-        "/models": {"POST": _add_model},
+        "/models": {"POST": admin_catalogue.add_model},
+        "/shapes": {"POST": admin_catalogue.add_shape},
         "/accounts": {"POST": _add_account},
         "/accounts/{account}": {"PATCH": _edit_account},
         "/accounts/{account}/keys": {"GET": _keys, "POST": _add_key},
@@ -229,12 +229,6 @@ def _clear_stages(a: Admin) -> JsonObject:
             a.world.lifecycle.release_stock(d, a.now)
             a.world.changed(d, a.now)
     return {}
-
-
-def _add_model(a: Admin) -> JsonObject:
-    model = a.body(Model)
-    a.world.catalogue.models[model.name] = model
-    return model.to_wire(a.world.catalogue.created)
 
 
 def _add_account(a: Admin) -> JsonObject:

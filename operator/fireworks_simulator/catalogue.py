@@ -1,11 +1,11 @@
-"""Models and deployment shapes that exist from the start, and those that tests add."""
+"""Models that exist from the start and those that tests add, and which shapes there are for them."""
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from fireworks_simulator.clock import timestamp
+from fireworks_simulator.shapes import SHAPES, Shape
 from fireworks_simulator.wire import JsonObject, JsonValue
 
 FIREWORKS = "accounts/fireworks/models/"
@@ -103,54 +103,13 @@ class Model(BaseModel):
         return result
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A validated bundle of hardware and serving settings for one model, with a single version."""
-
-    name: str
-    version: str
-    model: str
-    preset: str
-    settings: JsonObject = field(hash=False)
-    addons: bool = False
-
-    @property
-    def version_name(self) -> str:
-        """Resource name of its version."""
-        return f"{self.name}/versions/{self.version}"
-
-    def to_wire(self, created: float) -> JsonObject:
-        """The shape as an answer has it."""
-        return {
-            "name": self.name,
-            "displayName": self.name.rsplit("/", 1)[-1],
-            "baseModel": self.model,
-            "presetType": self.preset,
-            "createTime": timestamp(created),
-            "updateTime": timestamp(created),
-            "enableAddons": self.addons,
-            **self.settings,
-        }
-
-    def version_to_wire(self, created: float) -> JsonObject:
-        """Its version as an answer has it."""
-        return {
-            "name": self.version_name,
-            "createTime": timestamp(created),
-            "snapshot": self.to_wire(created),
-            "validated": True,
-            "public": True,
-            "latestValidated": True,
-        }
-
-
 class Catalogue:
     """Models by full name, and shapes."""
 
     def __init__(self, created: float) -> None:
         self.created = created
         self.models: dict[str, Model] = {model.name: model for model in _models()}
-        self.shapes: list[Shape] = list(_SHAPES)
+        self.shapes: list[Shape] = list(SHAPES)
 
     def readable(self, name: str, account: str, now: float) -> Model | None:
         """A model that the account may use: its own, or a public one."""
@@ -164,16 +123,34 @@ class Catalogue:
         """The base model of an addon; a base model itself."""
         return self.models.get(model.base_model, model) if model.addon else model
 
-    def shape(self, text: str, base_model: str) -> Shape | None:
-        """The shape that a request means: full name, version name, preset in small letters, or `default`."""
-        stem, _, version = text.partition("/versions/")
+    def add_shape(self, shape: Shape) -> None:
+        """Add a shape, in the place of the one of that name if there is one."""
+        self.shapes = [each for each in self.shapes if each.name != shape.name] + [shape]
+
+    def shape(self, name: str, account: str) -> Shape | None:
+        """The shape of that full name, or with a version of that full name, if the account may use it."""
+        stem, _, version = name.partition("/versions/")
         for shape in self.shapes:
-            if shape.name == stem and version in ("", "latest", shape.version):
+            if shape.name == stem and version in ("", "latest", shape.version) and shape.readable(account):
                 return shape
-        own = [shape for shape in self.shapes if shape.model == base_model]
-        if text == "default":
-            return own[0] if own else None
-        return next((shape for shape in own if shape.preset.lower() == text), None)
+        return None
+
+    def matching(self, base_model: str, account: str, *, addons: bool) -> list[Shape]:
+        """The validated shapes for a base model that the account may use, the likeliest first.
+
+        Args:
+            base_model: full name of the base model.
+            account: account id.
+            addons: only those in which LoRA addons can be enabled.
+        """
+        return [
+            shape
+            for shape in self.shapes
+            if shape.model == base_model
+            and shape.validated
+            and shape.readable(account)
+            and (shape.addons or not addons)
+        ]
 
 
 def _fireworks(id_: str, **fields: object) -> Model:
@@ -249,38 +226,3 @@ def _models() -> list[Model]:
             supportsLora=False,
         ),
     ]
-
-
-def _shape(
-    id_: str,
-    version: str,
-    model: str,
-    preset: str,
-    accelerator: str,
-    count: int,
-    precision: str,
-    *,
-    addons: bool = False,
-) -> Shape:
-    settings: JsonObject = {"acceleratorType": accelerator, "acceleratorCount": count, "precision": precision}
-    name = f"accounts/fireworks/deploymentShapes/{id_}"
-    return Shape(name, version, FIREWORKS + model, preset, settings, addons)
-
-
-_H200 = "NVIDIA_H200_141GB"
-_SHAPES = (
-    _shape("gpt-oss-120b-minimal", "xu5j0oe4", "gpt-oss-120b", "MINIMAL", _H200, 1, "FP4"),
-    _shape("gpt-oss-120b-throughput", "edu6lf2d", "gpt-oss-120b", "THROUGHPUT", "NVIDIA_H100_80GB", 4, "FP4"),
-    _shape("gpt-oss-120b-fast", "q8s0ymlz", "gpt-oss-120b", "FAST", _H200, 4, "FP4"),
-    _shape(
-        "llama-v3p1-8b-minimal",
-        "a1b2c3d4",
-        "llama-v3p1-8b-instruct",
-        "MINIMAL",
-        "NVIDIA_H100_80GB",
-        1,
-        "BF16",
-        addons=True,
-    ),
-    _shape("llama-v3p1-8b-fast", "e5f6g7h8", "llama-v3p1-8b-instruct", "FAST", "NVIDIA_H100_80GB", 2, "FP8"),
-)

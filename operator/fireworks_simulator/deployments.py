@@ -133,7 +133,7 @@ def update(world: World, call: Call) -> Reply:
         return answer(world, d, call)
     merged = merge(d.config, given, paths)
     if any(path[0] == "deploymentShape" for path in paths):
-        _apply_shape(world, merged)
+        _apply_shape(world, merged, call.account)
     changed = {name for name in merged.keys() | d.config.keys() if merged.get(name) != d.config.get(name)}
     rules(world).check(merged, call.account, call.now)
     _check_growth(world, d, merged)
@@ -266,12 +266,14 @@ def _changes(world: World, d: Deployment, given: JsonObject, path: Path) -> bool
     return False
 
 
-def _apply_shape(world: World, config: JsonObject) -> None:
+def _apply_shape(world: World, config: JsonObject, account: str) -> None:
     """A changed shape brings its hardware and serving settings along."""
     text = config.get("deploymentShape")
     base_model = config.get("baseModel")
-    if isinstance(text, str) and text and isinstance(base_model, str):
-        shape = rules(world).find_shape(text, base_model)
+    model = world.catalogue.models.get(base_model) if isinstance(base_model, str) else None
+    if isinstance(text, str) and text and model is not None:
+        asked: JsonObject = {"enableAddons": config.get("enableAddons", False)}
+        shape = rules(world).find_shape(text, world.catalogue.base_of(model).name, account, asked)
         config.update(shape.settings)
         config["deploymentShape"] = shape.version_name
 

@@ -1,10 +1,11 @@
 """Handlers of the smaller collections: accounts, models, deployment shapes and their versions."""
 
 from fireworks_simulator import schema
-from fireworks_simulator.catalogue import Model, Shape
+from fireworks_simulator.catalogue import Model
 from fireworks_simulator.protojson import parse
 from fireworks_simulator.query import apply_mask, list_resources, parse_mask
 from fireworks_simulator.quotas import suspend_state
+from fireworks_simulator.shapes import Shape
 from fireworks_simulator.wire import Call, JsonObject, JsonValue, Reply, invalid, not_found, ok
 from fireworks_simulator.world import World
 
@@ -93,7 +94,7 @@ def prepare_model(world: World, call: Call) -> Reply:
 def list_shapes(world: World, call: Call) -> Reply:
     """GET /deploymentShapes of an account."""
     created = world.catalogue.created
-    found = [s.to_wire(created) for s in world.catalogue.shapes if _owned(s, call.account)]
+    found = [s.to_wire(created) for s in world.catalogue.shapes if _listed(s, call)]
     return ok(list_resources(call, "deploymentShapes", found, _SHAPE_FIELDS))
 
 
@@ -109,7 +110,7 @@ def list_versions(world: World, call: Call) -> Reply:
     found = [
         shape.version_to_wire(world.catalogue.created)
         for shape in world.catalogue.shapes
-        if _owned(shape, call.account) and wanted in ("-", shape.name.rsplit("/", 1)[-1])
+        if _listed(shape, call) and wanted in ("-", shape.name.rsplit("/", 1)[-1])
     ]
     return ok(list_resources(call, "deploymentShapeVersions", found, _VERSION_FIELDS))
 
@@ -123,32 +124,35 @@ def get_version(world: World, call: Call) -> Reply:
 
 
 def match_versions(world: World, call: Call) -> Reply:
-    """POST deploymentShapeVersions:match: shapes that fit a create request."""
-    request = parse(schema.MATCH_SHAPES, call.body).value.get("createDeploymentRequest")
+    """POST deploymentShapeVersions:match: validated shapes that fit a create request.
+
+    Of the request, only the base model (an addon stands for its own) and enableAddons count.
+    """
+    value = parse(schema.MATCH_SHAPES, call.body).value
+    request = value.get("createDeploymentRequest")
     deployment = request.get("deployment") if isinstance(request, dict) else None
     base_model = deployment.get("baseModel") if isinstance(deployment, dict) else None
-    if not isinstance(deployment, dict) or not isinstance(base_model, str):
+    if not isinstance(deployment, dict) or not isinstance(base_model, str) or not base_model:
         raise invalid("create_deployment_request.deployment.base_model is required")
     model = world.catalogue.readable(base_model, call.account, call.now)
     name = world.catalogue.base_of(model).name if model is not None else base_model
     found: list[JsonValue] = [
         shape.version_to_wire(world.catalogue.created)
-        for shape in world.catalogue.shapes
-        if shape.model == name and (shape.addons or deployment.get("enableAddons") is not True)
+        for shape in world.catalogue.matching(name, call.account, addons=deployment.get("enableAddons") is True)
     ]
     return ok({"deploymentShapeVersions": found, "nextPageToken": "", "totalSize": len(found)})
 
 
-def _owned(shape: Shape, account: str) -> bool:
-    return account in ("-", shape.name.split("/")[1])
+def _listed(shape: Shape, call: Call) -> bool:
+    return call.account in ("-", shape.account) and shape.readable(call.identity.account)
 
 
 def _shape(world: World, call: Call) -> Shape:
     name = f"accounts/{call.account}/deploymentShapes/{call.params['shape']}"
-    for shape in world.catalogue.shapes:
-        if shape.name == name:
-            return shape
-    raise not_found(f"deployment shape {name} not found")
+    shape = world.catalogue.shape(name, call.identity.account)
+    if shape is None:
+        raise not_found(f"deployment shape {name} not found")
+    return shape
 
 
 def _model(world: World, call: Call) -> Model:

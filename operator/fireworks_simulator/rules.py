@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 
-from fireworks_simulator.catalogue import Catalogue, Model, Shape
+from fireworks_simulator.catalogue import Catalogue, Model
 from fireworks_simulator.protojson import seconds
 from fireworks_simulator.schema import ACCELERATORS
 from fireworks_simulator.settings import Assumptions
+from fireworks_simulator.shapes import Shape
 from fireworks_simulator.wire import ApiError, Code, JsonObject, invalid
 
 LOAD_TARGETS = (
@@ -84,9 +85,11 @@ class ConfigRules:
         config = dict(given)
         model = self.model(_text(config, "baseModel"), account, now)
         base = self._catalogue.base_of(model)
-        shape = self._shape(config, base, shapeless_risk=shapeless_risk)
+        shape = self._shape(config, base, account, shapeless_risk=shapeless_risk)
         if shape is not None:
             config["deploymentShape"] = shape.version_name
+            if self._assumptions.multi_lora_drops_shape and config.get("enableAddons") is True:
+                del config["deploymentShape"]
             for name, value in shape.settings.items():
                 config.setdefault(name, value)
         self._fill_hardware(config, base)
@@ -143,7 +146,7 @@ class ConfigRules:
         precision = _text(config, "precision")
         return model is not None and precision not in ("", *self._catalogue.base_of(model).supported_precisions)
 
-    def _shape(self, config: JsonObject, base: Model, *, shapeless_risk: bool) -> Shape | None:
+    def _shape(self, config: JsonObject, base: Model, account: str, *, shapeless_risk: bool) -> Shape | None:
         text = _text(config, "deploymentShape")
         if not text:
             if self._assumptions.shapeless_risk_required and not shapeless_risk and base.kind != "EMBEDDING_MODEL":
@@ -153,26 +156,42 @@ class ConfigRules:
             raise invalid("accept_shapeless_risk cannot be used together with deployment_shape")
         if _accelerator(config):
             raise invalid("accelerator_type cannot be specified together with deployment_shape")
-        shape = self.find_shape(text, base.name)
-        conflicts = [name for name, value in shape.settings.items() if config.get(name, value) != value]
-        if text == "default" and conflicts:
-            raise invalid(f"deployment shape default conflicts with: {', '.join(sorted(conflicts))}")
-        return shape
+        return self.find_shape(text, base.name, account, config)
 
-    def find_shape(self, text: str, base_model: str) -> Shape:
-        """The shape that `text` means for a base model.
+    def find_shape(self, text: str, base_model: str, account: str, config: JsonObject) -> Shape:
+        """The shape that `text` means for a base model: a full name, a version's full name, or a word.
+
+        Args:
+            text: the field deploymentShape.
+            base_model: full name of the base model.
+            account: account id.
+            config: what else is asked for; `default` chooses a shape that fits, and no word overrides any of it.
 
         Raises:
-            ApiError: there is none.
+            ApiError: there is none, or it does not fit.
         """
-        shape = self._catalogue.shape(text, base_model)
-        if shape is None:
+        named = "/" in text
+        found = [self._catalogue.shape(text, account)] if named else self._by_word(text, base_model, account)
+        shapes = [shape for shape in found if shape is not None]
+        if not shapes:
             not_found = self._assumptions.missing_shape_status == "404"
             raise ApiError(
                 Code.NOT_FOUND if not_found else Code.INVALID_ARGUMENT,
                 "the deployment shape version does not exist or you do not have access to it",
             )
-        return shape
+        if shapes[0].model != base_model:
+            raise invalid(f"deployment shape {text} is for base model {shapes[0].model}, not {base_model}")
+        fitting = [shape for shape in shapes if not shape.conflicts(config)]
+        if fitting:
+            return fitting[0]
+        if named and self._assumptions.shape_overrides == "accept":
+            return shapes[0]
+        raise invalid(f"deployment shape {text} conflicts with: {', '.join(shapes[0].conflicts(config))}")
+
+    def _by_word(self, word: str, base_model: str, account: str) -> list[Shape | None]:
+        """The shapes that a word stands for, the likeliest first."""
+        found = self._catalogue.matching(base_model, account, addons=False)
+        return [shape for shape in found if word == "default" or shape.preset.lower() == word]
 
     def _fill_hardware(self, config: JsonObject, base: Model) -> None:
         if not _accelerator(config):

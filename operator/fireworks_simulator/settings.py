@@ -23,8 +23,16 @@ class Assumptions(AccountAssumptions):
         "Off: NVIDIA_A100_80GB is used, as older documentation says.",
     )
     shapeless_risk_required: bool = Field(
+        default=True,
+        description="Refuse a create without a shape unless acceptShapelessRisk=true (embedding models excepted).",
+    )
+    shape_overrides: Literal["accept", "refuse"] = Field(
+        default="accept",
+        description="A field that differs from a shape given by name overrides it, or 400 code 3 as with a word.",
+    )
+    multi_lora_drops_shape: bool = Field(
         default=False,
-        description="Refuse a create without a shape unless acceptShapelessRisk=true, as announced.",
+        description="A create with enableAddons=true loses its deploymentShape without a word, and keeps the hardware.",
     )
     leading_digit_ids: bool = Field(default=True, description="Accept ids that begin with a digit.")
     create_parked: bool = Field(

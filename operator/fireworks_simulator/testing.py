@@ -254,6 +254,10 @@ class SimulatorClient:
         """Add or replace a model by full name, e.g. `kind="HF_PEFT_ADDON", baseModel=…`."""
         self.call("POST", "/models", {"name": name, **fields})
 
+    def add_shape(self, name: str, base_model: str, **fields: object) -> None:
+        """Add or replace a deployment shape by full name, private unless `public=True`; e.g. `acceleratorCount=2`."""
+        self.call("POST", "/shapes", {"name": name, "baseModel": base_model, **fields})
+
     # --- deployments -----------------------------------------------------------------------------------------------
 
     def deployments(self, account: str | None = None) -> list[JsonObject]:

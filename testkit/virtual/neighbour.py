@@ -12,7 +12,7 @@ from testkit.virtual.api_server import ApiServer
 from testkit.virtual.conduct import Conduct
 from testkit.virtual.fireworks import NEIGHBOUR_KEY, Fireworks, Snapshot
 from testkit.virtual.loop import VirtualLoop
-from testkit.virtual.process import OWN_NAMESPACE, Lease, Process, Surroundings
+from testkit.virtual.process import OWN_NAMESPACE, SHAPELESS, Lease, Process, Surroundings
 
 NEIGHBOUR = "neighbour"
 """The user agent of its operator."""
@@ -34,7 +34,7 @@ class Neighbour:
         around = Surroundings(
             Lease(loop.time),
             fireworks.now,
-            Identity(cluster, (), namespaces, cluster_uid=uid),
+            Identity(cluster, (), namespaces, create_query=SHAPELESS, cluster_uid=uid),
             OwnCredential(ApiKey(NEIGHBOUR_KEY), None, namespaces),
             NEIGHBOUR,
         )

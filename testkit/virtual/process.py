@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -102,6 +102,10 @@ class Lease:
         self.until = math.inf
 
 
+SHAPELESS: Mapping[str, str] = {"acceptShapelessRisk": "true"}
+"""What a create without a deployment shape needs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a process finds when it starts: who it is, its key, its clock and its Lease.
@@ -115,7 +119,9 @@ class Surroundings:
     lease: Lease
     wall_clock: Callable[[], float]
     identity: Identity = field(
-        default_factory=lambda: Identity(CLUSTER, (), frozenset({OWN_NAMESPACE}), cluster_uid=CLUSTER_UID)
+        default_factory=lambda: Identity(
+            CLUSTER, (), frozenset({OWN_NAMESPACE}), create_query=SHAPELESS, cluster_uid=CLUSTER_UID
+        )
     )
     own: OwnCredential = field(
         default_factory=lambda: OwnCredential(ApiKey(KEYS[ACCOUNT]), None, frozenset({OWN_NAMESPACE}))

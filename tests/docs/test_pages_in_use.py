@@ -108,7 +108,8 @@ def make_by_hand(reader: Reader, deployment: str, **fields: object) -> None:
     body = {"acceleratorType": "NVIDIA_H100_80GB", "minReplicaCount": 1, **fields}
     url = f"{reader.simulator.url}/v1/accounts/acme/deployments"
     with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {KEY}"}) as client:
-        client.post(url, params={"deploymentId": deployment}, json=body).raise_for_status()
+        query = {"deploymentId": deployment, "acceptShapelessRisk": "true"}
+        client.post(url, params=query, json=body).raise_for_status()
     ready = "the deployment that somebody made is READY"
     eventually(lambda: reader.simulator.deployment(deployment)["state"] == "READY", ready)
 

@@ -92,7 +92,9 @@ def test_the_simulator_in_the_process_of_a_test() -> None:
         url = f"{base_url}/v1/accounts/{account}/deployments"
         body = {"baseModel": "accounts/fireworks/models/llama-v3p1-8b-instruct", "acceleratorType": "NVIDIA_H100_80GB"}
         with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {api_key}"}) as client:
-            client.post(url, params={"deploymentId": "chat"}, json=body).raise_for_status()
+            client.post(
+                url, params={"deploymentId": "chat", "acceptShapelessRisk": "true"}, json=body
+            ).raise_for_status()
             client.get(f"{url}/chat").raise_for_status()
 
     for code in blocks((DOCS / "simulator.md").read_text(), "python"):

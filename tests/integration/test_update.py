@@ -37,7 +37,8 @@ def test_several_changes_arrive_as_one_patch_that_names_them(team: Team) -> None
 def test_parts_of_the_autoscaling_policy_that_are_not_modelled_survive_a_change_of_it(team: Team) -> None:
     team.create(autoscalingPolicy={"scaleUpWindow": "1m", "loadTargets": {"default": 0.5}})
     team.until_ready()
-    schedule = {"mornings": {"minReplicaCount": 1, "schedule": "0 7 * * *", "duration": "36000s"}}
+    morning = {"minReplicaCount": 1, "schedule": "0 7 * * *", "duration": "36000s", "timezone": "Europe/Berlin"}
+    schedule = {"mornings": morning}
     policy = {**team.deployment()["autoscalingPolicy"], "scalingSchedules": schedule}
     team.simulator.edit(team.deployment_id(), {"autoscalingPolicy": policy})
     team.change(autoscalingPolicy={"scaleUpWindow": "2m"})

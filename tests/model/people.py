@@ -130,7 +130,7 @@ class People(Scene):
         if copied:
             body["annotations"] = was.get("annotations", {})
         collection, _, deployment = name.rpartition("/")
-        self.world.fireworks.by_hand("POST", collection, body, deploymentId=deployment)
+        self.world.fireworks.by_hand("POST", collection, body, deploymentId=deployment, acceptShapelessRisk="true")
         self.world.judge_later(name)
         self.world.promises.left.add(name)
         self._then(then)

@@ -309,7 +309,8 @@ def test_a_deployment_made_again_by_somebody_else_under_the_same_id_is_left_alon
     copy = {"baseModel": deployment(world, name)["baseModel"], "annotations": deployment(world, name)["annotations"]}
     world.fireworks.simulator.vanish(identifier(name))
     body = {**copy, "acceleratorType": "NVIDIA_H100_80GB"}
-    call = Call("create", "POST", f"accounts/{ACCOUNT}/deployments", {"deploymentId": identifier(name)}, body)
+    query = {"deploymentId": identifier(name), "acceptShapelessRisk": "true"}
+    call = Call("create", "POST", f"accounts/{ACCOUNT}/deployments", query, body)
     world.fireworks.late.append(late := LateRequest(call, KEYS[ACCOUNT], 0.0))
     world.fireworks.land(late)
     world.judge_later(name)

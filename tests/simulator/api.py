@@ -12,6 +12,8 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 API_KEY: Final = "fw_simulator"
 LLAMA: Final = "accounts/fireworks/models/llama-v3p1-8b-instruct"
 H100: Final = "NVIDIA_H100_80GB"
+SHAPELESS: Final = {"acceptShapelessRisk": "true"}
+"""What a create without a deployment shape needs."""
 
 
 class Api:
@@ -33,7 +35,7 @@ class Api:
 
     def create(self, deployment_id: str = "chat", query: dict[str, str] | None = None, **fields: object) -> JsonObject:
         body = {"baseModel": LLAMA, "acceleratorType": H100, **fields}
-        return self.value("POST", "/deployments", body, deploymentId=deployment_id, **(query or {}))
+        return self.value("POST", "/deployments", body, deploymentId=deployment_id, **{**SHAPELESS, **(query or {})})
 
     def get(self, deployment_id: str = "chat") -> JsonObject:
         return self.value("GET", f"/deployments/{deployment_id}")

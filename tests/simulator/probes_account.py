@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fireworks_simulator.testing import SimulatorClient
 from fireworks_simulator.wire import JsonObject
-from tests.simulator.api import H100, LLAMA, Api
+from tests.simulator.api import H100, LLAMA, SHAPELESS, Api
 from tests.simulator.money import DAY, rfc3339, rows, seconds, usage
 
 STARTUP = 60
@@ -136,7 +136,7 @@ def pricing_plans_without_contract(api: Api, sim: SimulatorClient) -> object:
 def created(api: Api, fields: dict[str, object]) -> int:
     """Status of a creation."""
     body = {"baseModel": LLAMA, "acceleratorType": H100, **fields}
-    return api.send("POST", "/deployments", body).status_code
+    return api.send("POST", "/deployments", body, **SHAPELESS).status_code
 
 
 def quota_preset(api: Api, sim: SimulatorClient) -> object:

@@ -8,7 +8,7 @@ import pytest
 from fireworks_simulator.app import Simulator, running
 from fireworks_simulator.settings import AccountSettings, Settings
 from fireworks_simulator.testing import SimulatorClient, SimulatorError
-from tests.simulator.api import H100, LLAMA, Api, state_of
+from tests.simulator.api import H100, LLAMA, SHAPELESS, Api, state_of
 
 
 def test_the_journal_records_every_request(sim: SimulatorClient, api: Api) -> None:
@@ -20,7 +20,7 @@ def test_the_journal_records_every_request(sim: SimulatorClient, api: Api) -> No
     assert (create.method, create.path, create.query) == (
         "POST",
         "/v1/accounts/acme/deployments",
-        {"deploymentId": "chat"},
+        {"deploymentId": "chat", **SHAPELESS},
     )
     assert create.body == {"baseModel": LLAMA, "acceleratorType": H100}
     assert (create.status, create.committed, create.account, create.key_id) == (200, True, "acme", "acme-key-1")
@@ -204,11 +204,11 @@ def test_models_are_readable_by_their_account_unless_public(sim: SimulatorClient
     sim.add_account("globex", "fw_globex")
     sim.add_model("accounts/globex/models/own", public=False)
     body = {"baseModel": "accounts/globex/models/own", "acceleratorType": H100}
-    assert api.send("POST", "/deployments", body).json()["code"] == 5
+    assert api.send("POST", "/deployments", body, **SHAPELESS).json()["code"] == 5
     sim.add_model("accounts/globex/models/own", state="UPLOADING")
-    assert api.send("POST", "/deployments", body).json()["message"].endswith("is not ready")
+    assert api.send("POST", "/deployments", body, **SHAPELESS).json()["message"].endswith("is not ready")
     sim.add_model("accounts/globex/models/own")
-    assert api.send("POST", "/deployments", body).status_code == 200
+    assert api.send("POST", "/deployments", body, **SHAPELESS).status_code == 200
 
 
 def test_several_accounts_from_the_start() -> None:

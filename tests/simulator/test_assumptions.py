@@ -8,11 +8,12 @@ import pytest
 from fireworks_simulator.faults import FaultKind
 from fireworks_simulator.settings import Assumptions, Timing
 from fireworks_simulator.testing import SimulatorClient
-from tests.simulator.api import H100, LLAMA, Api, state_of
+from tests.simulator.api import H100, LLAMA, SHAPELESS, Api, state_of
 from tests.simulator.probes_account import ACCOUNT_SWITCHES
 
 DEPLOYMENT = "accounts/acme/deployments/chat"
 ADDON = "accounts/acme/models/tone"
+SHAPES = "accounts/fireworks/deploymentShapes/"
 DAY = 86_400
 BODY = {"baseModel": LLAMA, "acceleratorType": H100}
 
@@ -20,7 +21,8 @@ BODY = {"baseModel": LLAMA, "acceleratorType": H100}
 def post(api: Api, omit: str = "", query: dict[str, str] | None = None, **fields: object) -> tuple[int, int]:
     """Status and code of a create; code 0 if it was accepted."""
     body = {name: value for name, value in {**BODY, **fields}.items() if name != omit}
-    response = api.send("POST", "/deployments", body, **{"deploymentId": "chat", **(query or {})})
+    shapeless = {} if "deploymentShape" in body else SHAPELESS
+    response = api.send("POST", "/deployments", body, **{"deploymentId": "chat", **shapeless, **(query or {})})
     return response.status_code, response.json().get("code", 0)
 
 
@@ -35,8 +37,18 @@ def accelerator_required(api: Api, sim: SimulatorClient) -> object:
 
 
 def shapeless_risk_required(api: Api, sim: SimulatorClient) -> object:
-    refused = post(api)
-    return refused, post(api, query={"acceptShapelessRisk": "true"})[0] in (200, 409)
+    refused = post(api, query={"acceptShapelessRisk": "false"})
+    return refused, post(api)[0] in (200, 409)
+
+
+def shape_overrides(api: Api, sim: SimulatorClient) -> object:
+    return post(api, omit="acceleratorType", deploymentShape=f"{SHAPES}llama-v3p1-8b-fast", precision="BF16")
+
+
+def multi_lora_drops_shape(api: Api, sim: SimulatorClient) -> object:
+    post(api, omit="acceleratorType", deploymentShape="default", enableAddons=True)
+    found = api.get()
+    return found.get("deploymentShape"), found["acceleratorType"]
 
 
 def leading_digit_ids(api: Api, sim: SimulatorClient) -> object:
@@ -211,7 +223,9 @@ def rate_limit_per_minute(api: Api, sim: SimulatorClient) -> object:
 Probe = Callable[[Api, SimulatorClient], object]
 SWITCHES: dict[Probe, tuple[object, object, object]] = {
     accelerator_required: ((400, 3), False, (200, 0)),
-    shapeless_risk_required: (((200, 0), True), True, ((400, 3), True)),
+    shapeless_risk_required: (((400, 3), True), False, ((200, 0), True)),
+    shape_overrides: ((200, 0), "refuse", (400, 3)),
+    multi_lora_drops_shape: ((f"{SHAPES}llama-v3p1-8b-minimal/versions/a1b2c3d4", H100), True, (None, H100)),
     leading_digit_ids: ((200, 0), False, (400, 3)),
     create_parked: (0, False, 1),
     emit_zero_values: (None, True, ""),

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from tests.simulator.api import H100, LLAMA, Api
+from tests.simulator.api import H100, LLAMA, SHAPELESS, Api
 
 FIREWORKS = "accounts/fireworks/models/"
 ADDON = "accounts/acme/models/tone"
@@ -58,6 +58,18 @@ REFUSALS = [
         "neither shape nor accelerator",
         "accelerator_type must be specified for non-embeddings engines",
         omit=("acceleratorType",),
+    ),
+    Refusal(
+        "a shape is expected, unless the risk is accepted",
+        "deployment_shape must be specified, or accept_shapeless_risk set to true",
+        query={"acceptShapelessRisk": "false"},
+    ),
+    Refusal(
+        "a shape and the risk of having none",
+        "accept_shapeless_risk cannot be used together with deployment_shape",
+        {"deploymentShape": "fast"},
+        omit=("acceleratorType",),
+        query=SHAPELESS,
     ),
     Refusal(
         "qwen3 does not run on A100",
@@ -189,7 +201,8 @@ def test_create_is_refused(api: Api, sim: SimulatorClient, row: Refusal) -> None
     body = {"baseModel": LLAMA, "acceleratorType": H100, **row.body}
     for name in row.omit:
         del body[name]
-    status, code, message = error(api.send("POST", "/deployments", body, **{"deploymentId": "chat", **row.query}))
+    query = {"deploymentId": "chat", **({} if "deploymentShape" in body else SHAPELESS), **row.query}
+    status, code, message = error(api.send("POST", "/deployments", body, **query))
     assert (status, code) == (row.status, row.code)
     assert message == row.message or (message.startswith("proto: (line 1:") and message.endswith(row.message))
     assert sim.deployments() == []
@@ -259,7 +272,7 @@ def test_an_empty_create_lacks_its_model(api: Api, content: str) -> None:
 
 def test_quoted_numbers_and_snake_case_names_are_accepted(api: Api) -> None:
     body = {"base_model": LLAMA, "accelerator_type": H100, "minReplicaCount": "2", "max_replica_count": 3.0}
-    created = api.value("POST", "/deployments", body, deployment_id="chat")
+    created = api.value("POST", "/deployments", body, deployment_id="chat", accept_shapeless_risk="true")
     assert (created["name"], created["minReplicaCount"], created["maxReplicaCount"]) == (
         "accounts/acme/deployments/chat",
         2,
@@ -276,10 +289,10 @@ def test_an_id_that_exists_is_409_even_while_it_is_only_soft_deleted(api: Api, s
     api.create()
     expected = (409, 6, "deployment accounts/acme/deployments/chat already exists")
     body = {"baseModel": LLAMA, "acceleratorType": H100}
-    assert error(api.send("POST", "/deployments", body, deploymentId="chat")) == expected
+    assert error(api.send("POST", "/deployments", body, deploymentId="chat", **SHAPELESS)) == expected
     api.delete()
     sim.advance(3600)
-    assert error(api.send("POST", "/deployments", body, deploymentId="chat")) == expected
+    assert error(api.send("POST", "/deployments", body, deploymentId="chat", **SHAPELESS)) == expected
 
 
 def test_delete_within_an_hour_of_traffic(api: Api, sim: SimulatorClient) -> None:
@@ -296,7 +309,7 @@ def test_quota_names_what_is_in_use(api: Api, sim: SimulatorClient) -> None:
     sim.quota("global--h200-count", 16)
     api.create("big", acceleratorType="NVIDIA_H200_141GB", acceleratorCount=7, minReplicaCount=2)
     body = {"baseModel": LLAMA, "acceleratorType": "NVIDIA_H200_141GB", "acceleratorCount": 4}
-    response = api.send("POST", "/deployments", body, deploymentId="more")
+    response = api.send("POST", "/deployments", body, deploymentId="more", **SHAPELESS)
     assert error(response) == (429, 8, "global--h200-count for account acme, in use: 14, quota: 16, requesting: 4")
 
 

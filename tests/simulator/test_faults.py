@@ -12,7 +12,7 @@ import pytest
 from fireworks_simulator.app import Simulator
 from fireworks_simulator.faults import FaultKind
 from fireworks_simulator.testing import SimulatorClient, SimulatorError
-from tests.simulator.api import H100, LLAMA, Api
+from tests.simulator.api import H100, LLAMA, SHAPELESS, Api
 
 CREATE = {"method": "POST", "path": "/deployments$"}
 BODY = {"baseModel": LLAMA, "acceleratorType": H100}
@@ -23,7 +23,7 @@ def raw_create(sim: SimulatorClient, timeout: float = 10.0) -> bytes:
     parts = urllib.parse.urlsplit(sim.url)
     body = httpx.Request("POST", "http://x", json=BODY).content
     head = (
-        "POST /v1/accounts/acme/deployments?deploymentId=chat HTTP/1.1\r\nHost: x\r\n"
+        "POST /v1/accounts/acme/deployments?deploymentId=chat&acceptShapelessRisk=true HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer fw_simulator\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     received = b""
@@ -38,7 +38,7 @@ def raw_create(sim: SimulatorClient, timeout: float = 10.0) -> bytes:
 
 
 def post(api: Api) -> httpx.Response:
-    return api.send("POST", "/deployments", BODY, deploymentId="chat")
+    return api.send("POST", "/deployments", BODY, deploymentId="chat", **SHAPELESS)
 
 
 def exists(sim: SimulatorClient) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from fireworks_simulator.wire import JsonObject
-from tests.simulator.api import H100, LLAMA, Api, state_of
+from tests.simulator.api import H100, LLAMA, SHAPELESS, Api, state_of
 
 DAY = 86_400
 FIREWORKS = "accounts/fireworks/models/"
@@ -68,7 +68,7 @@ def test_a_drafter_is_inherited_unless_speculation_is_disabled(api: Api) -> None
     ],
 )
 def test_the_number_of_gpus_is_estimated(api: Api, fields: dict[str, object], count: int, reason: str) -> None:
-    created = api.value("POST", "/deployments", {"acceleratorType": H100, **fields})
+    created = api.value("POST", "/deployments", {"acceleratorType": H100, **fields}, **SHAPELESS)
     assert created["acceleratorCount"] == count, reason
 
 
@@ -91,7 +91,7 @@ def test_a_shape_becomes_its_version_and_brings_its_hardware(api: Api) -> None:
 
 def test_an_embedding_model_needs_no_accelerator(api: Api) -> None:
     body = {"baseModel": FIREWORKS + "qwen3-embedding-8b"}
-    assert api.value("POST", "/deployments", body)["acceleratorType"] == "NVIDIA_A100_80GB"
+    assert api.value("POST", "/deployments", body, **SHAPELESS)["acceleratorType"] == "NVIDIA_A100_80GB"
 
 
 def test_validate_only_creates_nothing(api: Api) -> None:
@@ -103,7 +103,9 @@ def test_generated_ids_are_repeatable_by_seed(api: Api, sim: SimulatorClient) ->
     names = []
     for _ in range(2):
         sim.reset()
-        names.append(api.value("POST", "/deployments", {"baseModel": LLAMA, "acceleratorType": H100})["name"])
+        names.append(
+            api.value("POST", "/deployments", {"baseModel": LLAMA, "acceleratorType": H100}, **SHAPELESS)["name"]
+        )
     assert names[0] == names[1]
 
 
@@ -252,9 +254,9 @@ def test_preparing_a_model_takes_time(api: Api, sim: SimulatorClient) -> None:
     sim.add_model("accounts/acme/models/own", supportedPrecisions=["FP16"])
     body = {"baseModel": "accounts/acme/models/own", "acceleratorType": H100, "precision": "FP8"}
     assert api.value("POST", "/models/own:prepare", {"precision": "FP8"}) == {}
-    assert api.send("POST", "/deployments", body).status_code == 400
+    assert api.send("POST", "/deployments", body, **SHAPELESS).status_code == 400
     sim.advance(60)
-    assert api.send("POST", "/deployments", body).status_code == 200
+    assert api.send("POST", "/deployments", body, **SHAPELESS).status_code == 200
     assert api.value("GET", "/models/own")["supportedPrecisions"] == ["FP16", "FP8"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from fireworks_simulator.wire import JsonObject
-from tests.simulator.api import H100, LLAMA, Api
+from tests.simulator.api import H100, LLAMA, SHAPELESS, Api
 from tests.simulator.money import DAY
 
 STARTUP = 60
@@ -20,7 +20,7 @@ def new_account(sim: SimulatorClient, api: Api) -> Api:
 
 def create(api: Api, **fields: object) -> tuple[int, str]:
     """Status and message of a creation."""
-    answer = api.send("POST", "/deployments", {"baseModel": LLAMA, "acceleratorType": H100, **fields})
+    answer = api.send("POST", "/deployments", {"baseModel": LLAMA, "acceleratorType": H100, **fields}, **SHAPELESS)
     return answer.status_code, answer.json().get("message", "")
 
 

@@ -8,7 +8,7 @@ from fireworks import Fireworks
 from fireworks.types import Deployment
 
 from fireworks_simulator.testing import SimulatorClient
-from tests.simulator.api import API_KEY, H100, LLAMA
+from tests.simulator.api import API_KEY, H100, LLAMA, SHAPELESS
 
 ADDON = "accounts/acme/models/tone"
 
@@ -22,7 +22,9 @@ def sdk(sim: SimulatorClient) -> Iterator[Fireworks]:
 
 
 def create(sdk: Fireworks, deployment_id: str) -> Deployment:
-    return sdk.deployments.create(base_model=LLAMA, deployment_id=deployment_id, accelerator_type=H100)
+    return sdk.deployments.create(
+        base_model=LLAMA, deployment_id=deployment_id, accelerator_type=H100, extra_query=SHAPELESS
+    )
 
 
 def test_create_get_update_delete_undelete(sdk: Fireworks, sim: SimulatorClient) -> None:
@@ -32,6 +34,7 @@ def test_create_get_update_delete_undelete(sdk: Fireworks, sim: SimulatorClient)
         accelerator_type=H100,
         min_replica_count=1,
         autoscaling_policy={"scale_down_window": "120s"},
+        extra_query=SHAPELESS,
     )
     assert (created.name, created.state) == ("accounts/acme/deployments/chat", "CREATING")
     sim.advance(61)
@@ -61,12 +64,18 @@ def test_an_error_is_the_class_that_the_sdk_has_for_it(sdk: Fireworks) -> None:
     with pytest.raises(fireworks.NotFoundError):
         sdk.deployments.get("nothing")
     with pytest.raises(fireworks.BadRequestError, match="accelerator_type must be specified"):
-        sdk.deployments.create(base_model=LLAMA)
+        sdk.deployments.create(base_model=LLAMA, extra_query=SHAPELESS)
 
 
 def test_load_list_update_and_unload_a_lora(sdk: Fireworks, sim: SimulatorClient) -> None:
     sim.add_model(ADDON, kind="HF_PEFT_ADDON", baseModel=LLAMA, public=False)
-    sdk.deployments.create(base_model=LLAMA, deployment_id="chat", accelerator_type=H100, enable_addons=True)
+    sdk.deployments.create(
+        base_model=LLAMA,
+        deployment_id="chat",
+        accelerator_type=H100,
+        enable_addons=True,
+        extra_query=SHAPELESS,
+    )
     sim.advance(61)
     loaded = sdk.lora.load(model=ADDON, deployment="accounts/acme/deployments/chat")
     assert loaded.state == "DEPLOYING"
@@ -90,15 +99,27 @@ def test_accounts_models_and_shapes_parse(sdk: Fireworks) -> None:
     assert model.base_model_details.parameter_count == "8000000000"
     assert len(list(sdk.models.list(account_id="fireworks"))) > 10
     assert sdk.deployment_shapes.get("gpt-oss-120b-fast", account_id="fireworks").accelerator_count == 4
-    assert len(list(sdk.deployment_shapes.list(account_id="fireworks"))) == 5
+    assert len(list(sdk.deployment_shapes.list(account_id="fireworks"))) > 20
     versions = sdk.deployment_shape_versions.list(
         "-", account_id="-", filter='snapshot.base_model="accounts/fireworks/models/gpt-oss-120b"'
     )
     assert len(list(versions)) == 3
+    matched = sdk.deployment_shape_versions.match(
+        create_deployment_request={"parent": "accounts/acme", "deployment": {"base_model": LLAMA}}
+    )
+    assert matched.deployment_shape_versions is not None
+    assert [v.snapshot and v.snapshot.accelerator_count for v in matched.deployment_shape_versions] == [1, 2, 1]
     latest = sdk.deployment_shape_versions.get(
         "latest", account_id="fireworks", deployment_shape_id="gpt-oss-120b-fast"
     )
     assert latest.validated is True
+
+
+def test_a_model_of_ones_own_is_prepared(sdk: Fireworks, sim: SimulatorClient) -> None:
+    sim.add_model("accounts/acme/models/own", supportedPrecisions=["FP16"])
+    assert sdk.models.prepare("own", precision="FP8") == {}
+    sim.advance(60)
+    assert sdk.models.get("own").supported_precisions == ["FP16", "FP8"]
 
 
 def test_chat_goes_to_v1_when_the_base_url_is_replaced(sdk: Fireworks, sim: SimulatorClient) -> None:

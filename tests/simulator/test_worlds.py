@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient, SimulatorError
-from tests.simulator.api import LLAMA, Api, state_of
+from tests.simulator.api import LLAMA, SHAPELESS, Api, state_of
 
 KEYS = {"blue": "fw_blue", "green": "fw_green"}
 Login = Callable[..., Api]
@@ -57,7 +57,7 @@ def test_what_is_changed_in_one_world_changes_no_other(
     answers = []
     for each in (login(KEYS["blue"], "blue"), login(KEYS["green"], "green"), api):
         body = {"baseModel": LLAMA, "acceleratorType": "NVIDIA_H100_80GB", "precision": "FP16"}
-        sent = [each.send(sends, "/deployments", body if sends == "POST" else None) for _ in range(2)]
+        sent = [each.send(sends, "/deployments", body if sends == "POST" else None, **SHAPELESS) for _ in range(2)]
         answers.append([answer.status_code for answer in sent])
     assert answers[0][1] >= 400
     assert answers[1:] == [[200, 200], [200, 200]]

@@ -212,7 +212,12 @@ class Stage:
         self.loop.serve = self._server_of(simulator)
         self.simulator = MemorySimulator(simulator.app, OWN_ACCOUNT)
         self.server = Kubernetes(self.now)
-        self.identity = Identity(CLUSTER, inference_url=f"{URL}/inference/v1", cluster_uid=CLUSTER_UID)
+        self.identity = Identity(
+            CLUSTER,
+            inference_url=f"{URL}/inference/v1",
+            create_query={"acceptShapelessRisk": "true"},
+            cluster_uid=CLUSTER_UID,
+        )
         self.teams = 0
         self.tolerated: str | None = None
         self._log = _Errors()

@@ -166,7 +166,7 @@ def test_a_refused_spec_is_explained_in_fireworks_words_and_created_once_it_is_c
 
 # --- change requests ------------------------------------------------------------------------------------------------
 
-_SCHEDULE = {"mornings": {"minReplicaCount": 1, "schedule": "0 7 * * *", "duration": "36000s"}}
+_SCHEDULE = {"mornings": {"minReplicaCount": 1, "schedule": "0 7 * * *", "duration": "36000s", "timezone": "UTC"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ def test_everything_that_was_changed_in_the_console_is_put_back_by_one_request(t
     team.create(spec=spec)
     team.until_ready()
     before = team.deployment()
-    schedule = {"mornings": {"minReplicaCount": 1, "schedule": "0 7 * * *", "duration": "36000s"}}
+    morning = {"minReplicaCount": 1, "schedule": "0 7 * * *", "duration": "36000s", "timezone": "Europe/Berlin"}
+    schedule = {"mornings": morning}
     changed: Mapping[str, object] = {
         "displayName": "changed",
         "description": "changed",
