@@ -17,6 +17,7 @@ from .spec_parts import (
     Placement,
     SecretKeyReference,
 )
+from .spec_schedules import ScalingSchedule
 from .status import (
     AddonStatus,
     Condition,
@@ -56,6 +57,7 @@ __all__ = [
     "ObjectMeta",
     "Placement",
     "Replicas",
+    "ScalingSchedule",
     "SecretKeyReference",
     "Time",
 ]
