@@ -86,7 +86,7 @@ def window_rules(
         bounds.append(f"duration(self) <= duration('{at_most}')")
     words = f"of at least {at_least}" if at_most is None else f"between {at_least} and {at_most}"
     if whole_seconds:
-        bounds.append("duration(self) == duration(string(duration(self).getSeconds()) + 's')")
+        bounds.append("duration(self).getMilliseconds() % 1000 == 0")
         words += ", in whole seconds"
     return (
         Rule(

@@ -25,6 +25,10 @@ from .spec_tags import TagFields
 _NGRAM = "(has(self.ngramSpeculationLength) && self.ngramSpeculationLength > 0)"
 _QUANTIZED = f"(has(self.precision) && {matches(QUANTIZED_PATTERN, 'self.precision')})"
 _SCHEDULES = "self.autoscalingPolicy.scalingSchedules"
+_MAXIMUM = (
+    "(has(self.maxReplicaCount) ? self.maxReplicaCount : "
+    "has(self.minReplicaCount) && self.minReplicaCount > 1 ? self.minReplicaCount : 1)"
+)
 _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
@@ -151,10 +155,11 @@ class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, Inferenc
             ".maxReplicaCount",
         ),
         Rule(
-            f"!has(self.maxReplicaCount) || !has(self.autoscalingPolicy) || !has({_SCHEDULES}) || "
-            f"{_SCHEDULES}.all(name, {_SCHEDULES}[name].minReplicaCount <= self.maxReplicaCount)",
-            "spec.autoscalingPolicy.scalingSchedules must not have a minReplicaCount above spec.maxReplicaCount; raise "
-            "spec.maxReplicaCount, or lower the minReplicaCount or remove the schedule",
+            f"!has(self.autoscalingPolicy) || !has({_SCHEDULES}) || "
+            f"{_SCHEDULES}.all(name, {_SCHEDULES}[name].minReplicaCount <= {_MAXIMUM})",
+            "spec.autoscalingPolicy.scalingSchedules must not have a minReplicaCount above spec.maxReplicaCount, which "
+            "is spec.minReplicaCount, but at least 1, if omitted; set or raise it, or lower the minReplicaCount or "
+            "remove the schedule",
             ".autoscalingPolicy.scalingSchedules",
         ),
         Rule(
