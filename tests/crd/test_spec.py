@@ -3,11 +3,11 @@
 import pytest
 
 from fireworks_operator.api.crd import crd
-from tests.crd import rows_capacity, rows_policies, rows_serving
+from tests.crd import rows_capacity, rows_entries, rows_policies, rows_serving
 from tests.crd.row import Row
 from tests.crd.server import Object, RefusedError, Server, manifest
 
-ROWS = [*rows_serving.ROWS, *rows_capacity.ROWS, *rows_policies.ROWS]
+ROWS = [*rows_serving.ROWS, *rows_capacity.ROWS, *rows_policies.ROWS, *rows_entries.ROWS]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -65,7 +65,8 @@ def rule_messages() -> set[str]:
     """Return the messages of all rules on the spec; those of the root have tests of their own."""
 
     def walk(schema: Object) -> set[str]:
-        inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+        elements = [schema[key] for key in ("items", "additionalProperties") if key in schema]
+        inner = [*schema.get("properties", {}).values(), *elements]
         own = {rule["message"] for rule in schema.get("x-kubernetes-validations", [])}
         return own.union(*map(walk, inner))
 

@@ -20,6 +20,22 @@ DATA_KEY_PATTERN = r"^[A-Za-z0-9._-]+$"
 """Key in a Secret's data (Kubernetes, ConfigMap and Secret)."""
 LOAD_TARGET_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 """A measure of load."""
+SCHEDULE_NAME_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
+"""Name of a scaling schedule."""
+CRON_PATTERN = r"^[0-9A-Za-z*,/?#-]+( +[0-9A-Za-z*,/?#-]+){4}$"
+"""A cron expression of five fields; what may stand in each, Fireworks decides."""
+TIMEZONE_PATTERN = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"
+"""A time zone of the IANA database; which ones exist, Fireworks decides."""
+TAG_KEY_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._/-]{0,119}[A-Za-z0-9])?$"
+"""Key of a tag without the prefix `custom/` (Fireworks documentation, deployment tags)."""
+TAG_VALUE_PATTERN = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$"
+"""Value of a tag: no blanks at the ends and no control characters, as far as ASCII goes."""
+RESERVED_TAGS = ("managed-by", "cluster", "cluster-uid", "namespace", "name", "adopted", "released")
+"""Keys of the tags by which operators recognise their deployments."""
+RESERVED_TAG_PREFIX = "fireworks.ai/"
+"""Begins the keys of tags that operators may come to set."""
+MOST_TAGS = 64
+"""Tags of a deployment, those of the operator included (Fireworks documentation, deployment tags)."""
 QUANTIZED_PATTERN = r"^(FP8|FP4|NF4)"
 """Precisions below 16 bits."""
 UNQUANTIZED_ONLY_PATTERN = r"^(NVIDIA_A100|AMD_MI300X)"
@@ -61,12 +77,17 @@ def constant_rules(path: str, examples: str, advice: str) -> tuple[Rule, ...]:
     )
 
 
-def window_rules(path: str, *, at_least: str = "0s", at_most: str | None = None) -> tuple[Rule, ...]:
+def window_rules(
+    path: str, *, at_least: str = "0s", at_most: str | None = None, whole_seconds: bool = False
+) -> tuple[Rule, ...]:
     """Return the rules of a duration; format first, so that a malformed one gets the message too."""
     bounds = [f"duration(self) >= duration('{at_least}')"]
     if at_most is not None:
         bounds.append(f"duration(self) <= duration('{at_most}')")
     words = f"of at least {at_least}" if at_most is None else f"between {at_least} and {at_most}"
+    if whole_seconds:
+        bounds.append("duration(self).getMilliseconds() % 1000 == 0")
+        words += ", in whole seconds"
     return (
         Rule(
             " && ".join([matches(DURATION_PATTERN), *bounds]),

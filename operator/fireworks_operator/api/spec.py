@@ -20,13 +20,19 @@ from .spec_parts import (
     SecretKeyReference,
 )
 from .spec_scaling import ScalingFields
+from .spec_tags import TagFields
 
 _NGRAM = "(has(self.ngramSpeculationLength) && self.ngramSpeculationLength > 0)"
 _QUANTIZED = f"(has(self.precision) && {matches(QUANTIZED_PATTERN, 'self.precision')})"
+_SCHEDULES = "self.autoscalingPolicy.scalingSchedules"
+_MAXIMUM = (
+    "(has(self.maxReplicaCount) ? self.maxReplicaCount : "
+    "has(self.minReplicaCount) && self.minReplicaCount > 1 ? self.minReplicaCount : 1)"
+)
 _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
-class FireworksDeploymentSpec(HardwareFields, ScalingFields, InferenceFields):
+class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, InferenceFields):
     """The deployment that you want. Fields have the names of the Fireworks REST API (deployments)."""
 
     base_model: Annotated[
@@ -147,6 +153,14 @@ class FireworksDeploymentSpec(HardwareFields, ScalingFields, InferenceFields):
             "spec.maxReplicaCount must not be less than spec.minReplicaCount; raise it, or omit it to get "
             "minReplicaCount, but at least 1",
             ".maxReplicaCount",
+        ),
+        Rule(
+            f"!has(self.autoscalingPolicy) || !has({_SCHEDULES}) || "
+            f"{_SCHEDULES}.all(name, {_SCHEDULES}[name].minReplicaCount <= {_MAXIMUM})",
+            "spec.autoscalingPolicy.scalingSchedules must not have a minReplicaCount above spec.maxReplicaCount, which "
+            "is spec.minReplicaCount, but at least 1, if omitted; set or raise it, or lower the minReplicaCount or "
+            "remove the schedule",
+            ".autoscalingPolicy.scalingSchedules",
         ),
         Rule(
             f"!has(self.draftModel) || !{_NGRAM}",

@@ -8,11 +8,13 @@ from .formats import (
     DATA_KEY_PATTERN,
     LOAD_TARGET_PATTERN,
     OBJECT_NAME_PATTERN,
+    SCHEDULE_NAME_PATTERN,
     constant_rules,
     matches,
     model_rules,
     window_rules,
 )
+from .spec_schedules import ScalingSchedule
 
 REGION_ADVICE = "Fireworks defines the valid values"
 
@@ -101,6 +103,24 @@ class AutoscalingPolicy(ApiModel):
                     f"self.all(key, {matches(LOAD_TARGET_PATTERN, 'key')})",
                     "spec.autoscalingPolicy.loadTargets must have keys in lowercase letters, digits and underscores "
                     'such as "default" or "requests_per_second"',
+                ),
+            ),
+        ),
+    ] = None
+    scaling_schedules: Annotated[
+        dict[str, ScalingSchedule] | None,
+        Schema(
+            "Times with a higher minimum of replicas, by a name of your choice, at most 5; outside of them, "
+            "minReplicaCount applies. Schedules at Fireworks that the spec never named are left as they are.",
+            default="none.",
+            change="updated in place. If removed from the spec, the schedule is deleted.",
+            example='{office-hours: {minReplicaCount: 2, schedule: "0 8 * * 1-5", duration: 10h, timezone: UTC}}',
+            max_properties=5,
+            rules=(
+                Rule(
+                    f"self.all(name, {matches(SCHEDULE_NAME_PATTERN, 'name')})",
+                    "spec.autoscalingPolicy.scalingSchedules must have names of 1 to 63 letters, digits, hyphens and "
+                    'underscores, with a letter or digit at either end, such as "office-hours"',
                 ),
             ),
         ),

@@ -39,7 +39,7 @@ class ScalingFields(ApiModel):
         AutoscalingPolicy | None,
         Schema(
             "When Fireworks adds and removes replicas between minReplicaCount and maxReplicaCount. Settings "
-            "of the policy that are not modelled here, such as scaling schedules, are left as they are.",
+            "of the policy that are not modelled here are left as they are.",
             default="decided by Fireworks, field by field.",
             change=Change.UPDATE,
         ),

@@ -95,6 +95,14 @@ class Effective(ApiModel):
         None
     )
     region: Annotated[str | None, Schema("Where the replicas run now.", max_length=64)] = None
+    scaling_schedules: Annotated[
+        list[Annotated[str, Schema(max_length=128)]] | None,
+        Schema(
+            "Names of the scaling schedules that are enabled, including those that the spec does not name.",
+            max_items=16,
+            list_type="atomic",
+        ),
+    ] = None
 
 
 class LastAttempt(ApiModel):
@@ -185,7 +193,7 @@ class FireworksDeploymentStatus(ApiModel):
         Schema(
             "Paths of the spec that have been applied at Fireworks. A path that is listed here and no longer set in "
             "the spec is reset, or keeps its value with a notice if Fireworks has no default for it.",
-            max_items=64,
+            max_items=128,
             list_type="atomic",
         ),
     ] = None

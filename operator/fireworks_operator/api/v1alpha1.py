@@ -18,6 +18,7 @@ from .spec_parts import (
     Placement,
     SecretKeyReference,
 )
+from .spec_schedules import ScalingSchedule
 from .status import (
     AddonStatus,
     Condition,
@@ -57,6 +58,7 @@ __all__ = [
     "ObjectMeta",
     "Placement",
     "Replicas",
+    "ScalingSchedule",
     "SecretKeyReference",
     "Time",
 ]

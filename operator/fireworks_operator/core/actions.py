@@ -98,6 +98,17 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTags:
+    """Set the drifted tags of the spec, and delete those that left it. `fields` has spec paths."""
+
+    target: str
+    tags: Mapping[str, str]
+    remove: tuple[str, ...]
+    fields: tuple[str, ...]
+    name: ClassVar[str] = "SetTags"
+
+
+@dataclass(frozen=True, slots=True)
 class Undelete:
     """Bring a soft-deleted deployment back."""
 
@@ -172,13 +183,13 @@ class Refuse:
 Waiting = Rest | Pending | Progress | Trouble | Refuse
 """Actions that do nothing."""
 
-Mutation = Create | Adopt | Update | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
+Mutation = Create | Adopt | Update | SetTags | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
 Action = Waiting | AddFinalizer | Claim | Mutation | RemoveFinalizer
 
 DESTRUCTIVE = (Delete, UnloadAddon)
 """Actions that are confirmed by a GET in the same pass before they are carried out."""
-NEEDS_FRESH_GET = (*DESTRUCTIVE, Update, Adopt, Undelete)
+NEEDS_FRESH_GET = (*DESTRUCTIVE, Update, SetTags, Adopt, Undelete)
 """Actions that are decided upon an answer of the same pass: a PATCH is merged into what is there, and whose a
 deployment is may have changed since the last LIST."""

@@ -84,6 +84,7 @@ class Context:
         skip_pauses: somebody asked for a look since the last pass (spec, annotation or Secret changed), so pauses
             after refusals do not count.
         last_update: when this process last sent a PATCH for the resource.
+        last_tags: when this process last changed tags for the resource.
         addon_updates: when it last changed which loaded addon for the spec as it is now.
         addon_loads: when it last loaded which model as an addon that no LIST has shown since.
         unreachable_since: since when no observation of the account succeeds; None while they do.
@@ -104,6 +105,7 @@ class Context:
     adoption_namespaces: frozenset[str] = frozenset()
     skip_pauses: bool = False
     last_update: datetime | None = None
+    last_tags: datetime | None = None
     addon_updates: Mapping[str, datetime] = field(default_factory=dict)
     addon_loads: Mapping[str, datetime] = field(default_factory=dict)
     unreachable_since: datetime | None = None

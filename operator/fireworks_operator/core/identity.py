@@ -7,7 +7,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from fireworks_operator.api.formats import RESERVED_TAG_PREFIX, RESERVED_TAGS
+
 MANAGED_BY = "fireworks-operator"
+TAG_PREFIX = "custom/"
+"""Begins the keys of all annotations that customers may set (Fireworks documentation, deployment tags)."""
 TAG_MANAGED_BY = "custom/managed-by"
 TAG_CLUSTER = "custom/cluster"
 TAG_NAMESPACE = "custom/namespace"
@@ -58,6 +62,11 @@ class Owner:
         if not mine or not other or kind != other_kind:
             return False
         return mine != other and other not in previous and self.uid not in previous
+
+
+def is_reserved_tag(key: str) -> bool:
+    """Tell whether a tag, by its key without `custom/`, is the operator's own."""
+    return key in RESERVED_TAGS or key.startswith(RESERVED_TAG_PREFIX)
 
 
 class Ownership(Enum):

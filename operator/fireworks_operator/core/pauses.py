@@ -14,10 +14,10 @@ BLOCKED = (60, 120, 300, 600)
 FAILED = (300, 900, 3600, 3 * 3600, 6 * 3600)
 """Seconds between a deployment's failure and its replacement."""
 UPDATE_SPACING = timedelta(seconds=30)
-"""Least time between two PATCHes of one deployment for the same spec."""
+"""Least time between two PATCHes, or two changes of tags, of one deployment for the same spec."""
 CONVERGENCE_TRIES = 3
-"""PATCHes that may leave a field unchanged before the operator stops and says so."""
-CREATE, RECREATE, REPLACE, UPDATE = "Create", "Recreate", "Replace", "Update"
+"""Changes that may leave a field as it is before the operator stops and says so."""
+CREATE, RECREATE, REPLACE, UPDATE, SET_TAGS = "Create", "Recreate", "Replace", "Update", "SetTags"
 """Names of attempts in `status.lastAttempt`."""
 UNDELETE, DELETE, DELETE_IGNORING_CHECKS = "Undelete", "Delete", "DeleteIgnoringChecks"
 """Names of attempts that may leave behind, or bring back, a deployment that is deleted."""

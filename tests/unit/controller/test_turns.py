@@ -28,7 +28,7 @@ from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.result import PassResult
 from fireworks_operator.controller.passes.surroundings import Identity
 from fireworks_operator.controller.store import Store
-from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Refuse
+from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Refuse, SetTags
 from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
 from fireworks_operator.core.observed.observation import Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
@@ -60,6 +60,7 @@ class Fireworks(FakeFireworks):
     pause = 0.0
     account: Account
     on_tag: Callable[[], None] = staticmethod(lambda: None)
+    on_untag: Callable[[], None] = staticmethod(lambda: None)
 
     async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
         self.account.budget.pause(self.pause)
@@ -83,6 +84,7 @@ class Fireworks(FakeFireworks):
 
     async def delete_tags(self, key: ApiKey, name: str, keys: Sequence[str]) -> None:
         self._call("untag", key)
+        self.on_untag()
 
     async def undelete_deployment(self, key: ApiKey, name: str) -> Deployment:
         self._call("undelete", key)
@@ -365,6 +367,23 @@ def test_the_second_request_of_a_take_over_needs_the_lease_as_well() -> None:
         scene.fireworks.on_tag = lambda: setattr(scene.kubernetes, "leads", False)
         await scene.reconcile()
         assert (scene.fireworks.calls["tag"], scene.fireworks.calls["untag"]) == (1, 0)
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("kept", "requests"), [(True, ["untag", "tag"]), (False, ["untag"])], ids=["it leads on", "it leads no more"]
+)
+def test_tags_are_deleted_before_others_are_set_and_both_need_the_lease(kept: bool, requests: list[str]) -> None:
+    async def scenario() -> None:
+        resource = a_resource({"tags": {"team": "x"}}, {**CREATED, "appliedFields": ["baseModel", "tags.project"]})
+        there = a_deployment(annotations={**OWNER.marker(), "custom/project": "chat"})
+        scene = await Scene(resource, there).listed()
+        scene.fireworks.on_untag = lambda: setattr(scene.kubernetes, "leads", kept)
+        result = await scene.reconcile()
+        assert [each for each in ("untag", "tag") if scene.fireworks.calls[each]] == requests
+        assert isinstance(result.action, SetTags) is kept, "what is left is seen by the next pass"
         await scene.accounts.stop()
 
     run(scenario())

@@ -25,6 +25,7 @@ from testkit.builders import (
     an_attempt,
 )
 
+SCHEDULE = {"minReplicaCount": 1, "schedule": "0 8 * * *", "duration": "1h", "timezone": "UTC"}
 AGES = st.sampled_from([0, 1, 29, 31, 59, 61, 301, 901, 3601, 90_000])
 SPECS = st.fixed_dictionaries(
     {},
@@ -32,7 +33,10 @@ SPECS = st.fixed_dictionaries(
         "displayName": st.sampled_from(["", "blue"]),
         "acceleratorType": st.sampled_from(["NVIDIA_H100_80GB", "NVIDIA_B200_180GB"]),
         "minReplicaCount": st.integers(0, 2),
-        "autoscalingPolicy": st.sampled_from([{"scaleUpWindow": "1m"}, {"scaleUpWindow": "soon"}]),
+        "autoscalingPolicy": st.sampled_from(
+            [{"scaleUpWindow": "1m"}, {"scaleUpWindow": "soon"}, {"scalingSchedules": {"day": SCHEDULE}}]
+        ),
+        "tags": st.sampled_from([{}, {"team": "search"}, {"name": "reserved"}]),
         "addons": st.sampled_from([[{"model": "lora-1"}], [{"model": ADDON, "displayName": "one"}]]),
         "deploymentId": st.just("by-hand"),
         "paused": st.booleans(),
@@ -44,7 +48,9 @@ SPECS = st.fixed_dictionaries(
 )
 ATTEMPTS = st.builds(
     an_attempt,
-    st.sampled_from(["Create", "Recreate", "Replace", "Update", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"]),
+    st.sampled_from(
+        ["Create", "Recreate", "Replace", "Update", "SetTags", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"]
+    ),
     st.sampled_from([*(reason.value for reason in Reason), "FromAnotherVersion"]),
     ago=AGES,
     count=st.integers(0, 7),
@@ -70,7 +76,7 @@ STATUSES = st.fixed_dictionaries(
         "deploymentName": st.just(NAME),
         "account": st.just(ACCOUNT),
         "createTime": st.just(BORN),
-        "appliedFields": st.sampled_from([[], ["baseModel"], ["baseModel", "displayName", "precision"]]),
+        "appliedFields": st.sampled_from([[], ["baseModel"], ["baseModel", "displayName", "precision", "tags.team"]]),
         "lastAttempt": ATTEMPTS,
         "addons": st.sampled_from([[{"model": ADDON}], [{"model": ADDON, "message": "no"}]]),
         "conditions": st.lists(CONDITIONS, max_size=4, unique_by=lambda each: each["type"]),
@@ -106,6 +112,7 @@ DEPLOYMENTS = st.fixed_dictionaries(
                 {},
                 OWNER.marker(),
                 {**OWNER.marker(), TAG_RELEASED: "true"},
+                {**OWNER.marker(), "custom/team": "ads"},
                 Owner("cluster-1", "team-b", "chat").marker(),
             ]
         ),
@@ -118,6 +125,7 @@ DEPLOYMENTS = st.fixed_dictionaries(
         "createTime": st.sampled_from([BORN.isoformat(), "2026-03-01T11:00:00.123456Z", NOW.isoformat(), None]),
         "deleteTime": AGES.map(lambda ago: (NOW - timedelta(seconds=ago)).isoformat()),
         "enableAddons": st.booleans(),
+        "autoscalingPolicy": st.sampled_from([{"scalingSchedules": {"day": SCHEDULE, "off": {"disabled": True}}}]),
         "status": st.just({"code": "INTERNAL", "message": "It broke."}),
     },
 )
@@ -155,6 +163,7 @@ def contexts() -> st.SearchStrategy[Context]:
         ),
         skip_pauses=st.booleans(),
         last_update=st.none() | since,
+        last_tags=st.none() | since,
         unreachable_since=st.none() | since,
         unreachable=st.just("No answer."),
         unreachable_reason=st.sampled_from([Reason.API_UNAVAILABLE, Reason.RATE_LIMITED]),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.actions import (
@@ -13,6 +14,7 @@ from fireworks_operator.core.actions import (
     Refuse,
     RemoveFinalizer,
     Rest,
+    SetTags,
     Trouble,
     UnloadAddon,
     Update,
@@ -197,6 +199,72 @@ UPDATES = [
     ),
 ]
 
+TEAM = {"tags": {"team": "search"}}
+TEAM_GONE = {"appliedFields": ["baseModel", "tags.team"]}
+ADS: dict[str, JsonValue] = {"annotations": {**OWNER.marker(), "custom/team": "ads", "custom/theirs": "x"}}
+
+TAGS = [
+    Row(
+        "Missing: set.",
+        created(TEAM),
+        present(),
+        SetTags,
+        {"target": NAME, "tags": {"custom/team": "search"}, "remove": (), "fields": ("tags.team",)},
+    ),
+    Row("Changed by hand: put back.", created(TEAM), present(**ADS), SetTags, {"tags": {"custom/team": "search"}}),
+    Row("Left the spec: deleted.", created(status=TEAM_GONE), present(**ADS), SetTags, {"remove": ("custom/team",)}),
+    Row("Others' are left alone.", created(), present(**ADS), Rest),
+    Row("After what a PATCH changes.", created({**TEAM, **BLUE}), present(), Update),
+    Row(
+        "Before addons.",
+        created({**TEAM, "addons": [{"model": "lora-1"}]}),
+        present(enableAddons=True),
+        SetTags,
+    ),
+    Row("Not once it is going.", created(TEAM), present(state="DELETING"), Progress),
+    Row(
+        "Not twice in 30 s.",
+        created(TEAM),
+        present(),
+        Progress,
+        {"until": NOW + timedelta(seconds=1), "reason": Reason.UPDATING},
+        {"last_tags": NOW - timedelta(seconds=29)},
+    ),
+    Row("A PATCH right before does not keep it waiting.", created(TEAM), present(), SetTags, {}, {"last_update": NOW}),
+    Row("Nor do tags a PATCH.", created(BLUE), present(), Update, {}, {"last_tags": NOW}),
+    Row(
+        "The pause survives a restart.",
+        created(TEAM, tried("SetTags", "Updating", ago=29)),
+        present(),
+        Progress,
+        {"until": NOW + timedelta(seconds=1)},
+    ),
+    Row("A new spec is not kept waiting.", created(TEAM, **NEW_SPEC), present(), SetTags, {}, {"last_tags": NOW}),
+    Row(
+        "Three tries in vain are told.",
+        created(TEAM, tried("SetTags", "Updating", count=3, ago=60)),
+        present(),
+        Refuse,
+        refuses(Reason.NOT_CONVERGING),
+    ),
+    Row(
+        "Refused tags have their pause.",
+        created(TEAM, tried("SetTags", "RejectedByFireworks", ago=10)),
+        present(),
+        Refuse,
+        refuses(Reason.REJECTED_BY_FIREWORKS),
+    ),
+    Row("Paused: withheld.", created({**TEAM, "paused": True}), present(), Refuse, refuses(Reason.PAUSED)),
+    Row("Observed: nothing is set.", created({**TEAM, "managementPolicy": "Observe"}, finalizers=[]), present(), Rest),
+    Row(
+        "A reserved key is never sent.",
+        created({"tags": {"managed-by": "me"}}),
+        present(),
+        Refuse,
+        refuses(Reason.INVALID_SPEC),
+    ),
+]
+
 ADDONS = {"addons": [{"model": "lora-1", "displayName": "one"}]}
 LORA2 = f"accounts/{ACCOUNT}/models/lora-2"
 RECORDED = {"addons": [{"model": ADDON}]}
@@ -374,7 +442,7 @@ MANNERS = [
 ]
 
 
-@pytest.mark.parametrize("row", [*FAILURE, *UPDATES, *ADDON_ROWS, *MANNERS], ids=lambda row: row.reason)
+@pytest.mark.parametrize("row", [*FAILURE, *UPDATES, *TAGS, *ADDON_ROWS, *MANNERS], ids=lambda row: row.reason)
 def test_the_next_step(row: Row) -> None:
     check(row)
 

@@ -18,13 +18,14 @@ from fireworks_operator.core.actions import (
     Refuse,
     RemoveFinalizer,
     Rest,
+    SetTags,
     Trouble,
     Update,
     Waiting,
 )
 from fireworks_operator.core.context import Context, Unusable
 from fireworks_operator.core.decisions.decide import decide
-from fireworks_operator.core.identity import Ownership
+from fireworks_operator.core.identity import Ownership, is_reserved_tag
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.situation import assess
 from tests.unit.core.strategies import contexts, observations, resources
@@ -104,6 +105,10 @@ def test_create_and_destroy_follow_from_what_is_there(
     if isinstance(action, Update):
         assert action.mask
         assert set(action.body) - {"baseModel"} == {_camel(path) for path in action.mask} - {"baseModel"}
+    if isinstance(action, SetTags):
+        assert action.fields
+        keys = [key.removeprefix("custom/") for key in (*action.tags, *action.remove)]
+        assert not [key for key in keys if is_reserved_tag(key)], "the owner marker is no tag of the spec"
 
 
 @MANY

@@ -1,6 +1,7 @@
 """Which differences between spec and deployment count, and the PATCH that puts them right."""
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -10,17 +11,31 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
 from fireworks_operator.core.desired.drift import Drift, find_drift, same_shape
-from fireworks_operator.core.desired.fields import FIELDS, RESETS_OF_NEW
+from fireworks_operator.core.desired.fields import FIELDS, RESETS_OF_NEW, field_at, schedules_of, tags_of
 from fireworks_operator.core.desired.wanted import wire_values
 from testkit.builders import ACCOUNT, BASE_MODEL
 
 SHAPE = "accounts/fireworks/deploymentShapes/llama-3b-fast"
 POLICY = "autoscalingPolicy"
+SCHEDULES = f"{POLICY}.scalingSchedules"
+DAY: dict[str, JsonValue] = {"minReplicaCount": 2, "schedule": "0 8 * * 1-5", "duration": "1h", "timezone": "UTC"}
+THERE: dict[str, JsonValue] = {**DAY, "duration": "3600s"}
+FOREIGN: dict[str, JsonValue] = {**THERE, "minReplicaCount": 1}
 
 
 def drift_of(spec: Mapping[str, Any], raw: Mapping[str, JsonValue], applied: Collection[str] = ("baseModel",)) -> Drift:
     wanted = wire_values(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)
     return find_drift(wanted, {"baseModel": BASE_MODEL, "maxReplicaCount": 1, **raw}, applied)
+
+
+def with_schedules(**schedules: JsonValue) -> dict[str, Any]:
+    """Return a policy with these schedules, in a spec or on the wire."""
+    return {POLICY: {"scalingSchedules": schedules}}
+
+
+def with_tags(**tags: JsonValue) -> dict[str, JsonValue]:
+    """Return annotations on the wire."""
+    return {"annotations": {f"custom/{key}": value for key, value in tags.items()}}
 
 
 def changed(drift: Drift) -> dict[str, JsonValue]:
@@ -59,6 +74,20 @@ def changed(drift: Drift) -> dict[str, JsonValue]:
         ({"placement": {"region": "A"}}, {}, "Not every answer has the placement."),
         ({}, {"description": "by hand", "minReplicaCount": 1}, "What the spec leaves open is the server's."),
         ({"longPrompt": True}, {"autoTune": {"longPrompt": True, "more": 1}}, "Nested."),
+        (with_schedules(day=DAY), with_schedules(day=THERE), "Two spellings of the duration of a schedule."),
+        (with_schedules(day=DAY), with_schedules(day={**THERE, "duration": "3600.000s"}), "And a third."),
+        (with_schedules(day=DAY), with_schedules(day={**THERE, "schedule": "0  8 * * 1-5 "}), "Other blanks."),
+        (with_schedules(day=DAY), with_schedules(day={**THERE, "disabled": False, "description": ""}), "Zero values."),
+        (with_schedules(day=DAY), with_schedules(day={**THERE, "maxReplicaCount": 9}), "What is not modelled."),
+        (
+            with_schedules(day={**DAY, "minReplicaCount": 0, "disabled": False}),
+            with_schedules(day={key: value for key, value in THERE.items() if key != "minReplicaCount"}),
+            "A zero is left out.",
+        ),
+        (with_schedules(day=DAY), with_schedules(day=THERE, theirs=FOREIGN), "Another schedule is others'."),
+        ({}, with_schedules(theirs=FOREIGN), "So it is without any in the spec."),
+        ({"tags": {"team": "search"}}, with_tags(team="search", theirs="x"), "Another tag is others'."),
+        ({}, with_tags(team="search"), "So it is without any in the spec."),
     ],
 )
 def test_no_drift(spec: dict[str, Any], raw: dict[str, Any], reason: str) -> None:
@@ -100,6 +129,20 @@ def test_no_drift(spec: dict[str, Any], raw: dict[str, Any], reason: str) -> Non
         ),
         ({"longPrompt": True}, {"autoTune": {}}, {"longPrompt": True}, "Nested."),
         ({"addons": [{"model": "l"}]}, {}, {"enableAddons": True}, "Addons imply it."),
+        (with_schedules(day=DAY), {}, {f"{SCHEDULES}.day": THERE}, "A schedule that is not there."),
+        (
+            with_schedules(day=DAY, night=DAY),
+            with_schedules(day=THERE, night={**THERE, "timezone": "Europe/Berlin"}),
+            {f"{SCHEDULES}.night": THERE},
+            "Only the one that differs.",
+        ),
+        (
+            with_schedules(day=DAY),
+            with_schedules(day={**THERE, "disabled": True}),
+            {f"{SCHEDULES}.day": THERE},
+            "One that was disabled by hand.",
+        ),
+        (with_schedules(day=DAY), with_schedules(day="odd"), {f"{SCHEDULES}.day": THERE}, "What is no schedule."),
     ],
 )
 def test_drift_that_a_patch_puts_right(
@@ -150,6 +193,9 @@ def test_what_only_another_deployment_could_have_is_no_change(
         ("draftModel", {"draftModel": "d"}, {"draftModel": ""}),
         ("ngramSpeculationLength", {"ngramSpeculationLength": 4}, {"ngramSpeculationLength": 0}),
         ("displayName", {}, {}),
+        (f"{SCHEDULES}.day", with_schedules(day=THERE, theirs=FOREIGN), {f"{SCHEDULES}.day": {}}),
+        (f"{SCHEDULES}.day", with_schedules(theirs=FOREIGN), {}),
+        ("gone.since.long", {}, {}),
     ],
 )
 def test_a_field_that_left_the_spec_is_reset(applied: str, raw: dict[str, Any], changes: dict[str, Any]) -> None:
@@ -220,6 +266,71 @@ def test_a_patch_of_one_window_keeps_all_other_keys_of_the_policy() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("spec", "applied", "after", "reason"),
+    [
+        (with_schedules(day=DAY), (), {"day": THERE, "night": FOREIGN, "theirs": FOREIGN}, "One is added."),
+        (
+            with_schedules(night=DAY),
+            (),
+            {"night": {**THERE, "maxReplicaCount": 9}, "theirs": FOREIGN},
+            "What is not modelled of one that is changed survives.",
+        ),
+        ({}, [f"{SCHEDULES}.night"], {"theirs": FOREIGN}, "One is removed."),
+        (with_schedules(day=DAY), [f"{SCHEDULES}.night"], {"day": THERE, "theirs": FOREIGN}, "One for another."),
+    ],
+)
+def test_a_patch_of_one_schedule_keeps_those_of_others(
+    spec: dict[str, Any], applied: Collection[str], after: dict[str, JsonValue], reason: str
+) -> None:
+    night: dict[str, JsonValue] = {**FOREIGN, "maxReplicaCount": 9}
+    raw: dict[str, JsonValue] = {
+        POLICY: {"scaleUpWindow": "30s", "scalingSchedules": {"night": night, "theirs": FOREIGN}}
+    }
+    before = deepcopy(raw)
+    drift = drift_of(spec, raw, applied)
+    body = drift.patch_body(raw)
+    expected = {**after, "night": night} if after.get("night") == FOREIGN else after
+    assert body == {POLICY: {"scaleUpWindow": "30s", "scalingSchedules": expected}}, reason
+    assert drift.mask() == ("autoscaling_policy",)
+    assert raw == before, "what was observed is not touched"
+
+
+@pytest.mark.parametrize(
+    ("spec", "raw", "applied", "tags", "reason"),
+    [
+        ({"team": "search"}, {}, [], {"tags.team": "search"}, "Not there."),
+        ({"team": "search"}, with_tags(team="ads"), [], {"tags.team": "search"}, "Another value."),
+        ({"a.b/c": "1"}, {"annotations": {"custom/a.b/c": "2"}}, [], {"tags.a.b/c": "1"}, "Dots and slashes."),
+        ({}, with_tags(team="ads"), ["tags.team"], {"tags.team": ""}, "It left the spec."),
+        ({}, with_tags(team="ads"), [], {}, "Nobody knows that it is ours."),
+        ({}, {}, ["tags.team"], {}, "It is gone already."),
+        (
+            {"team": "search"},
+            with_tags(team="ads", project="chat", theirs="x"),
+            ["tags.team", "tags.project"],
+            {"tags.project": "", "tags.team": "search"},
+            "Each on its own.",
+        ),
+    ],
+)
+def test_tags_that_differ_are_no_matter_of_a_patch(
+    spec: dict[str, str], raw: dict[str, JsonValue], applied: list[str], tags: dict[str, str], reason: str
+) -> None:
+    drift = drift_of({"tags": spec}, raw, applied)
+    assert {each.path: each.wanted for each in drift.tags} == tags, reason
+    assert (drift.changes, drift.replacements, drift.kept) == ((), (), ())
+
+
+def test_the_entries_of_a_deployment_are_its_schedules_and_the_tags_that_are_not_the_operators() -> None:
+    raw = {**with_schedules(b=THERE, a=THERE), **with_tags(**{"name": "chat", "team": "x", "fireworks.ai/a": "1"})}
+    raw["annotations"]["bare"] = "not a customer's"
+    assert schedules_of(raw) == [f"{SCHEDULES}.a", f"{SCHEDULES}.b"]
+    assert tags_of(raw) == ["tags.team"]
+    assert schedules_of({POLICY: None}) == tags_of({"annotations": None}) == []
+    assert field_at("gone.since.long") is None
+
+
 def test_the_mask_names_whole_objects_once_in_snake_case() -> None:
     spec = {POLICY: {"scaleUpWindow": "1m", "scaleDownWindow": "1m"}, "longPrompt": True, "maxConcurrencyPerReplica": 3}
     assert drift_of(spec, {}).mask() == ("autoscaling_policy", "auto_tune", "max_concurrency_per_replica")
@@ -238,16 +349,24 @@ COUNT = st.integers(0, 4)
 WINDOW = st.sampled_from(["0s", "30s", "10m", "1h30m"])
 MODEL = st.sampled_from(["mine", "accounts/fireworks/models/d", ""])
 TARGETS = st.dictionaries(st.sampled_from(["default", "rps"]), st.sampled_from([0.5, 0.8, 3.0]), min_size=1)
+SCHEDULE = st.sampled_from([DAY, {**DAY, "disabled": True}, {**DAY, "minReplicaCount": 0}])
 SPECS = st.fixed_dictionaries(
     {},
     optional={
+        "tags": st.dictionaries(st.sampled_from("ab"), st.sampled_from("xy")),
         "displayName": st.sampled_from(["", "x"]),
         "acceleratorCount": COUNT,
         "acceleratorType": st.sampled_from(["A", "B"]),
         "minReplicaCount": COUNT,
         "maxReplicaCount": COUNT,
         POLICY: st.fixed_dictionaries(
-            {}, optional={"scaleUpWindow": WINDOW, "scaleToZeroWindow": WINDOW, "loadTargets": TARGETS}
+            {},
+            optional={
+                "scaleUpWindow": WINDOW,
+                "scaleToZeroWindow": WINDOW,
+                "loadTargets": TARGETS,
+                "scalingSchedules": st.dictionaries(st.sampled_from("ab"), SCHEDULE),
+            },
         ),
         "draftModel": MODEL,
         "draftTokenCount": COUNT,
@@ -270,15 +389,22 @@ RAWS = st.fixed_dictionaries(
         "maxReplicaCount": COUNT,
         POLICY: st.fixed_dictionaries(
             {},
-            optional={"scaleUpWindow": SERVER_WINDOW, "scaleToZeroWindow": SERVER_WINDOW, "loadTargets": TARGETS},
+            optional={
+                "scaleUpWindow": SERVER_WINDOW,
+                "scaleToZeroWindow": SERVER_WINDOW,
+                "loadTargets": TARGETS,
+                "scalingSchedules": st.dictionaries(st.sampled_from("abc"), st.sampled_from([THERE, FOREIGN, {}])),
+            },
         ),
+        "annotations": st.dictionaries(st.sampled_from(["custom/a", "custom/b", "custom/c"]), st.sampled_from("xyz")),
         "draftModel": MODEL,
         "ngramSpeculationLength": COUNT,
         "autoTune": st.fixed_dictionaries({}, optional={"longPrompt": st.booleans(), "other": st.just(1)}),
         "deploymentShape": st.sampled_from(["", f"{SHAPE}/versions/v1"]),
     },
 )
-APPLIED = st.sets(st.sampled_from([field.path for field in FIELDS]))
+PATHS = [field.path for field in FIELDS] + [f"{kind}.{name}" for kind in (SCHEDULES, "tags") for name in "abc"]
+APPLIED = st.sets(st.sampled_from(PATHS))
 
 
 @given(SPECS, RAWS, APPLIED)
@@ -294,7 +420,7 @@ def test_a_patch_leaves_no_drift_that_a_patch_could_put_right(
     patched = raw | {name: value for name, value in body.items() if name.lower() in names}
     again = find_drift(wanted, patched, applied)
     assert again.changes == ()
-    assert again.replacements == drift.replacements
+    assert (again.replacements, again.tags) == (drift.replacements, drift.tags)
     assert find_drift(wanted, raw, applied) == drift
 
 
@@ -304,5 +430,5 @@ def test_only_managed_fields_are_ever_named(spec: dict[str, Any], raw: dict[str,
     partners = {"minReplicaCount", "maxReplicaCount", "draftModel", "ngramSpeculationLength"}
     managed = set(wanted) | applied | partners
     drift = find_drift(wanted, raw, applied)
-    assert {each.path for each in (*drift.changes, *drift.replacements)} <= managed
+    assert {each.path for each in (*drift.changes, *drift.replacements, *drift.tags)} <= managed
     assert set(drift.kept) <= applied - set(wanted)

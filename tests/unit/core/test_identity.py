@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fireworks_operator.api.formats import RESERVED_TAGS
+from fireworks_operator.core import identity
 from fireworks_operator.core.identity import (
     TAG_CLUSTER,
     TAG_MANAGED_BY,
     TAG_NAME,
+    TAG_PREFIX,
     TAG_RELEASED,
     Owner,
     Ownership,
@@ -30,6 +33,14 @@ LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 NAME = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", fullmatch=True)
 DEPLOYMENT = "accounts/acme/deployments/chat"
 OWNERS = st.builds(Owner, st.text(max_size=40), LABEL, NAME)
+
+
+def test_every_tag_of_the_operator_is_reserved() -> None:
+    ours = {value for name, value in vars(identity).items() if name.startswith("TAG_")} - {TAG_PREFIX}
+    assert ours == {TAG_PREFIX + key for key in RESERVED_TAGS}
+    assert identity.is_reserved_tag("name")
+    assert identity.is_reserved_tag("fireworks.ai/later")
+    assert not identity.is_reserved_tag("names")
 
 
 @given(OWNERS)

@@ -17,11 +17,13 @@ from fireworks_operator.core.actions import (
     LoadAddon,
     Refuse,
     Rest,
+    SetTags,
     Undelete,
     Update,
 )
 from fireworks_operator.core.context import Usable
 from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.desired.fields import SCHEDULES, STATIC_DEFAULTS
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.core.observed.observation import Absent, Observed
 from fireworks_operator.core.situation import assess
@@ -276,6 +278,10 @@ def test_a_recreation_that_is_refused_for_lack_of_quota_counts_once() -> None:
     assert resource.status.recreations == [NOW]
 
 
+WITHOUT_DEFAULT = {"baseModel", "acceleratorCount", "acceleratorType"}
+"""What the deployment has and Fireworks has no default for."""
+
+
 @pytest.mark.parametrize(
     ("resource", "observed", "action", "expected", "reason"),
     [
@@ -305,6 +311,34 @@ def test_a_recreation_that_is_refused_for_lack_of_quota_counts_once() -> None:
             "Let go of: others may set what they like.",
         ),
         (serving(), present(), Undelete(NAME), ["baseModel"], "Brought back as it was."),
+        (
+            serving({"tags": {"team": "search"}}),
+            present(),
+            SetTags(NAME, {"custom/team": "search"}, (), ("tags.team",)),
+            ["baseModel", "tags.team"],
+            "A tag counts as soon as it is set.",
+        ),
+        (
+            a_resource(status={**CREATED, "appliedFields": ["baseModel", "tags.team"]}),
+            present(),
+            SetTags(NAME, {}, ("custom/team",), ("tags.team",)),
+            ["baseModel", "tags.team"],
+            "One that is deleted counts until it is seen to be gone.",
+        ),
+        (
+            a_resource(status={**CREATED, "appliedFields": ["baseModel", "tags.team", f"{SCHEDULES}day"]}),
+            present(),
+            Rest(),
+            ["baseModel"],
+            "Then it leaves the list, and so does a schedule.",
+        ),
+        (
+            a_resource(status=CLAIMED),
+            present(annotations={**MADE_HERE, "custom/team": "x"}, autoscalingPolicy={"scalingSchedules": {"day": {}}}),
+            Undelete(NAME),
+            sorted(STATIC_DEFAULTS | WITHOUT_DEFAULT | {"tags.team", f"{SCHEDULES}day"}),
+            "What a former resource of that name may have set is to go.",
+        ),
         (serving(), present(state="DELETED"), Delete(NAME, hard=True), None, "Nothing is left of it."),
         (a_resource({"managementPolicy": "Observe"}), present(), Rest(), None, "Nothing was ever set."),
     ],

@@ -22,6 +22,9 @@ NOT_SENT = {
     "credentialsSecretRef",
 }
 """Fields that are no part of the body: policies, query parameters, and objects of their own."""
+ENTRIES = {"tags"}
+"""Fields of which each entry is sent as a field of its own."""
+DAY = {"minReplicaCount": 2, "schedule": "0 8 * * 1-5", "duration": "1h30m", "timezone": "Europe/Berlin"}
 
 
 def body_of(spec: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +50,18 @@ def body_of(spec: dict[str, Any]) -> dict[str, Any]:
             {"autoscalingPolicy": {"loadTargets": {"default": 0.6}}},
             {"autoscalingPolicy": {"loadTargets": {"default": 0.6}}},
         ),
+        ({"autoscalingPolicy": {"scalingSchedules": {}}}, {}),
+        (
+            {"autoscalingPolicy": {"scalingSchedules": {"day": DAY, "off": {**DAY, "disabled": True}}}},
+            {
+                "autoscalingPolicy": {
+                    "scalingSchedules": {
+                        "day": {**DAY, "duration": "5400s"},
+                        "off": {**DAY, "duration": "5400s", "disabled": True},
+                    }
+                }
+            },
+        ),
         ({"draftModel": "mine"}, {"draftModel": "accounts/acme/models/mine"}),
         ({"draftModel": "accounts/fireworks/models/d"}, {"draftModel": "accounts/fireworks/models/d"}),
         ({"draftTokenCount": 0}, {"draftTokenCount": 0}),
@@ -71,10 +86,18 @@ def test_the_body_holds_what_the_user_set_and_nothing_else(spec: dict[str, Any],
     assert body_of(spec) == {"baseModel": BASE_MODEL} | wire | MARKER
 
 
+def test_tags_stand_beside_the_owner_marker_and_never_in_its_place() -> None:
+    body = body_of({"tags": {"team": "search", "a.b/c": "1", "name": "mine", "adopted": "true"}})
+    assert body == {
+        "baseModel": BASE_MODEL,
+        "annotations": {**MARKER["annotations"], "custom/team": "search", "custom/a.b/c": "1"},
+    }
+
+
 def test_every_field_of_the_spec_is_either_sent_or_known_not_to_be() -> None:
     sent = {field.path.split(".")[0] for field in FIELDS}
     spec = {field.alias or name for name, field in FireworksDeploymentSpec.model_fields.items()}
-    assert sent | NOT_SENT == spec
+    assert sent | ENTRIES | NOT_SENT == spec
     assert not sent & NOT_SENT
 
 

@@ -13,6 +13,7 @@ from fireworks_operator.core.actions import (
     Delete,
     LoadAddon,
     Mutation,
+    SetTags,
     Undelete,
     UnloadAddon,
     Update,
@@ -106,7 +107,7 @@ class Access:
         self.release_slot()
         lane = Lane.FINISH if isinstance(action, NEEDS_FRESH_GET) else self._lane
         await self.account.budget.acquire(lane=lane, key=self.ref)
-        if isinstance(action, Adopt) and action.remove:
+        if isinstance(action, Adopt | SetTags) and action.tags and action.remove:
             await self.account.budget.acquire(lane=Lane.FINISH, key=self.ref)  # it takes two requests
 
     async def carry_out(self, action: Mutation) -> Observed | None:
@@ -175,12 +176,8 @@ class Access:
                 return await client.undelete_deployment(api_key, target)
             case Delete(target, hard, ignore_checks):
                 await client.delete_deployment(api_key, target, hard=hard, ignore_checks=ignore_checks)
-            case Adopt(target, tags, remove):
-                await client.set_tags(api_key, target, tags)
-                if remove:
-                    # Dying between the two leaves a marker beside "released": ours without its marker, adopted again.
-                    self._check_fence()
-                    await client.delete_tags(api_key, target, remove)
+            case Adopt() | SetTags():
+                await self._send_tags(action)
             case LoadAddon(_, _, body):
                 await client.load_addon(api_key, account, body)
             case UpdateAddon(_, deployed_model, body, mask):
@@ -188,3 +185,20 @@ class Access:
             case UnloadAddon(_, _, deployed_model):
                 await client.unload_addon(api_key, deployed_model)
         return None
+
+    async def _send_tags(self, action: Adopt | SetTags) -> None:
+        """Set tags and delete others, in two requests.
+
+        Dying between those of an adoption leaves a marker beside "released": ours without its marker, adopted again.
+        Tags of the spec are deleted first, since a deployment takes only so many; dying then leaves the others missing,
+        and the next pass sets them.
+        """
+        client, api_key = self.account.client, self.credential.api_key
+        if isinstance(action, SetTags) and action.remove:
+            await client.delete_tags(api_key, action.target, action.remove)
+            self._check_fence()
+        if action.tags:
+            await client.set_tags(api_key, action.target, action.tags)
+        if isinstance(action, Adopt) and action.remove:
+            self._check_fence()
+            await client.delete_tags(api_key, action.target, action.remove)

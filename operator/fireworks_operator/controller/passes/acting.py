@@ -23,6 +23,7 @@ from fireworks_operator.core.actions import (
     Refuse,
     RemoveFinalizer,
     Rest,
+    SetTags,
     Trouble,
     Undelete,
     Update,
@@ -35,6 +36,7 @@ from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.situation import Situation
+from fireworks_operator.core.status.facts import is_ready
 from fireworks_operator.core.status.report import report
 from fireworks_operator.core.status.transitions import tell
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
@@ -147,9 +149,11 @@ class Actor:
                 return not_now()  # the next look, right before it, decides anew
         if isinstance(action, Update):
             recent.update = situation.now
+        if isinstance(action, SetTags):
+            recent.tags = situation.now
         log.info("%s: %s", resource.key, action.name, extra={"deployment": action.target})
         # Dying before the answer is written down: a create, an adoption or an undelete is remembered as begun; a
-        # PATCH, a deletion or an addon shows in the next LIST, and is sent again if it has not taken effect.
+        # PATCH, a tag, a deletion or an addon shows in the next LIST, and is sent again if it has not taken effect.
         try:
             answer = await access.carry_out(action)
         except FencedError:
@@ -170,8 +174,7 @@ class Actor:
             self._defer(situation, Outcome(action), recent)
             return PassResult(action, again=0.0, failed=in_vain, looks=True)
         await self._write(situation, Outcome(action), recent)
-        drift = isinstance(action, Update) and not situation.is_new
-        return PassResult(action, again=0.0, failed=in_vain, drift=drift)
+        return PassResult(action, again=0.0, failed=in_vain, drift=_puts_back(situation, action))
 
     def _changed(self, resource: FireworksDeployment) -> bool:
         """Tell whether a resource is another one by now than what was decided upon."""
@@ -254,6 +257,13 @@ class Actor:
         resource, status = situation.resource, report(situation, outcome)
         self._startups.see(resource, status, situation.now)
         recent.unwritten = Unwritten(recent.stored_status(resource), status)
+
+
+def _puts_back(situation: Situation, action: Mutation) -> bool:
+    """Tell whether a change puts back what others have changed; tags also follow a PATCH for the same new spec."""
+    if isinstance(action, SetTags):
+        return is_ready(situation.resource)
+    return isinstance(action, Update) and not situation.is_new
 
 
 def _is_stale(action: Mutation, waited: timedelta) -> bool:

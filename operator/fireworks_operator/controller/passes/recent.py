@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.core.actions import LoadAddon, Mutation, Update, UpdateAddon
+from fireworks_operator.core.actions import LoadAddon, Mutation, SetTags, Update, UpdateAddon
 from fireworks_operator.core.observed.observation import Present
 
 
@@ -23,6 +23,7 @@ class Recent:
     Attributes:
         key_changed: its API key is another one than before, and no pass with it has come to anything yet.
         update: when the last PATCH was sent.
+        tags: when tags were last changed.
         addon_updates: when which loaded addon was last changed for the spec as it is now.
         addon_loads: when which model was last loaded that no LIST has shown since.
         change: the last change that was made, while nothing else has been found to do since.
@@ -32,6 +33,7 @@ class Recent:
 
     key_changed: bool = False
     update: datetime | None = None
+    tags: datetime | None = None
     addon_updates: dict[str, datetime] = field(default_factory=dict)
     addon_loads: dict[str, datetime] = field(default_factory=dict)
     change: Mutation | None = None
@@ -68,10 +70,11 @@ class Recent:
         if isinstance(change, LoadAddon):
             self.addon_loads[change.model] = now
         before, self.change = self.change, change
-        return before == change and not isinstance(change, Update)  # PATCHes have their own pauses
+        return before == change and not isinstance(change, Update | SetTags)  # these have their own pauses
 
     def set_clock_right(self, now: datetime) -> None:
         """Let pauses begin now that began in the future."""
         self.update = None if self.update is None else min(self.update, now)
+        self.tags = None if self.tags is None else min(self.tags, now)
         self.addon_updates = {name: min(time, now) for name, time in self.addon_updates.items()}
         self.addon_loads = {name: min(time, now) for name, time in self.addon_loads.items()}

@@ -156,6 +156,7 @@ class Reconciler:
             surroundings(self._identity, resolved, self._wall_clock(), started=self._started),
             skip_pauses=skip_pauses,
             last_update=recent.update,
+            last_tags=recent.tags,
             addon_updates=dict(recent.addon_updates),
             addon_loads=dict(recent.addon_loads),
         )

@@ -1,5 +1,6 @@
 """`decide()`: which one step comes next for a resource."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import get_args
 
@@ -17,12 +18,13 @@ from fireworks_operator.core.actions import (
     Refuse,
     RemoveFinalizer,
     Rest,
+    SetTags,
     Trouble,
     Update,
     Waiting,
 )
 from fireworks_operator.core.context import REST_PATIENCE, Context, Unusable, Usable, pinned_account
-from fireworks_operator.core.desired.drift import Drift
+from fireworks_operator.core.desired.drift import Difference, Drift
 from fireworks_operator.core.desired.durations import parse_duration
 from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown, is_of_now
@@ -31,6 +33,7 @@ from fireworks_operator.core.pauses import (
     CONVERGENCE_TRIES,
     CREATIONS,
     REFUSED,
+    SET_TAGS,
     UPDATE,
     UPDATE_SPACING,
     pause_until,
@@ -43,6 +46,7 @@ from fireworks_operator.fireworks.models import Deployment
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
 from .deletion import decide_deletion
+from .entries import contradiction_of_schedules, contradiction_of_tags
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
 
@@ -193,7 +197,7 @@ def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
             parse_duration(window or "0s")
     except ValueError as error:
         return f"spec.autoscalingPolicy: {error}."
-    return None
+    return contradiction_of_tags(resource.spec) or contradiction_of_schedules(resource.spec)
 
 
 def _decide_claim(situation: Situation, credential: Usable) -> Action:
@@ -244,13 +248,21 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
     if drift.replacements:
         return _replace_required(drift)
     if drift.changes:
-        switches_off = any(change.path == "enableAddons" and change.wanted is False for change in drift.changes)
-        unload = decide_switching_off(situation, deployment) if switches_off else None
-        return unload or _decide_update(situation, deployment)
+        return _decide_changes(situation, deployment)
+    if drift.tags:
+        return _decide_tags(situation, deployment)
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
         return _at_rest(situation, deployment, addons)
     return addons
+
+
+def _decide_changes(situation: Situation, deployment: Deployment) -> Action:
+    """Change what differs; addons are unloaded before they are switched off."""
+    changes = situation.drift.changes
+    switches_off = any(change.path == "enableAddons" and change.wanted is False for change in changes)
+    unload = decide_switching_off(situation, deployment) if switches_off else None
+    return unload or _decide_update(situation, deployment)
 
 
 def _replace_required(drift: Drift) -> Refuse:
@@ -266,23 +278,40 @@ def _replace_required(drift: Drift) -> Refuse:
 
 
 def _decide_update(situation: Situation, deployment: Deployment) -> Action:
-    held = held_back(situation, UPDATE)
+    drift = situation.drift
+    waits = _not_yet(situation, UPDATE, drift.changes, situation.context.last_update)
+    return waits or Update(
+        deployment.name, drift.patch_body(deployment.raw), drift.mask(), tuple(each.path for each in drift.changes)
+    )
+
+
+def _decide_tags(situation: Situation, deployment: Deployment) -> Action:
+    drifted = situation.drift.tags
+    waits = _not_yet(situation, SET_TAGS, drifted, situation.context.last_tags)
+    return waits or SetTags(
+        deployment.name,
+        {each.field.entry: str(each.wanted) for each in drifted if each.wanted},
+        tuple(each.field.entry for each in drifted if not each.wanted),
+        tuple(each.path for each in drifted),
+    )
+
+
+def _not_yet(
+    situation: Situation, action: str, changes: Sequence[Difference], sent: datetime | None
+) -> Refuse | Progress | None:
+    """Say why changes are not made now; None if they are. `sent` is when this process last made such ones."""
+    held = held_back(situation, action) or _not_converging(situation, action, changes)
     if held is not None:
         return held
-    stuck = _not_converging(situation)
-    if stuck is not None:
-        return stuck
-    drift = situation.drift
-    fields = tuple(change.path for change in drift.changes)
-    due = _next_update(situation)
+    due = _next_change(situation, action, sent)
     if due is not None and due > situation.now:
-        return Progress(Reason.UPDATING, "Changing " + ", ".join(f"spec.{field}" for field in fields) + ".", due)
-    return Update(deployment.name, drift.patch_body(deployment.raw), drift.mask(), fields)
+        return Progress(Reason.UPDATING, f"Changing {', '.join(f'spec.{each.path}' for each in changes)}.", due)
+    return None
 
 
-def _not_converging(situation: Situation) -> Refuse | None:
+def _not_converging(situation: Situation, action: str, changes: Sequence[Difference]) -> Refuse | None:
     """Refuse to go on sending a change that Fireworks accepts each time and does not make."""
-    attempt = situation.attempt_of(UPDATE)
+    attempt = situation.attempt_of(action)
     # What was refused has not been accepted, so it did not fail to converge.
     if attempt is None or attempt.reason != Reason.UPDATING or attempt.count < CONVERGENCE_TRIES:
         return None
@@ -291,10 +320,7 @@ def _not_converging(situation: Situation) -> Refuse | None:
     until = pause_until(attempt, REFUSED[1:])
     if until <= situation.now:
         return None
-    stays = {
-        change.path: "not set" if change.observed in (None, "") else change.observed
-        for change in situation.drift.changes
-    }
+    stays = {change.path: "not set" if change.observed in (None, "") else change.observed for change in changes}
     fields = ", ".join(f"spec.{path} (stays {value})" for path, value in stays.items())
     return Refuse(
         Reason.NOT_CONVERGING,
@@ -304,12 +330,12 @@ def _not_converging(situation: Situation) -> Refuse | None:
     )
 
 
-def _next_update(situation: Situation) -> datetime | None:
+def _next_change(situation: Situation, action: str, sent: datetime | None) -> datetime | None:
     if situation.context.skip_pauses or situation.is_new:
         return None
-    attempt = situation.attempt_of(UPDATE)
-    sent = (situation.context.last_update, attempt.time if attempt is not None else None)
-    return max((each + UPDATE_SPACING for each in sent if each is not None), default=None)
+    attempt = situation.attempt_of(action)
+    times = (sent, attempt.time if attempt is not None else None)
+    return max((each + UPDATE_SPACING for each in times if each is not None), default=None)
 
 
 def _at_rest(situation: Situation, deployment: Deployment, addons: Rest | None = None) -> Rest:

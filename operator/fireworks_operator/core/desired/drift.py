@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from math import isclose
 
 from pydantic import JsonValue
 
 from .durations import parse_duration
-from .fields import FIELD_BY_PATH, FIELDS, ChangeRule, Field, Kind, get, put
+from .fields import ChangeRule, Field, Kind, fields_at, get, put
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,12 @@ class Difference:
     observed: JsonValue
     wanted: JsonValue
 
+    @property
+    def field(self) -> Field:
+        """The field."""
+        (field,) = fields_at((self.path,))
+        return field
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -27,31 +34,36 @@ class Drift:
     Attributes:
         changes: what a PATCH can put right.
         replacements: what only another deployment could have.
+        tags: what is put right by requests about tags alone; wanted "" is to be deleted.
         kept: fields that left the spec but stay as they are, since Fireworks has no default to return to.
     """
 
     changes: tuple[Difference, ...] = ()
     replacements: tuple[Difference, ...] = ()
+    tags: tuple[Difference, ...] = ()
     kept: tuple[str, ...] = ()
 
     def mask(self) -> tuple[str, ...]:
         """Return `updateMask` paths: snake_case, whole nested objects."""
-        return tuple(dict.fromkeys(_snake(FIELD_BY_PATH[change.path].wire[0]) for change in self.changes))
+        return tuple(dict.fromkeys(_snake(change.field.wire[0]) for change in self.changes))
 
     def patch_body(self, raw: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the PATCH body: the changes, the current base model, nested objects merged into the observed.
 
-        Keys of nested objects that this operator does not model (`scalingSchedules`) survive that way.
+        Keys of nested objects that this operator does not model, and schedules of others, survive that way.
         """
         body: dict[str, JsonValue] = {}
         if "baseModel" in raw:
             body["baseModel"] = raw["baseModel"]
         for change in self.changes:
-            wire = FIELD_BY_PATH[change.path].wire
+            wire = change.field.wire
             inner = raw.get(wire[0])
             if len(wire) > 1 and wire[0] not in body and isinstance(inner, dict):
-                body[wire[0]] = dict(inner)
-            put(body, wire, change.wanted)
+                body[wire[0]] = deepcopy(inner)
+            if change.field.kind is Kind.SCHEDULE:
+                _put_schedule(body, wire, change)
+            else:
+                put(body, wire, change.wanted)
         return body
 
 
@@ -67,14 +79,15 @@ def find_drift(
         deleted: it is deleted, so that it may be brought back or replaced by a new one.
     """
     wanted, kept = _wanted(values, raw, applied, replaceable=deleted)
-    differences = [
-        Difference(field.path, get(raw, field.wire), wanted[field.path])
-        for field in FIELDS
-        if field.path in wanted and not _equal(field, get(raw, field.wire), wanted[field.path])
-    ]
+    differences: dict[ChangeRule, list[Difference]] = {rule: [] for rule in ChangeRule}
+    for field in fields_at(wanted):
+        observed = get(raw, field.wire)
+        if not _equal(field, observed, wanted[field.path]):
+            differences[field.change].append(Difference(field.path, observed, wanted[field.path]))
     return Drift(
-        tuple(each for each in differences if FIELD_BY_PATH[each.path].change is ChangeRule.UPDATE),
-        tuple(each for each in differences if FIELD_BY_PATH[each.path].change is ChangeRule.REPLACE),
+        tuple(differences[ChangeRule.UPDATE]),
+        tuple(differences[ChangeRule.REPLACE]),
+        tuple(differences[ChangeRule.TAG]),
         kept,
     )
 
@@ -84,8 +97,8 @@ def _wanted(
 ) -> tuple[dict[str, JsonValue], tuple[str, ...]]:
     wanted = dict(values)
     kept: list[str] = []
-    for field in FIELDS:
-        if field.path not in applied or field.path in wanted:
+    for field in fields_at(applied):
+        if field.path in wanted:
             continue
         if field.default is None or (field.change is ChangeRule.REPLACE and not replaceable):
             kept.append(field.path)
@@ -126,6 +139,8 @@ def _equal(field: Field, observed: JsonValue, wanted: JsonValue) -> bool:
         return _same_targets(observed, wanted)
     if field.kind is Kind.SHAPE:
         return same_shape(observed, wanted)
+    if field.kind is Kind.SCHEDULE:
+        return _same_schedule(observed, wanted)
     if observed is None:
         return wanted in (0, "", False)
     if isinstance(observed, str) and isinstance(wanted, int):
@@ -159,6 +174,39 @@ def _same_targets(observed: JsonValue, wanted: JsonValue) -> bool:
     if set(observed) != set(expected):
         return False
     return all(isclose(_float(observed[key]), _float(value), rel_tol=1e-5) for key, value in expected.items())
+
+
+_SCHEDULE_KEYS = frozenset({"minReplicaCount", "schedule", "duration", "timezone", "description", "disabled"})
+
+
+def _same_schedule(observed: JsonValue, wanted: JsonValue) -> bool:
+    """Tell whether a schedule is the one asked for; what this operator does not model of it may be anything."""
+    if not isinstance(observed, dict) or not isinstance(wanted, dict) or not observed or not wanted:
+        return observed == wanted
+    return _comparable(observed) == _comparable(wanted)
+
+
+def _comparable(schedule: Mapping[str, JsonValue]) -> tuple[object, ...]:
+    """Return what counts of a schedule; zero values may be left out of answers, and blanks be other ones."""
+    return (
+        _int(schedule.get("minReplicaCount")),
+        str(schedule.get("schedule")).split(),
+        _seconds(schedule.get("duration")),
+        schedule.get("timezone"),
+        schedule.get("description") or "",
+        schedule.get("disabled") or False,
+    )
+
+
+def _put_schedule(body: dict[str, JsonValue], wire: tuple[str, ...], change: Difference) -> None:
+    """Set a schedule in the body, or take it out; what this operator does not model of it survives."""
+    there = get(body, wire[:-1])
+    if isinstance(there, dict) and not change.wanted:
+        there.pop(wire[-1], None)
+    elif isinstance(change.wanted, dict):
+        observed = change.observed if isinstance(change.observed, dict) else {}
+        others = {key: value for key, value in observed.items() if key not in _SCHEDULE_KEYS}
+        put(body, wire, {**others, **change.wanted})
 
 
 def _contains(observed: JsonValue, wanted: JsonValue) -> bool:

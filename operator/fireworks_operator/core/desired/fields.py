@@ -1,10 +1,16 @@
 """The managed fields: where each stands in the spec and on the wire, how it compares, and whether it can change."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from pydantic import JsonValue
+
+from fireworks_operator.core.identity import TAG_PREFIX, is_reserved_tag
+
+TAGS = "tags."
+SCHEDULES = "autoscalingPolicy.scalingSchedules."
+"""What the paths begin with of the tags and of the scaling schedules, each of which is a field of its own."""
 
 
 class ChangeRule(Enum):
@@ -12,6 +18,8 @@ class ChangeRule(Enum):
 
     UPDATE = auto()
     REPLACE = auto()
+    TAG = auto()
+    """By requests of its own: PATCH does not change annotations."""
 
 
 class Kind(Enum):
@@ -22,6 +30,7 @@ class Kind(Enum):
     LOAD_TARGETS = auto()
     SHAPE = auto()
     PLACEMENT = auto()
+    SCHEDULE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,9 @@ class Field:
         wire: where it stands in a Deployment of the REST API; its first part is what `updateMask` names.
         change: whether PATCH can change it.
         default: what the server has when nobody sets it; removal from the spec resets to it. None: the server
-            chooses by model, so removal leaves the value as it is.
+            chooses by model, so removal leaves the value as it is. An entry of a map has an empty one, which stands
+            for no entry.
+        entry: the key in the map at `wire_path`, if the field is one of its entries.
     """
 
     path: str
@@ -41,11 +52,13 @@ class Field:
     kind: Kind = Kind.PLAIN
     default: JsonValue = None
     wire_path: str = ""
+    entry: str = ""
 
     @property
     def wire(self) -> tuple[str, ...]:
         """The wire path's parts."""
-        return tuple((self.wire_path or self.path).split("."))
+        parts = tuple((self.wire_path or self.path).split("."))
+        return (*parts, self.entry) if self.entry else parts
 
 
 # Defaults: Fireworks documentation of on-demand deployments (windows, replica counts) and REST reference.
@@ -82,6 +95,38 @@ STATIC_DEFAULTS = frozenset(
 """Fields that a PATCH can reset."""
 RESETS_OF_NEW = frozenset(field.path for field in FIELDS if field.default is not None)
 """Fields that a new deployment has at their defaults where nobody sets them."""
+
+
+def field_at(path: str) -> Field | None:
+    """Return the field at a path of the spec, None if there is no such field (any more)."""
+    if path.startswith(SCHEDULES):
+        name = path.removeprefix(SCHEDULES)
+        return Field(path, kind=Kind.SCHEDULE, default={}, wire_path=SCHEDULES.rstrip("."), entry=name)
+    if path.startswith(TAGS):
+        key = TAG_PREFIX + path.removeprefix(TAGS)
+        return Field(path, ChangeRule.TAG, default="", wire_path="annotations", entry=key)
+    return FIELD_BY_PATH.get(path)
+
+
+def fields_at(paths: Collection[str]) -> Iterator[Field]:
+    """Yield the fields at these paths, in the order of `FIELDS`, then the entries of maps by name."""
+    yield from (field for field in FIELDS if field.path in paths)
+    entries = sorted(path for path in paths if path.startswith((SCHEDULES, TAGS)))
+    yield from (field for path in entries if (field := field_at(path)) is not None)
+
+
+def schedules_of(raw: Mapping[str, JsonValue]) -> list[str]:
+    """Return the paths of the scaling schedules that a deployment has."""
+    found = get(raw, ("autoscalingPolicy", "scalingSchedules"))
+    return [f"{SCHEDULES}{name}" for name in sorted(found)] if isinstance(found, dict) else []
+
+
+def tags_of(raw: Mapping[str, JsonValue]) -> list[str]:
+    """Return the paths of the tags that a deployment has, but of the operator's own."""
+    found = raw.get("annotations")
+    keys = sorted(found) if isinstance(found, dict) else []
+    bare = (key.removeprefix(TAG_PREFIX) for key in keys if key.startswith(TAG_PREFIX))
+    return [f"{TAGS}{key}" for key in bare if not is_reserved_tag(key)]
 
 
 def get(body: Mapping[str, JsonValue], path: tuple[str, ...]) -> JsonValue:

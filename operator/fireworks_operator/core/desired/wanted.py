@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from fireworks_operator.api.v1alpha1 import Addon, FireworksDeployment, FireworksDeploymentSpec, Placement
+from fireworks_operator.api.v1alpha1 import (
+    Addon,
+    FireworksDeployment,
+    FireworksDeploymentSpec,
+    Placement,
+    ScalingSchedule,
+)
 from fireworks_operator.core.identity import TAG_ADOPTED, Owner, full_model_name
 
 from .durations import wire_duration
-from .fields import FIELD_BY_PATH, put
+from .fields import SCHEDULES, TAGS, fields_at, put
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +38,10 @@ class Wanted:
     def create_body(self, owner: Owner) -> dict[str, JsonValue]:
         """Return the body of a create request: the user's fields and the owner marker, nothing else."""
         body: dict[str, JsonValue] = {}
-        for path, value in self.values.items():
-            put(body, FIELD_BY_PATH[path].wire, value)
-        body["annotations"] = {**owner.marker(), TAG_ADOPTED: "false"}
+        for field in fields_at(self.values):
+            put(body, field.wire, self.values[field.path])
+        for tag, text in {**owner.marker(), TAG_ADOPTED: "false"}.items():
+            put(body, ("annotations", tag), text)
         return body
 
     def create_query(self, settings: Mapping[str, str]) -> dict[str, str]:
@@ -102,6 +109,9 @@ def wire_values(spec: FireworksDeploymentSpec, account: str | None) -> dict[str,
             "autoscalingPolicy.scaleToZeroWindow": _window(policy.scale_to_zero_window),
             "autoscalingPolicy.loadTargets": dict(policy.load_targets) if policy.load_targets else None,
         }
+        schedules = policy.scaling_schedules or {}
+        values |= {f"{SCHEDULES}{name}": _schedule(each) for name, each in schedules.items()}
+    values |= {f"{TAGS}{key}": text for key, text in (spec.tags or {}).items()}
     return {path: value for path, value in values.items() if value is not None}
 
 
@@ -110,6 +120,11 @@ def _window(text: str | None) -> str | None:
         return None if text is None else wire_duration(text)
     except ValueError:
         return text
+
+
+def _schedule(schedule: ScalingSchedule) -> JsonValue:
+    wire: dict[str, JsonValue] = schedule.to_wire()
+    return wire | {"duration": _window(schedule.duration)}
 
 
 def _placement(placement: Placement | None) -> JsonValue | None:

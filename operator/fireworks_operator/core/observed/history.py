@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.desired.fields import RESETS_OF_NEW, STATIC_DEFAULTS
+from fireworks_operator.core.desired.fields import RESETS_OF_NEW, STATIC_DEFAULTS, schedules_of, tags_of
 from fireworks_operator.core.identity import was_created
 from fireworks_operator.core.pauses import CREATIONS, POST_SETTLES, UNFINISHED
 from fireworks_operator.fireworks.models import Deployment
@@ -18,9 +18,10 @@ def history(resource: FireworksDeployment, deployment: Deployment) -> Collection
     applied = resource.status.applied_fields
     if applied is not None or not was_created(deployment.annotations):
         return applied
+    entries = (*schedules_of(deployment.raw), *tags_of(deployment.raw))
     if deployment.state == "DELETED":
-        return RESETS_OF_NEW
-    return STATIC_DEFAULTS if _just_created(resource, deployment) else None
+        return RESETS_OF_NEW.union(entries)
+    return STATIC_DEFAULTS.union(entries) if _just_created(resource, deployment) else None
 
 
 def _just_created(resource: FireworksDeployment, deployment: Deployment) -> bool:

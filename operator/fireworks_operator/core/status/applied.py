@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from fireworks_operator.api.v1alpha1 import ManagementPolicy
-from fireworks_operator.core.actions import Action, Create, Rest, Undelete, Update
-from fireworks_operator.core.desired.fields import FIELD_BY_PATH, FIELDS, STATIC_DEFAULTS, get
+from fireworks_operator.core.actions import Action, Create, Rest, SetTags, Undelete, Update
+from fireworks_operator.core.desired.fields import FIELD_BY_PATH, FIELDS, STATIC_DEFAULTS, get, schedules_of, tags_of
 from fireworks_operator.core.observed.history import created_here
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.situation import Situation
@@ -29,7 +29,7 @@ def fields_after(situation: Situation, action: Action, applied: Collection[str] 
         in_spec -= {"baseModel"}  # only a create request sets it
     if isinstance(action, Undelete) and applied is None and created_here(situation.resource, observed.deployment):
         return in_spec | _of_a_former_spec(observed.deployment)
-    if isinstance(action, Update) and applied is not None:
+    if isinstance(action, Update | SetTags) and applied is not None:
         return {*applied, *in_spec.intersection(action.fields)}
     if isinstance(action, Rest):
         return in_spec if applied is None else _in_force(applied, in_spec)
@@ -38,11 +38,12 @@ def fields_after(situation: Situation, action: Action, applied: Collection[str] 
 
 def _of_a_former_spec(deployment: Deployment) -> set[str]:
     """Return what may have been set by a former resource of the same name: what can be reset, and what there is."""
-    return {
+    fields = {
         field.path
         for field in FIELDS
         if field.path in STATIC_DEFAULTS or (field.default is None and get(deployment.raw, field.wire))
     }
+    return fields.union(schedules_of(deployment.raw), tags_of(deployment.raw))
 
 
 def _in_force(applied: Collection[str], in_spec: set[str]) -> set[str]:

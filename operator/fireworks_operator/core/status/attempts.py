@@ -4,7 +4,18 @@ from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import LastAttempt
-from fireworks_operator.core.actions import Action, Adopt, Claim, Create, Delete, Refuse, Rest, Undelete, Update
+from fireworks_operator.core.actions import (
+    Action,
+    Adopt,
+    Claim,
+    Create,
+    Delete,
+    Refuse,
+    Rest,
+    SetTags,
+    Undelete,
+    Update,
+)
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, observed_addons, uses_addons
 from fireworks_operator.core.decisions.deletion import delete_attempt_name
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
@@ -17,7 +28,6 @@ from fireworks_operator.core.pauses import (
     RECREATIONS,
     REPLACE,
     UNFINISHED,
-    UPDATE,
     may_take_effect,
     recent_recreations,
     revives_until,
@@ -55,8 +65,8 @@ def last_attempt(situation: Situation, outcome: Outcome) -> LastAttempt | None:
                 Reason.DELETING if revives_until(situation.status.last_attempt, now) is None else Reason.API_UNAVAILABLE
             )
             return _next_attempt(situation, delete_attempt_name(action), reason)
-        case Update():
-            return _next_attempt(situation, UPDATE, Reason.UPDATING)
+        case Update() | SetTags():
+            return _next_attempt(situation, action.name, Reason.UPDATING)
         case Refuse():
             return _refused_attempt(situation, action)
     return before if may_be_revived else _settled(situation, action)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment, FireworksDeploymentStatus, Replicas
+from fireworks_operator.core.desired.fields import get
 from fireworks_operator.fireworks.models import Deployment
 
 _STARTING = frozenset({Reason.RECOVERING, Reason.WAKING})
@@ -38,7 +39,15 @@ def effective(deployment: Deployment) -> Effective:
         ngram_speculation_length=deployment.ngram_speculation_length or None,
         deployment_shape=deployment.deployment_shape or None,
         region=deployment.region or None,
+        scaling_schedules=_schedules(deployment) or None,
     )
+
+
+def _schedules(deployment: Deployment) -> list[str]:
+    """Return the names of the scaling schedules that are not disabled."""
+    found = get(deployment.raw, ("autoscalingPolicy", "scalingSchedules"))
+    schedules = found.items() if isinstance(found, dict) else ()
+    return sorted(name for name, each in schedules if not (isinstance(each, dict) and each.get("disabled")))
 
 
 def is_ready(resource: FireworksDeployment) -> bool:

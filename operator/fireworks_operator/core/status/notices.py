@@ -6,7 +6,7 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec, ManagementPolicy
 from fireworks_operator.core.desired.drift import Drift, find_drift
-from fireworks_operator.core.desired.fields import FIELD_BY_PATH, STATIC_DEFAULTS, get
+from fireworks_operator.core.desired.fields import FIELD_BY_PATH, STATIC_DEFAULTS, get, schedules_of
 from fireworks_operator.core.observed.history import history
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
@@ -34,7 +34,7 @@ def notices(situation: Situation, deployment: Deployment) -> list[str]:
         found += [
             f"spec.{change.path} is {change.wanted}, the deployment has {_shown(change.observed)}: not changed while "
             "managementPolicy is Observe."
-            for change in (*drift.replacements, *drift.changes)
+            for change in (*drift.replacements, *drift.changes, *drift.tags)
         ]
     return found
 
@@ -66,7 +66,7 @@ def _of_unknown_origin(situation: Situation, deployment: Deployment, drift: Drif
     known = observing or history(situation.resource, deployment) is not None
     if known and not any(each.startswith((_UNKNOWN, _UNKNOWN_FORMERLY)) for each in situation.status.notices or ()):
         return []
-    resets = _drift(situation, deployment, STATIC_DEFAULTS)
+    resets = _drift(situation, deployment, STATIC_DEFAULTS.union(schedules_of(deployment.raw)))
     changes = {change.path for change in drift.changes}
     kept = [f"spec.{each.path} (is {_shown(each.observed)})" for each in resets.changes if each.path not in changes]
     if not kept:
