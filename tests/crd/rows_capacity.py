@@ -90,6 +90,35 @@ ROWS = [
         reason="Fireworks itself lets this pass and parks a deployment that was to have a replica",
     ),
     Row(
+        "maxWithRevocableReplicaCount, least",
+        {"maxWithRevocableReplicaCount": 0},
+        {"maxWithRevocableReplicaCount": -1},
+        "spec.maxWithRevocableReplicaCount in body should be greater than or equal to 0",
+        reason="0 means no revocable replicas",
+    ),
+    Row(
+        "maxWithRevocableReplicaCount, most",
+        {"maxWithRevocableReplicaCount": 1000},
+        {"maxWithRevocableReplicaCount": 1001},
+        "spec.maxWithRevocableReplicaCount in body should be less than or equal to 1000",
+        reason="every number is bounded",
+    ),
+    Row(
+        "maxWithRevocableReplicaCount, order",
+        {"maxReplicaCount": 4, "maxWithRevocableReplicaCount": 4},
+        {"maxReplicaCount": 4, "maxWithRevocableReplicaCount": 3},
+        "spec.maxWithRevocableReplicaCount must not be less than spec.maxReplicaCount; raise it, or set it to 0 to use "
+        "no revocable replicas",
+        reason="it is the maximum of all replicas",
+    ),
+    Row(
+        "maxWithRevocableReplicaCount, off",
+        {"maxReplicaCount": 4, "maxWithRevocableReplicaCount": 0},
+        {"maxReplicaCount": 4, "maxWithRevocableReplicaCount": 1},
+        "spec.maxWithRevocableReplicaCount must not be less than spec.maxReplicaCount",
+        reason="0 is no maximum",
+    ),
+    Row(
         "autoscalingPolicy",
         {"autoscalingPolicy": {"scaleUpWindow": "0s", "scaleDownWindow": "1h", "scaleToZeroWindow": "5m"}},
         {"autoscalingPolicy": "aggressive"},

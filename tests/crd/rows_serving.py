@@ -221,6 +221,27 @@ ROWS = [
         reason="Fireworks then takes twice the fewest GPUs",
     ),
     Row(
+        "numPeftDeviceCached, least",
+        {"numPeftDeviceCached": 0},
+        {"numPeftDeviceCached": -1},
+        "spec.numPeftDeviceCached in body should be greater than or equal to 0",
+        reason="0 means the platform's default",
+    ),
+    Row(
+        "numPeftDeviceCached, most",
+        {"numPeftDeviceCached": 1000},
+        {"numPeftDeviceCached": 1001},
+        "spec.numPeftDeviceCached in body should be less than or equal to 1000",
+        reason="every number is bounded",
+    ),
+    Row(
+        "disableAutoDeploy, type",
+        {"disableAutoDeploy": False},
+        {"disableAutoDeploy": "yes"},
+        "spec.disableAutoDeploy in body must be of type boolean",
+        reason="a text is no boolean",
+    ),
+    Row(
         "maxContextLength, least",
         {"maxContextLength": 0},
         {"maxContextLength": -1},

@@ -20,6 +20,16 @@ ACCEPTED: Mapping[str, str] = {
     "has(self.minReplicaCount) && self.minReplicaCount > 1 ? self.minReplicaCount : 1))": (
         "It holds only with scalingSchedules, which no released version has."
     ),
+    "v1alpha1: .spec: rule added or changed: !has(self.maxWithRevocableReplicaCount) || "
+    "self.maxWithRevocableReplicaCount == 0 || !has(self.maxReplicaCount) || "
+    "self.maxWithRevocableReplicaCount >= self.maxReplicaCount": (
+        "It holds only with maxWithRevocableReplicaCount, which no released version has."
+    ),
+    "v1alpha1: .: rule added or changed: !has(oldSelf.status) || !has(oldSelf.status.deploymentName) || "
+    "(has(self.spec.disableAutoDeploy) == has(oldSelf.spec.disableAutoDeploy) && (!has(self.spec.disableAutoDeploy) || "
+    "self.spec.disableAutoDeploy == oldSelf.spec.disableAutoDeploy))": (
+        "It holds only with disableAutoDeploy, which no released version has."
+    ),
 }
 """Violations that can break nothing that was valid, with the reason: such as a rule about a field that is new."""
 

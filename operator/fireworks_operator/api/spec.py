@@ -163,6 +163,13 @@ class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, Inferenc
             ".autoscalingPolicy.scalingSchedules",
         ),
         Rule(
+            "!has(self.maxWithRevocableReplicaCount) || self.maxWithRevocableReplicaCount == 0 || "
+            "!has(self.maxReplicaCount) || self.maxWithRevocableReplicaCount >= self.maxReplicaCount",
+            "spec.maxWithRevocableReplicaCount must not be less than spec.maxReplicaCount; raise it, or set it to 0 to "
+            "use no revocable replicas",
+            ".maxWithRevocableReplicaCount",
+        ),
+        Rule(
             f"!has(self.draftModel) || !{_NGRAM}",
             "spec.draftModel and spec.ngramSpeculationLength are mutually exclusive; remove one of them",
             ".ngramSpeculationLength",

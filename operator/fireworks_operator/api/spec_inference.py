@@ -58,6 +58,15 @@ class InferenceFields(ApiModel):
             wire="query parameter disableSpeculativeDecoding of the create request",
         ),
     ] = None
+    disable_auto_deploy: Annotated[
+        bool | None,
+        Schema(
+            "true creates the deployment without routing requests for the bare model name to it.",
+            default="the operator's setting disableAutoDeploy, false unless changed.",
+            change=Change.IMMUTABLE,
+            wire="query parameter disableAutoDeploy of the create request",
+        ),
+    ] = None
     enable_addons: Annotated[
         bool | None,
         Schema(
@@ -76,6 +85,18 @@ class InferenceFields(ApiModel):
             max_items=100,
             list_type="map",
             list_map_keys=("model",),
+        ),
+    ] = None
+    num_peft_device_cached: Annotated[
+        int | None,
+        Schema(
+            "Number of LoRA addons that each replica keeps in GPU memory, 0 to 1000. Others are loaded when a request "
+            "needs them. 0 means the platform's default.",
+            default="decided by Fireworks: 0.",
+            change=Change.KEPT,
+            example="8",
+            minimum=0,
+            maximum=1000,
         ),
     ] = None
     max_context_length: Annotated[

@@ -35,6 +35,19 @@ class ScalingFields(ApiModel):
             maximum=1000,
         ),
     ] = None
+    max_with_revocable_replica_count: Annotated[
+        int | None,
+        Schema(
+            "Maximum number of replicas including revocable ones, 0 to 1000, at least maxReplicaCount: what exceeds "
+            "maxReplicaCount may be taken back by Fireworks at any time. Only for accounts whose contract includes "
+            "revocable capacity. 0 means none.",
+            default="0.",
+            change=reset_to("0"),
+            example="8",
+            minimum=0,
+            maximum=1000,
+        ),
+    ] = None
     autoscaling_policy: Annotated[
         AutoscalingPolicy | None,
         Schema(

@@ -73,7 +73,14 @@ ANNOTATION_ABANDON = f"{GROUP}/abandon"
 ANNOTATION_IGNORE_CHECKS = f"{GROUP}/ignore-checks"
 ANNOTATION_RECONCILE_AT = f"{GROUP}/reconcile-at"
 
-IMMUTABLE_FIELDS = ("baseModel", "disableSpeculativeDecoding", "placement", "preemptible", "deploymentId")
+IMMUTABLE_FIELDS = (
+    "baseModel",
+    "disableSpeculativeDecoding",
+    "disableAutoDeploy",
+    "placement",
+    "preemptible",
+    "deploymentId",
+)
 """Fields of the spec that Fireworks takes at creation only (Fireworks REST reference, deployments)."""
 
 

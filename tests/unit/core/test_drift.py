@@ -61,6 +61,7 @@ def changed(drift: Drift) -> dict[str, JsonValue]:
         ({"enableSessionAffinity": False}, {}, "False is left out."),
         ({"displayName": ""}, {}, "An empty text is left out."),
         ({"maxContextLength": 0}, {}, "A zero without a static default is left out too."),
+        ({"maxWithRevocableReplicaCount": 0}, {}, "No revocable replicas."),
         ({POLICY: {"loadTargets": {"rps": 2.0}}}, {POLICY: {"loadTargets": {"rps": 2.0, "default": 0.8}}}, "Added."),
         ({POLICY: {"loadTargets": {"rps": 0.1}}}, {POLICY: {"loadTargets": {"rps": 0.100000001}}}, "Single precision."),
         (
@@ -202,7 +203,9 @@ def test_a_field_that_left_the_spec_is_reset(applied: str, raw: dict[str, Any], 
     assert changed(drift_of({}, raw, ["baseModel", applied])) == changes
 
 
-@pytest.mark.parametrize("path", ["acceleratorCount", "precision", "deploymentShape", "maxContextLength"])
+@pytest.mark.parametrize(
+    "path", ["acceleratorCount", "precision", "deploymentShape", "maxContextLength", "numPeftDeviceCached"]
+)
 def test_a_field_without_a_default_stays_and_is_told(path: str) -> None:
     drift = drift_of({}, {path: 4}, ["baseModel", path])
     assert drift == Drift(kept=(path,))

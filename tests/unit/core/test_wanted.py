@@ -14,6 +14,7 @@ NOT_SENT = {
     "addons",
     "deploymentId",
     "disableSpeculativeDecoding",
+    "disableAutoDeploy",
     "adoptionPolicy",
     "deletionPolicy",
     "externalDeletionPolicy",
@@ -75,6 +76,8 @@ def body_of(spec: dict[str, Any]) -> dict[str, Any]:
         ({"placement": {"regions": ["A", "B"]}}, {"placement": {"regions": ["A", "B"]}}),
         ({"deploymentShape": "fast"}, {"deploymentShape": "fast"}),
         ({"maxContextLength": 0}, {"maxContextLength": 0}),
+        ({"numPeftDeviceCached": 4}, {"numPeftDeviceCached": 4}),
+        ({"maxWithRevocableReplicaCount": 8}, {"maxWithRevocableReplicaCount": 8}),
         ({"maxConcurrencyPerReplica": 8}, {"maxConcurrencyPerReplica": 8}),
         ({"enableSessionAffinity": False}, {"enableSessionAffinity": False}),
         ({"preemptible": True}, {"preemptible": True}),
@@ -124,6 +127,13 @@ def test_a_value_cannot_be_put_inside_another_value() -> None:
     ("spec", "settings", "query", "reason"),
     [
         ({}, {"disableAutoDeploy": "true"}, {"disableAutoDeploy": "true"}, "A switch of the operator goes along."),
+        (
+            {"disableAutoDeploy": False},
+            {"disableAutoDeploy": "true"},
+            {"disableAutoDeploy": "false"},
+            "What the resource says counts instead.",
+        ),
+        ({"disableAutoDeploy": True}, {}, {"disableAutoDeploy": "true"}, "And where the operator says nothing."),
         ({}, {"acceptShapelessRisk": "true"}, {"acceptShapelessRisk": "true"}, "Without a shape the risk is accepted."),
         (
             {"deploymentShape": "accounts/fireworks/deploymentShapes/llama"},

@@ -26,13 +26,15 @@ class Wanted:
         revision: changes whenever something else is wanted than before. Pauses after refusals, and what was seen to
             be in force, hold for one revision only.
         values: field paths to wire values, only of fields that the user set.
-        disable_speculative_decoding: a parameter of the create request, no field of the deployment.
+        disable_speculative_decoding, disable_auto_deploy: parameters of the create request, no fields of the
+            deployment.
         addons: the addons by the full names of their models.
     """
 
     revision: int
     values: Mapping[str, JsonValue]
     disable_speculative_decoding: bool | None
+    disable_auto_deploy: bool | None
     addons: Mapping[str, Addon]
 
     def create_body(self, owner: Owner) -> dict[str, JsonValue]:
@@ -55,6 +57,8 @@ class Wanted:
             query.pop("acceptShapelessRisk", None)
         if self.disable_speculative_decoding is not None:
             query["disableSpeculativeDecoding"] = str(self.disable_speculative_decoding).lower()
+        if self.disable_auto_deploy is not None:
+            query["disableAutoDeploy"] = str(self.disable_auto_deploy).lower()
         return query
 
 
@@ -64,6 +68,7 @@ def want(resource: FireworksDeployment, account: str | None) -> Wanted:
         revision(resource),
         wire_values(resource.spec, account),
         resource.spec.disable_speculative_decoding,
+        resource.spec.disable_auto_deploy,
         {full_model_name(account, addon.model): addon for addon in resource.spec.addons or ()},
     )
 
@@ -89,6 +94,7 @@ def wire_values(spec: FireworksDeploymentSpec, account: str | None) -> dict[str,
         "acceleratorCount": spec.accelerator_count,
         "minReplicaCount": spec.min_replica_count,
         "maxReplicaCount": spec.max_replica_count,
+        "maxWithRevocableReplicaCount": spec.max_with_revocable_replica_count,
         "draftModel": full_model_name(account, spec.draft_model) if spec.draft_model else spec.draft_model,
         "draftTokenCount": spec.draft_token_count,
         "ngramSpeculationLength": spec.ngram_speculation_length,
@@ -97,6 +103,7 @@ def wire_values(spec: FireworksDeploymentSpec, account: str | None) -> dict[str,
         "enableAddons": True if spec.addons else spec.enable_addons,
         "placement": _placement(spec.placement),
         "deploymentShape": spec.deployment_shape,
+        "numPeftDeviceCached": spec.num_peft_device_cached,
         "maxContextLength": spec.max_context_length,
         "maxConcurrencyPerReplica": spec.max_concurrency_per_replica,
         "enableSessionAffinity": spec.enable_session_affinity,
