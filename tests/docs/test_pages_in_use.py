@@ -21,6 +21,15 @@ def test_cost_safety(reader: Reader, team: Team) -> None:
         page.run("kubectl annotate")
 
 
+def test_schedules(reader: Reader, team: Team) -> None:
+    with reader.follow("docs/how-to/schedules.md", {"NAME": "office"}) as page:
+        reader.apply(next(page.manifests()))
+        team.until_ready("office")
+        assert page.run("kubectl get") == '["office-hours"]'
+    (schedule,) = team.deployment()["autoscalingPolicy"]["scalingSchedules"].values()
+    assert (schedule["duration"], schedule["timezone"]) == ("36000s", "Europe/Berlin")
+
+
 def test_import(reader: Reader, team: Team) -> None:
     make_by_hand(reader, "my-deployment", baseModel="accounts/fireworks/models/llama-v3p1-8b-instruct")
     with reader.follow("docs/how-to/import.md") as page:

@@ -21,7 +21,8 @@ def server(cluster: Cluster | GivenCluster, crd_file: Path) -> Cluster | GivenCl
 
 
 def test_there_are_examples_of_each_subject() -> None:
-    assert {path.stem for path in MANIFESTS} == {"addons", "draft-model", "fp8-h100", "plain", "scale-windows"}
+    subjects = {"addons", "draft-model", "fp8-h100", "plain", "scale-windows", "schedule"}
+    assert {path.stem for path in MANIFESTS} == subjects
 
 
 @each_manifest

@@ -18,6 +18,7 @@ from testkit.builders import ACCOUNT, ADDON, BASE_MODEL, NAME, a_deployment, a_d
 
 SHAPE = "accounts/fireworks/deploymentShapes/fast-one/versions/v2"
 DRAFTER = "accounts/fireworks/models/llama-v3p2-1b-instruct"
+SCHEDULE = {"minReplicaCount": 1, "schedule": "0 8 * * 1-5", "duration": "3600s", "timezone": "UTC"}
 WIRE = st.fixed_dictionaries(
     {"baseModel": st.just(BASE_MODEL)},
     optional={
@@ -38,6 +39,9 @@ WIRE = st.fixed_dictionaries(
         "maxContextLength": st.sampled_from([0, 32768]),
         "maxConcurrencyPerReplica": st.sampled_from([0, 64]),
         "autoTune": st.sampled_from([{}, {"longPrompt": True}, {"longPrompt": False}]),
+        "annotations": st.dictionaries(
+            st.sampled_from(["custom/team", "custom/name", "custom/-odd", "bare"]), st.sampled_from(["x", "odd "])
+        ),
         "placement": st.sampled_from([{}, {"region": "US_IOWA_1"}, {"multiRegion": "GLOBAL", "region": ""}]),
         "autoscalingPolicy": st.fixed_dictionaries(
             {},
@@ -45,7 +49,10 @@ WIRE = st.fixed_dictionaries(
                 "scaleUpWindow": st.sampled_from(["0s", "30s", "7200s"]),
                 "scaleToZeroWindow": st.sampled_from(["60s", "1800s"]),
                 "loadTargets": st.sampled_from([{}, {"default": 0.6}, {"requests_per_second": 2}, {"Odd Key": 1.0}]),
-                "scalingSchedules": st.just([{"name": "night"}]),
+                "scalingSchedules": st.dictionaries(
+                    st.sampled_from(["day", "Odd name"]),
+                    st.sampled_from([SCHEDULE, {**SCHEDULE, "duration": "60s"}, {**SCHEDULE, "minReplicaCount": 9}]),
+                ),
             },
         ),
     },
@@ -69,7 +76,32 @@ def test_the_operator_finds_nothing_to_change_at_an_imported_deployment(wire: Ma
         raw["ngramSpeculationLength"] = 0  # Fireworks refuses both
     found = FireworksDeploymentSpec.model_validate(spec_of(Deployment.parse(raw)).spec)
     drift = find_drift(wire_values(found, ACCOUNT), raw, ())
-    assert (drift.changes, drift.replacements) == ((), ())
+    assert (drift.changes, drift.replacements, drift.tags) == ((), (), ())
+
+
+def test_tags_and_schedules_are_in_the_manifest_unless_no_resource_may_have_them() -> None:
+    schedules = {
+        "day": SCHEDULE,
+        "free": {key: value for key, value in SCHEDULE.items() if key != "minReplicaCount"},
+        "odd name": SCHEDULE,
+        "short": {**SCHEDULE, "duration": "60s"},
+        "high": {**SCHEDULE, "minReplicaCount": 9},
+        "none": "odd",
+        "seconds": {**SCHEDULE, "schedule": "0 0 8 * * 1-5"},
+    }
+    raw = a_deployment(
+        maxReplicaCount=3,
+        annotations={"custom/team": "search", "custom/name": "chat", "custom/odd": "search "},
+        autoscalingPolicy={"scalingSchedules": schedules},
+    )
+    found = spec_of(raw)
+    assert found.spec["tags"] == {"team": "search"}
+    assert found.spec["autoscalingPolicy"] == {
+        "scalingSchedules": {"day": SCHEDULE, "free": {**SCHEDULE, "minReplicaCount": 0}}
+    }
+    told = [each.partition(" ")[0] for each in found.left_out]
+    names = ("high", "none", "odd", "seconds", "short")
+    assert told == [*(f"autoscalingPolicy.scalingSchedules.{name}" for name in names), "tags.odd"]
 
 
 def test_replica_bounds_are_written_although_fireworks_leaves_zeros_out() -> None:

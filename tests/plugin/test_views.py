@@ -146,6 +146,19 @@ def test_only_fields_that_differ_from_what_is_in_force_are_shown() -> None:
     assert [str(each) for each in View.of(resource).changes] == ["maxReplicaCount: 4 → 5"]
 
 
+def test_tags_and_schedules_that_are_not_applied_yet_are_shown() -> None:
+    schedule = {"minReplicaCount": 1, "schedule": "0 8 * * *", "duration": "1h", "timezone": "UTC"}
+    spec = {
+        "tags": {"team": "a", "kept": "b"},
+        "autoscalingPolicy": {"scalingSchedules": {"minReplicaCount": schedule}},
+    }
+    applied = ["baseModel", "tags.kept", "tags.gone"]
+    shown = [str(each) for each in View.of(a_seen_resource(spec=spec, appliedFields=applied)).changes]
+    assert shown[0].startswith("autoscalingPolicy.scalingSchedules.minReplicaCount: not set → {")
+    assert shown[1:] == ["tags.gone: set → not set", "tags.team: not set → a"]
+    assert View.of(a_seen_resource(spec=spec)).changes == (), "what was applied is not known"
+
+
 # --- pages ------------------------------------------------------------------------------------------------------------
 
 

@@ -95,10 +95,11 @@ def _fields(path: str, model: type[ApiModel]) -> Iterator[_Field]:
             kind=_kind(schema),
             required=name in schemas.get("required", []),
             about=about,
-            rules=_messages(schema) + _messages(schema.get("items", {})),
+            rules=_messages(schema) + _messages(schema.get("items", schema.get("additionalProperties", {}))),
         )
         if inner is not None:
-            yield from _fields(f"{here}[]" if schema["type"] == "array" else here, inner)
+            below = "[]" if schema["type"] == "array" else ".NAME" if "additionalProperties" in schema else ""
+            yield from _fields(f"{here}{below}", inner)
 
 
 def _messages(schema: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What is being changed: fields of the spec that are not in force yet."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment
 from fireworks_operator.core.desired.drift import same_shape
 from fireworks_operator.core.desired.durations import parse_duration
+from fireworks_operator.core.desired.fields import SCHEDULES, TAGS
 from fireworks_operator.core.desired.wanted import wire_values
 
 
@@ -20,22 +21,37 @@ class Change:
     wanted: JsonValue
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.now} → {self.wanted}"
+        now, wanted = ("not set" if each is None else each for each in (self.now, self.wanted))
+        return f"{self.path}: {now} → {wanted}"
 
 
 def pending_changes(resource: FireworksDeployment) -> Iterator[Change]:
-    """Compare the spec with `status.effective`, as far as that goes."""
+    """Compare the spec with `status.effective`, and tags and schedules with what was applied, as far as that goes."""
     account, effective = resource.status.account, resource.status.effective
     if account is None or effective is None:
         return
     in_force = effective.to_wire()
-    for path, wanted in wire_values(resource.spec, account).items():
+    values = wire_values(resource.spec, account)
+    yield from _entries(values, resource.status.applied_fields)
+    for path, wanted in values.items():
+        if path.startswith(_ENTRIES):
+            continue
         name = path.rsplit(".", 1)[-1]
         if name in _COMPARED and name in in_force and not _same(name, in_force[name], wanted):
             yield Change(path, in_force[name], wanted)
 
 
-_COMPARED = frozenset(field.alias or "" for field in Effective.model_fields.values()) - {"region"}
+_COMPARED = frozenset(field.alias or "" for field in Effective.model_fields.values()) - {"region", "scalingSchedules"}
+_ENTRIES = (TAGS, SCHEDULES)
+
+
+def _entries(values: Mapping[str, JsonValue], applied: Collection[str] | None) -> Iterator[Change]:
+    """Yield the tags and schedules that have yet to be added or removed; of those applied, no values are known."""
+    if applied is None:
+        return
+    for path in sorted({*values, *applied}):
+        if path.startswith(_ENTRIES) and (path in values) is not (path in applied):
+            yield Change(path, "set" if path in applied else None, values.get(path))
 
 
 def _same(name: str, now: JsonValue, wanted: JsonValue) -> bool:

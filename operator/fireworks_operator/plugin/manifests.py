@@ -23,6 +23,7 @@ from fireworks_operator.core.desired.durations import parse_duration
 from fireworks_operator.core.desired.fields import FIELDS, put
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
+from .entries import add_entries
 from .output import clean, to_yaml
 
 _PATTERNS: Final = {
@@ -108,6 +109,7 @@ def spec_of(deployment: Deployment) -> Manifest:
         else:
             manifest.left_out.append(f"{path} {value}: {why}")
     _resolve(manifest)
+    add_entries(manifest.spec, manifest.left_out, deployment.raw)
     return manifest
 
 

@@ -29,6 +29,12 @@ def fields(spec: JsonValue) -> list[str]:
             ["spec.autoscalingPolicy.scaleUpWindw"],
         ),
         ({"placement": {"regions": ["A"]}, "baseModel": "m"}, []),
+        ({"tags": {"team": "a"}, "autoscalingPolicy": {"scalingSchedules": {"day": {"duration": "1h"}}}}, []),
+        (
+            {"autoscalingPolicy": {"scalingSchedules": {"day": {"timzone": "UTC"}, "night": "odd"}}},
+            ["spec.autoscalingPolicy.scalingSchedules.day.timzone"],
+        ),
+        ({"autoscalingPolicy": {"scalingSchedules": "odd"}}, []),
         ({"k" * 5000: 1}, [f"spec.{'k' * 64}…"]),
         ([], []),
         ({"addons": {"modl": 1}}, ["spec.addons.modl"]),

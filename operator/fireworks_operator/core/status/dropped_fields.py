@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from itertools import islice
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import JsonValue
 
@@ -68,11 +69,18 @@ def _unknown(value: JsonValue, model: type[ApiModel], path: str) -> Iterator[tup
             yield f"{path}.{_shown(key)}", _nearest(key, fields)
             continue
         nested = fields[key]
-        if nested is None:
-            continue
-        for number, each in enumerate(inner[:_MOST_ENTRIES] if isinstance(inner, list) else [inner]):
-            place = f"{path}.{key}[{number}]" if isinstance(inner, list) else f"{path}.{key}"
-            yield from _unknown(each, nested, place)
+        for place, each in _places(inner, f"{path}.{key}", is_map=nested.is_map) if nested is not None else ():
+            yield from _unknown(each, nested.model, place)
+
+
+def _places(value: JsonValue, path: str, *, is_map: bool) -> Iterator[tuple[str, JsonValue]]:
+    """Yield the objects in a field, each with its path: one, or those of a list or a map."""
+    if isinstance(value, list):
+        yield from ((f"{path}[{number}]", each) for number, each in enumerate(value[:_MOST_ENTRIES]))
+    elif not is_map:
+        yield path, value
+    elif isinstance(value, dict):
+        yield from ((f"{path}.{_shown(name)}", each) for name, each in islice(value.items(), _MOST_ENTRIES))
 
 
 def _shown(key: str) -> str:
@@ -85,14 +93,23 @@ def _nearest(key: str, fields: Mapping[str, object]) -> str:
     return close[0] if close else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Nested:
+    """The model of what is in a field; `is_map` means that it is a map of such objects by name."""
+
+    model: type[ApiModel]
+    is_map: bool = False
+
+
 @cache
-def _fields(model: type[ApiModel]) -> Mapping[str, type[ApiModel] | None]:
+def _fields(model: type[ApiModel]) -> Mapping[str, _Nested | None]:
     """Return the fields of a model by their names in manifests, each with the model of what is in it, if any."""
     return {info.alias or name: _model_in(info.annotation) for name, info in model.model_fields.items()}
 
 
-def _model_in(annotation: object) -> type[ApiModel] | None:
-    """Return the model in `Model | None` or `list[Model] | None`."""
+def _model_in(annotation: object) -> _Nested | None:
+    """Return the model in `Model | None`, `list[Model] | None` or `dict[str, Model] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, ApiModel):
-        return annotation
-    return next((found for each in get_args(annotation) if (found := _model_in(each)) is not None), None)
+        return _Nested(annotation)
+    found = next((found for each in get_args(annotation) if (found := _model_in(each)) is not None), None)
+    return replace(found, is_map=True) if found is not None and get_origin(annotation) is dict else found
