@@ -42,6 +42,10 @@ def reconciled_with_rules(spec: Spec) -> Spec:
     spec = {**spec}
     if spec.get("maxReplicaCount", 1000) < spec.get("minReplicaCount", 0):
         del spec["maxReplicaCount"]
+    most = spec.get("maxReplicaCount", max(spec.get("minReplicaCount", 0), 1))
+    schedules = spec.get("autoscalingPolicy", {}).get("scalingSchedules", {})
+    if any(each["minReplicaCount"] > most for each in schedules.values()):
+        spec["autoscalingPolicy"] = {k: v for k, v in spec["autoscalingPolicy"].items() if k != "scalingSchedules"}
     if "draftModel" in spec:
         spec.pop("ngramSpeculationLength", None)
     if "draftModel" in spec or spec.get("ngramSpeculationLength"):

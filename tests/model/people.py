@@ -19,6 +19,7 @@ _CONSOLE: tuple[dict[str, Any], ...] = (
     {"minReplicaCount": 1, "maxReplicaCount": 2},
     {"precision": "BF16"},
     {"autoscalingPolicy": {"scaleUpWindow": "45s"}},
+    {"autoscalingPolicy": {"scalingSchedules": {"day": {"disabled": True}}}},
     {"annotations": {}},
     {"annotations": {"custom/team": "x"}},
 )

@@ -18,7 +18,12 @@ from testkit.builders import ACCOUNT, ADDON, BASE_MODEL, NAME, a_deployment, a_d
 
 SHAPE = "accounts/fireworks/deploymentShapes/fast-one/versions/v2"
 DRAFTER = "accounts/fireworks/models/llama-v3p2-1b-instruct"
-SCHEDULE = {"minReplicaCount": 1, "schedule": "0 8 * * 1-5", "duration": "3600s", "timezone": "UTC"}
+SCHEDULE: dict[str, JsonValue] = {
+    "minReplicaCount": 1,
+    "schedule": "0 8 * * 1-5",
+    "duration": "3600s",
+    "timezone": "UTC",
+}
 WIRE = st.fixed_dictionaries(
     {"baseModel": st.just(BASE_MODEL)},
     optional={
@@ -80,7 +85,7 @@ def test_the_operator_finds_nothing_to_change_at_an_imported_deployment(wire: Ma
 
 
 def test_tags_and_schedules_are_in_the_manifest_unless_no_resource_may_have_them() -> None:
-    schedules = {
+    schedules: dict[str, JsonValue] = {
         "day": SCHEDULE,
         "free": {key: value for key, value in SCHEDULE.items() if key != "minReplicaCount"},
         "odd name": SCHEDULE,

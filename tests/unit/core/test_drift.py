@@ -18,7 +18,7 @@ from testkit.builders import ACCOUNT, BASE_MODEL
 SHAPE = "accounts/fireworks/deploymentShapes/llama-3b-fast"
 POLICY = "autoscalingPolicy"
 SCHEDULES = f"{POLICY}.scalingSchedules"
-DAY = {"minReplicaCount": 2, "schedule": "0 8 * * 1-5", "duration": "1h", "timezone": "UTC"}
+DAY: dict[str, JsonValue] = {"minReplicaCount": 2, "schedule": "0 8 * * 1-5", "duration": "1h", "timezone": "UTC"}
 THERE: dict[str, JsonValue] = {**DAY, "duration": "3600s"}
 FOREIGN: dict[str, JsonValue] = {**THERE, "minReplicaCount": 1}
 

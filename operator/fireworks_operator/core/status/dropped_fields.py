@@ -69,7 +69,9 @@ def _unknown(value: JsonValue, model: type[ApiModel], path: str) -> Iterator[tup
             yield f"{path}.{_shown(key)}", _nearest(key, fields)
             continue
         nested = fields[key]
-        for place, each in _places(inner, f"{path}.{key}", is_map=nested.is_map) if nested is not None else ():
+        if nested is None:
+            continue
+        for place, each in _places(inner, f"{path}.{key}", is_map=nested.is_map):
             yield from _unknown(each, nested.model, place)
 
 
