@@ -152,8 +152,9 @@ def full_status() -> FireworksDeploymentStatus:
             ngram_speculation_length=0,
             deployment_shape="accounts/fireworks/deploymentShapes/s/versions/v",
             region="US_IOWA_1",
+            scaling_schedules=["office-hours"],
         ),
-        applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow"],
+        applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow", "tags.team"],
         last_attempt=LastAttempt(action="Update", generation=1, count=2, time=NOW, reason="ApiUnavailable"),
         addons=[
             AddonStatus(

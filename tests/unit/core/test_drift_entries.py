@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from fireworks_operator.core.desired.fields import field_at, schedules_of, tags_of
+from fireworks_operator.api.bounds import bounded
+from fireworks_operator.api.formats import MOST_TAGS
+from fireworks_operator.api.v1alpha1 import FireworksDeploymentStatus
+from fireworks_operator.core.desired.fields import FIELDS, field_at, schedules_of, tags_of
 from tests.unit.core.test_drift import DAY, FOREIGN, POLICY, SCHEDULES, THERE, drift_of, with_schedules, with_tags
 
 
@@ -74,3 +77,10 @@ def test_the_entries_of_a_deployment_are_its_schedules_and_the_tags_that_are_not
     assert tags_of(raw) == ["tags.team"]
     assert schedules_of({POLICY: None}) == tags_of({"annotations": None}) == []
     assert field_at("gone.since.long") is None
+
+
+def test_the_status_has_room_for_every_path_that_may_be_applied() -> None:
+    longest = [f"tags.{number:02}{'k' * 119}" for number in range(MOST_TAGS)]
+    schedules = [f"{SCHEDULES}.{number}{'n' * 62}" for number in range(5)]
+    status = FireworksDeploymentStatus(applied_fields=[*(field.path for field in FIELDS), *longest, *schedules])
+    assert bounded(status) is status
