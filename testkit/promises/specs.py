@@ -11,8 +11,6 @@ FOREIGN, UNOWNED = "foreign-0", "unowned-0"
 """Ids of deployments that belong to another cluster, and to nobody."""
 Spec = dict[str, Any]
 
-_SCHEDULE = {"minReplicaCount": 0, "schedule": "0 8 * * 1-5", "duration": "1h", "timezone": "Europe/Berlin"}
-_ON_THE_WIRE = {**_SCHEDULE, "duration": "3600s"}
 _WINDOWS = ("30s", "5m", "600s", "1h")
 EDITS: Mapping[str, tuple[object, ...]] = {
     "displayName": (None, "Chat", "Chat, tuned"),
@@ -29,7 +27,6 @@ EDITS: Mapping[str, tuple[object, ...]] = {
     "enableSessionAffinity": (None, True, False),
     "maxContextLength": (None, 4096, 8192),
     "tags": (None, {"team": "search"}, {"team": "ads", "project": "chat"}),
-    "scalingSchedules": (None, ("day",), ("day", "night")),
     "addons": (None, ADDONS[:1], ADDONS[1:], ADDONS),
     "deploymentId": (None, None, "shared", FOREIGN, UNOWNED),
     "adoptionPolicy": (None, "Never", "Unowned"),
@@ -67,9 +64,7 @@ def new_spec(namespace: str, changes: list[tuple[str, object]]) -> Spec:
 
 def changed(spec: Spec, name: str, value: object) -> Spec:
     """Return a spec with one thing changed, and whatever the CRD's rules ask for beside it."""
-    if name == "scalingSchedules":
-        value = dict.fromkeys(value, _SCHEDULE) if isinstance(value, tuple) else None
-    if name == "scalingSchedules" or name.endswith("Window"):
+    if name.endswith("Window"):
         policy = _with(spec.get("autoscalingPolicy", {}), name, value)
         spec = _with(spec, "autoscalingPolicy", policy or None)
     elif name == "speculation":
@@ -106,12 +101,11 @@ def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
         for name in _PLAIN
         if name in spec and raw.get(name, _DEFAULTS.get(name)) != spec[name]
     ]
-    for kind, there in _entries(raw).items():
-        wanted_ones = _wanted_entries(spec)[kind]
-        found += [f"{kind} {key} is {there.get(key)}" for key in wanted_ones if there.get(key) != wanted_ones[key]]
+    tags = raw.get("annotations", {})
+    for key, wanted in spec.get("tags", {}).items():
+        if tags.get(f"custom/{key}") != wanted:
+            found.append(f"the tag {key} is {tags.get(f'custom/{key}')}, not {wanted}")
     for name, wanted in spec.get("autoscalingPolicy", {}).items():
-        if name == "scalingSchedules":
-            continue
         seconds = _window(raw, name)
         if seconds != _SECONDS[wanted]:
             found.append(f"{name} is {seconds} s, not {wanted}")
@@ -125,25 +119,10 @@ def leftovers(former: Mapping[str, Any], spec: Mapping[str, Any], raw: Mapping[s
         for name, default in _DEFAULTS.items()
         if name in former and name not in spec and name != "maxReplicaCount" and raw.get(name, default) != default
     ]
-    for kind, there in _entries(raw).items():
-        left = _wanted_entries(former)[kind].keys() - _wanted_entries(spec)[kind].keys()
-        found += [f"{kind} {key} is still {there[key]}" for key in sorted(left & there.keys())]
-    gone = former.get("autoscalingPolicy", {}).keys() - spec.get("autoscalingPolicy", {}).keys() - {"scalingSchedules"}
+    left = (f"custom/{key}" for key in former.get("tags", {}).keys() - spec.get("tags", {}).keys())
+    found += [f"{key} is still there" for key in sorted(left) if key in raw.get("annotations", {})]
+    gone = former.get("autoscalingPolicy", {}).keys() - spec.get("autoscalingPolicy", {}).keys()
     return found + [f"{name} is still {_window(raw, name)} s" for name in gone if _window(raw, name) != _WINDOW[name]]
-
-
-def _wanted_entries(spec: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what a spec asks for by name, as Fireworks has it: tags and scaling schedules."""
-    schedules = spec.get("autoscalingPolicy", {}).get("scalingSchedules", {})
-    return {"tag": dict(spec.get("tags", {})), "schedule": dict.fromkeys(schedules, _ON_THE_WIRE)}
-
-
-def _entries(raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the tags and scaling schedules of a deployment by name."""
-    tags = {key.removeprefix("custom/"): value for key, value in raw.get("annotations", {}).items()}
-    schedules = raw.get("autoscalingPolicy", {}).get("scalingSchedules", {})
-    zero = {"minReplicaCount": 0}
-    return {"tag": tags, "schedule": {name: zero | each for name, each in schedules.items()}}
 
 
 def _window(raw: Mapping[str, Any], name: str) -> float:

@@ -149,14 +149,14 @@ def full_status() -> FireworksDeploymentStatus:
             scale_up_window="30s",
             scale_down_window="600s",
             scale_to_zero_window="3600s",
-            scaling_schedules=["day"],
             draft_model="accounts/fireworks/models/drafter",
             draft_token_count=0,
             ngram_speculation_length=0,
             deployment_shape="accounts/fireworks/deploymentShapes/s/versions/v",
             region="US_IOWA_1",
+            scaling_schedules=["office-hours"],
         ),
-        applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow"],
+        applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow", "tags.team"],
         last_attempt=LastAttempt(action="Update", generation=1, count=2, time=NOW, reason="ApiUnavailable"),
         addons=[
             AddonStatus(

@@ -158,6 +158,13 @@ FLOWS = (
     Flow(
         "update", _serve, lambda world: _edit(world, ("displayName", "New"), ("minReplicaCount", 1)), _serves, creates=0
     ),
+    Flow(
+        "change tags",
+        lambda world: _serve(world, ("tags", {"team": "search", "project": "chat"})),
+        lambda world: _edit(world, ("tags", {"team": "ads"})),
+        _serves,
+        creates=0,
+    ),
     Flow("load addons", _serve, lambda world: _edit(world, _LORA), _serves, creates=0),
     Flow("unload addons", lambda world: _serve(world, _LORA), lambda world: _edit(world, ("addons", None)), _serves, 0),
     Flow("delete", _serve, _delete, _is_gone, creates=0),

@@ -57,8 +57,11 @@ def test_a_change_of_one_schedule_leaves_the_others_as_they_are(team: Team, chan
     team.wait(AT_REST)
     assert team.patches() == [], "a schedule that the spec never named is no drift"
     team.change(autoscalingPolicy=given(**change))
-    team.until_ready(within=10)
-    assert schedules(team) == {**after, "theirs": FOREIGN}
+    status = team.until_ready(within=10)["status"]
+    there = {**after, "theirs": FOREIGN}
+    assert schedules(team) == there
+    enabled = sorted(name for name, each in there.items() if not each.get("disabled"))
+    assert status["effective"]["scalingSchedules"] == enabled
     team.wait(AT_REST)
     assert [each.query["updateMask"] for each in team.patches()] == ["autoscaling_policy"] * (after != {"day": THERE})
     assert team.deployment()["autoscalingPolicy"]["scaleUpWindow"] == "60s"

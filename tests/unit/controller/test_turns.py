@@ -389,6 +389,23 @@ def test_tags_are_deleted_before_others_are_set_and_both_need_the_lease(kept: bo
     run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("ready", "reason"),
+    [("True", "it was in force, and somebody has changed it"), ("False", "it follows a PATCH for the same new spec")],
+)
+def test_tags_that_are_put_back_count_as_drift_and_new_ones_do_not(ready: str, reason: str) -> None:
+    async def scenario() -> None:
+        told = {"type": "Ready", "status": ready, "reason": "Serving", "message": "m", "observedGeneration": 1}
+        status = {**CREATED, "conditions": [{**told, "lastTransitionTime": NOW}]}
+        scene = await Scene(a_resource({"tags": {"team": "x"}}, status), a_deployment()).listed()
+        result = await scene.reconcile()
+        assert isinstance(result.action, SetTags)
+        assert result.drift is (ready == "True"), reason
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
 def test_the_mark_on_what_is_let_go_needs_the_lease_when_its_turn_comes() -> None:
     async def scenario() -> None:
         scene = await Scene(a_resource({}, CREATED, finalizers=[]), a_deployment()).listed()

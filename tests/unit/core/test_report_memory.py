@@ -312,7 +312,7 @@ WITHOUT_DEFAULT = {"baseModel", "acceleratorCount", "acceleratorType"}
         ),
         (serving(), present(), Undelete(NAME), ["baseModel"], "Brought back as it was."),
         (
-            serving({"tags": {"team": "search"}}),
+            a_resource({"tags": {"team": "search"}}, CREATED),
             present(),
             SetTags(NAME, {"custom/team": "search"}, (), ("tags.team",)),
             ["baseModel", "tags.team"],
@@ -640,6 +640,24 @@ def test_a_field_that_left_the_spec_before_the_create_request_was_answered_is_re
     for made, time in ((MADE_HERE, earlier), (ADOPTED, born)):
         there = present(annotations=made, createTime=time, **BLUE)
         assert isinstance(decide(assess(changed, there, a_context())), Rest), "not made by that request"
+
+
+def test_entries_that_left_the_spec_before_the_create_request_was_answered_are_removed() -> None:
+    lost = after(a_resource({"tags": {"team": "x"}}, generation=1), Absent())
+    lost = after(lost, Absent(), Create(NAME, {}, {}, ("baseModel", "tags.team")), begun=True)
+    lost = after(lost, Absent(), CREATE, error=an_error(ErrorKind.NO_ANSWER))
+    born = (NOW + timedelta(seconds=1)).isoformat()
+    schedules: JsonValue = {"scalingSchedules": {"day": {"minReplicaCount": 1}}}
+    there = present(
+        annotations={**MADE_HERE, "custom/team": "x"}, createTime=born, autoscalingPolicy=schedules, maxReplicaCount=1
+    )
+    action = decide(assess(with_spec(lost), there, a_context()))
+    assert isinstance(action, Update)
+    assert action.fields == (f"{SCHEDULES}day",)
+    plain = present(annotations={**MADE_HERE, "custom/team": "x"}, createTime=born)
+    action = decide(assess(with_spec(lost), plain, a_context()))
+    assert isinstance(action, SetTags)
+    assert action.remove == ("custom/team",)
 
 
 def test_what_was_changed_while_it_was_only_observed_is_not_reset_afterwards() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.core.actions import LoadAddon, Mutation, SetTags, Update, UpdateAddon
+from fireworks_operator.core.actions import LoadAddon, Mutation, Update, UpdateAddon
 from fireworks_operator.core.observed.observation import Present
 
 
@@ -70,7 +70,7 @@ class Recent:
         if isinstance(change, LoadAddon):
             self.addon_loads[change.model] = now
         before, self.change = self.change, change
-        return before == change and not isinstance(change, Update | SetTags)  # these have their own pauses
+        return before == change and not isinstance(change, Update)  # PATCHes have their own pauses
 
     def set_clock_right(self, now: datetime) -> None:
         """Let pauses begin now that began in the future."""

@@ -18,10 +18,11 @@ def history(resource: FireworksDeployment, deployment: Deployment) -> Collection
     applied = resource.status.applied_fields
     if applied is not None or not was_created(deployment.annotations):
         return applied
-    entries = (*schedules_of(deployment.raw), *tags_of(deployment.raw))
     if deployment.state == "DELETED":
-        return RESETS_OF_NEW.union(entries)
-    return STATIC_DEFAULTS.union(entries) if _just_created(resource, deployment) else None
+        return RESETS_OF_NEW
+    if not _just_created(resource, deployment):
+        return None
+    return STATIC_DEFAULTS.union(schedules_of(deployment.raw), tags_of(deployment.raw))
 
 
 def _just_created(resource: FireworksDeployment, deployment: Deployment) -> bool:
