@@ -5,7 +5,7 @@ from fireworks_simulator.catalogue import Model
 from fireworks_simulator.protojson import parse
 from fireworks_simulator.query import apply_mask, list_resources, parse_mask
 from fireworks_simulator.shapes import Shape
-from fireworks_simulator.wire import Call, JsonValue, Reply, invalid, not_found, ok
+from fireworks_simulator.wire import Call, JsonObject, JsonValue, Reply, invalid, not_found, ok
 from fireworks_simulator.world import World
 
 
@@ -46,7 +46,7 @@ def get_account(world: World, call: Call) -> Reply:
 def list_models(world: World, call: Call) -> Reply:
     """GET /models of an account, the catalogue's included."""
     found = [
-        model.to_wire(world.catalogue.created)
+        _shown(world, model)
         for model in world.catalogue.models.values()
         if model.account == call.account and world.catalogue.readable(model.name, call.identity.account, call.now)
     ]
@@ -56,7 +56,7 @@ def list_models(world: World, call: Call) -> Reply:
 def get_model(world: World, call: Call) -> Reply:
     """GET one model, with where it is deployed in the caller's account."""
     model = _model(world, call)
-    resource = model.to_wire(world.catalogue.created)
+    resource = _shown(world, model)
     refs: list[JsonValue] = [
         {
             "name": m.name,
@@ -135,6 +135,13 @@ def match_versions(world: World, call: Call) -> Reply:
         for shape in world.catalogue.matching(name, call.account, addons=deployment.get("enableAddons") is True)
     ]
     return ok({"deploymentShapeVersions": found, "nextPageToken": "", "totalSize": len(found)})
+
+
+def _shown(world: World, model: Model) -> JsonObject:
+    resource = model.to_wire(world.catalogue.created)
+    if model.preparing:
+        resource["state"] = world.assumptions.state_while_preparing
+    return resource
 
 
 def _listed(shape: Shape, call: Call) -> bool:

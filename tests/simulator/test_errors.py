@@ -189,7 +189,7 @@ REFUSALS = [
     ),
     Refusal(
         "flags are Go booleans",
-        'parsing field "validateOnly": strconv.ParseBool: parsing "yes": invalid syntax',
+        'parsing field "validate_only": strconv.ParseBool: parsing "yes": invalid syntax',
         query={"validateOnly": "yes"},
     ),
 ]

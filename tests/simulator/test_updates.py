@@ -89,7 +89,10 @@ def test_a_serving_configuration_rolls_out_while_replicas_serve(api: Api, sim: S
     api.create(minReplicaCount=1)
     sim.advance(60)
     updating = api.patch({"maxContextLength": 8192}, "max_context_length").json()
-    assert (updating["state"], updating["replicaStats"]) == ("UPDATING", {"readyReplicaCount": 1})
+    assert (updating["state"], updating["replicaStats"]) == (
+        "UPDATING",
+        {"readyReplicaCount": 1, "effectiveReplicaCount": 1.0},
+    )
     sim.advance(30)
     assert api.get()["state"] == "READY"
 
