@@ -117,9 +117,13 @@ def test_new_bounds_take_effect(api: Api, sim: SimulatorClient) -> None:
     sim.advance(60)
     bounds = "min_replica_count,max_replica_count"
     grown = api.patch({"minReplicaCount": 3, "maxReplicaCount": 3}, bounds).json()
-    assert grown["replicaStats"] == {"readyReplicaCount": 1, "pendingSchedulingReplicaCount": 2}
+    assert grown["replicaStats"] == {
+        "readyReplicaCount": 1,
+        "effectiveReplicaCount": 1.0,
+        "pendingSchedulingReplicaCount": 2,
+    }
     sim.advance(60)
-    assert api.get()["replicaStats"] == {"readyReplicaCount": 3}
+    assert api.get()["replicaStats"] == {"readyReplicaCount": 3, "effectiveReplicaCount": 3.0}
     parked = api.patch({"minReplicaCount": 0, "maxReplicaCount": 0}, bounds).json()
     assert (parked["state"], parked["replicaStats"]) == ("READY", {})
 
