@@ -59,8 +59,7 @@ def create_parked(api: Api, sim: SimulatorClient) -> object:
 
 
 def zero_is_absent_on_create(api: Api, sim: SimulatorClient) -> object:
-    drafter = {"draftModel": "accounts/fireworks/models/llama-v3p2-1b-instruct", "draftTokenCount": 0}
-    return post(api, **drafter)
+    return post(api, draftModel="accounts/fireworks/models/llama-v3p2-1b-instruct", draftTokenCount=0)
 
 
 def emit_zero_values(api: Api, sim: SimulatorClient) -> object:

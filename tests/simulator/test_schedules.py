@@ -7,10 +7,15 @@ import pytest
 
 from fireworks_simulator.schedules import scheduled_floor
 from fireworks_simulator.testing import SimulatorClient
-from fireworks_simulator.wire import JsonValue
+from fireworks_simulator.wire import JsonObject, JsonValue
 from tests.simulator.api import Api
 
-WORK = {"minReplicaCount": 3, "schedule": "0 8 * * MON-FRI", "duration": "36000s", "timezone": "Europe/Berlin"}
+WORK: JsonObject = {
+    "minReplicaCount": 3,
+    "schedule": "0 8 * * MON-FRI",
+    "duration": "36000s",
+    "timezone": "Europe/Berlin",
+}
 HOUR = 3600.0
 
 
