@@ -28,16 +28,20 @@ class Schedule:
     zone: ZoneInfo
 
     def at(self, now: float) -> tuple[bool, float]:
-        """Whether it is active at a moment, and the moment at which that may change (inf: never)."""
-        today = datetime.fromtimestamp(now, self.zone).date()
-        end = max((start + self.duration for start in self._before(today) if start <= now), default=-math.inf)
-        active = end > now
-        return active, min(self._next(today, now), end if active else math.inf)
+        """Whether it is active at a moment, and the moment at which that may change (inf: never).
 
-    def _before(self, today: date) -> Iterator[float]:
-        """The starts since as long ago as a window can last."""
-        for back in range(math.ceil(self.duration / 86_400) + 2):
-            yield from self._starts(today - timedelta(days=back))
+        Windows that touch or overlap are one.
+        """
+        today = datetime.fromtimestamp(now, self.zone).date()
+        first = -math.ceil(self.duration / 86_400) - 1
+        starts = sorted(start for ahead in range(first, 2) for start in self._starts(today + timedelta(days=ahead)))
+        end = max((start + self.duration for start in starts if start <= now), default=-math.inf)
+        if end <= now:
+            return False, self._next(today, now)
+        for start in starts:
+            if now < start <= end:
+                end = start + self.duration
+        return True, end
 
     def _next(self, today: date, now: float) -> float:
         for ahead in range(-1, _FARTHEST_DAYS):

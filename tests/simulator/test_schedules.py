@@ -170,6 +170,14 @@ def test_moments_on_the_local_clock(
     assert change > 0
 
 
+def test_windows_that_overlap_are_one() -> None:
+    every_minute: JsonValue = {"scalingSchedules": {"one": {**WORK, "schedule": "* 8-9 * * *", "duration": "300s"}}}
+    zone = ZoneInfo("Europe/Berlin")
+    floor, change = scheduled_floor(every_minute, at(zone, 2027, 6, 1, 8, 0))
+    assert (floor, change) == (3, at(zone, 2027, 6, 1, 10, 4))
+    assert scheduled_floor(every_minute, change) == (None, at(zone, 2027, 6, 2, 8, 0))
+
+
 def test_what_makes_no_sense_is_never_active() -> None:
     broken: JsonValue = {"scalingSchedules": {"one": {"minReplicaCount": 1, "schedule": "* * * * *"}, "two": None}}
     assert scheduled_floor(broken, 0.0) == (None, float("inf"))
