@@ -49,14 +49,13 @@ def load(world: World, call: Call) -> Reply:
     _check_texts(value)
     if value.get("serverless") is True:
         raise invalid("serverless must not be set for a model on a dedicated deployment")
-    same = [m for m in d.deployed_models if m.model == model.name and m.state is not LoadState.UNDEPLOYING]
-    if same:
-        raise ApiError(Code.ALREADY_EXISTS, f"model {model.name} is already deployed to {d.name}")
-    if model.name != d.base_model:
-        _check_addon(world, d, model)
+    merged = d.config.get("enableHotReloadLatestAddon") is True and model.name != d.base_model
+    _check_place(d, model, merged=merged, replace=call.flag("replaceMergedAddon"))
     if world.assumptions.load_while_not_ready == "refuse" and d.ready(call.now) == 0:
         raise precondition(f"deployment {d.name} is not ready")
     world.remember(d, call.now)
+    if merged:
+        _unmerge(world, d)
     deployed = _add(world, d, model.name, call.now, addon=model.name != d.base_model)
     deployed.created_by = call.identity.email
     deployed.texts = {key: str(value[key]) for key in _TEXTS if value.get(key)}
@@ -67,6 +66,19 @@ def load(world: World, call: Call) -> Reply:
         world.lifecycle.load_model(deployed, call.now)
     world.changed(d, call.now)
     return ok(deployed.to_wire())
+
+
+def _check_place(d: Deployment, model: Model, *, merged: bool, replace: bool) -> None:
+    """Refuse a model that the deployment has already, does not take, or has no place for."""
+    if replace and not merged:
+        raise precondition(f"replace_merged_addon needs a deployment with enable_hot_reload_latest_addon: {d.name}")
+    same = [m for m in d.deployed_models if m.model == model.name and m.state is not LoadState.UNDEPLOYING]
+    if same:
+        raise ApiError(Code.ALREADY_EXISTS, f"model {model.name} is already deployed to {d.name}")
+    if model.name != d.base_model:
+        _check_addon(d, model)
+    if merged:
+        _check_merged(d, replace=replace)
 
 
 def list_deployed_models(world: World, call: Call) -> Reply:
@@ -151,10 +163,26 @@ def _model(world: World, call: Call, value: JsonObject) -> Model:
     return model
 
 
-def _check_addon(world: World, d: Deployment, model: Model) -> None:
+def _check_merged(d: Deployment, *, replace: bool) -> None:
+    """Refuse to exchange the addon that is merged into a deployment's base model without being told to.
+
+    Raises:
+        ApiError: 400 code 9.
+    """
+    if not replace:
+        raise precondition(f"replace_merged_addon must be set to load an addon into deployment {d.name}")
+
+
+def _unmerge(world: World, d: Deployment) -> None:
+    """The addon that was merged makes room for another; the replicas stay."""
+    for other in [m for m in d.deployed_models if m.addon]:
+        world.remove_model(other)
+
+
+def _check_addon(d: Deployment, model: Model) -> None:
     if not model.addon:
         raise invalid(f"model {model.name} is not an addon")
-    if d.config.get("enableAddons") is not True:
+    if not any(d.config.get(name) is True for name in ("enableAddons", "enableHotReloadLatestAddon")):
         raise precondition(f"addons are not enabled for deployment {d.name}")
     if model.base_model != d.base_model:
         raise invalid(
@@ -178,7 +206,8 @@ def _add(world: World, d: Deployment, model: str, now: float, *, addon: bool) ->
     deployed_id = f"{model.rsplit('/', 1)[-1]}-{letters}"[-63:]
     name = f"accounts/{d.account}/deployedModels/{deployed_id}"
     deployed = DeployedModel(name, model, d, now, now, addon)
-    deployed.default = not any(m.model == model for m in account.deployed_models.values())
+    others = account.deployed_models.values()
+    deployed.default = not any(m.model == model and m.state is not LoadState.UNDEPLOYING for m in others)
     account.deployed_models[deployed_id] = deployed
     d.deployed_models.append(deployed)
     return deployed

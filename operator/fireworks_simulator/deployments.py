@@ -5,7 +5,7 @@ from fireworks_simulator.deployed_models import auto_deploy, check_default
 from fireworks_simulator.entities import Deployment, State
 from fireworks_simulator.faults import FaultKind
 from fireworks_simulator.masks import Path, look_up, merge, update_paths
-from fireworks_simulator.protojson import Parsed, parse
+from fireworks_simulator.protojson import Parsed, parse, without_zeros
 from fireworks_simulator.query import apply_mask, parse_mask
 from fireworks_simulator.quotas import check_quota, counted
 from fireworks_simulator.routers import check_unrouted
@@ -44,7 +44,7 @@ _SERVING = frozenset(
         "targetModelVersion",
     }
 )
-_BOUNDS = frozenset({"minReplicaCount", "maxReplicaCount"})
+_BOUNDS = frozenset({"minReplicaCount", "maxReplicaCount", "maxWithRevocableReplicaCount"})
 
 
 def rules(world: World) -> ConfigRules:
@@ -76,6 +76,9 @@ def answer(world: World, d: Deployment, call: Call) -> Reply:
 def create(world: World, call: Call) -> Reply:
     """POST: validate, fill in, start."""
     value = _writable(parse(schema.DEPLOYMENT, call.body))
+    if world.assumptions.zero_is_absent_on_create:
+        kept = {"maxReplicaCount": 0} if value.get("maxReplicaCount") == 0 and world.assumptions.create_parked else {}
+        value = without_zeros(schema.DEPLOYMENT, value) | kept
     account = world.accounts[call.account]
     deployment_id = call.query.get("deploymentId") or world.generate_id()
     speculation_disabled = call.flag("disableSpeculativeDecoding")
@@ -189,9 +192,9 @@ def scale(world: World, call: Call) -> Reply:
         raise precondition(f"deployment {d.name} is in state {d.state}")
     if not isinstance(count, int) or count < 0:
         raise invalid("replica_count must be greater than or equal to 0")
-    within = min(max(count, d.minimum), d.maximum)
+    within = min(max(count, d.floor), d.ceiling)
     if within != count and world.assumptions.scale_out_of_bounds == "refuse":
-        raise invalid(f"replica_count must be between {d.minimum} and {d.maximum}")
+        raise invalid(f"replica_count must be between {d.floor} and {d.ceiling}")
     if within > d.desired:
         check_quota(world, world.accounts[d.account], d, within)
     world.remember(d, call.now)
@@ -217,6 +220,7 @@ def delete_tags(world: World, call: Call) -> Reply:
     d = find(world, call)
     keys = parse(schema.DELETE_TAGS, call.body).value.get("keys")
     removed = keys if isinstance(keys, list) else []
+    check_tags(dict.fromkeys(map(str, removed), "-"))
     present = d.config.get("annotations")
     kept: JsonObject = {
         key: tag for key, tag in (present if isinstance(present, dict) else {}).items() if key not in removed

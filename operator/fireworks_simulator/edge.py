@@ -9,14 +9,16 @@ from fireworks_simulator.faults import FaultAction, FaultKind, FaultRule, Subjec
 from fireworks_simulator.journal import Entry
 from fireworks_simulator.routes import is_routed
 from fireworks_simulator.service import Request, Service, rate_limited
-from fireworks_simulator.wire import EDGE_MISS, HTTP_STATUS, ApiError, Code, JsonValue, Reply
+from fireworks_simulator.wire import EDGE_MISS, HTTP_STATUS, ApiError, Code, InferenceError, JsonValue, Reply
 from fireworks_simulator.world import World
 from fireworks_simulator.worlds import Worlds
 
+_NO_CREDITS = "You have run out of credits. Please add credits at https://fireworks.ai/account/billing to continue."
 _HTML = "text/html; charset=utf-8"
 _SILENT = frozenset({FaultKind.DROP_BEFORE_COMMIT, FaultKind.DROP_AFTER_COMMIT, FaultKind.HANG, FaultKind.LATE_COMMIT})
 _CANNED = {
     FaultKind.PLAIN_404: EDGE_MISS,
+    FaultKind.PAYMENT_REQUIRED: InferenceError(402, _NO_CREDITS, "PAYMENT_REQUIRED").reply,
     FaultKind.HTML_404: Reply(404, b"<!DOCTYPE html><title>404</title><h1>Not Found</h1>", _HTML),
     FaultKind.HTML_502: Reply(502, b"<!DOCTYPE html><title>502</title><h1>Bad gateway</h1>", _HTML),
 }

@@ -49,6 +49,23 @@ DEFAULT_POLICY: JsonObject = {
 }
 
 
+ROUTE_HANDLES: Mapping[str, str] = {
+    "INTERNET": "{}.direct.fireworks.example.com",
+    "GCP_PRIVATE_SERVICE_CONNECT": "projects/fireworks/regions/us-central1/serviceAttachments/{}",
+    "AWS_PRIVATELINK": "com.amazonaws.vpce.us-east-1.vpce-svc-{}",
+}
+"""How a deployment is reached by each type of direct route."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What answers print: zero and empty values, autoscaling defaults that nobody set, keys of direct routes."""
+
+    zeros: bool = False
+    defaults: bool = False
+    route_keys: bool = False
+
+
 class State(StrEnum):
     """Deployment states (Fireworks REST reference, gatewayDeploymentState)."""
 
@@ -127,7 +144,8 @@ class Deployment:
 
     `replicas` holds the start time of each replica, or None for one that gets no node; up to `progressed` their
     stages have been replayed. `alive_since` is the create or undelete. `shown_state` stands in answers for `state`
-    where an administrator wants it so. Up to `metered` the meter has read it. All times are virtual seconds.
+    where an administrator wants it so. Up to `metered` the meter has read it. `scheduled` is the floor that scaling
+    schedules set until `schedule_at`, if any do. All times are virtual seconds.
     """
 
     name: str
@@ -162,6 +180,8 @@ class Deployment:
     stocked_out: bool = False
     shown_state: str | int | None = None
     deployed_models: list[DeployedModel] = field(default_factory=list)
+    scheduled: int | None = None
+    schedule_at: float = NEVER
     due: float = NEVER
     _encoded: bytes | None = None
 
@@ -174,6 +194,16 @@ class Deployment:
     def maximum(self) -> int:
         """`maxReplicaCount`, 0 when unset."""
         return self._integer("maxReplicaCount")
+
+    @property
+    def floor(self) -> int:
+        """The fewest replicas now: what a scaling schedule says, else `minReplicaCount`."""
+        return self.minimum if self.scheduled is None else min(self.scheduled, self.maximum)
+
+    @property
+    def ceiling(self) -> int:
+        """The most replicas, revocable ones included; 0 when parked."""
+        return max(self.maximum, self._integer("maxWithRevocableReplicaCount")) if self.maximum else 0
 
     @property
     def gpus_per_replica(self) -> int:
@@ -239,42 +269,31 @@ class Deployment:
         """Something that an answer shows has changed."""
         self._encoded = None
 
-    def encoded(self, now: float, *, zeros: bool, defaults: bool) -> bytes:
+    def encoded(self, now: float, shown: Shown) -> bytes:
         """The resource as JSON text; kept until something changes."""
         if self._encoded is None:
-            self._encoded = encode(self.to_wire(now, zeros=zeros, defaults=defaults))
+            self._encoded = encode(self.to_wire(now, shown))
         return self._encoded
 
-    def to_wire(self, now: float, *, zeros: bool, defaults: bool) -> JsonObject:
-        """The resource as an answer has it.
-
-        Args:
-            now: virtual time.
-            zeros: print zero and empty values too.
-            defaults: print the autoscaling defaults where the user set none.
-        """
+    def to_wire(self, now: float, shown: Shown) -> JsonObject:
+        """The resource as an answer has it at a virtual time."""
         pending, downloading, initializing, ready = self.stage_counts(now)
         stats = {
             "pendingSchedulingReplicaCount": pending,
             "downloadingModelReplicaCount": downloading,
             "initializingReplicaCount": initializing,
             "readyReplicaCount": ready,
+            "revocableReplicaCount": max(downloading + initializing + ready - self.maximum, 0),
+            "effectiveReplicaCount": float(ready),
         }
-        result: JsonObject = {key: value for key, value in self.config.items() if value not in (0, "", False)}
-        printed = PRINTED_AS_ZERO if zeros else ALWAYS_PRINTED
-        for key, value in printed.items():
-            result.setdefault(key, value)
-        policy = self.config.get("autoscalingPolicy")
-        if defaults:
-            result["autoscalingPolicy"] = {**DEFAULT_POLICY, **(policy if isinstance(policy, dict) else {})}
-        result |= {
+        result: JsonObject = self._configured(shown) | {
             "name": self.name,
             "state": self.state.value if self.shown_state is None else self.shown_state,
             "status": {"code": self.status_code, "message": self.status_message},
             "createTime": timestamp(self.create_time),
             "updateTime": timestamp(self.update_time),
             "replicaCount": downloading + initializing + ready,
-            "replicaStats": {key: count for key, count in stats.items() if count or zeros},
+            "replicaStats": {key: count for key, count in stats.items() if count or shown.zeros},
         }
         if self.desired:
             result["desiredReplicaCount"] = self.desired
@@ -282,6 +301,21 @@ class Deployment:
             result["deleteTime"] = timestamp(self.delete_time)
         if self.purge_time is not None:
             result["purgeTime"] = timestamp(self.purge_time)
+        return result
+
+    def _configured(self, shown: Shown) -> JsonObject:
+        """The stored configuration as an answer has it."""
+        result: JsonObject = {key: value for key, value in self.config.items() if value not in (0, "", False)}
+        if not shown.route_keys:
+            result.pop("directRouteApiKeys", None)
+        if self.state is State.READY and self.text("directRouteType") in ROUTE_HANDLES:
+            result["directRouteHandle"] = ROUTE_HANDLES[self.text("directRouteType")].format(self.id)
+        printed = PRINTED_AS_ZERO if shown.zeros else ALWAYS_PRINTED
+        for key, value in printed.items():
+            result.setdefault(key, value)
+        policy = self.config.get("autoscalingPolicy")
+        if shown.defaults:
+            result["autoscalingPolicy"] = {**DEFAULT_POLICY, **(policy if isinstance(policy, dict) else {})}
         return result
 
 

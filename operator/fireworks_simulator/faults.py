@@ -39,6 +39,8 @@ class FaultKind(StrEnum):
     """A 502 page in HTML, as a proxy gives."""
     RATE_LIMIT = "rate_limit"
     """429; with `retryAfter`, the header of that many seconds."""
+    PAYMENT_REQUIRED = "payment_required"
+    """402 for creates and inference, as for an account whose credits are used up."""
     STALE_LIST = "stale_list"
     """LIST of deployments shows the state of `seconds` virtual seconds ago."""
     OMIT_FROM_LIST = "omit_from_list"
@@ -56,6 +58,9 @@ class FaultKind(StrEnum):
 _LIST_KINDS = frozenset(
     {FaultKind.STALE_LIST, FaultKind.OMIT_FROM_LIST, FaultKind.FAIL_PAGE, FaultKind.DUPLICATE_PAGE_TOKEN}
 )
+
+
+_PAID = re.compile(r"/(deployments|deployedModels|completions)$")
 
 
 class FaultMatch(BaseModel):
@@ -108,12 +113,21 @@ class FaultRule(BaseModel):
 
     def applies(self, request: "Subject") -> bool:
         """Whether a request is one that the rule is about."""
-        wanted = self.match
+        return self._concerns(request) and self._is_addressed(request)
+
+    def _concerns(self, request: "Subject") -> bool:
+        """Whether what the rule does can be done to a request of this sort."""
         kind = self.action.kind
         if kind in _LIST_KINDS and not (request.method == "GET" and request.path.endswith("/deployments")):
             return False
         if kind is FaultKind.IGNORE_PATCH and request.method != "PATCH":
             return False
+        if kind is FaultKind.PAYMENT_REQUIRED:
+            return request.method == "POST" and _PAID.search(request.path) is not None
+        return True
+
+    def _is_addressed(self, request: "Subject") -> bool:
+        wanted = self.match
         return (
             (wanted.method is None or wanted.method == request.method)
             and (wanted.path is None or re.search(wanted.path, request.path) is not None)

@@ -1,6 +1,7 @@
 """OpenAI-compatible inference: routing by model identifier, cold starts, and an answer that is always the same."""
 
 import json
+import zlib
 
 from fireworks_simulator.clock import timestamp
 from fireworks_simulator.entities import DeployedModel, Deployment, LoadState, State
@@ -26,9 +27,9 @@ def chat_completions(world: World, call: Call) -> Reply:
     if body.get("stream") is True:
         delta: JsonObject = {"role": "assistant", "content": text}
         choice: JsonObject = {"index": 0, "delta": delta, "finish_reason": "stop"}
-        return _stream(call, model, "chat.completion.chunk", choice)
+        return _stream(call, body, "chat.completion.chunk", choice)
     message: JsonObject = {"role": "assistant", "content": text}
-    return _complete(call, model, d, "chat.completion", {"index": 0, "message": message, "finish_reason": "stop"})
+    return _complete(call, body, d, "chat.completion", {"index": 0, "message": message, "finish_reason": "stop"})
 
 
 def completions(world: World, call: Call) -> Reply:
@@ -39,8 +40,8 @@ def completions(world: World, call: Call) -> Reply:
     model, d = _serve(world, call, body)
     choice: JsonObject = {"index": 0, "text": _text(model, d), "finish_reason": "stop"}
     if body.get("stream") is True:
-        return _stream(call, model, "text_completion", choice)
-    return _complete(call, model, d, "text_completion", choice)
+        return _stream(call, body, "text_completion", choice)
+    return _complete(call, body, d, "text_completion", choice)
 
 
 def list_models(world: World, call: Call) -> Reply:
@@ -84,8 +85,9 @@ def _serve(world: World, call: Call, body: JsonObject) -> tuple[str, Deployment]
     except InferenceError as error:
         world.traffic.note(d, Answered(call.now, error.reply.status))
         raise
-    world.traffic.note(d, Answered(call.now, 200, _PROMPT_TOKENS, len(_text(model, d).split())))
-    return model, d
+    served = model if addon is None or not _merges(d) else f"{addon.model}#{d.name}"
+    world.traffic.note(d, Answered(call.now, 200, _PROMPT_TOKENS, len(_text(served, d).split())))
+    return served, d
 
 
 def _admit(world: World, call: Call, d: Deployment, addon: DeployedModel | None) -> None:
@@ -113,21 +115,33 @@ def _route(world: World, call: Call, model: str) -> tuple[Deployment, DeployedMo
     """
     name, hash_, target = model.partition("#")
     if hash_:
-        d = _deployment(world, call, target)
-        if name == d.base_model or name == _short(d.base_model):
-            return d, None
-        for deployed in d.deployed_models:
-            if deployed.addon and name in (deployed.model, _short(deployed.model)):
-                return d, deployed
-        raise InferenceError(404, f"The model `{model}` does not exist.", 404, kind="NotFoundError", param="model")
+        return _on_deployment(_deployment(world, call, target), name)
     if "/deployments/" in name:
-        return _deployment(world, call, name), None
+        d = _deployment(world, call, name)
+        return d, next((each for each in d.deployed_models if each.addon and _merges(d)), None)
     if "/routers/" in name:
         return _routed(world, call, name), None
     for deployed in world.accounts[call.identity.account].deployed_models.values():
-        if deployed.name == name or (deployed.model == name and deployed.default):
+        hidden = deployed.addon and _merges(deployed.deployment)
+        if not hidden and (deployed.name == name or (deployed.model == name and deployed.default)):
             return deployed.deployment, deployed if deployed.addon else None
     raise _missing()
+
+
+def _on_deployment(d: Deployment, name: str) -> tuple[Deployment, DeployedModel | None]:
+    """The base model, or the addon, of that name on a deployment."""
+    if name == d.base_model or name == _short(d.base_model):
+        return d, None
+    for deployed in d.deployed_models:
+        if deployed.addon and not _merges(d) and name in (deployed.model, _short(deployed.model)):
+            return d, deployed
+    model = f"{name}#{d.name}"
+    raise InferenceError(404, f"The model `{model}` does not exist.", 404, kind="NotFoundError", param="model")
+
+
+def _merges(d: Deployment) -> bool:
+    """Whether its addon is merged into the base model: the deployment's name then means the addon."""
+    return d.config.get("enableHotReloadLatestAddon") is True
 
 
 def _deployment(world: World, call: Call, target: str) -> Deployment:
@@ -194,32 +208,52 @@ def _text(model: str, d: Deployment) -> str:
     return f"This is {model.partition('#')[0]} on {d.name}, simulated."
 
 
-def _complete(call: Call, model: str, d: Deployment, kind: str, choice: JsonObject) -> Reply:
-    words = len(_text(model, d).split())
+def _complete(call: Call, body: JsonObject, d: Deployment, kind: str, choice: JsonObject) -> Reply:
+    model = str(body["model"])
+    text = choice.get("text") or choice.get("message")
+    words = len(str(text.get("content") if isinstance(text, dict) else text).split())
     usage: JsonObject = {
         "prompt_tokens": _PROMPT_TOKENS,
         "completion_tokens": words,
         "total_tokens": words + _PROMPT_TOKENS,
     }
-    body: JsonObject = {
-        "id": "simulated-1",
-        "object": kind,
-        "created": int(call.now),
-        "model": model,
-        "choices": [choice],
-        "usage": usage,
+    answer: JsonObject = {**_head(call, model, kind, choice), "usage": usage}
+    metrics = _performance(call, body, d, words)
+    if body.get("perf_metrics_in_response") is True:
+        answer["perf_metrics"] = dict[str, JsonValue](metrics)
+    headers = (
+        ("fireworks-deployment", d.name),
+        ("x-simulated-time", timestamp(call.now)),
+        *((f"fireworks-{name}", value) for name, value in metrics.items()),
+    )
+    return Reply(200, encode(answer), headers=headers)
+
+
+def _performance(call: Call, body: JsonObject, d: Deployment, words: int) -> dict[str, str]:
+    """Metrics by the names that their headers have after `fireworks-`.
+
+    A drafter proposes a token for each word and is always right; with `disable_speculation` none of them counts.
+    One user's requests go to one replica where the deployment has session affinity.
+    """
+    drafts = bool(d.text("draftModel") or d.config.get("ngramSpeculationLength"))
+    matched = words if drafts and body.get("disable_speculation") is not True else 0
+    user = str(body.get("user") or "") if d.config.get("enableSessionAffinity") is True else ""
+    replica = zlib.crc32(user.encode()) % max(d.ready(call.now), 1)
+    metrics = {
+        "prompt-tokens": str(_PROMPT_TOKENS),
+        "backend-host": f"{d.id}-{replica}",
+        "num-concurrent-requests": "1",
     }
-    headers = (("fireworks-deployment", d.name), ("x-simulated-time", timestamp(call.now)))
-    return Reply(200, encode(body), headers=headers)
+    if drafts:
+        metrics |= {"speculation-generated-tokens": str(words), "speculation-matched-tokens": str(matched)}
+    return metrics
 
 
-def _stream(call: Call, model: str, kind: str, choice: JsonObject) -> Reply:
+def _head(call: Call, model: str, kind: str, choice: JsonObject) -> JsonObject:
+    return {"id": "simulated-1", "object": kind, "created": int(call.now), "model": model, "choices": [choice]}
+
+
+def _stream(call: Call, body: JsonObject, kind: str, choice: JsonObject) -> Reply:
     """The same answer as server-sent events: one chunk with everything, then the end."""
-    chunk: JsonObject = {
-        "id": "simulated-1",
-        "object": kind,
-        "created": int(call.now),
-        "model": model,
-        "choices": [choice],
-    }
+    chunk = _head(call, str(body["model"]), kind, choice)
     return Reply(200, b"data: " + encode(chunk) + b"\n\ndata: [DONE]\n\n", "text/event-stream")

@@ -16,6 +16,7 @@ from fireworks_simulator.entities import (
     LoadState,
     State,
 )
+from fireworks_simulator.schedules import scheduled_floor
 from fireworks_simulator.settings import Assumptions
 
 
@@ -57,7 +58,8 @@ class Lifecycle:
         d.replicas = []
         d.update_time = now
         d.transition_at = NEVER
-        self.set_desired(d, min(max(d.minimum, 1), d.maximum), now)
+        self._follow_schedules(d, now)
+        self.set_desired(d, min(max(d.floor, 1), d.maximum), now)
         if d.plan.outcome == "fail" or d.desired == 0:
             d.transition_at = now + d.plan.timing.startup
 
@@ -68,9 +70,10 @@ class Lifecycle:
             d.transition_at = now + d.plan.timing.updating
 
     def bounds_changed(self, d: Deployment, now: float) -> None:
-        """Replica bounds were changed: keep the target within them."""
+        """Replica bounds or schedules were changed: keep the target within them."""
+        self._follow_schedules(d, now)
         if not d.gone and d.state is not State.FAILED:
-            self.set_desired(d, min(max(d.desired, d.minimum), d.maximum), now)
+            self.set_desired(d, min(max(d.desired, d.floor), d.ceiling), now)
             self.load_changed(d, now)
         if d.state is State.CREATING and d.desired == 0:
             d.transition_at = now + d.plan.timing.startup
@@ -103,7 +106,7 @@ class Lifecycle:
         """A request reached a deployment that is scaled to zero."""
         if d.desired == 0 and d.maximum > 0:
             self._before_change(d, now)
-            self.set_desired(d, max(d.minimum, 1), now)
+            self.set_desired(d, min(max(d.floor, 1), d.maximum), now)
             d.forget_encoding()
 
     def delete(self, d: Deployment, now: float, *, hard: bool) -> None:
@@ -117,8 +120,12 @@ class Lifecycle:
             d.transition_at = now + d.plan.timing.deleting
         d.state = State.DELETING
         d.desired, d.replicas, d.load, d.scale_at, d.ready_since = 0, [], 0.0, NEVER, None
+        d.schedule_at = NEVER
         for model in list(d.deployed_models):
-            self._unloaded(model)
+            if model.addon and self._assumptions.addons_while_deleting == "undeploying":
+                model.state, model.transition_at = LoadState.UNDEPLOYING, NEVER
+            else:
+                self._unloaded(model)
 
     def fail(self, d: Deployment, now: float, message: str, termination_message: str) -> None:
         """The deployment fails; its replicas go."""
@@ -126,7 +133,7 @@ class Lifecycle:
         d.status_code, d.status_message = "INTERNAL", message
         d.termination_message = termination_message
         d.desired, d.replicas, d.ready_since = 0, [], None
-        d.transition_at = d.scale_at = NEVER
+        d.transition_at = d.scale_at = d.schedule_at = NEVER
         d.update_time = now
 
     def release_stock(self, d: Deployment, now: float) -> None:
@@ -156,12 +163,13 @@ class Lifecycle:
         candidates: list[tuple[float, Callable[[Deployment, float], None]]] = [
             (d.transition_at, self._transition),
             (d.scale_at, self._autoscale),
+            (d.schedule_at, self.bounds_changed),
             (self._stage_change(d), self._replicas_progress),
             (min((m.transition_at for m in d.deployed_models), default=NEVER), self._models_progress),
         ]
         if d.state is State.DELETED and d.purge_time is not None:
             candidates.append((d.purge_time, self._purge))
-        idle = d.minimum == 0 and d.load == 0 and not d.gone
+        idle = d.floor == 0 and d.load == 0 and not d.gone
         if idle and d.state is State.READY and d.desired > 0:
             candidates.append((d.idle_since + d.window("scaleToZeroWindow"), self._scale_to_zero))
         if idle and d.state is not State.FAILED:
@@ -195,10 +203,9 @@ class Lifecycle:
     def _complete_start(self, d: Deployment, moment: float) -> None:
         """A start ends when as many replicas serve as the bounds ask for."""
         starting = d.state is State.CREATING or (d.state is State.UPDATING and d.transition_at == NEVER)
-        needed = min(max(d.minimum, 1), d.maximum)
+        needed = min(max(d.floor, 1), d.maximum)
         if starting and d.plan.outcome != "fail" and 0 < needed <= d.ready(moment):
-            d.state = State.READY
-            d.update_time = moment
+            self._become_ready(d, moment)
 
     def load_model(self, model: DeployedModel, now: float) -> None:
         """Let a deployed model that waits for a ready replica begin to load."""
@@ -224,10 +231,26 @@ class Lifecycle:
                 self._gone(d)
             else:
                 d.state, d.update_time = State.DELETED, moment
+                for model in list(d.deployed_models):
+                    self._unloaded(model)
         elif d.plan.outcome == "fail" and d.state is not State.READY and d.ready_since is None:
             self.fail(d, moment, d.plan.message, d.plan.termination_message)
         elif d.state in (State.CREATING, State.UPDATING):
-            d.state, d.update_time = State.READY, moment
+            self._become_ready(d, moment)
+
+    def _become_ready(self, d: Deployment, moment: float) -> None:
+        """A start or a roll-out ends: the replicas run the model's version that was the target."""
+        d.state, d.update_time = State.READY, moment
+        if "targetModelVersion" in d.config:
+            d.config["activeModelVersion"] = d.config["targetModelVersion"]
+
+    def _follow_schedules(self, d: Deployment, now: float) -> None:
+        """Take over the floor of the schedules that are active, until it may change."""
+        alive = not d.gone and d.state is not State.FAILED
+        floor, change = scheduled_floor(d.config.get("autoscalingPolicy"), now) if alive else (None, NEVER)
+        if floor is not None and self._assumptions.schedule_below_minimum == "ignore":
+            floor = max(floor, d.minimum)
+        d.scheduled, d.schedule_at = floor, change
 
     def _autoscale(self, d: Deployment, moment: float) -> None:
         d.scale_at = NEVER
@@ -246,5 +269,5 @@ class Lifecycle:
 
     def _target(self, d: Deployment) -> int:
         """How many replicas the autoscaler wants; without load one stays until the deployment is idle."""
-        wanted = max(math.ceil(d.load), d.minimum, 1 if d.desired > 0 else 0)
-        return min(wanted, d.maximum)
+        wanted = max(math.ceil(d.load), d.floor, 1 if d.desired > 0 else 0)
+        return min(wanted, d.ceiling)

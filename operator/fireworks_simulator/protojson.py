@@ -256,6 +256,24 @@ def parse(message: Message, body: bytes) -> Parsed:
     return Parsed(value, tuple(parser.paths))
 
 
+def without_zeros(message: Message, value: JsonObject) -> JsonObject:
+    """What is left of a message's values without those that proto3 without presence cannot tell from absent ones."""
+    result: JsonObject = {}
+    for name, item in value.items():
+        spec = message.fields[name]
+        if spec.message is not None and isinstance(item, dict):
+            inner = spec.message
+            if spec.mapped:
+                item = {key: without_zeros(inner, each) for key, each in item.items() if isinstance(each, dict)}
+            else:
+                result[name] = without_zeros(inner, item)
+                continue
+        unspecified = spec.kind is Kind.ENUM and isinstance(item, str) and item.endswith("_UNSPECIFIED")
+        if item and not unspecified:
+            result[name] = item
+    return result
+
+
 def _constant(name: str) -> NoReturn:
     raise invalid(f"proto: syntax error (line 1:1): unexpected token {name}")
 

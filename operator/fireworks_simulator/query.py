@@ -5,66 +5,63 @@ import binascii
 import bisect
 import hashlib
 import json
-import re
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from fireworks_simulator.filters import parse_filter
 from fireworks_simulator.wire import Call, JsonObject, JsonValue, camel, invalid
 
 T = TypeVar("T")
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 
-_TERM = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.]*)\s*(!=|=)\s*(\"(?:[^\"\\]|\\.)*\"|[^\s\"()]+)\s*")
-_AND = re.compile(r"AND(?=\s)")
-
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """A conjunction of comparisons, the part of AIP-160 that is in published use."""
+class Order:
+    """What a list is ordered by: fields (camelCase paths), each ascending or descending."""
 
-    terms: tuple[tuple[tuple[str, ...], bool, str], ...]
+    fields: tuple[tuple[tuple[str, ...], bool], ...]
 
-    def matches(self, resource: Mapping[str, JsonValue]) -> bool:
-        """Whether a resource satisfies all comparisons; a missing field is empty."""
-        return all((_text(resource, path) == wanted) is equal for path, equal, wanted in self.terms)
+    def sort(self, items: Sequence[T], resource: Callable[[T], Mapping[str, JsonValue]]) -> list[T]:
+        """The items in order; those that are equal stay as they were."""
+        found = list(items)
+        for path, descending in reversed(self.fields):
+            found.sort(key=lambda item: _rank(look_up(resource(item), path)), reverse=descending)
+        return found
 
 
-def _text(resource: Mapping[str, JsonValue], path: Sequence[str]) -> str:
+def look_up(resource: Mapping[str, JsonValue], path: Sequence[str]) -> JsonValue:
+    """The value at a path, None where there is none."""
     value: JsonValue = dict(resource)
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
+    return value
 
 
-def parse_filter(text: str, known: Mapping[str, object]) -> Filter:
-    """Parse `field="value" AND other=value`; field names in snake_case or camelCase.
+def _rank(value: JsonValue) -> tuple[float, str]:
+    """Numbers by size, before texts by letter; nothing counts as 0 or empty."""
+    if value is None or isinstance(value, (int, float)):
+        return float(value or 0), ""
+    return math.inf, str(value)
+
+
+def parse_order(call: Call, known: Mapping[str, object]) -> Order:
+    """Parse `orderBy`, e.g. `state,create_time desc`.
 
     Raises:
-        ApiError: 400 code 3 for a syntax that is not supported or a field that is not in `known`.
+        ApiError: 400 code 3 for a field that is not in `known`, or another direction.
     """
-    terms: list[tuple[tuple[str, ...], bool, str]] = []
-    position = 0
-    while text.strip():
-        match = _TERM.match(text, position)
-        if match is None:
-            raise invalid(f"invalid filter: syntax error at position {position}")
-        path = tuple(camel(part) for part in match[1].split("."))
-        if path[0] not in known or path[0] == "annotations":
-            raise invalid(f'invalid filter: unknown field "{match[1]}"')
-        value = match[3]
-        terms.append((path, match[2] == "=", json.loads(value) if value.startswith('"') else value))
-        position = match.end()
-        if position >= len(text):
-            break
-        joint = _AND.match(text, position)
-        if joint is None:
-            raise invalid(f"invalid filter: expected AND at position {position}")
-        position = joint.end()
-    return Filter(tuple(terms))
+    text = call.query.get("orderBy", "").strip()
+    fields: list[tuple[tuple[str, ...], bool]] = []
+    for part in text.split(",") if text else ():
+        words = part.split()
+        path = tuple(camel(name) for name in words[0].split(".")) if words else ("",)
+        if path[0] not in known or len(words) > 2 or (len(words) == 2 and words[1] not in ("asc", "desc")):
+            raise invalid(f'invalid order_by "{text}"')
+        fields.append((path, words[-1] == "desc"))
+    return Order(tuple(fields))
 
 
 def parse_mask(text: str, known: Mapping[str, object]) -> frozenset[str]:
@@ -151,19 +148,33 @@ def paginate(call: Call, items: Sequence[T], key: Callable[[T], list[float | int
     return Page(first, last, make_token(call, key(items[last - 1]), number + 1) if more else "", number)
 
 
+def paginate_by_position(call: Call, items: Sequence[T]) -> Page:
+    """Cut one page out of `items`, which have an order that the items alone do not tell."""
+    token = read_token(call)
+    after, number = token if token is not None else ([0], 1)
+    first = min(int(after[0]), len(items)) if isinstance(after[0], (int, float)) else 0
+    last = min(first + page_size(call), len(items))
+    return Page(first, last, make_token(call, [last], number + 1) if last < len(items) else "", number)
+
+
 def list_resources(call: Call, field: str, resources: Sequence[JsonObject], known: Mapping[str, object]) -> JsonObject:
-    """A list answer over resources that are few: filter, order by name, page, mask.
+    """A list answer over resources that are few: filter, order (by name unless told otherwise), page, mask.
 
     Args:
         call: the request.
         field: name of the list in the answer, e.g. `deployedModels`.
         resources: all resources of the collection.
-        known: field names that filters and masks may use.
+        known: field names that filters, orders and masks may use.
     """
     chosen = parse_filter(call.query.get("filter", ""), known)
     mask = parse_mask(call.query.get("readMask", ""), known)
-    found = sorted((r for r in resources if chosen.matches(r)), key=_name)
-    page = paginate(call, found, lambda resource: [_name(resource)])
+    order = parse_order(call, known)
+    found = sorted((r for r in resources if chosen is None or chosen(r)), key=_name)
+    if order.fields:
+        found = order.sort(found, lambda resource: resource)
+        page = paginate_by_position(call, found)
+    else:
+        page = paginate(call, found, lambda resource: [_name(resource)])
     return {
         field: [apply_mask(resource, mask) for resource in found[page.first : page.last]],
         "nextPageToken": page.token,

@@ -52,7 +52,7 @@ def _account(world: World, call: Call, account_id: str) -> JsonObject:
 def list_models(world: World, call: Call) -> Reply:
     """GET /models of an account, the catalogue's included."""
     found = [
-        model.to_wire(world.catalogue.created)
+        _shown(world, model)
         for model in world.catalogue.models.values()
         if model.account == call.account and world.catalogue.readable(model.name, call.identity.account, call.now)
     ]
@@ -62,7 +62,7 @@ def list_models(world: World, call: Call) -> Reply:
 def get_model(world: World, call: Call) -> Reply:
     """GET one model, with where it is deployed in the caller's account."""
     model = _model(world, call)
-    resource = model.to_wire(world.catalogue.created)
+    resource = _shown(world, model)
     refs: list[JsonValue] = [
         {
             "name": m.name,
@@ -141,6 +141,13 @@ def match_versions(world: World, call: Call) -> Reply:
         for shape in world.catalogue.matching(name, call.account, addons=deployment.get("enableAddons") is True)
     ]
     return ok({"deploymentShapeVersions": found, "nextPageToken": "", "totalSize": len(found)})
+
+
+def _shown(world: World, model: Model) -> JsonObject:
+    resource = model.to_wire(world.catalogue.created)
+    if model.preparing:
+        resource["state"] = world.assumptions.state_while_preparing
+    return resource
 
 
 def _listed(shape: Shape, call: Call) -> bool:

@@ -1,26 +1,17 @@
 """What the service checks of a deployment's configuration, and what it fills in."""
 
 import re
+import unicodedata
+import zlib
 from collections.abc import Mapping
 
 from fireworks_simulator.catalogue import Catalogue, Model
-from fireworks_simulator.protojson import seconds
+from fireworks_simulator.policies import check_policy
 from fireworks_simulator.schema import ACCELERATORS
 from fireworks_simulator.settings import Assumptions
 from fireworks_simulator.shapes import Shape
-from fireworks_simulator.wire import ApiError, Code, JsonObject, invalid
+from fireworks_simulator.wire import ApiError, Code, JsonObject, invalid, snake
 
-LOAD_TARGETS = (
-    "concurrent_requests",
-    "vllm_concurrent_requests",
-    "serverless_uncached_input_capacity_utilization",
-    "default",
-    "generation_latency_per_token_ms",
-    "prompt_tokens_per_second",
-    "serverless_generated_capacity_utilization",
-    "tokens_generated_per_second",
-    "requests_per_second",
-)
 _REGION_OF = {
     "NVIDIA_A100_80GB": "US_ILLINOIS_2",
     "NVIDIA_H100_80GB": "US_IOWA_1",
@@ -54,10 +45,14 @@ def check_tags(tags: Mapping[str, object]) -> None:
         if not _TAG_KEY.fullmatch(key):
             raise invalid(f'invalid annotation key "{key}"')
         text = str(value)
-        if not 1 <= len(text) <= 128 or text != text.strip() or not text.isprintable():
+        if not 1 <= len(text) <= 128 or text != text.strip() or _has_control(text):
             raise invalid(f'invalid value of annotation "{key}": must be 1-128 characters')
     if len(tags) > 64:
         raise invalid("a deployment can have at most 64 annotations")
+
+
+def _has_control(text: str) -> bool:
+    return any(unicodedata.category(character) == "Cc" for character in text)
 
 
 class ConfigRules:
@@ -102,6 +97,7 @@ class ConfigRules:
             config["maxReplicaCount"] = max(minimum, 1)
         self.check(config, account, now)
         self._fill_placement(config)
+        config["activeModelVersion"] = config["targetModelVersion"] = model_version(model)
         return config
 
     def model(self, name: str, account: str, now: float) -> Model:
@@ -133,8 +129,13 @@ class ConfigRules:
         base = self._catalogue.base_of(model)
         _check_texts(config)
         _check_bounds(config)
-        _check_policy(config)
+        check_policy(
+            config.get("autoscalingPolicy"),
+            _number(config, "maxReplicaCount"),
+            parked_may_have_schedules=self._assumptions.schedules_of_parked == "accept",
+        )
         _check_placement(config)
+        self._check_direct_route(config)
         self._check_hardware(config, base)
         self._check_speculation(config, account, now)
         self._check_addons(config, model, base, account, now)
@@ -218,6 +219,15 @@ class ConfigRules:
             region = regions[0]
         config["region"] = region or _REGION_OF.get(_accelerator(config), "US_IOWA_1")
 
+    def _check_direct_route(self, config: JsonObject) -> None:
+        """A direct route leads to one region."""
+        if _text(config, "directRouteType") in ("", "DIRECT_ROUTE_TYPE_UNSPECIFIED"):
+            return
+        placement = config.get("placement")
+        region = placement.get("region") if isinstance(placement, dict) else None
+        if self._assumptions.direct_route_needs_region and not region:
+            raise invalid("direct_route_type requires placement.region to be set")
+
     def _check_hardware(self, config: JsonObject, base: Model) -> None:
         accelerator = _accelerator(config)
         if _number(config, "acceleratorCount") < 0:
@@ -268,6 +278,11 @@ class ConfigRules:
             )
 
 
+def model_version(model: Model) -> str:
+    """The only version that a model has here: an id that depends on its name."""
+    return f"{zlib.crc32(model.name.encode()):08x}"
+
+
 def estimate_gpus(config: JsonObject, base: Model) -> int:
     """The smallest power of two of GPUs that holds the model; twice that for long prompts."""
     precision = _text(config, "precision")
@@ -301,9 +316,9 @@ def _check_texts(config: JsonObject) -> None:
         raise invalid("display_name must be fewer than 64 characters")
     if len(_text(config, "description")) > 999:
         raise invalid("description must be fewer than 1000 characters")
-    for name in ("maxContextLength", "maxConcurrencyPerReplica"):
+    for name in ("maxContextLength", "maxConcurrencyPerReplica", "numPeftDeviceCached"):
         if _number(config, name) < 0:
-            raise invalid(f"{name} must be greater than or equal to 0")
+            raise invalid(f"{snake(name)} must be greater than or equal to 0")
 
 
 def _check_bounds(config: JsonObject) -> None:
@@ -314,31 +329,9 @@ def _check_bounds(config: JsonObject) -> None:
         raise invalid(f"max_replica_count must be between 0 and {_MAX_REPLICAS}")
     if maximum != 0 and minimum > maximum:
         raise invalid("min_replica_count cannot be greater than max_replica_count")
-
-
-def _check_policy(config: JsonObject) -> None:
-    policy = config.get("autoscalingPolicy")
-    if not isinstance(policy, dict):
-        return
-    for name, label in (("scaleUpWindow", "scale_up_window"), ("scaleDownWindow", "scale_down_window")):
-        value = policy.get(name)
-        if isinstance(value, str) and not 0 <= seconds(value) <= 3600:
-            raise invalid(f"{label} must be between 0 and 1 hour")
-    value = policy.get("scaleToZeroWindow")
-    if isinstance(value, str) and seconds(value) != 0 and seconds(value) < 300:
-        raise invalid("scale_to_zero_window must be at least 5 minutes")
-    targets = policy.get("loadTargets")
-    for key, target in (targets if isinstance(targets, dict) else {}).items():
-        if key not in LOAD_TARGETS:
-            raise invalid(
-                f'invalid deployment: unknown load target key ""{key}"", currently supported keys are: '
-                + ", ".join(LOAD_TARGETS)
-            )
-        if not isinstance(target, (int, float)) or target <= 0:
-            raise invalid(f'invalid deployment: load target "{key}" must be greater than 0')
-    schedules = policy.get("scalingSchedules")
-    if isinstance(schedules, dict) and len(schedules) > 5:
-        raise invalid("at most 5 scaling schedules are allowed")
+    revocable = _number(config, "maxWithRevocableReplicaCount")
+    if revocable != 0 and revocable < maximum:
+        raise invalid("max_with_revocable_replica_count cannot be less than max_replica_count")
 
 
 def _check_placement(config: JsonObject) -> None:

@@ -39,6 +39,11 @@ class Assumptions(AccountAssumptions):
         default=True,
         description="maxReplicaCount 0 at create means parked. Off: it counts as unset, hence max(min, 1).",
     )
+    zero_is_absent_on_create: bool = Field(
+        default=True,
+        description="A zero, false or empty field of a create counts as unset, as in proto3 without presence "
+        "(maxReplicaCount is what create-parked says). Off: it counts as given.",
+    )
     emit_zero_values: bool = Field(
         default=False,
         description="Print zero, false and empty fields in answers (four replica and addon fields always are).",
@@ -84,6 +89,26 @@ class Assumptions(AccountAssumptions):
         default="soft",
         description="How a deployment with minReplicaCount 0 goes after 7 days without requests.",
     )
+    addons_while_deleting: Literal["undeploying", "gone"] = Field(
+        default="undeploying",
+        description="Addons of a deployment in DELETING: UNDEPLOYING as long as that lasts, or gone at once.",
+    )
+    schedule_below_minimum: Literal["override", "ignore"] = Field(
+        default="override",
+        description="An active scaling schedule with fewer replicas than minReplicaCount lowers the floor, or not.",
+    )
+    schedules_of_parked: Literal["accept", "refuse"] = Field(
+        default="accept",
+        description="Scaling schedules with replicas while maxReplicaCount is 0: kept without effect, or 400 code 3.",
+    )
+    direct_route_needs_region: bool = Field(
+        default=True,
+        description="Refuse directRouteType without placement.region.",
+    )
+    direct_route_api_keys_readable: bool = Field(
+        default=False,
+        description="Print directRouteApiKeys in answers.",
+    )
     quota_status: Literal["429", "403", "400"] = Field(
         default="429",
         description="HTTP status of a quota refusal (codes 8, 7 and 9).",
@@ -104,6 +129,10 @@ class Assumptions(AccountAssumptions):
     unprepared_precision: Literal["refuse", "fail"] = Field(
         default="refuse",
         description="A precision that the model was not prepared for: 400 code 3, or the deployment ends FAILED.",
+    )
+    state_while_preparing: Literal["READY", "PREPARING"] = Field(
+        default="READY",
+        description="State of a model that is being prepared for a precision; it can be deployed meanwhile.",
     )
     foreign_account_status: Literal["403", "404"] = Field(
         default="403",

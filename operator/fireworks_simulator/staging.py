@@ -58,7 +58,7 @@ def edit(world: World, d: Deployment, body: DeploymentEdit, fields: JsonObject, 
     world.remember(d, now)
     d.config = {key: value for key, value in {**d.config, **fields}.items() if key not in body.clear}
     d.update_time = now
-    if fields.keys() & {"minReplicaCount", "maxReplicaCount"}:
+    if fields.keys() & {"minReplicaCount", "maxReplicaCount", "autoscalingPolicy"}:
         world.lifecycle.bounds_changed(d, now)
     if body.stocked_out is True:
         d.stocked_out = True

@@ -173,7 +173,7 @@ class Call:
             return True
         if text in _FALSE:
             return False
-        raise invalid(f'parsing field "{name}": strconv.ParseBool: parsing "{text}": invalid syntax')
+        raise invalid(f'parsing field "{snake(name)}": strconv.ParseBool: parsing "{text}": invalid syntax')
 
     def number(self, name: str, default: int) -> int:
         """An int32 query parameter.
@@ -185,7 +185,7 @@ class Call:
         if text is None or text == "":
             return default
         if not re.fullmatch(r"[+-]?[0-9]{1,10}", text):
-            raise invalid(f'parsing field "{name}": strconv.ParseInt: parsing "{text}": invalid syntax')
+            raise invalid(f'parsing field "{snake(name)}": strconv.ParseInt: parsing "{text}": invalid syntax')
         return int(text)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from fireworks_simulator.catalogue import Catalogue
 from fireworks_simulator.clock import VirtualClock
-from fireworks_simulator.entities import Account, ApiKey, DeployedModel, Deployment, Plan, State
+from fireworks_simulator.entities import Account, ApiKey, DeployedModel, Deployment, Plan, Shown, State
 from fireworks_simulator.faults import Faults
 from fireworks_simulator.journal import Journal, Sequence
 from fireworks_simulator.lifecycle import Lifecycle
@@ -145,13 +145,19 @@ class World:
 
     def encoded(self, d: Deployment, now: float) -> bytes:
         """A deployment's JSON text."""
-        assumptions = self.assumptions
-        return d.encoded(now, zeros=assumptions.emit_zero_values, defaults=assumptions.materialise_autoscaling_defaults)
+        return d.encoded(now, self._shown())
 
     def wire(self, d: Deployment, now: float) -> JsonObject:
         """A deployment's JSON value."""
+        return d.to_wire(now, self._shown())
+
+    def _shown(self) -> Shown:
         assumptions = self.assumptions
-        return d.to_wire(now, zeros=assumptions.emit_zero_values, defaults=assumptions.materialise_autoscaling_defaults)
+        return Shown(
+            assumptions.emit_zero_values,
+            assumptions.materialise_autoscaling_defaults,
+            assumptions.direct_route_api_keys_readable,
+        )
 
     def every_deployment(self) -> Iterator[Deployment]:
         """All deployments of all accounts, deleted ones included."""

@@ -65,3 +65,11 @@ def state_of(deployment: JsonObject) -> tuple[object, int]:
     ready = stats.get("readyReplicaCount", 0)
     assert isinstance(ready, int)
     return deployment["state"], ready
+
+
+def error(response: httpx.Response) -> tuple[int, int, str]:
+    """HTTP status, code and message of a control-plane error."""
+    value = response.json()
+    assert set(value) == {"code", "details", "message"}
+    assert value["details"] == []
+    return response.status_code, value["code"], value["message"]

@@ -140,13 +140,13 @@ def test_replicas_lose_their_nodes_and_wait_for_others(sim: SimulatorClient, api
     api.create(minReplicaCount=3)
     sim.advance(60)
     sim.edit("chat", stockedOut=True, lostReplicas=2)
-    stats = {"readyReplicaCount": 1, "pendingSchedulingReplicaCount": 2}
+    stats = {"readyReplicaCount": 1, "effectiveReplicaCount": 1.0, "pendingSchedulingReplicaCount": 2}
     assert (api.get()["replicaStats"], api.get()["desiredReplicaCount"]) == (stats, 3)
     sim.advance(3600)
     assert api.get()["replicaStats"] == stats, "there is no stock"
     sim.edit("chat", stockedOut=False)
     sim.advance(60)
-    assert api.get()["replicaStats"] == {"readyReplicaCount": 3}
+    assert api.get()["replicaStats"] == {"readyReplicaCount": 3, "effectiveReplicaCount": 3.0}
     sim.edit("chat", lostReplicas=9)
     assert api.get()["replicaStats"] == {"pendingSchedulingReplicaCount": 3}
     assert api.get()["state"] == "READY"

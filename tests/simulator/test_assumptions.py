@@ -59,6 +59,10 @@ def create_parked(api: Api, sim: SimulatorClient) -> object:
     return api.create(maxReplicaCount=0)["maxReplicaCount"]
 
 
+def zero_is_absent_on_create(api: Api, sim: SimulatorClient) -> object:
+    return post(api, draftModel="accounts/fireworks/models/llama-v3p2-1b-instruct", draftTokenCount=0)
+
+
 def emit_zero_values(api: Api, sim: SimulatorClient) -> object:
     return api.create().get("displayName")
 
@@ -111,6 +115,46 @@ def with_addon(api: Api, sim: SimulatorClient) -> int:
 def delete_with_addons(api: Api, sim: SimulatorClient) -> object:
     with_addon(api, sim)
     return api.delete().status_code, len(sim.deployed_models())
+
+
+def addons_while_deleting(api: Api, sim: SimulatorClient) -> object:
+    with_addon(api, sim)
+    api.delete(ignoreChecks="true")
+    return [each["state"] for each in sim.deployed_models()]
+
+
+def scheduled(minimum: int) -> dict[str, object]:
+    """An autoscaling policy with a schedule that is always active."""
+    always = {"minReplicaCount": minimum, "schedule": "* * * * *", "duration": "600s", "timezone": "UTC"}
+    return {"scaleDownWindow": "0s", "scalingSchedules": {"always": always}}
+
+
+def schedule_below_minimum(api: Api, sim: SimulatorClient) -> object:
+    api.create(minReplicaCount=3, autoscalingPolicy=scheduled(1))
+    sim.advance(60)
+    return api.get()["desiredReplicaCount"]
+
+
+def schedules_of_parked(api: Api, sim: SimulatorClient) -> object:
+    api.create(minReplicaCount=1, autoscalingPolicy=scheduled(1))
+    bounds = {"minReplicaCount": 0, "maxReplicaCount": 0}
+    return api.patch(bounds, "min_replica_count,max_replica_count").status_code
+
+
+def direct_route_needs_region(api: Api, sim: SimulatorClient) -> object:
+    return post(api, directRouteType="INTERNET")
+
+
+def direct_route_api_keys_readable(api: Api, sim: SimulatorClient) -> object:
+    placement = {"region": "US_IOWA_1"}
+    route = api.create(directRouteType="INTERNET", directRouteApiKeys=["secret"], placement=placement)
+    return route.get("directRouteApiKeys")
+
+
+def state_while_preparing(api: Api, sim: SimulatorClient) -> object:
+    sim.add_model("accounts/acme/models/own")
+    api.value("POST", "/models/own:prepare", {"precision": "FP8"})
+    return api.value("GET", "/models/own")["state"]
 
 
 def load_while_not_ready(api: Api, sim: SimulatorClient) -> object:
@@ -236,7 +280,14 @@ SWITCHES: dict[Probe, tuple[object, object, object]] = {
     scale_out_of_bounds: ((200, 1), "refuse", (400, 1)),
     default_deployment_check: (400, False, 200),
     ignore_checks_covers_default: (200, False, 400),
-    delete_with_addons: ((400, 2), "unload", (200, 0)),
+    delete_with_addons: ((400, 2), "unload", (200, 1)),
+    zero_is_absent_on_create: ((400, 3), False, (200, 0)),
+    addons_while_deleting: (["UNDEPLOYING"], "gone", []),
+    schedule_below_minimum: (1, "ignore", 3),
+    schedules_of_parked: (200, "refuse", 400),
+    direct_route_needs_region: ((400, 3), False, (200, 0)),
+    direct_route_api_keys_readable: (None, True, ["secret"]),
+    state_while_preparing: ("READY", "PREPARING", "PREPARING"),
     load_while_not_ready: (200, "refuse", 400),
     delete_of_deleted: (404, "ok", 200),
     undelete_state: (("CREATING", ("READY", 1)), "UPDATING", ("UPDATING", ("READY", 1))),

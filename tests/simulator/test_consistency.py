@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fireworks_simulator.catalogue import Model
-from fireworks_simulator.entities import Deployment, State
+from fireworks_simulator.entities import Deployment, LoadState, State
 from fireworks_simulator.service import Request, Service
 from fireworks_simulator.settings import Assumptions, Settings
 from fireworks_simulator.wire import JsonObject
@@ -123,8 +123,10 @@ def check_deployment(d: Deployment, now: float) -> None:
         assert d.replicas == []
     else:
         assert min(d.minimum, d.maximum) <= d.desired <= d.maximum
-    if d.gone:
+    if d.state is State.DELETED:
         assert d.deployed_models == []
+    if d.state is State.DELETING:
+        assert all(m.addon and m.state is LoadState.UNDEPLOYING for m in d.deployed_models)
     if d.state is State.CREATING:
         assert d.ready(now) < max(d.minimum, 1), "what serves is no longer being created"
 

@@ -121,12 +121,27 @@ def test_one_deployed_model_per_model_is_the_default(ready: Api, sim: SimulatorC
     assert "default" not in ready.value("GET", f"/deployedModels/{deployed_id(first)}")
 
 
-def test_a_deployment_with_addons_is_not_deleted_unless_checks_are_ignored(ready: Api) -> None:
+def test_a_deployment_with_addons_is_not_deleted_unless_checks_are_ignored(ready: Api, sim: SimulatorClient) -> None:
     load(ready)
     refused = ready.delete()
     assert (refused.status_code, refused.json()["code"]) == (400, 9)
     assert ready.delete(ignoreChecks="true").status_code == 200
+    assert states(ready) == ["UNDEPLOYING"]
+    sim.advance(11)
     assert states(ready) == []
+
+
+def test_a_deletion_can_last_for_hours_and_its_addons_with_it(ready: Api, sim: SimulatorClient) -> None:
+    sim.stage("slow$", deleting=4 * 3600)
+    ready.create("slow", enableAddons=True)
+    sim.advance(61)
+    load(ready, deployment="accounts/acme/deployments/slow")
+    ready.delete("slow", ignoreChecks="true")
+    sim.advance(4 * 3600 - 61)
+    assert (ready.get("slow")["state"], ready.get("slow")["replicaCount"]) == ("DELETING", 0)
+    assert states(ready) == ["UNDEPLOYING"]
+    sim.advance(62)
+    assert (ready.get("slow")["state"], states(ready)) == ("DELETED", [])
 
 
 def test_a_model_says_where_it_is_deployed(ready: Api, sim: SimulatorClient) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
-from tests.simulator.api import H100, LLAMA, SHAPELESS, Api
+from tests.simulator.api import H100, LLAMA, SHAPELESS, Api, error
 
 FIREWORKS = "accounts/fireworks/models/"
 ADDON = "accounts/acme/models/tone"
@@ -18,14 +18,6 @@ LOAD_TARGET_KEYS = (
     "generation_latency_per_token_ms, prompt_tokens_per_second, serverless_generated_capacity_utilization, "
     "tokens_generated_per_second, requests_per_second"
 )
-
-
-def error(response: httpx.Response) -> tuple[int, int, str]:
-    """HTTP status, code and message of a control-plane error."""
-    value = response.json()
-    assert set(value) == {"code", "details", "message"}
-    assert value["details"] == []
-    return response.status_code, value["code"], value["message"]
 
 
 @dataclass(frozen=True)
@@ -189,7 +181,7 @@ REFUSALS = [
     ),
     Refusal(
         "flags are Go booleans",
-        'parsing field "validateOnly": strconv.ParseBool: parsing "yes": invalid syntax',
+        'parsing field "validate_only": strconv.ParseBool: parsing "yes": invalid syntax',
         query={"validateOnly": "yes"},
     ),
 ]
@@ -206,83 +198,6 @@ def test_create_is_refused(api: Api, sim: SimulatorClient, row: Refusal) -> None
     assert (status, code) == (row.status, row.code)
     assert message == row.message or (message.startswith("proto: (line 1:") and message.endswith(row.message))
     assert sim.deployments() == []
-
-
-@dataclass(frozen=True)
-class Unparsable:
-    """A body that the parser refuses."""
-
-    reason: str
-    body: str
-    message: str
-
-
-UNPARSABLE = [
-    Unparsable("text for a number", '{"minReplicaCount": "x"}', 'invalid value for int32 field minReplicaCount: "x"'),
-    Unparsable("a fraction", '{"minReplicaCount": 1.5}', "invalid value for int32 field minReplicaCount: 1.5"),
-    Unparsable("too large", '{"minReplicaCount": 3000000000}', "field minReplicaCount: 3000000000"),
-    Unparsable("true is no number", '{"minReplicaCount": true}', "field minReplicaCount: true"),
-    Unparsable("a number for text", '{"displayName": 5}', "invalid value for string field displayName: 5"),
-    Unparsable("text for a flag", '{"enableAddons": "true"}', 'invalid value for bool field enableAddons: "true"'),
-    Unparsable(
-        "Go durations",
-        '{"autoscalingPolicy": {"scaleUpWindow": "10m"}}',
-        'invalid google.protobuf.Duration value "10m"',
-    ),
-    Unparsable(
-        "a duration is no number",
-        '{"autoscalingPolicy": {"scaleUpWindow": 600}}',
-        "invalid google.protobuf.Duration value 600",
-    ),
-    Unparsable("the same key twice", '{"baseModel": "a", "baseModel": "b"}', 'duplicate field "baseModel"'),
-    Unparsable("in both spellings", '{"baseModel": "a", "base_model": "b"}', 'duplicate field "base_model"'),
-    Unparsable(
-        "two members of a oneof",
-        '{"deploymentTemplate": "t", "autoTune": {"longPrompt": true}}',
-        'error parsing "autoTune", oneof gateway.Deployment.preconfig is already set',
-    ),
-    Unparsable("not JSON", '{"baseModel": oops}', "syntax error (line 1:15): unexpected token oops}"),
-    Unparsable("half of it", '{"baseModel": "a"', "syntax error (line 1:18): unexpected token EOF"),
-    Unparsable("a list", "[1]", "syntax error (line 1:1): unexpected token ["),
-    Unparsable("text for a message", '{"autoTune": "yes"}', 'syntax error (line 1:14): unexpected token "yes"'),
-    Unparsable("a list for a map", '{"annotations": ["custom/a"]}', "unexpected token ["),
-    Unparsable("text for a list", '{"directRouteApiKeys": "k"}', 'unexpected token "k"'),
-    Unparsable("no number at all", '{"minReplicaCount": NaN}', "unexpected token NaN"),
-    Unparsable("a time without zone", '{"expireTime": "2026-01-01T00:00:00"}', "invalid google.protobuf.Timestamp"),
-]
-
-
-@pytest.mark.parametrize("row", UNPARSABLE, ids=lambda row: row.reason)
-def test_a_body_that_the_parser_refuses(api: Api, row: Unparsable) -> None:
-    response = api.http.post(f"{api.prefix}/deployments", content=row.body)
-    status, code, message = error(response)
-    assert (status, code) == (400, 3)
-    assert message.startswith("proto: ")
-    assert row.message in message
-
-
-@pytest.mark.parametrize("content", ["", "{}", "null"])
-def test_an_empty_create_lacks_its_model(api: Api, content: str) -> None:
-    response = api.http.post(f"{api.prefix}/deployments", content=content)
-    expected = (
-        "base_model is required" if content != "null" else "proto: syntax error (line 1:1): unexpected token null"
-    )
-    assert error(response) == (400, 3, expected)
-
-
-def test_quoted_numbers_and_snake_case_names_are_accepted(api: Api) -> None:
-    body = {"base_model": LLAMA, "accelerator_type": H100, "minReplicaCount": "2", "max_replica_count": 3.0}
-    created = api.value("POST", "/deployments", body, deployment_id="chat", accept_shapeless_risk="true")
-    assert (created["name"], created["minReplicaCount"], created["maxReplicaCount"]) == (
-        "accounts/acme/deployments/chat",
-        2,
-        3,
-    )
-
-
-def test_the_position_of_an_unknown_field_is_that_of_its_key(api: Api) -> None:
-    response = api.http.post(f"{api.prefix}/deployments", content='{\n  "oops": 1}')
-    assert error(response)[2] == 'proto: (line 2:3): unknown field "oops"'
 
 
 def test_an_id_that_exists_is_409_even_while_it_is_only_soft_deleted(api: Api, sim: SimulatorClient) -> None:

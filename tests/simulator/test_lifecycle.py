@@ -27,7 +27,7 @@ def test_a_new_deployment_passes_all_stages_and_is_ready_after_a_minute(api: Api
         {"pendingSchedulingReplicaCount": 2},
         {"downloadingModelReplicaCount": 2},
         {"initializingReplicaCount": 2},
-        {"readyReplicaCount": 2},
+        {"readyReplicaCount": 2, "effectiveReplicaCount": 2.0},
     ]
     ready = api.get()
     assert (ready["state"], ready["replicaCount"], ready["status"]) == ("READY", 2, {"code": "OK", "message": ""})
@@ -54,7 +54,11 @@ def test_a_drafter_is_inherited_unless_speculation_is_disabled(api: Api) -> None
     inherited = api.create("one", baseModel=model)
     assert (inherited["draftModel"], inherited["draftTokenCount"]) == (FIREWORKS + "llama-v3p2-1b-instruct", 4)
     assert "draftModel" not in api.create("two", {"disableSpeculativeDecoding": "true"}, baseModel=model)
-    assert "draftModel" not in api.create("three", baseModel=model, draftTokenCount=0)
+    zero = api.create("three", baseModel=model, draftTokenCount=0)
+    assert zero["draftTokenCount"] == 4, "a zero of a create cannot be told from nothing"
+    body = {"draftModel": "", "draftTokenCount": 0}
+    changed = api.patch(body, "draft_model,draft_token_count", "three").json()
+    assert "draftModel" not in changed, "one of a PATCH can, by its mask"
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,14 @@ def test_nonsense_in_page_parameters_is_400(api: Api, query: dict[str, str]) -> 
         ('autoscaling_policy.scale_up_window="45s"', ["chat"], "fields of messages"),
         ("min_replica_count=1", ["foreign-0"], "numbers as text"),
         ('display_name=""', ["foreign-0"], "a missing field is empty"),
+        ('state="READY" OR state=CREATING', ["foreign-0", "chat"], "one of them must hold"),
+        ("min_replica_count=1 AND state=FAILED OR state=READY", ["foreign-0"], "OR binds more tightly"),
+        ('NOT (display_name="Chat" AND state=CREATING)', ["foreign-0"], "the opposite, of all of it"),
+        ("min_replica_count>0", ["foreign-0"], "numbers by size"),
+        ("min_replica_count<=0", ["chat"], "a missing number is 0"),
+        ('display_name>="B"', ["chat"], "texts by letter"),
+        ('base_model:"llama"', ["foreign-0", "chat"], "a part of a text"),
+        ("display_name:*", ["chat"], "anything"),
     ],
 )
 def test_filters(api: Api, sim: SimulatorClient, text: str, found: list[str], reason: str) -> None:
@@ -92,7 +100,8 @@ def test_filters(api: Api, sim: SimulatorClient, text: str, found: list[str], re
 
 
 @pytest.mark.parametrize(
-    "text", ["oops", 'nothing="x"', 'state="READY" OR state="FAILED"', 'state="READY" AND', 'annotations="x"', "(a=b)"]
+    "text",
+    ["oops", 'nothing="x"', 'state="READY" OR', 'state="READY" AND', 'annotations="x"', "(a=b)", "(state=A", "x<y"],
 )
 def test_filters_that_are_refused(api: Api, text: str) -> None:
     assert api.send("GET", "/deployments", filter=text).json()["code"] == 3
@@ -105,7 +114,11 @@ def test_orders(api: Api, sim: SimulatorClient) -> None:
     assert api.listed() == ["b", "a", "c"]
     assert walk(api, orderBy="create_time desc", pageSize="2") == [["c", "a"], ["b"]]
     assert walk(api, orderBy="name", pageSize="2") == [["a", "b"], ["c"]]
+    assert walk(api, orderBy="name desc", pageSize="2") == [["c", "b"], ["a"]]
+    api.patch({"displayName": "x"}, "display_name", "b")
+    assert walk(api, orderBy="display_name desc,create_time desc", pageSize="2") == [["b", "c"], ["a"]]
     assert api.listed(order_by="create_time") == ["b", "a", "c"]
+    assert api.send("GET", "/deployments", orderBy="name downwards").json()["code"] == 3
     assert api.send("GET", "/deployments", orderBy="size").json()["code"] == 3
 
 

@@ -115,6 +115,31 @@ def test_accounts_models_and_shapes_parse(sdk: Fireworks) -> None:
     assert latest.validated is True
 
 
+def test_a_merged_addon_is_replaced_and_a_direct_route_has_a_handle(sdk: Fireworks, sim: SimulatorClient) -> None:
+    sim.add_model(ADDON, kind="HF_PEFT_ADDON", baseModel=LLAMA, public=False)
+    created = sdk.deployments.create(
+        base_model=LLAMA,
+        deployment_id="chat",
+        deployment_shape="default",
+        enable_hot_reload_latest_addon=True,
+        max_with_revocable_replica_count=4,
+        direct_route_type="INTERNET",
+        direct_route_api_keys=["secret"],
+        placement={"region": "US_IOWA_1"},
+        extra_query={"disableAutoDeploy": True},
+        extra_body={"numPeftDeviceCached": 2},
+    )
+    assert created.deployment_shape == "accounts/fireworks/deploymentShapes/llama-v3p1-8b-minimal/versions/a1b2c3d4"
+    sim.advance(61)
+    sdk.lora.load(model=ADDON, deployment="accounts/acme/deployments/chat", replace_merged_addon=True)
+    sim.advance(16)
+    assert [m.state for m in sdk.lora.list()] == ["DEPLOYED"]
+    found = sdk.deployments.get("chat")
+    assert (found.max_with_revocable_replica_count, found.num_peft_device_cached) == (4, 2)
+    assert (found.direct_route_api_keys, found.direct_route_type) == (None, "INTERNET")
+    assert found.direct_route_handle
+
+
 def test_a_model_of_ones_own_is_prepared(sdk: Fireworks, sim: SimulatorClient) -> None:
     sim.add_model("accounts/acme/models/own", supportedPrecisions=["FP16"])
     assert sdk.models.prepare("own", precision="FP8") == {}

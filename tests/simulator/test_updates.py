@@ -89,7 +89,10 @@ def test_a_serving_configuration_rolls_out_while_replicas_serve(api: Api, sim: S
     api.create(minReplicaCount=1)
     sim.advance(60)
     updating = api.patch({"maxContextLength": 8192}, "max_context_length").json()
-    assert (updating["state"], updating["replicaStats"]) == ("UPDATING", {"readyReplicaCount": 1})
+    assert (updating["state"], updating["replicaStats"]) == (
+        "UPDATING",
+        {"readyReplicaCount": 1, "effectiveReplicaCount": 1.0},
+    )
     sim.advance(30)
     assert api.get()["state"] == "READY"
 
@@ -114,9 +117,13 @@ def test_new_bounds_take_effect(api: Api, sim: SimulatorClient) -> None:
     sim.advance(60)
     bounds = "min_replica_count,max_replica_count"
     grown = api.patch({"minReplicaCount": 3, "maxReplicaCount": 3}, bounds).json()
-    assert grown["replicaStats"] == {"readyReplicaCount": 1, "pendingSchedulingReplicaCount": 2}
+    assert grown["replicaStats"] == {
+        "readyReplicaCount": 1,
+        "effectiveReplicaCount": 1.0,
+        "pendingSchedulingReplicaCount": 2,
+    }
     sim.advance(60)
-    assert api.get()["replicaStats"] == {"readyReplicaCount": 3}
+    assert api.get()["replicaStats"] == {"readyReplicaCount": 3, "effectiveReplicaCount": 3.0}
     parked = api.patch({"minReplicaCount": 0, "maxReplicaCount": 0}, bounds).json()
     assert (parked["state"], parked["replicaStats"]) == ("READY", {})
 
