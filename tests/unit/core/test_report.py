@@ -66,7 +66,7 @@ def test_what_is_about_to_happen_is_called_by_its_name(
 
 
 def test_the_answer_to_a_create_request_is_told_as_the_next_list_tells_it() -> None:
-    loading = present(**LOADING)
+    loading = present(**LOADING, annotations=MADE_HERE)
     answered = after(a_resource(status=CLAIMED), loading, CREATE)
     assert "initializing" in find(answered.status, ConditionType.READY).message
     assert after(answered, loading, Rest()).status == answered.status, "so the next pass writes nothing"

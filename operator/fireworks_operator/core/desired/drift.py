@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from .durations import parse_duration
 from .fields import FIELD_BY_PATH, FIELDS, ChangeRule, Field, Kind, get, put
+from .shapes import same_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def find_drift(
     differences = [
         Difference(field.path, get(raw, field.wire), wanted[field.path])
         for field in FIELDS
-        if field.path in wanted and not _equal(field, get(raw, field.wire), wanted[field.path])
+        if field.path in wanted and not _equal(field, raw, wanted[field.path])
     ]
     return Drift(
         tuple(each for each in differences if FIELD_BY_PATH[each.path].change is ChangeRule.UPDATE),
@@ -114,7 +115,8 @@ def _add_speculation_partner(wanted: dict[str, JsonValue], raw: Mapping[str, Jso
         wanted.setdefault("draftModel", "")
 
 
-def _equal(field: Field, observed: JsonValue, wanted: JsonValue) -> bool:
+def _equal(field: Field, raw: Mapping[str, JsonValue], wanted: JsonValue) -> bool:
+    observed = get(raw, field.wire)
     if field.kind is Kind.PLACEMENT:
         return observed is None or _contains(observed, wanted)
     if observed is None:
@@ -125,27 +127,12 @@ def _equal(field: Field, observed: JsonValue, wanted: JsonValue) -> bool:
     if field.kind is Kind.LOAD_TARGETS:
         return _same_targets(observed, wanted)
     if field.kind is Kind.SHAPE:
-        return same_shape(observed, wanted)
+        return same_shape(observed, wanted, raw.get("baseModel"))
     if observed is None:
         return wanted in (0, "", False)
     if isinstance(observed, str) and isinstance(wanted, int):
         return observed == str(wanted)  # proto3 JSON may have numbers as texts
     return observed == wanted
-
-
-def same_shape(observed: JsonValue, wanted: JsonValue) -> bool:
-    """Tell whether a deployment's shape is the one asked for.
-
-    Fireworks rewrites a shape's name to that of its version, and shorthands such as `fast` or `default` to a
-    shape's full name.
-    """
-    if not isinstance(observed, str) or not isinstance(wanted, str) or not observed:
-        return observed == wanted
-    shape = observed.split("/versions/")[0]
-    if "/" in wanted:
-        return wanted in (observed, shape)
-    identifier = shape.rsplit("/", 1)[-1]
-    return wanted == "default" or identifier == wanted or identifier.endswith(f"-{wanted}")
 
 
 _ADDED_TARGET: Mapping[str, JsonValue] = {"default": 0.8}
