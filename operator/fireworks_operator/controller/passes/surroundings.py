@@ -17,7 +17,7 @@ class Identity:
     previous_cluster_ids: tuple[str, ...] = ()
     adoption_namespaces: frozenset[str] = frozenset()
     inference_url: str = "https://api.fireworks.ai/inference/v1"
-    create_query: Mapping[str, str] = field(default_factory=dict)
+    create_query: Mapping[str, str] = field(default_factory=lambda: {"acceptShapelessRisk": "true"})
     cluster_uid: str = ""
     default_shape: bool = True
 
