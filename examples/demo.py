@@ -17,6 +17,7 @@ import shlex
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -174,7 +175,7 @@ class Demo:
             if left:
                 raise DemoError(f"it lists {', '.join(each['name'] for each in left)}")
 
-    def _ask(self, name: str, path: str, question: dict[str, object]) -> Any:  # noqa: ANN401 - JSON of the answer
+    def _ask(self, name: str, path: str, question: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON of the answer
         """Send an inference request, and see that a resource's own deployment answers."""
         answer = self._playground.ask_fireworks(f"{self._status(name, 'endpoint')}/{path}", question)
         served_by, expected = answer.headers.get("fireworks-deployment"), self._status(name, "deploymentName")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment
-from fireworks_operator.core.desired.drift import same_shape
 from fireworks_operator.core.desired.durations import parse_duration
+from fireworks_operator.core.desired.shapes import same_shape
 from fireworks_operator.core.desired.wanted import wire_values
 
 
@@ -29,18 +29,19 @@ def pending_changes(resource: FireworksDeployment) -> Iterator[Change]:
     if account is None or effective is None:
         return
     in_force = effective.to_wire()
-    for path, wanted in wire_values(resource.spec, account).items():
+    values = wire_values(resource.spec, account)
+    for path, wanted in values.items():
         name = path.rsplit(".", 1)[-1]
-        if name in _COMPARED and name in in_force and not _same(name, in_force[name], wanted):
+        if name in _COMPARED and name in in_force and not _same(name, in_force[name], wanted, values["baseModel"]):
             yield Change(path, in_force[name], wanted)
 
 
 _COMPARED = frozenset(field.alias or "" for field in Effective.model_fields.values()) - {"region"}
 
 
-def _same(name: str, now: JsonValue, wanted: JsonValue) -> bool:
+def _same(name: str, now: JsonValue, wanted: JsonValue, base_model: JsonValue) -> bool:
     if name == "deploymentShape":
-        return same_shape(now, wanted)
+        return same_shape(now, wanted, base_model)
     if name.endswith("Window"):
         try:
             return parse_duration(str(now)) == parse_duration(str(wanted))

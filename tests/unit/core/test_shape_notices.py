@@ -27,7 +27,7 @@ MINIMAL = "accounts/fireworks/deploymentShapes/llama-v3p2-3b-instruct-minimal/ve
 def test_a_shape_that_was_dropped_is_a_notice(
     spec: dict[str, Any], status: dict[str, Any], wire: dict[str, Any], told: str | None, reason: str
 ) -> None:
-    resource = a_resource(spec, CREATED | status)
+    resource = a_resource(spec, {**CREATED, **status})
     notices = [each for each in after(resource, present(**wire)).status.notices or () if NO_SHAPE in each]
     assert (told is None) is (notices == []), reason
     assert told is None or told in notices[0], reason
