@@ -17,9 +17,11 @@ import shlex
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from examples.demo_support.playground import ACCOUNT, SPEED, DemoError, Playground, eventually
 from examples.demo_support.screen import Screen
@@ -29,7 +31,7 @@ from testkit.kubernetes import ClusterError
 ROOT = Path(__file__).resolve().parents[1]
 
 KIND = "fireworksdeployment"
-CHAT, DRAFTED, TUNED = "chat", "chat-large", "support"
+CHAT, DRAFTED, MINIMAL, TUNED = "chat", "chat-large", "minimal", "support"
 ADDONS = {"support-en": "llama-v3p2-3b-instruct", "support-de": "llama-v3p2-3b-instruct"}
 """LoRA models that addons.yaml names, and what they were tuned on; the simulated account has to have them."""
 HOUR = 3600.0
@@ -78,6 +80,18 @@ class Demo:
         self._screen.command("kubectl", "get", f"{KIND}s", "-o", "wide")
         self._screen.output(self._playground.kubectl("get", f"{KIND}s", "-o", "wide"))
 
+    def ask_minimal(self) -> None:
+        """Send a completion and a chat completion to what was described by a model alone."""
+        self._screen.section("A model and nothing else")
+        self._screen.fact("chosen by Fireworks", self._status(MINIMAL, "effective.deploymentShape"))
+        model, prompt = self._status(MINIMAL, "modelIdentifier"), "Who are you?"
+        with self._screen.step("a completion is answered by this deployment"):
+            answer = self._ask(MINIMAL, "completions", {"model": model, "prompt": prompt})
+        self._screen.quote(answer["choices"][0]["text"])
+        with self._screen.step("a chat completion is answered by it, too"):
+            messages = [{"role": "user", "content": prompt}]
+            self._ask(MINIMAL, "chat/completions", {"model": model, "messages": messages})
+
     def ask(self) -> None:
         """Send a chat completion with what the status says."""
         self._screen.section("Ask")
@@ -86,11 +100,8 @@ class Demo:
         self._screen.fact("endpoint", endpoint)
         with self._screen.step("a chat completion with this model identifier is answered by this deployment"):
             question = {"model": model, "messages": [{"role": "user", "content": "Who are you?"}]}
-            answer = self._playground.ask_fireworks(f"{endpoint}/chat/completions", question)
-            served_by, expected = answer.headers.get("fireworks-deployment"), self._status(CHAT, "deploymentName")
-            if served_by != expected:
-                raise DemoError(f"answered by {served_by}, and not by {expected}")
-        self._screen.quote(answer.json()["choices"][0]["message"]["content"])
+            answer = self._ask(CHAT, "chat/completions", question)
+        self._screen.quote(answer["choices"][0]["message"]["content"])
 
     def model_identifier(self) -> str:
         """Return what a request for the first deployment is to name as its model."""
@@ -131,12 +142,19 @@ class Demo:
                 raise DemoError(f"it is {found}")
 
     def delete(self) -> None:
-        """Delete everything: one is still in use, which Fireworks does not allow, so it takes an hour."""
+        """Delete everything: two are still in use, which Fireworks does not allow, so it takes an hour."""
         self._screen.section("Delete")
         self._kubectl("delete", KIND, "--all", "--wait=false")
-        with self._screen.step(f"all are gone but {CHAT}: it answered a request within the last hour"):
+        asked = (CHAT, MINIMAL)
+
+        def blocked() -> bool:
+            if sorted(self._names()) != list(asked):
+                return False
+            return all(self._condition(name, "Stalled", "reason") == "DeletionBlocked" for name in asked)
+
+        with self._screen.step(f"all are gone but {' and '.join(asked)}: they were asked within the last hour"):
             eventually(
-                lambda: self._names() == [CHAT] and self._condition(CHAT, "Stalled", "reason") == "DeletionBlocked",
+                blocked,
                 60,
                 lambda: f"left: {', '.join(self._names())}; {self._condition(CHAT, 'Ready', 'message')}",
             )
@@ -148,13 +166,22 @@ class Demo:
             "An hour goes by. The operator retries automatically; this annotation triggers an immediate retry:"
         )
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        self._kubectl("annotate", KIND, CHAT, f"fireworks.ai/reconcile-at={now}")
-        with self._screen.step(f"{CHAT} is gone, too"):
-            self._kubectl("wait", "--for=delete", f"{KIND}/{CHAT}", "--timeout=60s", quietly=True)
+        self._kubectl("annotate", KIND, *asked, f"fireworks.ai/reconcile-at={now}")
+        with self._screen.step(f"{' and '.join(asked)} are gone, too"):
+            for name in asked:
+                self._kubectl("wait", "--for=delete", f"{KIND}/{name}", "--timeout=60s", quietly=True)
         with self._screen.step("Fireworks lists no deployment: nothing costs money any more"):
             left = self._playground.ask_fireworks(f"/v1/accounts/{ACCOUNT.id}/deployments").json().get("deployments")
             if left:
                 raise DemoError(f"it lists {', '.join(each['name'] for each in left)}")
+
+    def _ask(self, name: str, path: str, question: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON of the answer
+        """Send an inference request, and see that a resource's own deployment answers."""
+        answer = self._playground.ask_fireworks(f"{self._status(name, 'endpoint')}/{path}", question)
+        served_by, expected = answer.headers.get("fireworks-deployment"), self._status(name, "deploymentName")
+        if served_by != expected:
+            raise DemoError(f"answered by {served_by}, and not by {expected}")
+        return answer.json()
 
     def _kubectl(self, *words: str, quietly: bool = False) -> None:
         """Show a command and run it."""
@@ -191,7 +218,9 @@ def run(screen: Screen, playground: Playground, *, keep: bool) -> int:
         keep: leave out the deletion, and leave everything running.
     """
     demo = Demo(screen, playground)
-    chapters = [demo.start, demo.apply, demo.ask, demo.change, demo.drift, *([] if keep else [demo.delete])]
+    chapters = [demo.start, demo.apply, demo.ask_minimal, demo.ask, demo.change, demo.drift]
+    if not keep:
+        chapters.append(demo.delete)
     code = 1
     try:
         for chapter in chapters:

@@ -18,6 +18,8 @@ BORN = NOW - timedelta(hours=1)
 ACCOUNT = "acme"
 CLUSTER = "cluster-1"
 BASE_MODEL = "accounts/fireworks/models/llama-v3p2-3b-instruct"
+SHAPE = "accounts/fireworks/deploymentShapes/llama-v3p2-3b-instruct-minimal/versions/v1"
+"""The shape that Fireworks chooses for it."""
 OWNER = Owner(CLUSTER, "team-a", "chat")
 NAME = deployment_name(ACCOUNT, deployment_id(OWNER))
 ADDON = f"accounts/{ACCOUNT}/models/lora-1"

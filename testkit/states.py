@@ -9,14 +9,15 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION, FireworksDeployment
-from fireworks_operator.core.actions import Create
+from fireworks_operator.core.actions import Create, Rest
 from fireworks_operator.core.context import Context, Unusable, Usable
 from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import Owner, deployment_name
-from fireworks_operator.core.observed.observation import Absent, Observed, Unknown
+from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.situation import assess
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import DeployedModel
 from testkit.builders import (
     ACCOUNT,
     ADDON,
@@ -24,15 +25,17 @@ from testkit.builders import (
     BORN,
     CREATED,
     NOW,
+    SHAPE,
     a_context,
     a_deleted_resource,
     a_resource,
     an_addon,
     an_attempt,
     an_error,
-    present,
 )
-from testkit.report_steps import ASLEEP, BLUE, GONE, LOADING, after, serving, with_spec
+from testkit.builders import present as _present
+from testkit.report_steps import ASLEEP, BLUE, GONE, LOADING, after, with_spec
+from testkit.report_steps import serving as _serving
 
 Json = dict[str, Any]
 
@@ -49,6 +52,18 @@ _NOT_ALLOWED = Unusable(
     'The namespace "team-a" is not allowed to use the operator\'s own API key: set spec.credentialsSecretRef, or '
     "have the namespace added to the operator's setting credentialNamespaces.",
 )
+
+
+def present(*addons: DeployedModel, **wire: JsonValue) -> Present:
+    """Observe a deployment with the shape that Fireworks chose for it."""
+    return _present(*addons, **{"deploymentShape": SHAPE, **wire})
+
+
+def serving(spec: Json | None = None, **metadata: object) -> FireworksDeployment:
+    """Build a resource that was Ready for generation 1, and has since got the metadata and spec given."""
+    before = after(_serving(spec), present(**(spec or {})), Rest())
+    now = before.metadata.model_copy(update=metadata)
+    return before.model_copy(update={"metadata": now})
 
 
 @dataclass(frozen=True, slots=True)

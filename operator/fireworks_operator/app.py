@@ -153,6 +153,7 @@ async def _identity(settings: Settings, client: KubernetesClient) -> Identity:
         f"{settings.base_url.rstrip('/')}/inference/v1",
         _create_query(settings),
         uid,
+        settings.default_shape,
     )
 
 

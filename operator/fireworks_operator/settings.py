@@ -80,8 +80,12 @@ class Settings(BaseSettings):
 
     disable_auto_deploy: bool = False
     """Create deployments without a DeployedModel, so that the bare model name is not routed to them."""
-    accept_shapeless_risk: bool = False
-    """Send acceptShapelessRisk=true when a deployment without a shape is created, if Fireworks requires it."""
+    default_shape: bool = True
+    """Create deployments whose spec names neither acceleratorType nor deploymentShape with Fireworks' default shape for
+    the model. false: nothing is added, and Fireworks refuses most models."""
+    accept_shapeless_risk: bool = True
+    """Send acceptShapelessRisk=true when a deployment with an acceleratorType and without a shape is created, which
+    Fireworks requires. false: it refuses such a deployment."""
 
     requests_per_minute: Positive = 600.0
     """Requests per minute to one account; the default is a tenth of what Fireworks grants a paying account in total."""

@@ -46,7 +46,7 @@ def test_readme(reader: Reader, operator: Operator, tmp_path: Path) -> None:
         assert "on accounts/acme/deployments/default-chat-" in said.splitlines()[-1], "the answer comes last"
         state = re.search(r"curl (http://\S+/_simulator/state)", said)
         assert state is not None, said
-        assert len(deployments(state[1])) == 5
+        assert len(deployments(state[1])) == 6
         page.run(".venv/bin/python examples/demo.py --stop", terminal=outside)
         assert [each.name for each in (tmp_path / "demo").iterdir()] == ["fireworks-operator"], "nothing else is left"
         with pytest.raises(httpx.TransportError):
@@ -73,11 +73,11 @@ def test_quickstart(reader: Reader, crd: None, tmp_path: Path) -> None:
         page.same_as("README.md")
         runs = page.start("kubectl apply --server-side")
         runs.until("serves /metrics", within=300)
-        asks = page.start("kubectl apply -f examples/plain.yaml", terminal=second)
+        asks = page.start("kubectl apply -f examples/minimal.yaml", terminal=second)
         asks.until("deleted")
-        assert "This is accounts/fireworks/models/llama-v3p1-8b-instruct on" in asks.output()
+        assert "This is accounts/fireworks/models/gpt-oss-120b on" in asks.output()
         blocked = "-o=jsonpath={.status.conditions[?(@.type=='Stalled')].reason}"
-        terminal_until(third, f'kubectl get fwd chat "{blocked}"', "DeletionBlocked")
+        terminal_until(third, f'kubectl get fwd minimal "{blocked}"', "DeletionBlocked")
         page.run("kubectl annotate", terminal=third)
         asks.end_by_itself()
         runs.end()

@@ -21,7 +21,7 @@ def server(cluster: Cluster | GivenCluster, crd_file: Path) -> Cluster | GivenCl
 
 
 def test_there_are_examples_of_each_subject() -> None:
-    subjects = {"addons", "draft-model", "fp8-h100", "plain", "scale-windows", "schedule"}
+    subjects = {"addons", "draft-model", "fp8-h100", "minimal", "plain", "scale-windows", "schedule"}
     assert {path.stem for path in MANIFESTS} == subjects
 
 
@@ -45,6 +45,10 @@ def test_the_manifest_begins_with_its_subject_and_the_command_that_applies_it(ma
 def test_the_header_speaks_of_the_resource_that_the_manifest_defines(manifest: Path) -> None:
     name = yaml.safe_load(manifest.read_text())["metadata"]["name"]
     assert f"fireworksdeployment {name} " in manifest.read_text()
+
+
+def test_the_minimal_manifest_is_a_model_and_nothing_else() -> None:
+    assert list(yaml.safe_load((EXAMPLES / "minimal.yaml").read_text())["spec"]) == ["baseModel"]
 
 
 def test_no_two_manifests_share_a_name_or_a_model() -> None:

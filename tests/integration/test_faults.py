@@ -78,14 +78,14 @@ def test_a_used_up_quota_is_this_resources_trouble_alone(team: Team, status: str
 
 @pytest.mark.proof
 def test_an_outage_does_not_wipe_the_words_of_a_refusal(team: Team) -> None:
-    team.create(acceleratorType=None)
-    team.until("chat", "Stalled", "True", "RejectedByFireworks", says="spec.acceleratorType")
+    team.create(acceleratorType="NVIDIA_H100_90GB")
+    team.until("chat", "Stalled", "True", "RejectedByFireworks", says="NVIDIA_H100_90GB")
     rule = team.fault("status", status=503, code="UNAVAILABLE")
     team.eventually(lambda: team.simulator.fault_hits(rule) >= 3, "the API was asked in vain")
     team.simulator.clear_fault(rule)
     seen = team.simulator.last_sequence()
     team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "the API answers again")
-    team.until("chat", "Stalled", "True", "RejectedByFireworks", says="spec.acceleratorType", within=20)
+    team.until("chat", "Stalled", "True", "RejectedByFireworks", says="NVIDIA_H100_90GB", within=20)
 
 
 @pytest.mark.proof

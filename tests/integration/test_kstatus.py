@@ -54,7 +54,7 @@ def test_a_plain_life_is_in_progress_then_current_with_nothing_in_between(team: 
 @pytest.mark.proof
 def test_a_refused_spec_is_failed_and_becomes_current_once_it_is_corrected(team: Team) -> None:
     with team.api.watch(resources_path(team.namespace)) as watch:
-        team.create(acceleratorType=None)
+        team.create(acceleratorType="NVIDIA_H100_90GB")
         team.until("chat", "Stalled", "True", "RejectedByFireworks")
         team.change(acceleratorType="NVIDIA_H100_80GB")
         team.until_ready()

@@ -170,7 +170,7 @@ def test_observing_what_does_not_exist_says_so(team: Team) -> None:
 
 @pytest.mark.proof
 def test_a_resource_that_has_nothing_and_is_only_observed_from_now_on_says_so(team: Team) -> None:
-    team.create(acceleratorType=None)
+    team.create(acceleratorType="NVIDIA_H100_90GB")
     team.until("chat", "Stalled", "True", "RejectedByFireworks")
     team.change(managementPolicy="Observe")
     team.until("chat", "Stalled", "True", "DeploymentLost", says="to observe")

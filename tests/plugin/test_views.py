@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.plugin.changes import pending_changes
 from fireworks_operator.plugin.listing import HEAD
 from fireworks_operator.plugin.output import Row, print_columns, print_table
 from fireworks_operator.plugin.progress import stage_of, stage_text
@@ -200,6 +201,13 @@ def test_the_page_of_a_waking_resource_fits_the_terminal() -> None:
         "  Notices",
         "  - scaleToZeroWindow has no effect while minReplicaCount is above 0.",
     ]
+
+
+@pytest.mark.parametrize(("word", "pending"), [("throughput", True), ("coding-throughput", False)])
+def test_another_shape_is_a_change_that_is_not_applied_yet(word: str, pending: bool) -> None:
+    shape = f"accounts/fireworks/deploymentShapes/{BASE_MODEL.rpartition('/')[2]}-coding-throughput/versions/v1"
+    resource = a_seen_resource(spec={"deploymentShape": word}, effective={"deploymentShape": shape})
+    assert [change.wanted for change in pending_changes(resource)] == [word] * pending
 
 
 def test_a_pipe_gets_one_fact_per_line_without_colours_and_unbroken() -> None:

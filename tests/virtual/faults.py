@@ -99,6 +99,14 @@ REFUSALS = [
         "AccountSuspended",
         "Resolve the billing",
     ),
+    Fault(
+        "402",
+        "no credit left",
+        "status",
+        error("FAILED_PRECONDITION", status=402),
+        "AccountSuspended",
+        "https://fireworks.ai/account/billing",
+    ),
 ]
 """A person must act; until then it is tried again slowly."""
 RATE_LIMIT = Fault("429", "more requests than the account may send", "rate_limit", {}, "RateLimited")

@@ -110,8 +110,8 @@ def test_the_create_request_says_what_the_user_said(team: Team, row: Row) -> Non
     marker = body.pop("annotations")
     least = LEAST if row.hardware else {"baseModel": MODEL}
     assert body == {**least, **row.body}
-    shapeless = {"acceptShapelessRisk": "true"} if row.hardware else {}
-    assert post.query == {"deploymentId": name.rsplit("/", 1)[-1], **shapeless, **row.query}
+    accepted = {"acceptShapelessRisk": "true"} if row.hardware else {}
+    assert post.query == {"deploymentId": name.rsplit("/", 1)[-1], **accepted, **row.query}
     assert isinstance(marker, dict)
     assert set(marker) == {f"custom/{each}" for each in TAGS}
     assert marker["custom/adopted"] == "false"
@@ -148,7 +148,6 @@ WRONG = {
         "ModelNotFound",
         "spec.baseModel",
     ),
-    "no hardware": ("acceleratorType", None, "RejectedByFireworks", "spec.acceleratorType"),
 }
 
 

@@ -46,15 +46,15 @@ def test_deleting_a_resource_that_is_being_created_deletes_its_deployment(team: 
     assert team.deployments() == []
 
 
-@pytest.mark.parametrize("refused", ["no accelerator", "quota"])
+@pytest.mark.parametrize("refused", ["no such accelerator", "quota"])
 def test_deleting_a_resource_that_fireworks_never_accepted_ends_at_once(team: Team, refused: str) -> None:
     if refused == "quota":
         team.simulator.quota("global--h100-count", 0)
         team.create()
         team.until("chat", "Stalled", "True", "QuotaExceeded", says="quota: 0")
     else:
-        team.create(acceleratorType=None)
-        team.until("chat", "Stalled", "True", "RejectedByFireworks", says="spec.acceleratorType")
+        team.create(acceleratorType="NVIDIA_H100_90GB")
+        team.until("chat", "Stalled", "True", "RejectedByFireworks", says="NVIDIA_H100_90GB")
     assert "deploymentName" not in team.status(), "the claim is given back, so that the spec can be corrected"
     team.delete()
     team.until_gone(within=5)
@@ -273,8 +273,8 @@ def test_an_outage_while_deleting_only_delays_the_deletion(team: Team) -> None:
 @pytest.mark.parametrize("words", ["a refusal", "a blocked deletion"])
 def test_an_outage_does_not_wipe_the_words_of_what_stands(team: Team, words: str) -> None:
     if words == "a refusal":
-        team.create(acceleratorType=None)
-        expected = ("RejectedByFireworks", "spec.acceleratorType")
+        team.create(acceleratorType="NVIDIA_H100_90GB")
+        expected = ("RejectedByFireworks", "NVIDIA_H100_90GB")
     else:
         team.create()
         team.until_ready()

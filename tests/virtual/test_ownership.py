@@ -181,7 +181,7 @@ def test_observing_what_does_not_exist_says_so(team: Team, before: str) -> None:
         team.create(managementPolicy="Observe", deploymentId="nothing")
         team.until("chat", "Stalled", "True", "DeploymentLost", says="spec.deploymentId")
     else:
-        team.create(acceleratorType=None)
+        team.create(acceleratorType="NVIDIA_H100_90GB")
         team.until("chat", "Stalled", "True", "RejectedByFireworks")
         team.change(managementPolicy="Observe")
         team.until("chat", "Stalled", "True", "DeploymentLost", says="to observe")

@@ -41,7 +41,7 @@ def _updating(team: Team) -> None:
 
 
 def _refused(team: Team) -> None:
-    team.create(acceleratorType=None)
+    team.create(acceleratorType="NVIDIA_H100_90GB")
     team.until("chat", "Stalled", "True", "RejectedByFireworks")
 
 

@@ -102,7 +102,7 @@ class Reason(_Documented):
     )
     ACCOUNT_MISMATCH = "AccountMismatch", "The API key belongs to a different account than the deployment."
     PERMISSION_DENIED = "PermissionDenied", "The API key is valid but is not allowed to do this."
-    ACCOUNT_SUSPENDED = "AccountSuspended", "Fireworks has suspended the account, usually over billing."
+    ACCOUNT_SUSPENDED = "AccountSuspended", "Fireworks has suspended the account, or it has no credit left."
     RATE_LIMITED = "RateLimited", "Fireworks is rate-limiting the account; the operator resumes automatically."
     API_UNAVAILABLE = "ApiUnavailable", "The Fireworks API is unreachable, or the response did not come from it."
     CONFLICT = "Conflict", "The deployment id is in use by a deployment that belongs to someone else."

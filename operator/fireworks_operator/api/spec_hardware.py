@@ -16,7 +16,8 @@ class HardwareFields(ApiModel):
             "A bundle of hardware and serving settings that Fireworks has validated for the model: the full name of "
             "a shape or of one of its versions, or a word such as fast, throughput, minimal or default. Cannot be "
             "combined with acceleratorType. The version in use is in status.effective.deploymentShape.",
-            default="none.",
+            default="Fireworks' default shape for the model if acceleratorType is not set either, else none. It is "
+            "chosen at creation and not changed afterwards.",
             change=Change.KEPT,
             example="accounts/fireworks/deploymentShapes/llama-v3p3-70b-instruct-fast",
             max_length=256,
@@ -36,7 +37,7 @@ class HardwareFields(ApiModel):
             "GPU type. Fireworks defines the valid values, among them NVIDIA_A100_80GB, NVIDIA_H100_80GB, "
             "NVIDIA_H200_141GB, NVIDIA_B200_180GB and AMD_MI300X_192GB (the latter not for mixture-of-experts "
             "models). Cannot be combined with deploymentShape, which determines it.",
-            default="none. Without a deploymentShape, Fireworks rejects the deployment and the conditions report it.",
+            default="that of the deploymentShape; without one, that of Fireworks' default shape for the model.",
             change=Change.REPLACE,
             example="NVIDIA_H100_80GB",
             max_length=64,
@@ -47,8 +48,9 @@ class HardwareFields(ApiModel):
         int | None,
         Schema(
             "GPUs per replica, 1 to 1024. More GPUs reduce the time to first token and increase throughput, less "
-            "than linearly. You pay for replicas times GPUs.",
-            default="decided by Fireworks: the minimum that the model fits on.",
+            "than linearly. You pay for replicas times GPUs. Fireworks refuses a number that is not the default "
+            "shape's: set acceleratorType, too.",
+            default="decided by Fireworks: that of the shape, else the minimum that the model fits on.",
             change=Change.KEPT,
             example="2",
             minimum=1,
@@ -60,8 +62,9 @@ class HardwareFields(ApiModel):
         Schema(
             "Number format of the weights, such as FP16, BF16, FP8 or FP4. The quantized ones (FP8, FP4, NF4 and "
             "their variants) require a model prepared for them, do not run on NVIDIA_A100 and AMD_MI300X, and cannot "
-            "be combined with addons.",
-            default="decided by Fireworks: the model's own.",
+            "be combined with addons. Fireworks refuses one that is not the default shape's: set "
+            "acceleratorType, too.",
+            default="decided by Fireworks: that of the shape, else the model's own.",
             change=Change.KEPT,
             example="FP8",
             max_length=64,

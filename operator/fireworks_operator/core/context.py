@@ -93,6 +93,7 @@ class Context:
         inference_url: base URL of the OpenAI-compatible API.
         exists: deployment names that the account is known to have, for the search after a rebuilt cluster.
         create_query: query parameters that the operator's settings add to create requests.
+        default_shape: a deployment whose spec names no hardware is created with Fireworks' default shape.
         models: records of the models that the spec names, by full name, where they were asked for.
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
     """
@@ -115,6 +116,7 @@ class Context:
     inference_url: str = "https://api.fireworks.ai/inference/v1"
     exists: Callable[[str], bool] = _unknown
     create_query: Mapping[str, str] = field(default_factory=dict)
+    default_shape: bool = True
     models: Mapping[str, Model] = field(default_factory=dict)
     crd_deleting: bool = False
 

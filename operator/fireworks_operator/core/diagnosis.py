@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 
-from .actions import Action, Create, Delete, LoadAddon, UnloadAddon, UpdateAddon
+from .actions import Action, Create, Delete, LoadAddon, UnloadAddon, Update, UpdateAddon
 
 _IN_USE = re.compile(r"inference requests in the last hour|ignore_checks", re.IGNORECASE)
 _DEFAULT_DEPLOYMENT = re.compile(r"default deployment", re.IGNORECASE)
 _ADDONS_LOADED = re.compile(r"\baddons?\b|\bdeployed models?\b|\bloras?\b", re.IGNORECASE)
 _MODEL_MISSING = re.compile(r"\bmodel\b.*(not found|does not exist|no access|not have access)", re.IGNORECASE)
-_SHAPELESS = re.compile(r"shapeless", re.IGNORECASE)
+_SHAPE = re.compile(r"deployment[_ ]?shape|(?<![/-])shapeless|(?<![\w/-])shapes?(?![\w/-])", re.IGNORECASE)
+"""A refusal that speaks of shapes; a model whose id has such a word in it does not."""
 _ACCELERATOR = re.compile(r"accelerator_type must be specified", re.IGNORECASE)
 
 
@@ -38,7 +39,8 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
         )
     if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
         return Diagnosis(Reason.ADDON_FAILED, _addon_message(error, action), needs_user=True)
-    if error.kind is ErrorKind.NOT_FOUND or _MODEL_MISSING.search(error.message):
+    of_model = error.kind is ErrorKind.NOT_FOUND and not _SHAPE.search(error.message)
+    if of_model or _MODEL_MISSING.search(error.message):
         return Diagnosis(
             Reason.MODEL_NOT_FOUND,
             f"Fireworks cannot find a model that the spec refers to: {_words(error)} Check spec.baseModel, "
@@ -96,8 +98,8 @@ _GENERAL: dict[ErrorKind, tuple[Reason, str, bool]] = {
     ),
     ErrorKind.SUSPENDED: (
         Reason.ACCOUNT_SUSPENDED,
-        "Fireworks has suspended the account: {words} Resolve the billing issue with Fireworks; the operator then "
-        "resumes automatically.",
+        "Fireworks has suspended the account, or it has no credit left: {words} Resolve the billing issue at "
+        "https://fireworks.ai/account/billing; the operator then resumes automatically.",
         True,
     ),
     ErrorKind.QUOTA_EXCEEDED: (
@@ -165,8 +167,29 @@ def _addon_message(error: FireworksError, action: LoadAddon | UpdateAddon | Unlo
 def _rejection_message(error: FireworksError, action: Action | None) -> str:
     verb = "create the deployment" if isinstance(action, Create) else "change the deployment"
     hint = "Fix the spec; the operator retries as soon as it changes."
-    if _ACCELERATOR.search(error.message):
-        hint = "Set spec.acceleratorType (for example NVIDIA_H100_80GB) or spec.deploymentShape."
-    elif _SHAPELESS.search(error.message):
-        hint = "Set spec.deploymentShape, or the operator's setting acceptShapelessRisk."
+    if _ACCELERATOR.search(error.message) or _SHAPE.search(error.message):
+        hint = _hardware_hint(action)
     return f"Fireworks refuses to {verb}: {_words(error)} {hint}"
+
+
+def _hardware_hint(action: Action | None) -> str:
+    """Say what to write instead of the hardware that was refused, or that was missing."""
+    asked = action.fields if isinstance(action, Create | Update) else ()
+    if "deploymentShape" in asked:
+        return "Set spec.deploymentShape to a shape of this model, or replace it by spec.acceleratorType."
+    if "acceleratorType" in asked:
+        return (
+            "Set spec.deploymentShape instead of spec.acceleratorType, or turn on the operator's setting "
+            "acceptShapelessRisk."
+        )
+    if isinstance(action, Create) and "deploymentShape" in action.body:
+        return (
+            "The spec names no hardware, so the operator asked for the default shape. Set spec.deploymentShape or "
+            "spec.acceleratorType, or remove what the refusal names from the spec."
+        )
+    if isinstance(action, Create):
+        return (
+            "Set spec.acceleratorType (for example NVIDIA_H100_80GB) or spec.deploymentShape, or turn on the "
+            "operator's setting defaultShape."
+        )
+    return "Set spec.deploymentShape to a shape of this model."

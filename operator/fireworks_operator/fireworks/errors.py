@@ -59,7 +59,7 @@ class ErrorKind(StrEnum):
     )
     SUSPENDED = (
         "Suspended",
-        "412: the account is suspended, usually over billing.",
+        "402 or 412: the account has no credit left, or is suspended, usually over billing.",
         "Pause all changes of the account and say so; probe slowly.",
     )
     RATE_LIMITED = (
@@ -194,6 +194,7 @@ _WHATEVER_THE_BODY: Mapping[int, ErrorKind] = {
 _UNLESS_FOREIGN: Mapping[int, ErrorKind] = {
     HTTPStatus.BAD_REQUEST: ErrorKind.INVALID,
     HTTPStatus.UNPROCESSABLE_ENTITY: ErrorKind.INVALID,
+    HTTPStatus.PAYMENT_REQUIRED: ErrorKind.SUSPENDED,
     HTTPStatus.FORBIDDEN: ErrorKind.PERMISSION_DENIED,
     HTTPStatus.PRECONDITION_FAILED: ErrorKind.SUSPENDED,
 }

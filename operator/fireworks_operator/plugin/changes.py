@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment
-from fireworks_operator.core.desired.drift import same_shape
 from fireworks_operator.core.desired.durations import parse_duration
 from fireworks_operator.core.desired.fields import SCHEDULES, TAGS
+from fireworks_operator.core.desired.shapes import same_shape
 from fireworks_operator.core.desired.wanted import wire_values
 
 
@@ -37,7 +37,7 @@ def pending_changes(resource: FireworksDeployment) -> Iterator[Change]:
         if path.startswith(_ENTRIES):
             continue
         name = path.rsplit(".", 1)[-1]
-        if name in _COMPARED and name in in_force and not _same(name, in_force[name], wanted):
+        if name in _COMPARED and name in in_force and not _same(name, in_force[name], wanted, values["baseModel"]):
             yield Change(path, in_force[name], wanted)
 
 
@@ -54,9 +54,9 @@ def _entries(values: Mapping[str, JsonValue], applied: Collection[str] | None) -
             yield Change(path, "set" if path in applied else None, values.get(path))
 
 
-def _same(name: str, now: JsonValue, wanted: JsonValue) -> bool:
+def _same(name: str, now: JsonValue, wanted: JsonValue, base_model: JsonValue) -> bool:
     if name == "deploymentShape":
-        return same_shape(now, wanted)
+        return same_shape(now, wanted, base_model)
     if name.endswith("Window"):
         try:
             return parse_duration(str(now)) == parse_duration(str(wanted))

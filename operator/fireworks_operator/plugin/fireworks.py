@@ -18,7 +18,7 @@ _NETWORK: Final = "Check FIREWORKS_BASE_URL and the network."
 _WAYS_OUT: Final = {
     ErrorKind.UNAUTHENTICATED: "Set FIREWORKS_API_KEY to a valid API key.",
     ErrorKind.PERMISSION_DENIED: "Use an API key with the role user or admin.",
-    ErrorKind.SUSPENDED: "Resolve the billing issue with Fireworks.",
+    ErrorKind.SUSPENDED: "Resolve the billing issue at https://fireworks.ai/account/billing.",
     ErrorKind.RATE_LIMITED: "Try again in a minute.",
     ErrorKind.UNREACHABLE: _NETWORK,
     ErrorKind.NO_ANSWER: _NETWORK,

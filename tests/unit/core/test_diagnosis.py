@@ -19,6 +19,9 @@ from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from testkit.builders import NAME, an_error
 
 CREATE = Create(NAME, {}, {}, ())
+SHAPELESS = Create(NAME, {"acceleratorType": "NVIDIA_H100_80GB"}, {}, ("acceleratorType",))
+SHAPED = Create(NAME, {"deploymentShape": "fast"}, {}, ("deploymentShape",))
+DEFAULTED = Create(NAME, {"deploymentShape": "default"}, {}, ())
 UPDATE = Update(NAME, {}, ("display_name",), ("displayName",))
 ADDONS = (LoadAddon(NAME, "m", {}), UpdateAddon(NAME, "d", {}, ()), UnloadAddon(NAME, "m", "d"))
 ACTIONS: tuple[Action | None, ...] = (
@@ -79,7 +82,21 @@ def test_the_servers_words_are_passed_on(kind: ErrorKind, action: Action) -> Non
         ("Model accounts/x/models/y not found", CREATE, Reason.MODEL_NOT_FOUND, "Check spec.baseModel"),
         ("You do not have access to model z: no access", CREATE, Reason.MODEL_NOT_FOUND, "account has access"),
         ("accelerator_type must be specified", CREATE, Reason.REJECTED_BY_FIREWORKS, "Set spec.acceleratorType"),
-        ("shapeless deployments are risky", CREATE, Reason.REJECTED_BY_FIREWORKS, "Set spec.deploymentShape"),
+        ("accelerator_type must be specified", CREATE, Reason.REJECTED_BY_FIREWORKS, "setting defaultShape"),
+        ("shapeless deployments are risky", SHAPELESS, Reason.REJECTED_BY_FIREWORKS, "Set spec.deploymentShape"),
+        ("deployment_shape must be specified", SHAPELESS, Reason.REJECTED_BY_FIREWORKS, "setting acceptShapelessRisk"),
+        ("A deployment shape is required.", SHAPELESS, Reason.REJECTED_BY_FIREWORKS, "Set spec.deploymentShape"),
+        ("no validated shape", DEFAULTED, Reason.REJECTED_BY_FIREWORKS, "spec.deploymentShape or spec.acceleratorType"),
+        ("the deployment shape conflicts with: precision", DEFAULTED, Reason.REJECTED_BY_FIREWORKS, "remove what"),
+        (
+            "the shape version does not exist",
+            SHAPED,
+            Reason.REJECTED_BY_FIREWORKS,
+            "replace it by spec.acceleratorType",
+        ),
+        ("choose a deployment shape that has it", UPDATE, Reason.REJECTED_BY_FIREWORKS, "Set spec.deploymentShape"),
+        ("model accounts/x/models/shape-3 not found", SHAPED, Reason.MODEL_NOT_FOUND, "Check spec.baseModel"),
+        ("invalid value of shape-3", UPDATE, Reason.REJECTED_BY_FIREWORKS, "Fix the spec"),
         ("max_context_length is too large", UPDATE, Reason.REJECTED_BY_FIREWORKS, "Fix the spec"),
         (
             "deployment has received inference requests in the last hour",
@@ -100,6 +117,11 @@ def test_every_known_refusal_has_its_own_way_out(message: str, action: Action, r
     assert diagnosis.reason is reason
     assert way_out in diagnosis.message
     assert diagnosis.needs_user
+
+
+def test_a_shape_that_does_not_exist_is_no_missing_model() -> None:
+    error = an_error(ErrorKind.NOT_FOUND, "the deployment shape version does not exist or you do not have access to it")
+    assert diagnose(error, SHAPED).reason is Reason.REJECTED_BY_FIREWORKS
 
 
 @pytest.mark.parametrize("kind", list(ErrorKind))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec
-from fireworks_operator.core.desired.drift import Drift, find_drift, same_shape
+from fireworks_operator.core.desired.drift import Drift, find_drift
 from fireworks_operator.core.desired.fields import FIELDS, RESETS_OF_NEW
+from fireworks_operator.core.desired.shapes import same_shape
 from fireworks_operator.core.desired.wanted import wire_values
 from testkit.builders import ACCOUNT, BASE_MODEL
 
@@ -102,7 +103,7 @@ def test_no_drift(spec: dict[str, Any], raw: dict[str, Any], reason: str) -> Non
         ({"maxReplicaCount": 0}, {}, {"maxReplicaCount": 0}, "Parking is a change."),
         ({"acceleratorCount": 2}, {"acceleratorCount": 1}, {"acceleratorCount": 2}, "Fireworks changes it in place."),
         ({"precision": "FP8"}, {}, {"precision": "FP8"}, "The server did not take it."),
-        ({"deploymentShape": "fast"}, {"deploymentShape": "x/y/z/slow"}, {"deploymentShape": "fast"}, "Another one."),
+        ({"deploymentShape": "throughput"}, {"deploymentShape": SHAPE}, {"deploymentShape": "throughput"}, "Another."),
         (
             {"deploymentShape": f"{SHAPE}/versions/v2"},
             {"deploymentShape": f"{SHAPE}/versions/v1"},
@@ -278,7 +279,43 @@ def test_the_mask_names_whole_objects_once_in_snake_case() -> None:
     [("", "fast", False), (None, "fast", False), ("", "", True), (SHAPE, "llama-3b-fast", True), (SHAPE, "ast", False)],
 )
 def test_shapes(observed: JsonValue, wanted: JsonValue, same: bool) -> None:
-    assert same_shape(observed, wanted) is same
+    assert same_shape(observed, wanted, "accounts/fireworks/models/llama-3b") is same
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "word", "same", "reason"),
+    [
+        ("llama-v3p3-70b-instruct", "llama-v3p3-70b-instruct-throughput", "throughput", True, "What follows the id."),
+        ("llama-v3p3-70b-instruct", "llama-v3p3-70b-instruct-fast", "throughput", False, "Another word."),
+        ("gpt-oss-120b", "gpt-oss-120b-coding-throughput", "throughput", False, "A word of two parts is another one."),
+        ("gpt-oss-120b", "gpt-oss-120b-throughput", "coding-throughput", False, "The same the other way round."),
+        ("gpt-oss-120b", "gpt-oss-120b-coding-throughput", "coding-throughput", True, "Both parts."),
+        ("glm-4p7-flash", "glm-4p7-flash-throughput", "throughput", True, "The model's id ends in a word, too."),
+        ("acme-fast", "acme-fast-minimal", "fast", False, "The model's own fast says nothing of the shape."),
+        ("qwen3-30b-a3b-instruct-2507", "rft-qwen3-30b-a3b-throughput", "throughput", True, "Part of the id."),
+        ("qwen3-30b-a3b-instruct-2507", "rft-qwen3-30b-a3b-throughput", "fast", False, "Part of the id, another word."),
+        ("llama-v3p1-8b-instruct", "llama-v3p1-8b-minimal", "minimal", True, "Part of the id."),
+        ("kimi-k2p5", "rft-kimi-k2p5-v2", "fast", True, "The name tells no word."),
+        (
+            "gpt-oss-120b",
+            "gpt-oss-120b-coding-throughput",
+            "AGENTIC_CODING",
+            True,
+            "Names spell it differently.",
+        ),
+        ("gpt-oss-120b", "gpt-oss-120b-fast", "agentic-coding", False, "A shape of another kind."),
+        ("my-lora", "llama-v3p1-8b-fast", "fast", True, "A LoRA model's shape is its base model's."),
+        ("my-lora", "llama-v3p1-8b-fast", "throughput", False, "Certainly another one."),
+    ],
+)
+def test_a_word_for_a_shape_is_the_shapes_whole_word(
+    model: str, shape: str, word: str, same: bool, reason: str
+) -> None:
+    observed = f"accounts/fireworks/deploymentShapes/{shape}/versions/v1"
+    drift = find_drift(
+        {"deploymentShape": word}, {"baseModel": f"accounts/acme/models/{model}", "deploymentShape": observed}, ()
+    )
+    assert (drift.changes == ()) is same, reason
 
 
 # Specs and deployments of any kind, also contradictory ones: the API server's rules are not this module's business.

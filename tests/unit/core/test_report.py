@@ -6,7 +6,16 @@ import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import Adopt, Rest
+from fireworks_operator.core.actions import (
+    Action,
+    Adopt,
+    LoadAddon,
+    Rest,
+    Undelete,
+    UnloadAddon,
+    Update,
+    UpdateAddon,
+)
 from fireworks_operator.core.context import Unusable, Usable
 from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.observed.observation import Absent, Observed, Unknown
@@ -16,6 +25,7 @@ from fireworks_operator.core.status.report import report
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from testkit.builders import (
     ACCOUNT,
+    ADDON,
     BORN,
     CLAIMED,
     CREATED,
@@ -66,7 +76,7 @@ def test_what_is_about_to_happen_is_called_by_its_name(
 
 
 def test_the_answer_to_a_create_request_is_told_as_the_next_list_tells_it() -> None:
-    loading = present(**LOADING)
+    loading = present(**LOADING, annotations=MADE_HERE)
     answered = after(a_resource(status=CLAIMED), loading, CREATE)
     assert "initializing" in find(answered.status, ConditionType.READY).message
     assert after(answered, loading, Rest()).status == answered.status, "so the next pass writes nothing"
@@ -281,3 +291,23 @@ def test_somebody_elses_deployment_is_neither_claimed_nor_described() -> None:
         assert (status.deployment_name, status.create_time, status.model_identifier) == (None, None, None)
         assert find(status, ConditionType.STALLED).reason == Reason.ADOPTION_NOT_ALLOWED
         assert find(status, ConditionType.AVAILABLE).status != "True"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Rest(),
+        LoadAddon(NAME, ADDON, {}),
+        UpdateAddon(NAME, "deployed", {}, ()),
+        UnloadAddon(NAME, ADDON, "deployed"),
+        Adopt(NAME, {}),
+        CREATE,
+        Update(NAME, {}, (), ()),
+        Undelete(NAME),
+    ],
+    ids=lambda action: str(action.name),
+)
+def test_whatever_is_done_a_state_that_is_unknown_here_is_not_ready(action: Action) -> None:
+    for error in (None, an_error(ErrorKind.INVALID)):
+        found = after(serving(), present(state="HIBERNATING"), action, error=error)
+        assert find(found.status, ConditionType.READY).status != "True"

@@ -28,8 +28,8 @@ ENTRIES = {"tags"}
 DAY = {"minReplicaCount": 2, "schedule": "0 8 * * 1-5", "duration": "1h30m", "timezone": "Europe/Berlin"}
 
 
-def body_of(spec: dict[str, Any]) -> dict[str, Any]:
-    return want(a_resource(spec), ACCOUNT).create_body(OWNER)
+def body_of(spec: dict[str, Any], *, default_shape: bool = False) -> dict[str, Any]:
+    return want(a_resource(spec), ACCOUNT).create_body(OWNER, default_shape=default_shape)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,28 @@ def test_tags_stand_beside_the_owner_marker_and_never_in_its_place() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("spec", "shape", "reason"),
+    [
+        ({}, "default", "A model alone is enough."),
+        ({"minReplicaCount": 1, "enableAddons": True}, "default", "Neither of them names hardware."),
+        ({"acceleratorCount": 2, "precision": "FP8"}, "default", "Fireworks takes a shape that fits, or refuses."),
+        ({"longPrompt": True}, "default", "Without a shape it would be refused for the missing accelerator."),
+        ({"acceleratorType": "NVIDIA_H100_80GB"}, None, "Fireworks refuses both together."),
+        ({"deploymentShape": "fast"}, "fast", "The user's choice."),
+    ],
+)
+def test_what_names_no_hardware_is_created_with_the_default_shape(
+    spec: dict[str, Any], shape: str | None, reason: str
+) -> None:
+    assert body_of(spec, default_shape=True).get("deploymentShape") == shape, reason
+    assert body_of(spec).get("deploymentShape") == spec.get("deploymentShape"), "turned off"
+    wanted = want(a_resource(spec), ACCOUNT)
+    assert wanted.values.get("deploymentShape") == spec.get("deploymentShape"), "it is never compared"
+    asked = wanted.create_query({"acceptShapelessRisk": "true"})
+    assert asked == ({"acceptShapelessRisk": "true"} if shape is None else {}), "never both"
+
+
 def test_every_field_of_the_spec_is_either_sent_or_known_not_to_be() -> None:
     sent = {field.path.split(".")[0] for field in FIELDS}
     spec = {field.alias or name for name, field in FireworksDeploymentSpec.model_fields.items()}
@@ -134,7 +156,12 @@ def test_a_value_cannot_be_put_inside_another_value() -> None:
             "What the resource says counts instead.",
         ),
         ({"disableAutoDeploy": True}, {}, {"disableAutoDeploy": "true"}, "And where the operator says nothing."),
-        ({}, {"acceptShapelessRisk": "true"}, {"acceptShapelessRisk": "true"}, "Without a shape the risk is accepted."),
+        (
+            {"acceleratorType": "NVIDIA_H100_80GB"},
+            {"acceptShapelessRisk": "true"},
+            {"acceptShapelessRisk": "true"},
+            "Without a shape the risk is accepted.",
+        ),
         (
             {"deploymentShape": "accounts/fireworks/deploymentShapes/llama"},
             {"acceptShapelessRisk": "true"},

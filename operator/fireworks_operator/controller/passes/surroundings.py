@@ -17,8 +17,9 @@ class Identity:
     previous_cluster_ids: tuple[str, ...] = ()
     adoption_namespaces: frozenset[str] = frozenset()
     inference_url: str = "https://api.fireworks.ai/inference/v1"
-    create_query: Mapping[str, str] = field(default_factory=dict)
+    create_query: Mapping[str, str] = field(default_factory=lambda: {"acceptShapelessRisk": "true"})
     cluster_uid: str = ""
+    default_shape: bool = True
 
 
 def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, started: datetime) -> Context:
@@ -34,6 +35,7 @@ def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, start
         inference_url=identity.inference_url,
         exists=account.observer.has if account is not None else lambda _: False,
         create_query=identity.create_query,
+        default_shape=identity.default_shape,
         addons_unlisted=_addons_unlisted(account, now) if account is not None else None,
     )
     if isinstance(resolved.credential, Unusable):

@@ -229,8 +229,10 @@ def _decide_absent(situation: Situation, observed: Absent, target: str) -> Actio
     if held is not None:
         return held
     wanted = situation.wanted
-    query = wanted.create_query(situation.context.create_query)
-    return Create(target, wanted.create_body(situation.owner), query, tuple(wanted.values))
+    default_shape = situation.context.default_shape
+    query = wanted.create_query(situation.context.create_query, default_shape=default_shape)
+    body = wanted.create_body(situation.owner, default_shape=default_shape)
+    return Create(target, body, query, tuple(wanted.values))
 
 
 def _decide_present(situation: Situation, deployment: Deployment, credential: Usable) -> Action:
@@ -322,10 +324,15 @@ def _not_converging(situation: Situation, action: str, changes: Sequence[Differe
         return None
     stays = {change.path: "not set" if change.observed in (None, "") else change.observed for change in changes}
     fields = ", ".join(f"spec.{path} (stays {value})" for path, value in stays.items())
+    way_out = "Correct the value, or contact Fireworks support."
+    if stays.get("deploymentShape") == "not set":
+        way_out = (
+            "It drops a shape that is not validated for the model and its addons: set another spec.deploymentShape, "
+            "replace it by spec.acceleratorType, or contact Fireworks support."
+        )
     return Refuse(
         Reason.NOT_CONVERGING,
-        f"Fireworks accepts the change of {fields} but does not apply it. Correct the value, or contact Fireworks "
-        "support.",
+        f"Fireworks accepts the change of {fields} but does not apply it. {way_out}",
         until,
     )
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from .durations import parse_duration
 from .fields import ChangeRule, Field, Kind, fields_at, get, put
+from .shapes import same_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,8 @@ def find_drift(
     wanted, kept = _wanted(values, raw, applied, replaceable=deleted)
     differences: dict[ChangeRule, list[Difference]] = {rule: [] for rule in ChangeRule}
     for field in fields_at(wanted):
-        observed = get(raw, field.wire)
-        if not _equal(field, observed, wanted[field.path]):
-            differences[field.change].append(Difference(field.path, observed, wanted[field.path]))
+        if not _equal(field, raw, wanted[field.path]):
+            differences[field.change].append(Difference(field.path, get(raw, field.wire), wanted[field.path]))
     return Drift(
         tuple(differences[ChangeRule.UPDATE]),
         tuple(differences[ChangeRule.REPLACE]),
@@ -127,7 +127,8 @@ def _add_speculation_partner(wanted: dict[str, JsonValue], raw: Mapping[str, Jso
         wanted.setdefault("draftModel", "")
 
 
-def _equal(field: Field, observed: JsonValue, wanted: JsonValue) -> bool:
+def _equal(field: Field, raw: Mapping[str, JsonValue], wanted: JsonValue) -> bool:
+    observed = get(raw, field.wire)
     if field.kind is Kind.PLACEMENT:
         return observed is None or _contains(observed, wanted)
     if observed is None:
@@ -138,7 +139,7 @@ def _equal(field: Field, observed: JsonValue, wanted: JsonValue) -> bool:
     if field.kind is Kind.LOAD_TARGETS:
         return _same_targets(observed, wanted)
     if field.kind is Kind.SHAPE:
-        return same_shape(observed, wanted)
+        return same_shape(observed, wanted, raw.get("baseModel"))
     if field.kind is Kind.SCHEDULE:
         return _same_schedule(observed, wanted)
     if observed is None:
@@ -146,21 +147,6 @@ def _equal(field: Field, observed: JsonValue, wanted: JsonValue) -> bool:
     if isinstance(observed, str) and isinstance(wanted, int):
         return observed == str(wanted)  # proto3 JSON may have numbers as texts
     return observed == wanted
-
-
-def same_shape(observed: JsonValue, wanted: JsonValue) -> bool:
-    """Tell whether a deployment's shape is the one asked for.
-
-    Fireworks rewrites a shape's name to that of its version, and shorthands such as `fast` or `default` to a
-    shape's full name.
-    """
-    if not isinstance(observed, str) or not isinstance(wanted, str) or not observed:
-        return observed == wanted
-    shape = observed.split("/versions/")[0]
-    if "/" in wanted:
-        return wanted in (observed, shape)
-    identifier = shape.rsplit("/", 1)[-1]
-    return wanted == "default" or identifier == wanted or identifier.endswith(f"-{wanted}")
 
 
 _ADDED_TARGET: Mapping[str, JsonValue] = {"default": 0.8}

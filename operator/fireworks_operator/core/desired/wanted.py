@@ -15,7 +15,8 @@ from fireworks_operator.api.v1alpha1 import (
 from fireworks_operator.core.identity import TAG_ADOPTED, Owner, full_model_name
 
 from .durations import wire_duration
-from .fields import SCHEDULES, TAGS, fields_at, put
+from .fields import FIELD_BY_PATH, SCHEDULES, TAGS, fields_at, put
+from .shapes import DEFAULT_SHAPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +38,35 @@ class Wanted:
     disable_auto_deploy: bool | None
     addons: Mapping[str, Addon]
 
-    def create_body(self, owner: Owner) -> dict[str, JsonValue]:
-        """Return the body of a create request: the user's fields and the owner marker, nothing else."""
+    @property
+    def names_hardware(self) -> bool:
+        """Whether the spec says what the replicas run on; Fireworks refuses most models otherwise."""
+        return not self.values.keys().isdisjoint({"acceleratorType", "deploymentShape"})
+
+    def create_body(self, owner: Owner, *, default_shape: bool = True) -> dict[str, JsonValue]:
+        """Return the body of a create request: the user's fields and the owner marker.
+
+        With `default_shape`, Fireworks chooses the shape where the spec names no hardware. Fields that the spec sets
+        go along: Fireworks refuses to override them and names those that conflict (Fireworks documentation,
+        deployment shapes). The choice is not the user's, so it is never compared with what is in force.
+        """
         body: dict[str, JsonValue] = {}
         for field in fields_at(self.values):
             put(body, field.wire, self.values[field.path])
+        if default_shape and not self.names_hardware:
+            put(body, FIELD_BY_PATH["deploymentShape"].wire, DEFAULT_SHAPE)
         for tag, text in {**owner.marker(), TAG_ADOPTED: "false"}.items():
             put(body, ("annotations", tag), text)
         return body
 
-    def create_query(self, settings: Mapping[str, str]) -> dict[str, str]:
+    def create_query(self, settings: Mapping[str, str], *, default_shape: bool = True) -> dict[str, str]:
         """Return the create request's query parameters, the deployment id aside.
 
         `settings` are those that the operator adds to every request. Accepting the risk of a create without a
         shape excludes a shape (Fireworks documentation, deployment shapes).
         """
         query = dict(settings)
-        if "deploymentShape" in self.values:
+        if "deploymentShape" in self.values or (default_shape and not self.names_hardware):
             query.pop("acceptShapelessRisk", None)
         if self.disable_speculative_decoding is not None:
             query["disableSpeculativeDecoding"] = str(self.disable_speculative_decoding).lower()

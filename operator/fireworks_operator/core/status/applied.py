@@ -5,6 +5,7 @@ from collections.abc import Collection
 from fireworks_operator.api.v1alpha1 import ManagementPolicy
 from fireworks_operator.core.actions import Action, Create, Rest, SetTags, Undelete, Update
 from fireworks_operator.core.desired.fields import FIELD_BY_PATH, FIELDS, STATIC_DEFAULTS, get, schedules_of, tags_of
+from fireworks_operator.core.desired.shapes import BY_SHAPE
 from fireworks_operator.core.observed.history import created_here
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.situation import Situation
@@ -28,7 +29,7 @@ def fields_after(situation: Situation, action: Action, applied: Collection[str] 
     if applied is None and not created_here(situation.resource, observed.deployment):
         in_spec -= {"baseModel"}  # only a create request sets it
     if isinstance(action, Undelete) and applied is None and created_here(situation.resource, observed.deployment):
-        return in_spec | _of_a_former_spec(observed.deployment)
+        return in_spec | _of_a_former_spec(situation, observed.deployment)
     if isinstance(action, Update | SetTags) and applied is not None:
         return {*applied, *in_spec.intersection(action.fields)}
     if isinstance(action, Rest):
@@ -36,12 +37,15 @@ def fields_after(situation: Situation, action: Action, applied: Collection[str] 
     return applied
 
 
-def _of_a_former_spec(deployment: Deployment) -> set[str]:
+def _of_a_former_spec(situation: Situation, deployment: Deployment) -> set[str]:
     """Return what may have been set by a former resource of the same name: what can be reset, and what there is."""
+    # Most likely the operator chose the shape, and the shape the hardware, as they do for a spec that names neither.
+    chosen = BY_SHAPE if deployment.deployment_shape and not situation.wanted.names_hardware else frozenset()
     fields = {
         field.path
         for field in FIELDS
-        if field.path in STATIC_DEFAULTS or (field.default is None and get(deployment.raw, field.wire))
+        if field.path in STATIC_DEFAULTS
+        or (field.default is None and field.path not in chosen and get(deployment.raw, field.wire))
     }
     return fields.union(schedules_of(deployment.raw), tags_of(deployment.raw))
 

@@ -7,15 +7,15 @@ from pydantic import JsonValue
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec, ManagementPolicy
 from fireworks_operator.core.desired.drift import Drift, find_drift
 from fireworks_operator.core.desired.fields import FIELD_BY_PATH, STATIC_DEFAULTS, get, schedules_of
-from fireworks_operator.core.observed.history import history
+from fireworks_operator.core.desired.shapes import BY_SHAPE
+from fireworks_operator.core.observed.history import created_here, history
+from fireworks_operator.core.observed.shortage import ENDED
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
 from .dropped_fields import misspelt_fields
 from .model_notices import model_notices
 
-_BY_SHAPE = frozenset({"acceleratorType", "acceleratorCount", "precision"})
-"""What a deployment shape decides."""
 _ANYWHERE: JsonValue = {"multiRegion": "GLOBAL"}
 """The placement of a deployment that was created without one."""
 
@@ -29,6 +29,7 @@ def notices(situation: Situation, deployment: Deployment) -> list[str]:
     drift = _drift(situation, deployment, ()) if observing else situation.drift
     found += _kept(spec, deployment, drift)
     found += _of_unknown_origin(situation, deployment, drift)
+    found += _without_shape(situation, deployment)
     found += model_notices(resource, deployment, situation.context.models)
     if observing:
         found += [
@@ -45,13 +46,37 @@ def _drift(situation: Situation, deployment: Deployment, applied: Collection[str
 
 def _kept(spec: FireworksDeploymentSpec, deployment: Deployment, drift: Drift) -> list[str]:
     """Say what the deployment still has of a former spec."""
-    decided = _BY_SHAPE if spec.deployment_shape is not None else frozenset()
+    shaped = spec.deployment_shape is not None or deployment.deployment_shape
+    decided = BY_SHAPE - {"deploymentShape"} if shaped else frozenset()
     kept = {path: get(deployment.raw, FIELD_BY_PATH[path].wire) for path in drift.kept if path not in decided}
     return [
         f"spec.{path} is not set, and Fireworks has no default for it: the deployment keeps its previous value, "
         f"{_shown(value)}."
         for path, value in kept.items()
         if value and value != _ANYWHERE
+    ]
+
+
+def _without_shape(situation: Situation, deployment: Deployment) -> list[str]:
+    """Say that no shape is in force though one was asked for: Fireworks drops it without an error.
+
+    It does so where addons are enabled and the shape is not validated for the model's version (Fireworks
+    documentation, deploying LoRAs).
+    """
+    if deployment.deployment_shape or deployment.state in ENDED:
+        return []
+    if situation.spec.deployment_shape is not None:
+        return [
+            f"spec.deploymentShape is {situation.spec.deployment_shape}, but the deployment has no shape: Fireworks "
+            "drops one that is not validated for the model and its addons. Set another spec.deploymentShape, or "
+            "remove it."
+        ]
+    kept = situation.wanted.names_hardware or "acceleratorType" in (situation.status.applied_fields or ())
+    if kept or not situation.context.default_shape or not created_here(situation.resource, deployment):
+        return []
+    return [
+        "The spec names no hardware, and the deployment has no shape: Fireworks chose "
+        f"{deployment.accelerator_type or 'the hardware'} itself. Set spec.deploymentShape to decide it."
     ]
 
 
