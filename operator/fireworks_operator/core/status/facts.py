@@ -4,6 +4,7 @@ from datetime import datetime
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import (
+    ConditionStatus,
     Effective,
     EffectivePlacement,
     FireworksDeployment,
@@ -105,9 +106,9 @@ def is_ready(resource: FireworksDeployment) -> bool:
     return current and has_condition(resource.status, ConditionType.READY)
 
 
-def has_condition(status: FireworksDeploymentStatus, kind: ConditionType) -> bool:
-    """Tell whether a condition is True."""
-    return any(each.type == kind and each.status == "True" for each in status.conditions)
+def has_condition(status: FireworksDeploymentStatus, kind: ConditionType, value: ConditionStatus = "True") -> bool:
+    """Tell whether a condition is there and is True, or what is asked for."""
+    return any(each.type == kind and each.status == value for each in status.conditions)
 
 
 def is_down(status: FireworksDeploymentStatus) -> bool:
