@@ -32,9 +32,9 @@ ALWAYS_THERE = [
 AS_DEFAULT = [*ALWAYS_THERE, Identifier(kind="Model", value=BASE_MODEL)]
 
 
-def base(**wire: JsonValue) -> DeployedModel:
+def base(state: str = "DEPLOYED", *, default: bool = True, **wire: JsonValue) -> DeployedModel:
     """The base model's own deployed model, the default one."""
-    return an_addon(BASE_MODEL, **{"default": True, **wire})
+    return an_addon(BASE_MODEL, state, default=default, **wire)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_a_whole_number_of_replicas_is_written_once() -> None:
 
 def test_more_than_the_crd_takes_is_cut() -> None:
     many: JsonValue = {f"target_{number:03}": 1 for number in reversed(range(40))}
-    regions: JsonValue = [f"REGION_{number}" for number in range(40)]
-    found = effective(a_deployment(autoscalingPolicy={"loadTargets": many}, placement={"regions": regions}))
+    regions = [f"REGION_{number}" for number in range(40)]
+    found = effective(a_deployment(autoscalingPolicy={"loadTargets": many}, placement={"regions": [*regions]}))
     cut = bounded(found)
     assert list(cut.load_targets or ()) == [f"target_{number:03}" for number in range(16)]
     assert cut.placement is not None

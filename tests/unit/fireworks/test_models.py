@@ -167,7 +167,7 @@ def test_a_whole_deployment_is_read() -> None:
     ],
 )
 def test_nothing_fails_over_what_is_only_shown(
-    field: str, wire: object, attribute: str, value: object, reason: str
+    field: str, wire: JsonValue, attribute: str, value: object, reason: str
 ) -> None:
     found = getattr(deployment(**{field: wire}), attribute)
     assert found == value, reason
