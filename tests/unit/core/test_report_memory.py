@@ -556,7 +556,16 @@ def test_a_deployment_that_is_anothers_now_is_not_said_to_serve(taken: dict[str,
     assert find(told, ConditionType.AVAILABLE).status == "Unknown"
     assert find(told, ConditionType.AVAILABLE).reason in {Reason.CONFLICT, Reason.ADOPTION_NOT_ALLOWED}
     assert find(told, ConditionType.ADDONS_READY).status == "False"
-    for name in ("state", "model_identifier", "endpoint", "replicas", "effective", "notices", "purge_time"):
+    for name in (
+        "state",
+        "model_identifier",
+        "identifiers",
+        "endpoint",
+        "replicas",
+        "effective",
+        "notices",
+        "purge_time",
+    ):
         assert getattr(told, name) is None, name
     assert told.addons == [AddonStatus(model=ADDON)], "what was loaded is known if the deployment comes back"
     assert (told.deployment_name, told.applied_fields) == (NAME, ours.status.applied_fields)
