@@ -28,7 +28,8 @@ def tell(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) ->
     else:
         yield from _tell_capacity(before, after)
     addons = _find(after, ConditionType.ADDONS_READY)
-    if addons is not None and _changed(before, addons):
+    told = ready is not None and ready.reason == Reason.LOADING_ADDONS
+    if addons is not None and _changed(before, addons) and not (told and addons.reason == Reason.ADDONS_LOADING):
         yield ("Warning" if addons.reason == Reason.ADDON_FAILED else "Normal"), _REASONS[addons.reason], addons.message
 
 
