@@ -186,7 +186,7 @@ def addon_trouble(situation: Situation, status: FireworksDeploymentStatus) -> Di
     progress = _progress(wanted, status)
     if progress is None or progress[0] == "True":
         return None
-    return Diagnosis(Reason.LOADING_ADDONS, f"The base model is serving. {progress[2]}", needs_user=False)
+    return Diagnosis(Reason.LOADING_ADDONS, progress[2], needs_user=False)
 
 
 def _failures(addons: Collection[AddonStatus]) -> str | None:

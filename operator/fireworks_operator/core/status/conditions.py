@@ -28,7 +28,7 @@ from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import CREATIONS, known_reason
 from fireworks_operator.core.situation import Situation
 
-from .facts import was_settled
+from .facts import is_ready, was_settled
 from .replicas import Serving, serving, shortage
 
 
@@ -51,6 +51,10 @@ _ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.
 """What keeps an addon from being loaded, changed or unloaded, and concerns nothing else."""
 
 
+_UNTIL_TRAFFIC = frozenset({Reason.SCALED_TO_ZERO, Reason.WAKING})
+"""Without a replica, and it is not for the operator to bring one."""
+
+
 def summarize(situation: Situation, outcome: Outcome) -> Summary:
     """Say how things stand after a pass, in the words of the four summary conditions."""
     action, available = outcome.action, _available(situation)
@@ -71,7 +75,7 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
     return _summarize_action(situation, action, available)
 
 
-def include_addons(summary: Summary, trouble: Diagnosis | None) -> Summary:
+def include_addons(situation: Situation, summary: Summary, trouble: Diagnosis | None) -> Summary:
     """Take Ready back from a deployment whose addons are not what the spec asks for; Available is not theirs."""
     ready, reason, _ = summary.ready
     # What is switched off on purpose can load nothing, whatever Fireworks says of a try.
@@ -79,11 +83,12 @@ def include_addons(summary: Summary, trouble: Diagnosis | None) -> Summary:
         return summary
     if trouble.reason is not Reason.LOADING_ADDONS:
         return replace(_troubled(trouble, None), available=summary.available)
-    serves = summary.available is not None and summary.available[0] == "True"
-    # Without a replica nothing is loaded until traffic comes: who waits for a change must not wait for that.
-    return (
-        replace(_progressing(trouble.reason, trouble.message, None), available=summary.available) if serves else summary
-    )
+    message = trouble.message
+    if summary.available is not None and summary.available[0] == "True":
+        message = f"The base model is serving. {message}"
+    elif reason in _UNTIL_TRAFFIC or is_ready(situation.resource):
+        return summary  # without a replica none can be loaded: who waits for a change must not wait for traffic
+    return replace(_progressing(trouble.reason, message, None), available=summary.available)
 
 
 def _summarize_action(situation: Situation, action: Action, available: Serving | None) -> Summary:

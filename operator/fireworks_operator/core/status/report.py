@@ -47,7 +47,7 @@ def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
             "addons": report_addons(situation, outcome) or None,
         }
     )
-    summary = include_addons(summarize(situation, outcome), addon_trouble(situation, status))
+    summary = include_addons(situation, summarize(situation, outcome), addon_trouble(situation, status))
     capacity = summarize_capacity(replace(situation, observed=Absent()) if others else situation)
     if others:
         status = _without_facts(status)

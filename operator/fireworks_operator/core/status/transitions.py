@@ -28,9 +28,14 @@ def tell(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) ->
     else:
         yield from _tell_capacity(before, after)
     addons = _find(after, ConditionType.ADDONS_READY)
-    told = ready is not None and ready.reason == Reason.LOADING_ADDONS
-    if addons is not None and _changed(before, addons) and not (told and addons.reason == Reason.ADDONS_LOADING):
+    if addons is not None and _changed(before, addons) and not _is_told_by(ready, addons):
         yield ("Warning" if addons.reason == Reason.ADDON_FAILED else "Normal"), _REASONS[addons.reason], addons.message
+
+
+def _is_told_by(ready: Condition | None, addons: Condition) -> bool:
+    """Tell whether Ready says of the addons what AddonsReady does, or will once the base model serves."""
+    waits = addons.reason == Reason.ADDONS_LOADING
+    return ready is not None and (ready.status != "True" if waits else ready.reason == addons.reason)
 
 
 def _is_outage(before: FireworksDeploymentStatus, ready: Condition) -> bool:
