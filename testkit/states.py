@@ -271,6 +271,8 @@ def _addons() -> Iterator[Row]:
         _created(spec, addons=recorded), present(an_addon(state="DEPLOYING", createTime=NOW.isoformat()), **deployment)
     )
     yield "addons-loading", "the base model serves, an addon is being loaded", loading
+    idle = present(an_addon(state="DEPLOYING", createTime=NOW.isoformat()), **deployment, **ASLEEP)
+    yield "addons-asleep", "scaled to zero, an addon waits for a replica", after(_created(spec, addons=recorded), idle)
     broken = an_addon(state="DEPLOYING", status={"code": "INTERNAL", "message": "rank 128 is not supported"})
     yield (
         "addon-failed",
