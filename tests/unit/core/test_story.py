@@ -98,6 +98,12 @@ NONE_WAITS: Line = (CAPACITY, "False", Reason.AS_DESIRED, "None is missing.")
         ),
         (
             a_status(LOADING_ADDONS, LOADING),
+            a_status(LOST, ALL_WAIT, LOADING),
+            [("Warning", Reason.CAPACITY_PENDING, "No GPUs for any.")],
+            "An outage of what served, though not with all its addons.",
+        ),
+        (
+            a_status(LOADING_ADDONS, LOADING),
             a_status(UNREACHED, UNLISTED),
             [("Normal", Reason.API_UNAVAILABLE, "No answer.")],
             "One word about a LIST that fails.",

@@ -8,7 +8,7 @@ from fireworks_operator.core.desired.fields import get
 from fireworks_operator.fireworks.models import Deployment
 
 _STARTING = frozenset({Reason.RECOVERING, Reason.WAKING})
-_ADDONS = frozenset({Reason.LOADING_ADDONS, Reason.ADDON_FAILED})
+ADDON_REASONS = frozenset({Reason.LOADING_ADDONS, Reason.ADDON_FAILED})
 """Why a resource may not be Ready although its deployment is all that the spec asks for."""
 
 
@@ -61,7 +61,9 @@ def is_ready(resource: FireworksDeployment) -> bool:
 def was_settled(resource: FireworksDeployment) -> bool:
     """Tell whether the deployment was as the spec asks as it is now, whatever became of the addons."""
     current = resource.status.observed_generation == resource.metadata.generation
-    addons_alone = (each.type == ConditionType.READY and each.reason in _ADDONS for each in resource.status.conditions)
+    addons_alone = (
+        each.type == ConditionType.READY and each.reason in ADDON_REASONS for each in resource.status.conditions
+    )
     return is_ready(resource) or (current and any(addons_alone))
 
 

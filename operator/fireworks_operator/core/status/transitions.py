@@ -6,6 +6,8 @@ from typing import Literal
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import Condition, FireworksDeploymentStatus
 
+from .facts import ADDON_REASONS
+
 Line = tuple[Literal["Normal", "Warning"], Reason, str]
 _REASONS = {each.value: each for each in Reason}
 _OUTAGES = frozenset({Reason.CAPACITY_PENDING, Reason.REPLICAS_LOST, Reason.RECOVERING, Reason.WAKING})
@@ -42,7 +44,8 @@ def _is_outage(before: FireworksDeploymentStatus, ready: Condition) -> bool:
     if ready.status == "True":
         return False
     former = _find(before, ConditionType.READY)
-    ends = former is not None and former.status == "True" and ready.reason in _OUTAGES
+    served = former is not None and (former.status == "True" or former.reason in ADDON_REASONS)
+    ends = served and ready.reason in _OUTAGES
     return ends or ready.reason in (Reason.REPLICAS_LOST, Reason.UNKNOWN_STATE)
 
 
