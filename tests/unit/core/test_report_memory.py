@@ -522,7 +522,7 @@ def test_an_addon_is_recorded_before_it_is_loaded_and_never_hides_that_the_deplo
     assert [each.model for each in begun.status.addons or ()] == [ADDON]
 
     refused = after(begun, capable, action, error=an_error(ErrorKind.NOT_FOUND, "model not found"))
-    assert summary(refused.status)[:2] == ("TT", "FF")
+    assert summary(refused.status)[:4] == ("FT", "FT", "AddonFailed", "Serving")
     condition = find(refused.status, ConditionType.ADDONS_READY)
     assert (condition.status, condition.reason) == ("False", Reason.ADDON_FAILED)
     assert "model not found" in condition.message

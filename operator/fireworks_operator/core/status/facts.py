@@ -17,6 +17,8 @@ from fireworks_operator.core.identity import model_identifier
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
 _STARTING = frozenset({Reason.RECOVERING, Reason.WAKING})
+ADDON_REASONS = frozenset({Reason.LOADING_ADDONS, Reason.ADDON_FAILED})
+"""Why a resource may not be Ready although its deployment is all that the spec asks for."""
 
 
 def replicas(deployment: Deployment, waiting_since: datetime | None) -> Replicas:
@@ -104,6 +106,15 @@ def is_ready(resource: FireworksDeployment) -> bool:
     """Tell whether the resource was Ready for the spec as it is now."""
     current = resource.status.observed_generation == resource.metadata.generation
     return current and has_condition(resource.status, ConditionType.READY)
+
+
+def was_settled(resource: FireworksDeployment) -> bool:
+    """Tell whether the deployment was as the spec asks as it is now, whatever became of the addons."""
+    current = resource.status.observed_generation == resource.metadata.generation
+    addons_alone = (
+        each.type == ConditionType.READY and each.reason in ADDON_REASONS for each in resource.status.conditions
+    )
+    return is_ready(resource) or (current and any(addons_alone))
 
 
 def has_condition(status: FireworksDeploymentStatus, kind: ConditionType, value: ConditionStatus = "True") -> bool:

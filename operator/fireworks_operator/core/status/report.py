@@ -26,10 +26,10 @@ from fireworks_operator.core.pauses import may_take_effect
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
-from .addons import addon_condition, report_addons
+from .addons import addon_condition, addon_trouble, report_addons
 from .applied import fields_after
 from .attempts import NOT_OURS, last_attempt, recreations
-from .conditions import Capacity, Summary, summarize, summarize_capacity
+from .conditions import Capacity, Summary, include_addons, summarize, summarize_capacity
 from .facts import effective, identifiers, is_default, is_ready, replicas
 from .notices import notices
 
@@ -49,7 +49,7 @@ def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
             "addons": report_addons(situation, outcome) or None,
         }
     )
-    summary = summarize(situation, outcome)
+    summary = include_addons(situation, summarize(situation, outcome), addon_trouble(situation, status))
     capacity = summarize_capacity(replace(situation, observed=Absent()) if others else situation)
     if others:
         status = _without_facts(status)
