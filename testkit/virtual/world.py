@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
-from fireworks_simulator.testing import SimulatorClient
+from fireworks_simulator.testing import JournalEntry, SimulatorClient
 from testkit.promises.invariants import Promises, holds, is_answered
 from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, new_spec
 from testkit.virtual.api_server import ApiServer, Raw
@@ -36,6 +36,12 @@ class _Unexpected(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info:
             self.records.append(record)
+
+
+def _lists_addons(entry: JournalEntry) -> bool:
+    """Tell whether a request has told the operator which addons are loaded."""
+    lists = entry.method == "GET" and entry.path.endswith("/deployedModels")
+    return lists and entry.status == 200 and not entry.fault and entry.user_agent not in (BY_HAND, NEIGHBOUR)
 
 
 class World:
@@ -317,8 +323,7 @@ class World:
         mine = {None, AGENT, BY_HAND}
         self.promises.others = {name for name, each in self.conduct.holders.items() if each not in mine}
         self.promises.raced.clear()
-        asked = (each for each in entries if each.path.endswith("/deployedModels") and each.method == "GET")
-        if any(each.status == 200 and not each.fault and each.user_agent not in (BY_HAND, NEIGHBOUR) for each in asked):
+        if any(map(_lists_addons, entries)):
             self.promises.listed = loaded_addons(after.addons.values())
         self.promises.check(after)
         self.promises.check_serving(self.objects_before, self.before, after)

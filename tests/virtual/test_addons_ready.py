@@ -34,7 +34,7 @@ def told(team: Team, since: int) -> list[tuple[str, str]]:
     for raw in team.versions(since=since):
         ready = condition(raw, "Ready")
         each = (str(ready.get("status")), str(ready.get("reason")))
-        if ready and each[1:] and found[-1:] != [each]:
+        if "reason" in ready and found[-1:] != [each]:
             found.append(each)
     return found
 
