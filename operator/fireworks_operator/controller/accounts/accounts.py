@@ -170,14 +170,19 @@ class Accounts:
         using.belongs = using.belongs or found.account is None  # Fireworks itself has named the account
         account.start()
         if using.circuit.retry_at is not None:
-            refusal = Unusable(using.refusal.reason, using.circuit.reason, using.refusal.needs_user)
+            refusal = Unusable(
+                using.refusal.reason, using.circuit.reason, using.refusal.needs_user, account=found.account
+            )
             return Resolved(refusal, account, using)
         trouble = account.observer.trouble
         if trouble is not None and using.listed_at is None and trouble.diagnosis.reason in KEYS_TROUBLE:
             # What has been refused is somebody else's key.
-            return Resolved(Unusable(Reason.API_UNAVAILABLE, UNTRIED, needs_user=False), account, using)
+            return Resolved(
+                Unusable(Reason.API_UNAVAILABLE, UNTRIED, needs_user=False, account=found.account), account, using
+            )
         if trouble is not None and trouble.diagnosis.needs_user:
-            return Resolved(Unusable(trouble.diagnosis.reason, trouble.diagnosis.message), account, using)
+            refusal = Unusable(trouble.diagnosis.reason, trouble.diagnosis.message, account=found.account)
+            return Resolved(refusal, account, using)
         return Resolved(Usable(name, own=found.own), account, using)
 
     def _account(self, name: str) -> Account:

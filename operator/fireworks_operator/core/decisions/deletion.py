@@ -26,7 +26,7 @@ from fireworks_operator.core.actions import (
     Undelete,
     UnloadAddon,
 )
-from fireworks_operator.core.context import Context, Unlisted, Unusable, pinned_account
+from fireworks_operator.core.context import Context, Unlisted, Unusable, other_account
 from fireworks_operator.core.identity import Ownership, deployment_id, is_released
 from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown
 from fireworks_operator.core.pauses import (
@@ -83,15 +83,16 @@ def _decide(situation: Situation) -> Action:
     released = _decide_release(resource, context, resource.status.deployment_name)
     if released is not None:
         return (None if _unsettled_until(situation) else _nothing_left(observed)) or released
-    if isinstance(context.credential, Unusable):
-        return _without_credential(context.credential)
-    pinned = pinned_account(resource)
-    if pinned is not None and pinned != context.credential.account:
+    others = other_account(resource, context.credential)
+    if others is not None:
+        pinned, account = others
         return Refuse(
             Reason.ACCOUNT_MISMATCH,
-            f'The deployment belongs to account "{pinned}", but the API key belongs to account '
-            f'"{context.credential.account}". Restore an API key of "{pinned}". {_WAY_OUT}',
+            f'The deployment belongs to account "{pinned}", but the API key belongs to account "{account}". Restore an '
+            f'API key of "{pinned}". {_WAY_OUT}',
         )
+    if isinstance(context.credential, Unusable):
+        return _without_credential(context.credential)
     if isinstance(observed, Unknown):
         return _decide_unknown(observed, context)
     if isinstance(observed, Absent):

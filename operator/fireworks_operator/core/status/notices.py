@@ -72,7 +72,10 @@ def _without_shape(situation: Situation, deployment: Deployment) -> list[str]:
             "remove it."
         ]
     kept = situation.wanted.names_hardware or "acceleratorType" in (situation.status.applied_fields or ())
-    if kept or not situation.context.default_shape or not created_here(situation.resource, deployment):
+    managed = situation.spec.management_policy is ManagementPolicy.MANAGE and created_here(
+        situation.resource, deployment
+    )
+    if kept or not situation.context.default_shape or not managed:
         return []
     return [
         "The spec names no hardware, and the deployment has no shape: Fireworks chose "
