@@ -188,6 +188,18 @@ class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, Inferenc
             ".disableSpeculativeDecoding",
         ),
         Rule(
+            "!has(self.prepareModel) || !self.prepareModel || has(self.precision)",
+            "spec.precision is required with spec.prepareModel; set it, for example to FP8, or remove "
+            "spec.prepareModel",
+            ".precision",
+        ),
+        Rule(
+            "!has(self.prepareModel) || !self.prepareModel || !self.baseModel.startsWith('accounts/fireworks/')",
+            "spec.prepareModel cannot be true for a model of the account fireworks, only for one of your own account; "
+            "remove it",
+            ".prepareModel",
+        ),
+        Rule(
             f"!{_QUANTIZED} || !has(self.acceleratorType) || "
             f"!{matches(UNQUANTIZED_ONLY_PATTERN, 'self.acceleratorType')}",
             "spec.precision must not be quantized (FP8, FP4, NF4) on NVIDIA_A100 and AMD_MI300X; use FP16 "

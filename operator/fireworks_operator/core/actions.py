@@ -65,6 +65,16 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareModel:
+    """Have a model of the own account prepared for a precision, before the deployment `target` is claimed."""
+
+    target: str
+    model: str
+    precision: str
+    name: ClassVar[str] = "PrepareModel"
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """POST the deployment under the claimed id."""
 
@@ -183,7 +193,7 @@ class Refuse:
 Waiting = Rest | Pending | Progress | Trouble | Refuse
 """Actions that do nothing."""
 
-Mutation = Create | Adopt | Update | SetTags | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
+Mutation = PrepareModel | Create | Adopt | Update | SetTags | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
 Action = Waiting | AddFinalizer | Claim | Mutation | RemoveFinalizer

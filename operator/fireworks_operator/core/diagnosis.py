@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 
-from .actions import Action, Create, Delete, LoadAddon, UnloadAddon, Update, UpdateAddon
+from .actions import Action, Create, Delete, LoadAddon, PrepareModel, UnloadAddon, Update, UpdateAddon
 
 _IN_USE = re.compile(r"inference requests in the last hour|ignore_checks", re.IGNORECASE)
 _DEFAULT_DEPLOYMENT = re.compile(r"default deployment", re.IGNORECASE)
@@ -165,6 +165,12 @@ def _addon_message(error: FireworksError, action: LoadAddon | UpdateAddon | Unlo
 
 
 def _rejection_message(error: FireworksError, action: Action | None) -> str:
+    if isinstance(action, PrepareModel):
+        return (
+            f"Fireworks refuses to prepare {action.model} for {action.precision}: {_words(error)} Correct "
+            "spec.precision, or remove spec.prepareModel and prepare the model yourself; the operator retries "
+            "automatically."
+        )
     verb = "create the deployment" if isinstance(action, Create) else "change the deployment"
     hint = "Fix the spec; the operator retries as soon as it changes."
     if _ACCELERATOR.search(error.message) or _SHAPE.search(error.message):

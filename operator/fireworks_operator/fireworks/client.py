@@ -96,6 +96,11 @@ class FireworksClient:
         """Return a model by its full name, `accounts/A/models/M`."""
         return Model.parse(await self._send(key, Call("get_model", "GET", resource_path(name, "models"))))
 
+    async def prepare_model(self, key: ApiKey, name: str, precision: str) -> None:
+        """Have a model prepared for a precision, which its record lists once that is done."""
+        path = f"{resource_path(name, 'models')}:prepare"
+        await self._send(key, Call("prepare_model", "POST", path, body={"precision": precision}))
+
     # Deployments
 
     async def list_deployments(

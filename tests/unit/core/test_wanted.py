@@ -15,6 +15,7 @@ NOT_SENT = {
     "deploymentId",
     "disableSpeculativeDecoding",
     "disableAutoDeploy",
+    "prepareModel",
     "adoptionPolicy",
     "deletionPolicy",
     "externalDeletionPolicy",

@@ -13,12 +13,14 @@ from fireworks_operator.core.actions import (
     Delete,
     LoadAddon,
     Mutation,
+    PrepareModel,
     SetTags,
     Undelete,
     UnloadAddon,
     Update,
     UpdateAddon,
 )
+from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown
 from fireworks_operator.core.status.model_notices import models_to_ask
@@ -102,6 +104,14 @@ class Access:
             self.release_slot()
         return await self.account.models(self.credential, names, self.ref)
 
+    async def model_to_prepare(self, resource: FireworksDeployment) -> dict[str, Model]:
+        """Return the record of the model that has to be prepared first, if it is not: of now, as that changes it."""
+        name = model_to_prepare(resource, self.account.name)
+        if name is None:
+            return {}
+        self.release_slot()
+        return await self.account.models(self.credential, (name,), self.ref, within=PREPARATION_POLL.total_seconds())
+
     async def reserve(self, action: Mutation) -> None:
         """Wait for this change's turn in the account's budget."""
         self.release_slot()
@@ -131,6 +141,8 @@ class Access:
             raise
         finally:
             self.account.touch()
+        if isinstance(action, PrepareModel):
+            return None  # it is not about the deployment, which there is none of yet
         self.account.observer.wrote(action.target)
         self.credential.saw(action.target)
         if answer is None:
@@ -167,6 +179,8 @@ class Access:
         self._check_fence()
         client, api_key, account = self.account.client, self.credential.api_key, self.account.name
         match action:
+            case PrepareModel(_, model, precision):
+                await client.prepare_model(api_key, model, precision)
             case Create(target, body, query):
                 identifier = target.rsplit("/", 1)[-1]
                 return await client.create_deployment(api_key, account, identifier, body, query=query)

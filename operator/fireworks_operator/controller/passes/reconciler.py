@@ -108,6 +108,8 @@ class Reconciler:
         if resolved.account is not None:
             self._bindings.note(key, resolved.account, target)
         access = None if target is None else self._access(resource, resolved, release_slot)
+        if access is not None:
+            context = replace(context, models=await access.model_to_prepare(resource))
         try:
             situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
         except FireworksError as error:

@@ -10,6 +10,7 @@ from fireworks_operator.core.actions import (
     Claim,
     Create,
     Delete,
+    PrepareModel,
     Refuse,
     Rest,
     SetTags,
@@ -18,6 +19,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, observed_addons, uses_addons
 from fireworks_operator.core.decisions.deletion import delete_attempt_name
+from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.outcome import Outcome
@@ -67,6 +69,8 @@ def last_attempt(situation: Situation, outcome: Outcome) -> LastAttempt | None:
             return _next_attempt(situation, delete_attempt_name(action), reason)
         case Update() | SetTags():
             return _next_attempt(situation, action.name, Reason.UPDATING)
+        case PrepareModel(model=model, precision=precision):
+            return _next_attempt(situation, action.name, Reason.PREPARING_MODEL, preparing(model, precision))
         case Refuse():
             return _refused_attempt(situation, action)
     return before if may_be_revived else _settled(situation, action)

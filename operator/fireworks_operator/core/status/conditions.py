@@ -11,6 +11,7 @@ from fireworks_operator.core.actions import (
     Claim,
     Create,
     Delete,
+    PrepareModel,
     Progress,
     Refuse,
     RemoveFinalizer,
@@ -21,6 +22,7 @@ from fireworks_operator.core.actions import (
     Update,
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
+from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.observed.shortage import ENDED
@@ -79,6 +81,8 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _progressing(reason, message, available)
         case Trouble(reason, message):
             return _troubled(Diagnosis(reason, message, needs_user=False), available)
+        case PrepareModel(model=model, precision=precision):
+            return _progressing(Reason.PREPARING_MODEL, preparing(model, precision), available)
         case Adopt() if is_ready(situation.resource):
             return _resting(situation, available)  # only its marker is written again
         case _ if not isinstance(observed, Present):
