@@ -134,7 +134,7 @@ class Addon(ApiModel):
         str,
         Schema(
             "The LoRA model: its full name, or a bare id for a model of your own account. It must have been trained "
-            "on the base model of the deployment.",
+            "on the base model of the deployment; one whose record names another is not loaded.",
             change="the addon that is no longer named is unloaded, the new one loaded.",
             example="accounts/acme/models/support-lora",
             max_length=256,

@@ -20,6 +20,7 @@ from fireworks_operator.core.actions import (
     Update,
     UpdateAddon,
 )
+from fireworks_operator.core.decisions.addons import MISFIT_RECHECK
 from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown
@@ -111,6 +112,18 @@ class Access:
             return {}
         self.release_slot()
         return await self.account.models(self.credential, (name,), self.ref, within=PREPARATION_POLL.total_seconds())
+
+    async def addon_models(self, model: str, base: str, *, anew: bool) -> dict[str, Model]:
+        """Return the records that tell whether an addon fits a deployment's base model, as far as they can be had.
+
+        `anew`: somebody has asked for a look, perhaps since the model is another one now.
+        """
+        self.release_slot()
+        within = 0.0 if anew else MISFIT_RECHECK.total_seconds()
+        found = await self.account.models(self.credential, (model,), self.ref, within=within)
+        if model in found and found[model].peft_details.base_model not in ("", base):
+            found |= await self.account.models(self.credential, (base,), self.ref)
+        return found
 
     async def reserve(self, action: Mutation) -> None:
         """Wait for this change's turn in the account's budget."""

@@ -117,7 +117,7 @@ class Reconciler:
         else:
             if access is not None and isinstance(situation.observed, Present):
                 recent.listed(situation.observed)
-                models = await access.models(resource)
+                models = {**situation.context.models, **await access.models(resource)}
                 situation = replace(situation, context=replace(situation.context, models=models))
             result = await self._actor.act(situation, action, access, recent)
         recent.key_changed = recent.key_changed and result.inconclusive

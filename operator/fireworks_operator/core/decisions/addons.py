@@ -22,6 +22,8 @@ ADDON_PAUSE = timedelta(minutes=5)
 """Least time between two changes of one addon for the same spec: what does not last is not fought over."""
 LISTED_WITHIN = timedelta(minutes=2)
 """How long a loaded addon may be missing in lists, which lag, until that is told."""
+MISFIT_RECHECK = timedelta(hours=1)
+"""How often the record of a model is asked for that was trained on another base model than the deployment's."""
 
 Step = LoadAddon | UpdateAddon | UnloadAddon
 
@@ -58,7 +60,10 @@ def decide_addons(situation: Situation, deployment: Deployment) -> Step | Rest |
             return step
     overdue = [overdue_at(situation.resource, deployment, each, situation.now) for each in addons]
     unlisted = [loaded + LISTED_WITHIN for loaded in situation.context.addon_loads.values()]
-    later = [time for time in (*overdue, *unlisted) if time is not None and time >= situation.now]
+    misfits = [
+        situation.now + MISFIT_RECHECK for model in situation.wanted.addons if misfit(situation, deployment, model)
+    ]
+    later = [time for time in (*overdue, *unlisted, *misfits) if time is not None and time >= situation.now]
     times = [time for time, _ in due] + later
     return Rest(min(times)) if times else None
 
@@ -122,8 +127,25 @@ def _steps(
             yield model, update
     if deployment.state == "READY":
         for model, addon in wanted.items():
-            if model not in loaded:
+            if model not in loaded and misfit(situation, deployment, model) is None:
                 yield model, LoadAddon(target, model, _load_body(model, addon, target))
+
+
+def misfit(situation: Situation, deployment: Deployment, model: str) -> str | None:
+    """Say that an addon was trained on another base model than the deployment's; None as long as that is not known.
+
+    A deployment of an addon that is merged into its base takes addons of that base.
+    """
+    record = situation.context.models.get(model)
+    trained_on = "" if record is None else record.peft_details.base_model
+    served = situation.context.models.get(deployment.base_model)
+    fits = ("", deployment.base_model, "" if served is None else served.peft_details.base_model)
+    if trained_on in fits:
+        return None
+    return (
+        f"It was trained on {trained_on}, but the deployment serves {deployment.base_model}: remove it from "
+        "spec.addons, or load it onto a deployment of its own base model."
+    )
 
 
 def decide_switching_off(situation: Situation, deployment: Deployment) -> UnloadAddon | Progress | Refuse | None:
