@@ -18,6 +18,13 @@ ROWS = [
         reason="an empty list names no addon",
     ),
     Row(
+        "deployedModel",
+        {"deployedModel": {"default": True, "public": False}},
+        {"deployedModel": {"default": "yes"}},
+        "spec.deployedModel.default in body must be of type boolean",
+        reason="each of the two may be left open",
+    ),
+    Row(
         "addons, model",
         {"addons": [{"model": "accounts/acme/models/lora"}]},
         {"addons": [{"model": "acme/lora"}]},

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from .base import ApiModel, Change, Schema, reset_to
 from .formats import model_rules
-from .spec_parts import Addon
+from .spec_parts import Addon, DeployedModelSettings
 
 
 class InferenceFields(ApiModel):
@@ -97,6 +97,17 @@ class InferenceFields(ApiModel):
             example="8",
             minimum=0,
             maximum=1000,
+        ),
+    ] = None
+    deployed_model: Annotated[
+        DeployedModelSettings | None,
+        Schema(
+            "How the base model's own name reaches this deployment: as its default deployment, and from other "
+            "accounts. What is changed at Fireworks is put back.",
+            default="decided by Fireworks.",
+            change="updated in place. If removed from the spec, the values stay at Fireworks.",
+            wire="deployedModels",
+            example="{default: true}",
         ),
     ] = None
     max_context_length: Annotated[

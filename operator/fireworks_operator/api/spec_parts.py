@@ -173,6 +173,24 @@ class Addon(ApiModel):
     ] = None
 
 
+class DeployedModelSettings(ApiModel):
+    """How the base model's own name reaches the deployment (Fireworks REST reference, deployedModels)."""
+
+    default: Annotated[
+        bool | None,
+        Schema(
+            "Whether requests for the base model that name no deployment are routed to this one. Only one resource "
+            "may set true for a model.",
+            default="decided by Fireworks: true for the first deployment of the model.",
+            change=Change.UPDATE,
+        ),
+    ] = None
+    public: Annotated[
+        bool | None,
+        Schema("Whether other Fireworks accounts may call the deployment.", default="false.", change=Change.UPDATE),
+    ] = None
+
+
 Region = Annotated[
     str, Schema(max_length=64, rules=constant_rules("spec.placement.regions[]", "US_IOWA_1", REGION_ADVICE))
 ]

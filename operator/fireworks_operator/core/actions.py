@@ -168,6 +168,22 @@ class UnloadAddon:
 
 
 @dataclass(frozen=True, slots=True)
+class SetDeployedModel:
+    """PATCH the base model's DeployedModel, or make one where there is none (None). `fields` has spec paths."""
+
+    target: str
+    deployed_model: str | None
+    body: Mapping[str, JsonValue]
+    fields: tuple[str, ...]
+    name: ClassVar[str] = "SetDeployedModel"
+
+    @property
+    def key(self) -> str:
+        """What the change is remembered by: a DeployedModel that is made has its name from Fireworks."""
+        return f"base model of {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveFinalizer:
     """Let the resource go.
 
@@ -193,7 +209,19 @@ class Refuse:
 Waiting = Rest | Pending | Progress | Trouble | Refuse
 """Actions that do nothing."""
 
-Mutation = PrepareModel | Create | Adopt | Update | SetTags | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
+Mutation = (
+    PrepareModel
+    | Create
+    | Adopt
+    | Update
+    | SetTags
+    | Undelete
+    | Delete
+    | LoadAddon
+    | UpdateAddon
+    | UnloadAddon
+    | SetDeployedModel
+)
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
 Action = Waiting | AddFinalizer | Claim | Mutation | RemoveFinalizer

@@ -40,6 +40,7 @@ SPECS = st.fixed_dictionaries(
         "addons": st.sampled_from([[{"model": "lora-1"}], [{"model": ADDON, "displayName": "one"}]]),
         "deploymentId": st.just("by-hand"),
         "precision": st.just("FP8"),
+        "deployedModel": st.fixed_dictionaries({}, optional={"default": st.booleans(), "public": st.booleans()}),
         "prepareModel": st.booleans(),
         "paused": st.booleans(),
         "managementPolicy": st.sampled_from(["Manage", "Observe"]),
@@ -53,7 +54,7 @@ ATTEMPTS = st.builds(
     st.sampled_from(
         [
             *("Create", "Recreate", "Replace", "Update", "SetTags", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"),
-            "PrepareModel",
+            *("PrepareModel", "SetDeployedModel"),
         ]
     ),
     st.sampled_from([*(reason.value for reason in Reason), "FromAnotherVersion"]),

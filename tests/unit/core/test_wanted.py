@@ -16,6 +16,7 @@ NOT_SENT = {
     "disableSpeculativeDecoding",
     "disableAutoDeploy",
     "prepareModel",
+    "deployedModel",
     "adoptionPolicy",
     "deletionPolicy",
     "externalDeletionPolicy",

@@ -14,6 +14,7 @@ from fireworks_operator.core.actions import (
     LoadAddon,
     Mutation,
     PrepareModel,
+    SetDeployedModel,
     SetTags,
     Undelete,
     UnloadAddon,
@@ -145,11 +146,13 @@ class Access:
             answer = await self._send(action)
         except FireworksError as error:
             self.account.refused(self.credential, error)
-            exists = isinstance(action, Create | LoadAddon) and error.kind is ErrorKind.ALREADY_EXISTS
+            exists = (
+                isinstance(action, Create | LoadAddon | SetDeployedModel) and error.kind is ErrorKind.ALREADY_EXISTS
+            )
             gone = isinstance(action, Delete | UnloadAddon) and error.kind is ErrorKind.NOT_FOUND
             if exists or gone or not error.definite:
                 self.account.observer.wrote(action.target)
-            if gone or (exists and isinstance(action, Create)):
+            if gone or (exists and not isinstance(action, LoadAddon)):
                 return None
             raise
         finally:
@@ -209,6 +212,10 @@ class Access:
                 await client.load_addon(api_key, account, body)
             case UpdateAddon(_, deployed_model, body, mask):
                 await client.update_deployed_model(api_key, deployed_model, body, mask)
+            case SetDeployedModel(_, None, body):
+                await client.load_addon(api_key, account, body)
+            case SetDeployedModel(_, str() as deployed_model, body):
+                await client.update_deployed_model(api_key, deployed_model, body, tuple(body))
             case UnloadAddon(_, _, deployed_model):
                 await client.unload_addon(api_key, deployed_model)
         return None

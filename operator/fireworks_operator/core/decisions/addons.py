@@ -29,8 +29,8 @@ Step = LoadAddon | UpdateAddon | UnloadAddon
 
 
 def uses_addons(resource: FireworksDeployment) -> bool:
-    """Tell whether the loaded addons of the resource's deployment matter."""
-    return bool(resource.spec.addons or resource.status.addons)
+    """Tell whether it matters what is loaded on the resource's deployment: addons, or the base model's own entry."""
+    return bool(resource.spec.addons or resource.status.addons or resource.spec.deployed_model)
 
 
 def wants_addons(resource: FireworksDeployment) -> bool:

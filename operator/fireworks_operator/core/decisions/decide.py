@@ -46,6 +46,7 @@ from fireworks_operator.fireworks.models import Deployment
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
 from .deletion import decide_deletion
+from .deployed_model import decide_deployed_model
 from .entries import contradiction_of_schedules, contradiction_of_tags
 from .preparation import contradiction_of_preparation, decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
@@ -263,7 +264,7 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
         return _decide_tags(situation, deployment)
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
-        return _at_rest(situation, deployment, addons)
+        return decide_deployed_model(situation, deployment) or _at_rest(situation, deployment, addons)
     return addons
 
 

@@ -13,6 +13,7 @@ from fireworks_operator.core.actions import (
     PrepareModel,
     Refuse,
     Rest,
+    SetDeployedModel,
     SetTags,
     Undelete,
     Update,
@@ -67,7 +68,7 @@ def last_attempt(situation: Situation, outcome: Outcome) -> LastAttempt | None:
                 Reason.DELETING if revives_until(situation.status.last_attempt, now) is None else Reason.API_UNAVAILABLE
             )
             return _next_attempt(situation, delete_attempt_name(action), reason)
-        case Update() | SetTags():
+        case Update() | SetTags() | SetDeployedModel():
             return _next_attempt(situation, action.name, Reason.UPDATING)
         case PrepareModel(model=model, precision=precision):
             return _next_attempt(situation, action.name, Reason.PREPARING_MODEL, preparing(model, precision))

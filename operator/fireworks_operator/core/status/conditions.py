@@ -15,6 +15,7 @@ from fireworks_operator.core.actions import (
     Progress,
     Refuse,
     RemoveFinalizer,
+    SetDeployedModel,
     SetTags,
     Trouble,
     Undelete,
@@ -91,7 +92,7 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _resting(situation, available)  # the answer tells as much as the next LIST would
         case AddFinalizer() | Claim() | Create() | Adopt() | Undelete():
             return _progressing(*_beginning(action, observed), available)
-        case Update() | SetTags() | Delete(hard=True):
+        case Update() | SetTags() | SetDeployedModel() | Delete(hard=True):
             return _progressing(Reason.UPDATING, _action_message(action), available)
         case UnloadAddon() if not wants_addons(situation.resource):
             return _progressing(Reason.UPDATING, _action_message(action), available)
@@ -117,7 +118,7 @@ def _beginning(action: Action, observed: Observed) -> tuple[Reason, str]:
 
 
 def _action_message(action: Action) -> str:
-    if isinstance(action, Update | SetTags):
+    if isinstance(action, Update | SetTags | SetDeployedModel):
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
     if isinstance(action, UnloadAddon):
         return f"Unloading the addon {action.model}."
