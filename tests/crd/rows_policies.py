@@ -18,6 +18,13 @@ ROWS = [
         reason="an empty list names no addon",
     ),
     Row(
+        "enableHotReloadLatestAddon, addons",
+        {"enableHotReloadLatestAddon": True, "enableAddons": False, "addons": [{"model": "one"}]},
+        {"enableHotReloadLatestAddon": True, "addons": [{"model": "one"}, {"model": "two"}]},
+        "spec.addons must have at most one entry with spec.enableHotReloadLatestAddon",
+        reason="one addon is merged into the base model",
+    ),
+    Row(
         "deployedModel",
         {"deployedModel": {"default": True, "public": False}},
         {"deployedModel": {"default": "yes"}},

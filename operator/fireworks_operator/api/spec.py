@@ -29,6 +29,7 @@ _MAXIMUM = (
     "(has(self.maxReplicaCount) ? self.maxReplicaCount : "
     "has(self.minReplicaCount) && self.minReplicaCount > 1 ? self.minReplicaCount : 1)"
 )
+_MERGES = "(has(self.enableHotReloadLatestAddon) && self.enableHotReloadLatestAddon)"
 _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
@@ -213,9 +214,15 @@ class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, Inferenc
             ".precision",
         ),
         Rule(
-            f"!{_ADDONS} || !has(self.enableAddons) || self.enableAddons",
+            f"!{_ADDONS} || !has(self.enableAddons) || self.enableAddons || {_MERGES}",
             "spec.enableAddons cannot be false while spec.addons has entries; remove it or set it to true",
             ".enableAddons",
+        ),
+        Rule(
+            f"!{_MERGES} || !has(self.addons) || size(self.addons) <= 1",
+            "spec.addons must have at most one entry with spec.enableHotReloadLatestAddon, as one addon is merged into "
+            "the base model; keep one, or remove spec.enableHotReloadLatestAddon",
+            ".addons",
         ),
         Rule(
             "!has(self.longPrompt) || !self.longPrompt || !has(self.acceleratorCount) || self.acceleratorCount >= 2",

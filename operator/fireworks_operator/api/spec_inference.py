@@ -87,6 +87,16 @@ class InferenceFields(ApiModel):
             list_map_keys=("model",),
         ),
     ] = None
+    enable_hot_reload_latest_addon: Annotated[
+        bool | None,
+        Schema(
+            "true merges the addon into the base model, and exchanges it for another one while the deployment goes on "
+            "serving. spec.addons then has at most one entry, which takes the place of whichever addon is merged; it "
+            "is called by the name of the deployment alone (status.addons[].modelIdentifier).",
+            default="false.",
+            change=reset_to("false"),
+        ),
+    ] = None
     num_peft_device_cached: Annotated[
         int | None,
         Schema(

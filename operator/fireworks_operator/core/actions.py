@@ -138,11 +138,12 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class LoadAddon:
-    """Load a LoRA addon onto the deployment."""
+    """Load a LoRA addon onto the deployment; `replaces`: in the place of the one that is merged into its base model."""
 
     target: str
     model: str
     body: Mapping[str, JsonValue]
+    replaces: bool = False
     name: ClassVar[str] = "LoadAddon"
 
 

@@ -207,10 +207,16 @@ class FireworksClient:
         call = Call("get_deployed_model", "GET", resource_path(name, "deployedModels"))
         return _same(name, DeployedModel.parse(await self._send(key, call)))
 
-    async def load_addon(self, key: ApiKey, account: str, body: Mapping[str, JsonValue]) -> DeployedModel:
-        """Load an addon into a deployment; the server chooses the id, so the pair of names identifies it."""
+    async def load_addon(
+        self, key: ApiKey, account: str, body: Mapping[str, JsonValue], *, replace_merged: bool = False
+    ) -> DeployedModel:
+        """Load an addon into a deployment; the server chooses the id, so the pair of names identifies it.
+
+        `replace_merged` is required by deployments with one merged addon, which it takes the place of.
+        """
         path = f"{account_path(account)}/deployedModels"
-        return DeployedModel.parse(await self._send(key, Call("load_addon", "POST", path, body=body)))
+        query = {"replaceMergedAddon": "true"} if replace_merged else {}
+        return DeployedModel.parse(await self._send(key, Call("load_addon", "POST", path, query, body)))
 
     async def update_deployed_model(
         self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]

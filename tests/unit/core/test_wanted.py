@@ -73,6 +73,10 @@ def body_of(spec: dict[str, Any], *, default_shape: bool = False) -> dict[str, A
         ({"longPrompt": False}, {"autoTune": {"longPrompt": False}}),
         ({"enableAddons": False}, {"enableAddons": False}),
         ({"addons": [{"model": "lora-1"}]}, {"enableAddons": True}),
+        (
+            {"addons": [{"model": "lora-1"}], "enableHotReloadLatestAddon": True},
+            {"enableHotReloadLatestAddon": True},
+        ),
         ({"placement": {"region": "US_IOWA_1"}}, {"placement": {"region": "US_IOWA_1"}}),
         ({"placement": {"multiRegion": "GLOBAL"}}, {"placement": {"multiRegion": "GLOBAL"}}),
         ({"placement": {"regions": ["A", "B"]}}, {"placement": {"regions": ["A", "B"]}}),

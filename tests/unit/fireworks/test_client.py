@@ -101,6 +101,13 @@ REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
         {"model": "m", "deployment": NAME},
     ),
     (
+        lambda c: c.load_addon(KEY, "acme", {"model": "m", "deployment": NAME}, replace_merged=True),
+        DEPLOYED_MODEL,
+        "POST",
+        "/v1/accounts/acme/deployedModels?replaceMergedAddon=true",
+        {"model": "m", "deployment": NAME},
+    ),
+    (
         lambda c: c.update_deployed_model(KEY, ADDON, {"default": False}, ["default"]),
         DEPLOYED_MODEL,
         "PATCH",

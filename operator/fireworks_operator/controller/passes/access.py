@@ -208,8 +208,8 @@ class Access:
                 await client.delete_deployment(api_key, target, hard=hard, ignore_checks=ignore_checks)
             case Adopt() | SetTags():
                 await self._send_tags(action)
-            case LoadAddon(_, _, body):
-                await client.load_addon(api_key, account, body)
+            case LoadAddon(_, _, body, replaces):
+                await client.load_addon(api_key, account, body, replace_merged=replaces)
             case UpdateAddon(_, deployed_model, body, mask):
                 await client.update_deployed_model(api_key, deployed_model, body, mask)
             case SetDeployedModel(_, None, body):

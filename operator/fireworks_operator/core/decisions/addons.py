@@ -118,7 +118,8 @@ def _steps(
 ) -> Iterator[tuple[str, Step]]:
     """Yield all that differs, each with its model."""
     wanted, loaded, target = situation.wanted.addons, addons_by_model(addons), deployment.name
-    for model in _recorded(situation):
+    exchanges = merges(deployment) and bool(wanted)
+    for model in () if exchanges else _recorded(situation):
         if model not in wanted and model in loaded and loaded[model].state != "UNDEPLOYING":
             yield model, UnloadAddon(target, model, loaded[model].name)
     for model, addon in wanted.items():
@@ -128,7 +129,12 @@ def _steps(
     if deployment.state == "READY":
         for model, addon in wanted.items():
             if model not in loaded and misfit(situation, deployment, model) is None:
-                yield model, LoadAddon(target, model, _load_body(model, addon, target))
+                yield model, LoadAddon(target, model, _load_body(model, addon, target), replaces=exchanges)
+
+
+def merges(deployment: Deployment) -> bool:
+    """Tell whether a deployment has one addon, merged into its base model, that gives way to the next one loaded."""
+    return deployment.raw.get("enableHotReloadLatestAddon") is True
 
 
 def misfit(situation: Situation, deployment: Deployment, model: str) -> str | None:

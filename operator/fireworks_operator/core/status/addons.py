@@ -17,6 +17,7 @@ from fireworks_operator.core.decisions.addons import (
     LISTED_WITHIN,
     addon_update,
     addons_by_model,
+    merges,
     misfit,
     overdue_at,
     retry_at,
@@ -136,7 +137,7 @@ def _entry(deployment: Deployment, loaded: DeployedModel, message: str | None) -
         model=loaded.model,
         deployed_model=loaded.name,
         state=loaded.state,
-        model_identifier=model_identifier(loaded.model, deployment.name),
+        model_identifier=deployment.name if merges(deployment) else model_identifier(loaded.model, deployment.name),
         message=message,
     )
 
