@@ -31,7 +31,7 @@ from testkit.kubernetes import ClusterError
 ROOT = Path(__file__).resolve().parents[1]
 
 KIND = "fireworksdeployment"
-CHAT, DRAFTED, MINIMAL, TUNED = "chat", "chat-large", "minimal", "support"
+CHAT, DRAFTED, MINIMAL, SCHEDULED, TUNED = "chat", "chat-large", "minimal", "office", "support"
 ADDONS = {"support-en": "llama-v3p2-3b-instruct", "support-de": "llama-v3p2-3b-instruct"}
 """LoRA models that addons.yaml names, and what they were tuned on; the simulated account has to have them."""
 HOUR = 3600.0
@@ -120,6 +120,25 @@ class Demo:
             self._kubectl(
                 "wait", "--for=jsonpath={.status.replicas.ready}=2", f"{KIND}/{CHAT}", "--timeout=60s", quietly=True
             )
+
+    def schedule(self) -> None:
+        """See a schedule and the tags at Fireworks, and move the cost to another team."""
+        self._screen.section("Replicas by the clock, and whom they cost")
+        self._screen.fact("schedules", self._status(SCHEDULED, "effective.scalingSchedules"))
+        self._screen.fact("tags", self._tags())
+        tag, value = "team", "sales"
+        self._kubectl(
+            "patch", KIND, SCHEDULED, "--type=merge", "--patch", f'{{"spec": {{"tags": {{"{tag}": "{value}"}}}}}}'
+        )
+        with self._screen.step(f"the tag {tag} is {value} at Fireworks, and nothing was restarted"):
+            eventually(lambda: f"{tag}={value}" in self._tags().split(), 60, self._tags)
+
+    def _tags(self) -> str:
+        """Return the tags of a deployment that are not the operator's own, as Fireworks has them."""
+        annotations = self._deployment(SCHEDULED).get("annotations")
+        wanted = self._playground.kubectl("get", KIND, SCHEDULED, "-o", "jsonpath={.spec.tags}")
+        found = annotations if isinstance(annotations, dict) else {}
+        return " ".join(f"{key}={found.get(f'custom/{key}')}" for key in sorted(json.loads(wanted)))
 
     def drift(self) -> None:
         """Change a deployment behind the operator's back, and see it put back."""
@@ -218,7 +237,7 @@ def run(screen: Screen, playground: Playground, *, keep: bool) -> int:
         keep: leave out the deletion, and leave everything running.
     """
     demo = Demo(screen, playground)
-    chapters = [demo.start, demo.apply, demo.ask_minimal, demo.ask, demo.change, demo.drift]
+    chapters = [demo.start, demo.apply, demo.ask_minimal, demo.ask, demo.change, demo.schedule, demo.drift]
     if not keep:
         chapters.append(demo.delete)
     code = 1

@@ -46,7 +46,7 @@ def test_readme(reader: Reader, operator: Operator, tmp_path: Path) -> None:
         assert "on accounts/acme/deployments/default-chat-" in said.splitlines()[-1], "the answer comes last"
         state = re.search(r"curl (http://\S+/_simulator/state)", said)
         assert state is not None, said
-        assert len(deployments(state[1])) == 6
+        assert len(deployments(state[1])) == 7
         page.run(".venv/bin/python examples/demo.py --stop", terminal=outside)
         assert [each.name for each in (tmp_path / "demo").iterdir()] == ["fireworks-operator"], "nothing else is left"
         with pytest.raises(httpx.TransportError):

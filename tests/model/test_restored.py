@@ -107,3 +107,22 @@ def test_a_resource_that_the_backup_does_not_have_is_not_looked_after_any_more(w
     _sweep(world)
     assert [each.key for each in world.process.store] == [KEY]
     assert len(world.ours()) == 2, "what it left behind is counted as orphaned, and not deleted"
+
+
+def test_a_resource_that_a_restore_brings_back_can_be_deleted_although_it_was_let_go_before(world: World) -> None:
+    _edit(world, deletionPolicy="Retain")
+    _live(world, 10.0)
+    world.server.delete(KEY)
+    saved = backup(world)
+
+    async def let_go(process: Process) -> None:
+        process.watch()
+        await process.work()
+
+    world.run(let_go)
+    assert KEY not in world.server.objects
+    assert world.server.history.pop().deleted, "the watch breaks before it tells"
+    saved.restore()
+    _sweep(world)
+    _live(world, 90.0)
+    assert KEY not in world.server.objects

@@ -28,7 +28,7 @@ from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.result import PassResult
 from fireworks_operator.controller.passes.surroundings import Identity
 from fireworks_operator.controller.store import Store
-from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Refuse, SetTags
+from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Pending, Refuse, SetTags
 from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
 from fireworks_operator.core.observed.observation import Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
@@ -297,9 +297,21 @@ def test_a_resource_is_let_go_once_however_late_the_watch_tells() -> None:
     async def scenario() -> None:
         scene = Scene(a_deleted_resource({"deletionPolicy": "Retain"}))
         await scene.reconcile()
-        again = await scene.reconciler.reconcile(scene.key, skip_pauses=False, release_slot=lambda: None)
-        assert again is None
+        assert isinstance((await scene.reconcile()).action, Pending)
         assert scene.kubernetes.let_go == [scene.key]
+        await scene.accounts.stop()
+
+    run(scenario())
+
+
+def test_a_resource_that_a_restored_etcd_brings_back_is_let_go_once_more() -> None:
+    async def scenario() -> None:
+        scene = Scene(a_deleted_resource({"deletionPolicy": "Retain"}))
+        let_go = await scene.reconcile()
+        assert let_go.again is not None, "it is seen whether it went"
+        await asyncio.sleep(let_go.again)
+        assert isinstance((await scene.reconcile()).action, Pending), "left running is told once"
+        assert scene.kubernetes.let_go == [scene.key, scene.key]
         await scene.accounts.stop()
 
     run(scenario())

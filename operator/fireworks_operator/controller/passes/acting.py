@@ -57,6 +57,8 @@ UNLISTED_RETRY = 5.0
 """Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
 FENCED_RETRY = 2.0
 """Seconds until a change is tried again that the Lease was too short for."""
+LET_GO_RETRY = 60.0
+"""Seconds until the finalizer is removed again from a resource that the watch still has."""
 RELEASE_PATIENCE = 30.0
 """Seconds that a resource waits for the mark on the deployment that it leaves: it goes without, too."""
 LOOK_KEEPS = timedelta(seconds=60)
@@ -220,11 +222,30 @@ class Actor:
         self._events.record(resource, kind, Reason.DELETING if deleting else Reason.OBSERVED, action.message)
         stored = await self._writer.remove_finalizer(resource)
         if stored is None:
-            if self._store.get(resource.key) is not None:  # the watch has yet to tell that it is gone
-                recent.let_go = resource.metadata.uid
-            return PassResult(action)
+            if self._store.get(resource.key) is None:
+                return PassResult(action)
+            recent.let_go = (resource.metadata.uid, self._wall_clock())
+            return PassResult(action, again=LET_GO_RETRY)  # the watch has yet to tell that it is gone
         self._store.put(stored)
         return PassResult(action, again=None if deleting else 0.0)  # from now on it is only observed, and must say so
+
+    async def let_go_again(self, resource: FireworksDeployment, since: datetime, recent: Recent) -> PassResult:
+        """Remove the finalizer of a resource that was let go of, if it is still there after a while.
+
+        Mostly the watch is late. But a restored etcd may have brought it back, finalizer and all, in the very version
+        that is known, so that no event and no LIST says anything new.
+        """
+        now = self._wall_clock()
+        waited = (now - since).total_seconds()
+        if waited < LET_GO_RETRY:
+            return PassResult(Pending(), again=LET_GO_RETRY - waited, inconclusive=True)
+        stored = await self._writer.remove_finalizer(resource)
+        if stored is not None:
+            recent.let_go = None
+            self._store.put(stored)
+            return not_now()
+        recent.let_go = (resource.metadata.uid, now)
+        return PassResult(Pending(), again=LET_GO_RETRY, inconclusive=True)
 
     async def _mark_released(self, situation: Situation, access: Access) -> None:
         """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""

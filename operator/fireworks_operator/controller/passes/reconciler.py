@@ -93,8 +93,8 @@ class Reconciler:
         if stored is None:
             return None
         recent = self._recent[key]
-        if stored.metadata.uid == recent.let_go:
-            return None
+        if recent.let_go is not None and recent.let_go[0] == stored.metadata.uid:
+            return await self._actor.let_go_again(stored, recent.let_go[1], recent)
         resource = recent.latest(stored)
         if await self._set_clock_right(resource):
             return not_now()
