@@ -293,11 +293,13 @@ def _addons() -> Iterator[Row]:
     loading = after(
         _created(spec, addons=recorded), present(an_addon(state="DEPLOYING", createTime=NOW.isoformat()), **deployment)
     )
-    yield "addons-loading", "serves, an addon is being loaded", loading
+    yield "addons-loading", "the base model serves, an addon is being loaded", loading
+    idle = present(an_addon(state="DEPLOYING", createTime=NOW.isoformat()), **deployment, **ASLEEP)
+    yield "addons-asleep", "scaled to zero, an addon waits for a replica", after(_created(spec, addons=recorded), idle)
     broken = an_addon(state="DEPLOYING", status={"code": "INTERNAL", "message": "rank 128 is not supported"})
     yield (
         "addon-failed",
-        "serves, an addon cannot be loaded",
+        "the base model serves, an addon cannot be loaded",
         after(_created(spec, addons=recorded), present(broken, **deployment)),
     )
     yield (

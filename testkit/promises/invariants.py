@@ -9,7 +9,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
-from testkit.promises.specs import leftovers, mismatches
+from testkit.promises.specs import leftovers, loaded_addons, mismatches, missing_addons
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BYSTANDER, is_released, owner_key
 from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
@@ -82,6 +82,7 @@ class Promises:
         given: names of deployments that people have given to somebody else.
         refused: the fault by which the bystander's key is refused, until it is Ready after that.
         past: statuses that resources have had, by key.
+        listed: the addons that were loaded when the operator listed them last, as (deployment name, model).
         in_force: the last spec with which a resource, by uid, and its deployment, by name, were called Ready.
     """
 
@@ -95,6 +96,7 @@ class Promises:
     given: set[str] = field(default_factory=set)
     refused: str | None = None
     past: defaultdict[str, deque[Raw]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=_REMEMBERED)))
+    listed: frozenset[tuple[str, str]] = frozenset()
     in_force: dict[tuple[str, str], Raw] = field(default_factory=dict)
 
     def on_release(self, raw: Raw) -> None:
@@ -188,10 +190,13 @@ class Promises:
             return
         if wire["deploymentName"] in self.unseen:
             return
-        there = self.fireworks.state().deployments.get(wire["deploymentName"])
+        snapshot = self.fireworks.state()
+        there = snapshot.deployments.get(wire["deploymentName"])
         assert there is not None, f"I12: Ready without a deployment: {wire}"
         former = self.in_force.get((raw["metadata"]["uid"], there["name"]), {})
         wrong = mismatches(raw["spec"], there) + leftovers(former, raw["spec"], there)
+        if holds(wire, "Available"):  # without a replica none can be loaded
+            wrong += missing_addons(raw["spec"], there["name"], self.listed | loaded_addons(snapshot.addons.values()))
         assert not wrong, f"I12: Ready, but {wrong}"
         self.in_force[raw["metadata"]["uid"], there["name"]] = raw["spec"]
 

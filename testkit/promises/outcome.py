@@ -3,7 +3,7 @@
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.pauses import RECREATIONS
 from testkit.promises.invariants import STRANGERS, condition, holds
-from testkit.promises.specs import FOREIGN, H100, UNOWNED, mismatches
+from testkit.promises.specs import FOREIGN, H100, UNOWNED, loaded_addons, mismatches, missing_addons
 from testkit.virtual.api_server import Raw
 from testkit.virtual.conduct import derived_id, is_released, owner_key
 from testkit.virtual.fireworks import ACCOUNT, OTHER_ACCOUNT, Snapshot
@@ -102,6 +102,8 @@ def _check_ready(key: str, raw: Raw, snapshot: Snapshot) -> None:
     if raw["spec"].get("managementPolicy") != "Observe":
         assert owner_key(deployment.get("annotations", {})) == key, f"{key} is Ready with another's deployment"
         wrong = mismatches(raw["spec"], deployment)
+        if serves:
+            wrong += missing_addons(raw["spec"], deployment["name"], loaded_addons(snapshot.addons.values()))
         assert not wrong, f"{key} is Ready, but {wrong}"
 
 

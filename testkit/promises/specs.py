@@ -1,6 +1,6 @@
 """What users write into a spec, and whether a deployment is what it asks for, judged without the operator's code."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from testkit.virtual.fireworks import ADDONS, BASE_MODEL, MODELS
@@ -110,6 +110,17 @@ def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
         if seconds != _SECONDS[wanted]:
             found.append(f"{name} is {seconds} s, not {wanted}")
     return found
+
+
+def loaded_addons(deployed: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
+    """Return what can be requested of what is loaded, as (deployment name, model)."""
+    return frozenset((each["deployment"], each["model"]) for each in deployed if each["state"] == "DEPLOYED")
+
+
+def missing_addons(spec: Mapping[str, Any], name: str, loaded: Collection[tuple[str, str]]) -> list[str]:
+    """Return the addons that a spec names and that cannot be requested of a deployment."""
+    wanted = [each["model"] for each in spec.get("addons") or ()]
+    return [f"the addon {model} is not loaded" for model in wanted if (name, model) not in loaded]
 
 
 def leftovers(former: Mapping[str, Any], spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
 from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import Promises, holds, is_answered
-from testkit.promises.specs import FOREIGN, UNOWNED, new_spec
+from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, new_spec
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BY_HAND, BYSTANDER, Conduct, owner_key
 from testkit.virtual.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks, identifier
@@ -317,6 +317,9 @@ class World:
         mine = {None, AGENT, BY_HAND}
         self.promises.others = {name for name, each in self.conduct.holders.items() if each not in mine}
         self.promises.raced.clear()
+        asked = (each for each in entries if each.path.endswith("/deployedModels") and each.method == "GET")
+        if any(each.status == 200 and not each.fault and each.user_agent not in (BY_HAND, NEIGHBOUR) for each in asked):
+            self.promises.listed = loaded_addons(after.addons.values())
         self.promises.check(after)
         self.promises.check_serving(self.objects_before, self.before, after)
         self.objects_before = copy.deepcopy(self.server.objects)

@@ -11,8 +11,10 @@ from fireworks_operator.api.v1alpha1 import (
     IMMUTABLE_FIELDS,
     AddonStatus,
     Effective,
+    EffectivePlacement,
     FireworksDeployment,
     FireworksDeploymentStatus,
+    Identifier,
     LastAttempt,
     Replicas,
 )
@@ -138,8 +140,22 @@ def full_status() -> FireworksDeploymentStatus:
         account="acme",
         state="READY",
         model_identifier=f"{MODEL}#accounts/acme/deployments/chat",
+        identifiers=[
+            Identifier(kind="ModelAndDeployment", value=f"{MODEL}#accounts/acme/deployments/chat"),
+            Identifier(kind="Deployment", value="accounts/acme/deployments/chat"),
+            Identifier(kind="Model", value=MODEL),
+        ],
         endpoint="https://api.fireworks.ai/inference/v1",
-        replicas=Replicas(desired=1, ready=0, pending_scheduling=1, downloading_model=2, initializing=3),
+        replicas=Replicas(
+            desired=1,
+            ready=0,
+            pending_scheduling=1,
+            downloading_model=2,
+            initializing=3,
+            revocable=0,
+            effective=0.5,
+            waiting_since=NOW,
+        ),
         effective=Effective(
             accelerator_type="NVIDIA_H100_80GB",
             accelerator_count=1,
@@ -154,7 +170,17 @@ def full_status() -> FireworksDeploymentStatus:
             ngram_speculation_length=0,
             deployment_shape="accounts/fireworks/deploymentShapes/s/versions/v",
             region="US_IOWA_1",
-            scaling_schedules=["office-hours"],
+            scaling_schedules=["office"],
+            load_targets={"default": 0.8, "concurrent_requests": 4.0},
+            placement=EffectivePlacement(region="US_IOWA_1", multi_region="US", regions=["US_IOWA_1"]),
+            max_context_length=0,
+            max_concurrency_per_replica=0,
+            enable_addons=False,
+            long_prompt=False,
+            preemptible=False,
+            deployment_template="accounts/fireworks/deploymentTemplates/t",
+            active_model_version="v1",
+            target_model_version="v2",
         ),
         applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow", "tags.team"],
         last_attempt=LastAttempt(action="Update", generation=1, count=2, time=NOW, reason="ApiUnavailable"),
@@ -179,6 +205,7 @@ def test_every_field_of_the_status_models_is_stored_and_none_is_pruned(server: S
     status = full_status()
     assert status.model_fields_set == set(FireworksDeploymentStatus.model_fields)
     assert Effective.model_fields.keys() == (status.effective or Effective()).model_fields_set
+    assert Replicas.model_fields.keys() == (status.replicas or Replicas()).model_fields_set
     resource = create()
     assert server.set_status(resource, status.to_wire())["status"] == status.to_wire()
 

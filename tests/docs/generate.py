@@ -42,7 +42,8 @@ for longer. An event is written when
 - `Ready` changes its value or its reason while nothing is Stalled: a Warning if it is no longer True because replicas
   are lost, or if the deployment is in an unknown state, else Normal;
 - `CapacityPending` becomes True, or has another reason, while `Ready` stays as it is: a Warning; its end: Normal;
-- `AddonsReady` does the same: a Warning if an addon cannot be loaded, else Normal;
+- `AddonsReady` does the same, unless `Ready` or `Stalled` says so already: a Warning if an addon cannot be loaded, else
+  Normal;
 - the operator releases a resource: `Deleting`, or `Observed` when `managementPolicy` becomes Observe. It reports what
   happened to the deployment, and is a Warning if the deployment stays at Fireworks.
 

@@ -20,7 +20,6 @@ NEVER_IN_READY = {
     Reason.AS_DESIRED,
     Reason.ADDONS_LOADED,
     Reason.ADDONS_LOADING,
-    Reason.ADDON_FAILED,
     Reason.OBSERVED,
     Reason.PROGRESSING,
 }

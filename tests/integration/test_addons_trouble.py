@@ -9,6 +9,7 @@ from testkit.team import MODEL, Team
 from tests.integration.addons import (
     AT_REST,
     OTHER_MODEL,
+    STALLED,
     add_models,
     addons,
     assert_at_rest,
@@ -34,13 +35,13 @@ def tuned(team: Team) -> Team:
 
 
 @pytest.mark.proof
-def test_an_addon_of_another_base_model_is_told_in_words_and_the_deployment_serves(tuned: Team) -> None:
+def test_an_addon_of_another_base_model_is_told_in_words_and_the_base_model_serves(tuned: Team) -> None:
     tuned.create(addons=addons("alien"))
     resource = until_failed(tuned, "It was trained on", OTHER_MODEL, "remove it from spec.addons")
-    assert outcome(resource) == AT_REST
+    assert outcome(resource) == STALLED
     (entry,) = resource["status"]["addons"]
     assert (entry["model"], "modelIdentifier" in entry) == (model(tuned, "alien"), False)
-    assert_at_rest(tuned)
+    assert_at_rest(tuned, told=STALLED)
     tuned.simulator.add_model(model(tuned, "alien"), kind="HF_PEFT_ADDON", baseModel=MODEL)
     tuned.annotate("chat", "reconcile-at", "now")
     until_loaded(tuned, "alien")
@@ -53,23 +54,23 @@ def test_two_refused_addons_are_both_told_and_keep_no_third_waiting(tuned: Team)
     tuned.create(addons=addons("alien", "tone", "stranger"))
     until_failed(tuned, f"{model(tuned, 'alien')}: {REFUSED_LOAD}", f"{model(tuned, 'stranger')}: {REFUSED_LOAD}")
     tuned.eventually(lambda: loaded(tuned).keys() == {"tone"}, "the third is loaded")
-    assert_at_rest(tuned)
+    assert_at_rest(tuned, told=STALLED)
     assert sorted(loads(tuned)) == ["alien", "stranger", "tone"]
     tuned.annotate("chat", "reconcile-at", "now")
     tuned.eventually(lambda: len(loads(tuned)) == 5, "both are tried again")
-    assert_at_rest(tuned)
+    assert_at_rest(tuned, told=STALLED)
     assert sorted(loads(tuned)[3:]) == ["alien", "stranger"]
 
 
 @pytest.mark.proof
-def test_an_addon_beyond_the_accounts_quota_leaves_the_deployment_ready(tuned: Team) -> None:
+def test_an_addon_beyond_the_accounts_quota_leaves_the_deployment_available(tuned: Team) -> None:
     words = "LoRA quota exceeded, in use: 100, quota: 100"
     tuned.fault("status", method="POST", path="/deployedModels$", code="RESOURCE_EXHAUSTED", message=words)
     tuned.create(addons=addons("tone"))
     resource = until_failed(tuned, words)
-    assert outcome(resource) == AT_REST
-    assert_at_rest(tuned)
-    assert not [each for each in tuned.events() if each["reason"] == "QuotaExceeded"], "that would be a Stalled"
+    assert outcome(resource) == STALLED
+    assert_at_rest(tuned, told=STALLED)
+    assert not [each for each in tuned.events() if each["reason"] == "QuotaExceeded"], "it is the addon that fails"
 
 
 @pytest.mark.proof
@@ -79,7 +80,7 @@ def test_a_refused_change_of_an_addon_is_told_and_made_when_it_can_be(tuned: Tea
     rule = tuned.fault("status", method="PATCH", path="/deployedModels/", code="INVALID_ARGUMENT", message="not so")
     tuned.change(addons=addons("tone", "style", public=True))
     until_failed(tuned, f"{model(tuned, 'tone')}: Fireworks refuses the addon: not so", f"{model(tuned, 'style')}: ")
-    assert_at_rest(tuned)
+    assert_at_rest(tuned, told=STALLED)
     assert len(requests(tuned, "PATCH")) == 2, "each was tried once"
     tuned.simulator.clear_fault(rule)
     tuned.annotate("chat", "reconcile-at", "now")
@@ -109,8 +110,8 @@ def test_an_addon_that_does_not_come_up_is_told_in_fireworks_words_until_it_does
     tuned.eventually(lambda: "tone" in loaded(tuned), "it is being loaded")
     name = loaded(tuned)["tone"]["name"].rsplit("/", 1)[-1]
     tuned.simulator.edit_deployed_model(name, statusCode="INTERNAL", statusMessage="LoRA failed to load")
-    assert outcome(until_failed(tuned, "LoRA failed to load")) == AT_REST
-    assert_at_rest(tuned)
+    assert outcome(until_failed(tuned, "LoRA failed to load")) == STALLED
+    assert_at_rest(tuned, told=STALLED)
     tuned.simulator.edit_deployed_model(name, state="DEPLOYED", statusCode="OK", statusMessage="")
     until_loaded(tuned, "tone")
     assert loads(tuned) == ["tone"]
@@ -224,7 +225,7 @@ def test_a_restart_loads_nothing_twice_and_tries_nothing_refused_again(tuned: Te
     seen = tuned.simulator.last_sequence()
     assert tuned.operator is not None
     tuned.operator.restart()
-    assert_at_rest(tuned)
+    assert_at_rest(tuned, told=STALLED)
     assert tuned.get()["metadata"]["resourceVersion"] == version
     assert tuned.writes(since=seen) == []
 

@@ -162,7 +162,11 @@ def test_an_addon_that_is_added_meanwhile_is_told_to_be_unknown_and_loaded_after
     told = condition(status(world, TUNED), "AddonsReady")
     assert told is not None
     assert (told["status"], told["reason"]) == ("Unknown", "ApiUnavailable")
-    assert holds(status(world, TUNED), "Ready")
+    ready = condition(status(world, TUNED), "Ready")
+    assert ready is not None
+    assert (ready["status"], ready["reason"]) == ("Unknown", "ApiUnavailable"), "nobody has seen the new one loaded"
+    assert holds(status(world, TUNED), "Available")
     world.heal()
     live(world, 400.0)
     assert holds(status(world, TUNED), "AddonsReady")
+    assert holds(status(world, TUNED), "Ready")

@@ -83,7 +83,8 @@ def test_an_addon_that_is_said_to_be_loaded_but_is_in_no_list_is_told_and_asked_
     assert told is not None
     assert (told["status"], told["reason"]) == ("False", Reason.ADDON_FAILED)
     assert "already loaded but does not list it" in told["message"]
-    assert holds(status(world), "Ready")
+    assert holds(status(world), "Available")
+    assert holds(status(world), "Stalled")
     world.heal()
     for _ in range(70):
         world.advance(60.0)
@@ -149,7 +150,8 @@ def test_an_addon_that_is_accepted_but_is_in_no_list_is_told_and_not_asked_for_a
     assert told is not None
     assert (told["status"], told["reason"]) == ("False", Reason.ADDON_FAILED)
     assert "accepted the addon but does not list it" in told["message"]
-    assert holds(status(world), "Ready")
+    assert holds(status(world), "Available")
+    assert holds(status(world), "Stalled")
     writes = world.server.writes
     for _ in range(12):
         world.advance(30.0)

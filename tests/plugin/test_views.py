@@ -107,6 +107,19 @@ def test_zero_replicas_are_shown_as_zero_and_not_as_unknown() -> None:
     assert summary_of(a_seen_resource(replicas=None)).replicas == ""
 
 
+def test_all_values_of_model_that_reach_it_are_shown() -> None:
+    found = [
+        {"kind": "ModelAndDeployment", "value": IDENTIFIER},
+        {"kind": "Deployment", "value": NAME},
+        {"kind": "Model", "value": "accounts/fireworks/models/m"},
+    ]
+    resource = a_seen_resource(identifiers=found)
+    assert f"Also reached as: {NAME}, accounts/fireworks/models/m" in plain(shown(resource, terminal=False))
+    assert "Also reached as" in shown(resource, terminal=True)
+    assert View.of(resource).to_data()["identifiers"] == found
+    assert "Also reached as" not in shown(a_seen_resource(), terminal=False)
+
+
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 

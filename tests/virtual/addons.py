@@ -7,6 +7,8 @@ from tests.virtual.team import MODEL, Json, Team, holds
 OTHER_BASE = "accounts/fireworks/models/llama-v3p2-3b-instruct"
 AT_REST = ("True", "False", "False")
 """Ready, Reconciling and Stalled of a resource that nothing is to be done for."""
+LOADING = ("False", "True", "False")
+STALLED = ("False", "False", "True")
 REFUSED_LOAD = "Fireworks refuses the addon: LoRA validation failed"
 MISFIT = "It was trained on"
 
@@ -85,7 +87,7 @@ def outcome(resource: Raw) -> tuple[str, ...]:
 
 
 def until_failed(team: Team, *says: str) -> Raw:
-    """Let time pass until AddonsReady says what is wrong; the deployment itself has to look well all the same."""
+    """Let time pass until AddonsReady says what is wrong; the base model serves all the same."""
     for each in says:
         team.until("chat", "AddonsReady", "False", "AddonFailed", says=each)
     found = team.get()
@@ -93,12 +95,12 @@ def until_failed(team: Team, *says: str) -> Raw:
     return found
 
 
-def assert_at_rest(team: Team, *resources: str, seconds: float = 40.0) -> None:
-    """Assert that all is at rest: Ready, nothing under way, and no write anywhere for a while."""
+def assert_at_rest(team: Team, *resources: str, seconds: float = 40.0, told: tuple[str, ...] = AT_REST) -> None:
+    """Assert that all is at rest: Ready, or what else is told, and no write anywhere for a while."""
     names = resources or ("chat",)
     team.wait(10)
     seen, writes = team.seen(), team.stage.server.writes
     team.wait(seconds)
     assert team.writes(since=seen) == [], team.explain()
     assert team.stage.server.writes == writes
-    assert [outcome(team.get(each)) for each in names] == [AT_REST] * len(names)
+    assert [outcome(team.get(each)) for each in names] == [told] * len(names)

@@ -7,9 +7,11 @@ import pytest
 
 from tests.virtual.addons import (
     AT_REST,
+    LOADING,
     MISFIT,
     OTHER_BASE,
     REFUSED_LOAD,
+    STALLED,
     add_models,
     addons,
     assert_at_rest,
@@ -111,7 +113,8 @@ def test_what_fireworks_refuses_about_an_addon_is_told_tried_rarely_and_made_in_
     seen = tuned.seen()
     tuned.change(addons=row.after)
     resource = until_failed(tuned, row.says)
-    assert outcome(resource) == AT_REST, "the deployment serves, so it is Ready"
+    assert outcome(resource) == (STALLED if row.after else AT_REST), "only what the spec names keeps it from Ready"
+    assert condition(resource, "Ready")["reason"] == ("AddonFailed" if row.after else "Serving")
     assert holds(resource, "AddonsReady") == "False"
     version = resource["metadata"]["resourceVersion"]
     tuned.wait(REFUSED[0] - 10)
@@ -119,7 +122,7 @@ def test_what_fireworks_refuses_about_an_addon_is_told_tried_rarely_and_made_in_
     tuned.wait(sum(REFUSED) - REFUSED[0] + 30)
     tries = [each for each in requests(tuned, row.method) if each.sequence > seen]
     assert [round(each, -1) for each in pauses(tries)] == list(REFUSED)
-    assert not [each for each in tuned.events() if each.reason == "QuotaExceeded"], "that would be a Stalled"
+    assert not [each for each in tuned.events() if each.reason == "QuotaExceeded"], "it is the addon that fails"
     tuned.simulator.clear_fault(rule)
     names = [last(each["model"]) for each in row.after or []]
     tuned.eventually(lambda: loaded(tuned).keys() == {*names}, "it is made by itself", within=REFUSED[-1] + 60)
@@ -131,8 +134,9 @@ def test_what_fireworks_refuses_about_an_addon_is_told_tried_rarely_and_made_in_
 def test_an_addon_of_another_base_model_is_told_in_words_and_loaded_once_it_fits(tuned: Team) -> None:
     tuned.create(addons=addons("alien"))
     resource = until_failed(tuned, MISFIT, OTHER_BASE, f"the deployment serves {MODEL}", "remove it from spec.addons")
-    assert outcome(resource) == AT_REST
+    assert outcome(resource) == STALLED
     assert loads(tuned) == [], "it is told without a request that could only be refused"
+    assert model(tuned, "alien") in condition(resource, "Stalled")["message"]
     (entry,) = resource["status"]["addons"]
     assert (entry["model"], "modelIdentifier" in entry) == (model(tuned, "alien"), False)
     tuned.simulator.add_model(model(tuned, "alien"), kind="HF_PEFT_ADDON", baseModel=MODEL)
@@ -145,7 +149,7 @@ def test_an_addon_that_does_not_fit_keeps_no_other_waiting_and_is_looked_at_seld
     tuned.create(addons=addons("alien", "tone", "stranger"))
     until_failed(tuned, f"{model(tuned, 'alien')}: {MISFIT}", f"{model(tuned, 'stranger')}: {MISFIT}")
     tuned.eventually(lambda: loaded(tuned).keys() == {"tone"}, "the third is loaded", within=10)
-    assert_at_rest(tuned)
+    assert_at_rest(tuned, told=STALLED)
     seen = tuned.seen()
     tuned.wait(4 * 3600)
     asked = tuned.journal("GET", "/models/alien$", since=seen)
@@ -167,7 +171,7 @@ def test_two_refused_addons_are_both_told_and_keep_no_third_waiting(tuned: Team)
     assert sorted(loads(tuned)) == ["alien", "stranger", "tone"]
     tuned.annotate("chat", "reconcile-at", "now")
     tuned.eventually(lambda: len(loads(tuned)) == 5, "both are tried again", within=10)
-    assert_at_rest(tuned)
+    assert_at_rest(tuned, told=STALLED)
     assert sorted(loads(tuned)[3:]) == ["alien", "stranger"]
 
 
@@ -177,7 +181,7 @@ def test_two_refused_changes_are_both_told_and_each_is_tried_once(tuned: Team) -
     tuned.fault("status", method="PATCH", path="/deployedModels/", code="INVALID_ARGUMENT", message="not so")
     tuned.change(addons=addons("tone", "style", public=True))
     until_failed(tuned, f"{model(tuned, 'tone')}: Fireworks refuses the addon: not so", f"{model(tuned, 'style')}: ")
-    assert_at_rest(tuned)
+    assert_at_rest(tuned, told=STALLED)
     assert len(requests(tuned, "PATCH")) == 2
 
 
@@ -187,8 +191,8 @@ def test_an_addon_that_fails_to_load_is_told_in_fireworks_words_until_it_does(tu
     tuned.eventually(lambda: "tone" in loaded(tuned), "it is being loaded")
     name = last(loaded(tuned)["tone"]["name"])
     tuned.simulator.edit_deployed_model(name, statusCode="INTERNAL", statusMessage="LoRA failed to load")
-    assert outcome(until_failed(tuned, "LoRA failed to load")) == AT_REST
-    assert_at_rest(tuned)
+    assert outcome(until_failed(tuned, "LoRA failed to load")) == STALLED
+    assert_at_rest(tuned, told=STALLED)
     tuned.simulator.edit_deployed_model(name, state="DEPLOYED", statusCode="OK", statusMessage="")
     until_loaded(tuned, "tone")
     assert loads(tuned) == ["tone"]
@@ -199,9 +203,12 @@ def test_an_addon_that_loads_for_over_a_quarter_of_an_hour_is_told(tuned: Team) 
     tuned.create(addons=addons("tone"))
     tuned.until("chat", "AddonsReady", "False", "AddonsLoading")
     began = tuned.stage.now()
+    assert outcome(tuned.until("chat", "Ready", "False", "LoadingAddons")) == LOADING
     tuned.until("chat", "AddonsReady", "False", "AddonFailed", within=PATIENCE + 70)
+    assert outcome(tuned.get()) == STALLED
     assert tuned.stage.now() - began >= PATIENCE - 5
     until_loaded(tuned, "tone", within=3600)
+    assert outcome(tuned.get()) == AT_REST
     assert loads(tuned) == ["tone"]
 
 
@@ -279,6 +286,6 @@ def test_a_restart_loads_nothing_twice_and_tries_nothing_refused_again(tuned: Te
     tuned.eventually(lambda: states(tuned) == {"tone": "DEPLOYED", "alien": None}, "the other one is loaded")
     version, seen = tuned.get()["metadata"]["resourceVersion"], tuned.seen()
     tuned.stage.restart()
-    assert_at_rest(tuned, seconds=20)
+    assert_at_rest(tuned, seconds=20, told=STALLED)
     assert tuned.get()["metadata"]["resourceVersion"] == version
     assert tuned.writes(since=seen) == []

@@ -8,6 +8,8 @@ PATIENCE = 180
 """Seconds for which the replicas of a new deployment may wait for GPUs before it is called a lack of capacity."""
 LOSS = 120
 """Seconds for which none may be there where one always should be."""
+PART = 600
+"""Seconds for which some may be missing while others serve."""
 H200 = {"baseModel": OTHER_MODEL, "acceleratorType": "NVIDIA_H200_141GB"}
 REFUSED = (60, 300, 900, 3600)
 """Seconds between two tries of what was refused."""
@@ -66,6 +68,22 @@ def test_all_replicas_are_lost_with_min_replica_count_1_and_it_is_no_longer_read
     team.simulator.edit(team.deployment_id(), stockedOut=False)
     team.until_ready()
     assert not _lacks_capacity(team)
+
+
+def test_fewer_replicas_than_the_minimum_call_somebody_after_ten_minutes_and_ready_stays(team: Team) -> None:
+    team.create(minReplicaCount=3)
+    team.until_ready()
+    team.simulator.edit(team.deployment_id(), stockedOut=True, lostReplicas=2)
+    team.eventually(lambda: team.status()["replicas"]["ready"] == 1, "two are lost", within=60)
+    lost, told = team.stage.now(), len(team.events())
+    team.until("chat", "CapacityPending", "True", "CapacityPending", says="the others are serving", within=PART + 20)
+    assert team.stage.now() - lost >= PART - 10, "it is not said before"
+    team.wait(3600)
+    assert holds(team.get(), "Ready") == holds(team.get(), "Available") == "True"
+    assert [(each.kind, each.reason) for each in team.events()[told:]] == [("Warning", "CapacityPending")]
+    team.simulator.edit(team.deployment_id(), stockedOut=False)
+    team.until("chat", "CapacityPending", "False", "AsDesired", within=300)
+    assert [(each.kind, each.reason) for each in team.events()[told + 1 :]] == [("Normal", "Serving")]
 
 
 @pytest.mark.parametrize("status", ["429", "403", "400"])

@@ -16,8 +16,8 @@ def add_model(team: Team, *precisions: str) -> None:
     team.simulator.add_model(name, supportedPrecisions=["FP16", "BF16", *precisions])
 
 
-def create(team: Team, **more: object) -> None:
-    team.create(baseModel=MODEL, precision="FP8", prepareModel=True, **more)
+def create(team: Team) -> None:
+    team.create(baseModel=MODEL, precision="FP8", prepareModel=True)
 
 
 def never_done(team: Team) -> None:

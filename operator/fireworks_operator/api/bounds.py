@@ -12,9 +12,9 @@ Fit = Callable[[Any], Any]
 
 
 def bounded(model: Model) -> Model:
-    """Return the model with every text printable and cut, and every list cut, to its Schema; itself if all fits.
+    """Return the model with every text printable and cut, and every list and map cut, to its Schema, or itself.
 
-    A text that is cut ends in "…". Of a list the first entries stay.
+    A text that is cut ends in "…". Of a list the first entries stay, of a map those whose keys are first in order.
     """
     fitted = {name: fit(getattr(model, name)) for name, fit in _fits(type(model))}
     changed = {name: value for name, value in fitted.items() if value is not getattr(model, name)}
@@ -38,6 +38,8 @@ def _fit(annotation: object, metadata: Iterable[object]) -> Fit | None:
         return None if about.max_length is None else _text(about.max_length)
     if get_origin(annotation) is list:
         return _list(_fit(arguments[0], ()), about.max_items)
+    if get_origin(annotation) is dict:
+        return None if about.max_properties is None else _map(about.max_properties)
     if isinstance(annotation, type) and issubclass(annotation, ApiModel):
         return bounded
     if type(None) in get_args(annotation):
@@ -60,5 +62,12 @@ def _list(inner: Fit | None, most: int | None) -> Fit:
         kept = [each if inner is None else inner(each) for each in entries[:most]]
         same = len(kept) == len(entries) and all(new is old for new, old in zip(kept, entries, strict=True))
         return entries if same else kept
+
+    return fit
+
+
+def _map(most: int) -> Fit:
+    def fit(entries: dict[str, Any]) -> dict[str, Any]:
+        return entries if len(entries) <= most else {key: entries[key] for key in sorted(entries)[:most]}
 
     return fit

@@ -26,8 +26,8 @@ class ConditionType(_Documented):
 
     READY = (
         "Ready",
-        "The current generation of the spec is applied, and the deployment is serving, or is scaled to zero, waking "
-        "or parked as requested. A missing replica is tolerated for a few minutes.",
+        "The current generation of the spec is applied, its addons are loaded, and the deployment is serving, or is "
+        "scaled to zero, waking or parked as requested. A missing replica is tolerated for a few minutes.",
     )
     AVAILABLE = (
         "Available",
@@ -126,7 +126,8 @@ class Reason(_Documented):
     NOT_CONVERGING = "NotConverging", "Fireworks accepts a change but does not apply it."
     ADDONS_LOADED = "AddonsLoaded", "Every addon of the spec is loaded."
     ADDONS_LOADING = "AddonsLoading", "Addons are being loaded or unloaded."
-    ADDON_FAILED = "AddonFailed", "An addon cannot be loaded; the deployment itself is not affected."
+    LOADING_ADDONS = "LoadingAddons", "The base model is serving; addons of the spec are still being loaded."
+    ADDON_FAILED = "AddonFailed", "An addon cannot be loaded; the base model and the other addons are not affected."
     AS_DESIRED = "AsDesired", "Nothing to do: the deployment matches the spec."
     PROGRESSING = "Progressing", "Work is in progress; no action is needed."
 

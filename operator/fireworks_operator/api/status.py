@@ -57,12 +57,35 @@ class Replicas(ApiModel):
     pending_scheduling: Annotated[int, Schema("Replicas waiting for free GPUs.", minimum=0)] = 0
     downloading_model: Annotated[int, Schema("Replicas downloading the model.", minimum=0)] = 0
     initializing: Annotated[int, Schema("Replicas loading the model onto their GPUs.", minimum=0)] = 0
+    revocable: Annotated[
+        int | None,
+        Schema("Replicas on revocable capacity, which Fireworks may take back; absent if not reported.", minimum=0),
+    ] = None
+    effective: Annotated[
+        float | None,
+        Schema(
+            "Replicas that are serving, with the progress of one that is not fully ready as a fraction, to a tenth; "
+            "absent if not reported.",
+            minimum=0,
+        ),
+    ] = None
     waiting_since: Annotated[
         Time | None,
         Schema(
             "Time since which a deployment that was serving has had no ready replica, or too few while some wait for "
             "GPUs; absent while there are enough."
         ),
+    ] = None
+
+
+class EffectivePlacement(ApiModel):
+    """Where Fireworks may run the replicas."""
+
+    region: Annotated[str | None, Schema("One region.", max_length=64)] = None
+    multi_region: Annotated[str | None, Schema("A group of regions.", max_length=64)] = None
+    regions: Annotated[
+        list[Annotated[str, Schema(max_length=64)]] | None,
+        Schema("Several regions.", max_items=32, list_type="atomic"),
     ] = None
 
 
@@ -103,6 +126,48 @@ class Effective(ApiModel):
             list_type="atomic",
         ),
     ] = None
+    load_targets: Annotated[
+        dict[str, Annotated[float, Schema(minimum=0)]] | None,
+        Schema("Target load of the autoscaler, by metric.", max_properties=16),
+    ] = None
+    placement: Annotated[EffectivePlacement | None, Schema("Where Fireworks may run the replicas.")] = None
+    max_context_length: Annotated[
+        int | None, Schema("Maximum number of tokens per request; 0 means the model's default.", minimum=0)
+    ] = None
+    max_concurrency_per_replica: Annotated[
+        int | None,
+        Schema("Maximum number of concurrent requests per replica; 0 means the platform's default.", minimum=0),
+    ] = None
+    enable_addons: Annotated[bool | None, Schema("Whether the deployment takes LoRA addons.")] = None
+    long_prompt: Annotated[bool | None, Schema("Whether the deployment is tuned for long prompts.")] = None
+    preemptible: Annotated[bool | None, Schema("Whether the deployment may lose its GPUs to others at any time.")] = (
+        None
+    )
+    deployment_template: Annotated[str | None, Schema("The deployment template in use.", max_length=256)] = None
+    active_model_version: Annotated[str | None, Schema("The version of the model that is serving.", max_length=256)] = (
+        None
+    )
+    target_model_version: Annotated[
+        str | None,
+        Schema(
+            "The version of the model that is being rolled out; the same as activeModelVersion at rest.",
+            max_length=256,
+        ),
+    ] = None
+
+
+class Identifier(ApiModel):
+    """A value of model in an inference request that reaches the deployment."""
+
+    kind: Annotated[
+        str,
+        Schema(
+            "ModelAndDeployment: MODEL_NAME#DEPLOYMENT_NAME. Deployment: the deployment's name. Model: the model's "
+            "name alone, for which Fireworks uses its default deployment.",
+            max_length=64,
+        ),
+    ]
+    value: Annotated[str, Schema("The value of model in an inference request.", max_length=1024)]
 
 
 class LastAttempt(ApiModel):
@@ -181,6 +246,14 @@ class FireworksDeploymentStatus(ApiModel):
             "The value of model in an inference request that reaches this deployment: MODEL_NAME#DEPLOYMENT_NAME.",
             example="accounts/fireworks/models/llama-v3p2-3b-instruct#accounts/acme/deployments/chat-prod",
             max_length=1024,
+        ),
+    ] = None
+    identifiers: Annotated[
+        list[Identifier] | None,
+        Schema(
+            "All values of model in an inference request that reach this deployment now, modelIdentifier first.",
+            max_items=8,
+            list_type="atomic",
         ),
     ] = None
     endpoint: Annotated[str | None, Schema("Base URL of the OpenAI-compatible inference API.", max_length=1024)] = None

@@ -31,6 +31,7 @@ from .errors import LONGEST_TEXT, MESSAGE_LIMIT, ErrorKind, FireworksError
 from .wire import JsonObject
 
 _INT64 = 2**63
+_LONGEST_NAME = 256
 _YEARS = range(1970, 9000)
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
@@ -135,6 +136,37 @@ def _time(value: object) -> datetime | None:
     return moment
 
 
+def _told_count(value: object) -> int | None:
+    number = None if value is None else _whole(value)
+    return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < _INT64 else None
+
+
+def _told_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < _INT64 else None
+
+
+def _told_flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _told_word(value: object) -> str:
+    word = _enum_word(value)
+    return word if isinstance(word, str) and len(word) <= _LONGEST_NAME and word.isprintable() else ""
+
+
+def _told_words(value: object) -> tuple[str, ...]:
+    words = map(_told_word, value if isinstance(value, list) else ())
+    return tuple(word for word in words if word)
+
+
+def _told_numbers(value: object) -> dict[str, float]:
+    found = value.items() if isinstance(value, dict) else ()
+    numbers = ((_told_word(name), _told_number(number)) for name, number in found)
+    return {name: number for name, number in numbers if name and number is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class _Lenient:
     """Reads a field by a strict schema, and what that refuses once more in another spelling.
@@ -177,7 +209,7 @@ def _integer(lowest: int, refusal: str) -> _Lenient:
 Text = Annotated[str, _Lenient(core_schema.str_schema(strict=True), _no_text, "is not a string")]
 """A string."""
 
-Name = Annotated[str, _line(256)]
+Name = Annotated[str, _line(_LONGEST_NAME)]
 """A printable string that is no longer than any name."""
 
 Duration = Annotated[str, _line(32)]
@@ -211,6 +243,24 @@ Time = Annotated[datetime | None, PlainValidator(_time)]
 
 Years far from ours are refused: they cannot be counted with, nor be written to Kubernetes.
 """
+
+ToldCount = Annotated[int | None, PlainValidator(_told_count)]
+"""A number of things that is only shown, so nothing fails over it: None where it is not told, or makes no sense."""
+
+ToldNumber = Annotated[float | None, PlainValidator(_told_number)]
+"""A number of at least 0 that is only shown, as `ToldCount`."""
+
+ToldFlag = Annotated[bool | None, PlainValidator(_told_flag)]
+"""True or false where it is only shown, as `ToldCount`."""
+
+ToldWord = Annotated[str, PlainValidator(_told_word)]
+"""A name or an enum value that is only shown; empty where it is not told, or is no printable text of a usual length."""
+
+ToldWords = Annotated[tuple[str, ...], PlainValidator(_told_words)]
+"""A list of words that is only shown, as `ToldWord`."""
+
+ToldNumbers = Annotated[dict[str, float], PlainValidator(_told_numbers)]
+"""Numbers by their names that are only shown; those that make no sense are left out."""
 
 NULL_IS_EMPTY = BeforeValidator(_unless_null({}))
 """Before the type of a nested object."""

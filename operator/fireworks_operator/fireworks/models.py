@@ -26,6 +26,12 @@ from .fields import (
     StringMap,
     Text,
     Time,
+    ToldCount,
+    ToldFlag,
+    ToldNumber,
+    ToldNumbers,
+    ToldWord,
+    ToldWords,
     children,
     json_object,
     protocol_error,
@@ -50,6 +56,8 @@ class ReplicaStats:
     downloading_model: Annotated[Count, Field(alias="downloadingModelReplicaCount")] = 0
     initializing: Annotated[Count, Field(alias="initializingReplicaCount")] = 0
     ready: Annotated[Count, Field(alias="readyReplicaCount")] = 0
+    revocable: Annotated[ToldCount, Field(alias="revocableReplicaCount")] = None
+    effective: Annotated[ToldNumber, Field(alias="effectiveReplicaCount")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,17 @@ class Deployment:
     scale_up_window: Annotated[Duration, within("autoscalingPolicy", "scaleUpWindow")] = ""
     scale_down_window: Annotated[Duration, within("autoscalingPolicy", "scaleDownWindow")] = ""
     scale_to_zero_window: Annotated[Duration, within("autoscalingPolicy", "scaleToZeroWindow")] = ""
+    max_context_length: ToldCount = None
+    max_concurrency_per_replica: ToldCount = None
+    preemptible: ToldFlag = None
+    long_prompt: Annotated[ToldFlag, within("autoTune", "longPrompt")] = None
+    load_targets: Annotated[ToldNumbers, within("autoscalingPolicy", "loadTargets")] = field(default_factory=dict)
+    placement_region: Annotated[ToldWord, within("placement", "region")] = ""
+    placement_multi_region: Annotated[ToldWord, within("placement", "multiRegion")] = ""
+    placement_regions: Annotated[ToldWords, within("placement", "regions")] = ()
+    active_model_version: ToldWord = ""
+    target_model_version: ToldWord = ""
+    deployment_template: ToldWord = ""
     raw: SkipValidation[Mapping[str, JsonValue]] = field(default_factory=dict, repr=False)
 
     @property

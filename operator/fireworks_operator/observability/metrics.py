@@ -156,6 +156,11 @@ class Metrics:
             "others serve or none has ever served.",
             "account",
         )
+        self.addons_pending = self._gauge(
+            "resources_addons_pending",
+            "Resources whose addons are not all loaded, including those whose deployment has no replica to load them.",
+            "account",
+        )
         self.gpu_seconds = self._counter(
             "gpu_seconds_total",
             "GPU-seconds of serving replicas, summed between observations: the billed time, to within a poll interval.",
@@ -211,7 +216,7 @@ class Metrics:
         """Drop the gauges of accounts that are not in use, and all that was counted for those that are not known."""
         self._accounts |= set(in_use)
         gauges: tuple[Gauge, ...] = (self.observation_age, self.budget_tokens, self.budget_waiting)
-        gauges += (self.without_replicas, self.capacity_pending)
+        gauges += (self.without_replicas, self.capacity_pending, self.addons_pending)
         for account in self._accounts - set(in_use):
             for gauge in (*gauges, self.ready_replicas, self.orphaned_deployments):
                 gauge.remove(account)

@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fireworks_operator.api.v1alpha1 import Condition, FireworksDeployment
+from fireworks_operator.api.v1alpha1 import Condition, FireworksDeployment, FireworksDeploymentStatus
 
 from .changes import Change, pending_changes
 from .output import clean, identifier_text, new_table
@@ -93,6 +93,7 @@ class View:
             ("GPUs per replica", summary.gpus),
             ("Deployment", status.deployment_name or ""),
             ("Model identifier", summary.model_identifier),
+            ("Also reached as", ", ".join(each for each in _identifiers(status) if each != summary.model_identifier)),
             ("Endpoint", status.endpoint or ""),
         ]
 
@@ -112,6 +113,10 @@ class View:
             if value and name not in ("Resource", "Ready"):
                 grid.add_row(name, identifier_text(value) if name == "Model identifier" else clean(value))
         return grid
+
+
+def _identifiers(status: FireworksDeploymentStatus) -> list[str]:
+    return [each.value for each in status.identifiers or ()]
 
 
 def print_view(view: View, console: Console) -> None:

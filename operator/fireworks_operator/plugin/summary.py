@@ -65,6 +65,7 @@ class Summary:
             **{key: effective.get(key) for key in known},
             "deploymentName": facts.get("deploymentName"),
             "modelIdentifier": facts.get("modelIdentifier"),
+            "identifiers": facts.get("identifiers"),
             "endpoint": facts.get("endpoint"),
         }
         return {key: value for key, value in data.items() if value is not None}

@@ -22,6 +22,15 @@ RUNNING = {
     **CREATED,
     "replicas": {"ready": 2},
     "effective": {"acceleratorType": "NVIDIA_H100_80GB", "acceleratorCount": 4},
+    "conditions": [
+        {
+            "type": "AddonsReady",
+            "status": "False",
+            "reason": "AddonsLoading",
+            "message": "Waiting for one.",
+            "lastTransitionTime": "2026-03-01T12:00:00Z",
+        }
+    ],
 }
 
 
@@ -53,6 +62,12 @@ class Scene:
     def value(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"fireworks_operator_{name}", labels)
 
+    def shown(self) -> set[str]:
+        """The gauges that tell of the account."""
+        gauges = (family for family in self.metrics.registry.collect() if family.type == "gauge")
+        told = (family for family in gauges if any("account" in sample.labels for sample in family.samples))
+        return {family.name.removeprefix("fireworks_operator_") for family in told}
+
 
 def test_an_account_in_use_is_measured_and_its_gpus_are_counted_by_the_second() -> None:
     scene = Scene()
@@ -61,6 +76,7 @@ def test_an_account_in_use_is_measured_and_its_gpus_are_counted_by_the_second() 
     scene.gauges.measure(5.0)
     assert scene.value("observation_age_seconds", account="acme") == 7.0
     assert scene.value("ready_replicas", account="acme") == 2.0
+    assert scene.value("resources_addons_pending", account="acme") == 1.0
     assert scene.value("gpu_seconds_total", account="acme", accelerator="NVIDIA_H100_80GB") == 120.0
 
 
@@ -68,9 +84,10 @@ def test_an_account_that_nobody_uses_any_more_is_measured_no_longer() -> None:
     scene = Scene()
     scene.listed()
     scene.gauges.measure(10.0)
+    assert scene.shown() >= {"observation_age_seconds", "resources_addons_pending"}
     scene.account.in_use = False
     scene.gauges.measure(10.0)
-    assert scene.value("observation_age_seconds", account="acme") is None
+    assert scene.shown() == set(), "what is added to the gauges of an account is dropped with it"
 
 
 def test_an_orphan_is_warned_of_once_and_again_when_it_comes_back(caplog: pytest.LogCaptureFixture) -> None:

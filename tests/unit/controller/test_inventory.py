@@ -8,7 +8,7 @@ import pytest
 
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.accounts.observer import Listing, Observer
-from fireworks_operator.controller.measure.inventory import MOST_STRANGERS, Inventory
+from fireworks_operator.controller.measure.inventory import MOST_STRANGERS, Holdings, Inventory
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.fireworks.api_key import ApiKey
@@ -79,6 +79,34 @@ def _conditions(**statuses: tuple[str, str]) -> list[dict[str, str]]:
     ]
 
 
+def _held(conditions: dict[str, tuple[str, str]], replicas: dict[str, object]) -> Holdings:
+    """What an account holds with one resource in this condition."""
+    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer("acme", Changes(), lambda: 0.0))])
+    status = {**CREATED, "replicas": replicas, "effective": {}, "conditions": _conditions(**conditions)}
+    store = Store()
+    store.put(a_resource(status=status))
+    (held,) = Inventory(store, accounts, {CLUSTER}, lambda _: True).holdings().values()
+    return held
+
+
+@pytest.mark.parametrize(
+    ("conditions", "pending", "reason"),
+    [
+        ({}, 0, "It has no addons."),
+        ({"AddonsReady": ("True", "AddonsLoaded")}, 0, "All are loaded."),
+        ({"AddonsReady": ("False", "AddonsLoading")}, 1, "One is on its way."),
+        ({"AddonsReady": ("False", "AddonFailed")}, 1, "One is refused."),
+        ({"AddonsReady": ("Unknown", "PermissionDenied")}, 0, "Nobody knows."),
+        ({"Ready": ("False", "Creating")}, 0, "Another condition."),
+    ],
+)
+def test_resources_whose_addons_are_not_loaded_are_counted(
+    conditions: dict[str, tuple[str, str]], pending: int, reason: str
+) -> None:
+    assert _held(conditions, {"ready": 1}).addons_pending == pending, reason
+    assert _held(conditions, {"ready": 0}).addons_pending == pending, "it makes no difference whether it is asleep"
+
+
 @pytest.mark.parametrize(
     ("conditions", "ready", "served", "down", "short", "reason"),
     [
@@ -118,15 +146,6 @@ def _conditions(**statuses: tuple[str, str]) -> list[dict[str, str]]:
 def test_outages_and_shortages_are_counted_apart(
     conditions: dict[str, tuple[str, str]], ready: int, served: bool, down: int, short: int, reason: str
 ) -> None:
-    accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer("acme", Changes(), lambda: 0.0))])
     waiting = {"waitingSince": "2026-03-01T12:00:00Z"} if served else {}
-    status = {
-        **CREATED,
-        "replicas": {"ready": ready, **waiting},
-        "effective": {},
-        "conditions": _conditions(**conditions),
-    }
-    store = Store()
-    store.put(a_resource(status=status))
-    (held,) = Inventory(store, accounts, {CLUSTER}, lambda _: True).holdings().values()
+    held = _held(conditions, {"ready": ready, **waiting})
     assert (held.without_replicas, held.capacity_pending) == (down, short), reason

@@ -38,7 +38,8 @@ DEFAULT = {"deployedModel": {"default": True}}
 
 def entry(**wire: JsonValue) -> Any:  # noqa: ANN401 - as `present` takes them
     """Build the base model's DeployedModel, as Fireworks makes it."""
-    return an_addon(**{"model": BASE_MODEL, "name": ENTRY, **wire})
+    state = str(wire.pop("state", "DEPLOYED"))
+    return an_addon(BASE_MODEL, state, **{"name": ENTRY, **wire})
 
 
 def sets(body: dict[str, JsonValue], *fields: str, to: str | None = ENTRY) -> dict[str, object]:

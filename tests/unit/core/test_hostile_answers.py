@@ -61,6 +61,10 @@ FULL: dict[str, JsonValue] = a_deployment_json(
     preemptible=False,
     displayName="chat",
     description="talks",
+    replicaStats={"readyReplicaCount": 1, "revocableReplicaCount": 1, "effectiveReplicaCount": 1.5},
+    activeModelVersion="v1",
+    targetModelVersion="v2",
+    deploymentTemplate="accounts/fireworks/deploymentTemplates/t",
     deleteTime=None,
     purgeTime=None,
 )
@@ -125,6 +129,7 @@ STORED = st.fixed_dictionaries(
     optional={
         "state": ENDLESS,
         "modelIdentifier": ENDLESS,
+        "identifiers": st.lists(st.fixed_dictionaries({"kind": ENDLESS, "value": ENDLESS}), max_size=10),
         "endpoint": ENDLESS,
         "effective": st.fixed_dictionaries({}, optional={"region": ENDLESS, "draftModel": ENDLESS}),
         "appliedFields": st.lists(ENDLESS, min_size=60, max_size=70),

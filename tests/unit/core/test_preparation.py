@@ -18,7 +18,7 @@ from tests.unit.core.decide_rows import NEW_SPEC, Row, check, claimed, refuses
 
 MINE = f"accounts/{ACCOUNT}/models/mine"
 SPEC: dict[str, Any] = {"baseModel": "mine", "precision": "FP8", "prepareModel": True}
-REQUEST = {"target": NAME, "model": MINE, "precision": "FP8"}
+REQUEST: dict[str, object] = {"target": NAME, "model": MINE, "precision": "FP8"}
 
 
 def records(*precisions: str) -> dict[str, Any]:

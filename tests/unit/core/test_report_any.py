@@ -171,14 +171,17 @@ def test_no_pause_is_counted_from_a_time_in_the_future() -> None:
 
 
 def filled(model: type[Model], time: datetime) -> Model:
-    """Return a model with every field filled, each list with one entry, each time the one given."""
+    """Return a model with every field filled, each list and map with one entry, each time the one given."""
+    plain = {datetime: time, int: 1, float: 0.5, bool: True, str: "accounts/x/deployments/x"}
 
     def value(annotation: Any) -> Any:  # noqa: ANN401 - any type that a model is made of
         arguments = [each for each in get_args(annotation) if each is not type(None)]
-        if annotation in (datetime, int, str):
-            return {datetime: time, int: 1, str: "accounts/x/deployments/x"}[annotation]
+        if annotation in plain:
+            return plain[annotation]
         if get_origin(annotation) is list:
             return [value(arguments[0])]
+        if get_origin(annotation) is dict:
+            return {"key": value(arguments[1])}
         if isinstance(annotation, type) and issubclass(annotation, ApiModel):
             return filled(annotation, time)
         return arguments[0] if get_origin(annotation) is Literal else value(arguments[0])

@@ -522,7 +522,7 @@ def test_an_addon_is_recorded_before_it_is_loaded_and_never_hides_that_the_deplo
     assert [each.model for each in begun.status.addons or ()] == [ADDON]
 
     refused = after(begun, capable, action, error=an_error(ErrorKind.NOT_FOUND, "model not found"))
-    assert summary(refused.status)[:2] == ("TT", "FF")
+    assert summary(refused.status)[:4] == ("FT", "FT", "AddonFailed", "Serving")
     condition = find(refused.status, ConditionType.ADDONS_READY)
     assert (condition.status, condition.reason) == ("False", Reason.ADDON_FAILED)
     assert "model not found" in condition.message
@@ -556,7 +556,16 @@ def test_a_deployment_that_is_anothers_now_is_not_said_to_serve(taken: dict[str,
     assert find(told, ConditionType.AVAILABLE).status == "Unknown"
     assert find(told, ConditionType.AVAILABLE).reason in {Reason.CONFLICT, Reason.ADOPTION_NOT_ALLOWED}
     assert find(told, ConditionType.ADDONS_READY).status == "False"
-    for name in ("state", "model_identifier", "endpoint", "replicas", "effective", "notices", "purge_time"):
+    for name in (
+        "state",
+        "model_identifier",
+        "identifiers",
+        "endpoint",
+        "replicas",
+        "effective",
+        "notices",
+        "purge_time",
+    ):
         assert getattr(told, name) is None, name
     assert told.addons == [AddonStatus(model=ADDON)], "what was loaded is known if the deployment comes back"
     assert (told.deployment_name, told.applied_fields) == (NAME, ours.status.applied_fields)

@@ -27,6 +27,11 @@ REJECTED: Line = (STALLED, "True", Reason.REJECTED_BY_FIREWORKS, "No.")
 QUOTA: Line = (STALLED, "True", Reason.QUOTA_EXCEEDED, "No GPUs.")
 FINE: Line = (STALLED, "False", Reason.AS_DESIRED, "")
 FAILED_ADDON: Line = (ADDONS, "False", Reason.ADDON_FAILED, "No such model.")
+LOADING_ADDONS: Line = (READY, "False", Reason.LOADING_ADDONS, "It serves. Waiting for lora.")
+LOADING: Line = (ADDONS, "False", Reason.ADDONS_LOADING, "Waiting for lora.")
+UNREACHED: Line = (READY, "Unknown", Reason.API_UNAVAILABLE, "No answer.")
+UNLISTED: Line = (ADDONS, "Unknown", Reason.API_UNAVAILABLE, "No answer.")
+ADDON_STALLS: Line = (STALLED, "True", Reason.ADDON_FAILED, "No such model.")
 LOADED: Line = (ADDONS, "True", Reason.ADDONS_LOADED, "1 loaded.")
 RECOVERING: Line = (READY, "True", Reason.RECOVERING, "Another one starts.")
 LOST: Line = (READY, "False", Reason.CAPACITY_PENDING, "No GPUs for any.")
@@ -66,6 +71,42 @@ NONE_WAITS: Line = (CAPACITY, "False", Reason.AS_DESIRED, "None is missing.")
             a_status(SERVING, LOADED),
             [("Normal", Reason.ADDONS_LOADED, "1 loaded.")],
             "And out of it.",
+        ),
+        (
+            a_status(CREATING),
+            a_status(CREATING, LOADING),
+            [],
+            "The base model comes first, and then Ready says what is waited for.",
+        ),
+        (
+            a_status(CREATING),
+            a_status(LOADING_ADDONS, LOADING),
+            [("Normal", Reason.LOADING_ADDONS, "It serves. Waiting for lora.")],
+            "Addons are loaded: told once and not by two conditions.",
+        ),
+        (
+            a_status(SERVING),
+            a_status(SERVING, LOADING),
+            [("Normal", Reason.ADDONS_LOADING, "Waiting for lora.")],
+            "Ready says nothing of it where no replica can load one.",
+        ),
+        (
+            a_status(LOADING_ADDONS, LOADING),
+            a_status((READY, "False", Reason.ADDON_FAILED, "No such model."), ADDON_STALLS, FAILED_ADDON),
+            [("Warning", Reason.ADDON_FAILED, "No such model.")],
+            "One warning for an addon that cannot be loaded.",
+        ),
+        (
+            a_status(LOADING_ADDONS, LOADING),
+            a_status(LOST, ALL_WAIT, LOADING),
+            [("Warning", Reason.CAPACITY_PENDING, "No GPUs for any.")],
+            "An outage of what served, though not with all its addons.",
+        ),
+        (
+            a_status(LOADING_ADDONS, LOADING),
+            a_status(UNREACHED, UNLISTED),
+            [("Normal", Reason.API_UNAVAILABLE, "No answer.")],
+            "One word about a LIST that fails.",
         ),
         (
             a_status(RECOVERING),

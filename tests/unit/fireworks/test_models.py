@@ -62,6 +62,7 @@ def test_a_whole_deployment_is_read() -> None:
             "downloadingModelReplicaCount": 2,
             "initializingReplicaCount": 3,
             "readyReplicaCount": 4,
+            "revocableReplicaCount": 2,
             "effectiveReplicaCount": 3.5,
         },
         "acceleratorType": "NVIDIA_H100_80GB",
@@ -73,7 +74,16 @@ def test_a_whole_deployment_is_read() -> None:
         "draftModel": "accounts/fireworks/models/drafter",
         "draftTokenCount": 4,
         "ngramSpeculationLength": 3,
-        "autoscalingPolicy": {"scaleUpWindow": "30s", "scaleDownWindow": "600s", "scaleToZeroWindow": "3600s"},
+        "autoscalingPolicy": {"scaleUpWindow": "30s", "scaleDownWindow": "600s", "scaleToZeroWindow": "3600s"}
+        | {"loadTargets": {"default": 0.8, "concurrent_requests": 4}},
+        "maxContextLength": 4096,
+        "maxConcurrencyPerReplica": 8,
+        "preemptible": True,
+        "autoTune": {"longPrompt": True},
+        "placement": {"region": "US_IOWA_1", "multiRegion": "US", "regions": ["US_IOWA_1", "US_TEXAS_1"]},
+        "activeModelVersion": "v1",
+        "targetModelVersion": "v2",
+        "deploymentTemplate": "accounts/fireworks/deploymentTemplates/t",
         "somethingNew": [1, 2],
     }
 
@@ -96,7 +106,7 @@ def test_a_whole_deployment_is_read() -> None:
         max_replica_count=4,
         desired_replica_count=2,
         replica_count=3,
-        replica_stats=ReplicaStats(pending_scheduling=1, downloading_model=2, initializing=3, ready=4),
+        replica_stats=ReplicaStats(1, 2, 3, 4, revocable=2, effective=3.5),
         accelerator_type="NVIDIA_H100_80GB",
         accelerator_count=2,
         precision="BF16",
@@ -109,9 +119,59 @@ def test_a_whole_deployment_is_read() -> None:
         scale_up_window="30s",
         scale_down_window="600s",
         scale_to_zero_window="3600s",
+        max_context_length=4096,
+        max_concurrency_per_replica=8,
+        preemptible=True,
+        long_prompt=True,
+        load_targets={"default": 0.8, "concurrent_requests": 4.0},
+        placement_region="US_IOWA_1",
+        placement_multi_region="US",
+        placement_regions=("US_IOWA_1", "US_TEXAS_1"),
+        active_model_version="v1",
+        target_model_version="v2",
+        deployment_template="accounts/fireworks/deploymentTemplates/t",
     )
     assert read.raw == wire
     assert (read.deployment_id, read.account) == ("chat-prod", "acme")
+
+
+@pytest.mark.parametrize(
+    ("field", "wire", "attribute", "value", "reason"),
+    [
+        ("maxContextLength", 0, "max_context_length", 0, "Zero is told, and is not absent."),
+        ("maxContextLength", None, "max_context_length", None, "Null is absent."),
+        ("maxContextLength", "4096", "max_context_length", 4096, "protojson accepts and sends integers as strings"),
+        ("maxContextLength", -1, "max_context_length", None, "No length is negative."),
+        ("maxContextLength", True, "max_context_length", None, "A flag is no number."),
+        ("maxContextLength", 2**63, "max_context_length", None, "Kubernetes keeps no such number."),
+        ("preemptible", False, "preemptible", False, "False is told, and is not absent."),
+        ("preemptible", "yes", "preemptible", None, "A text is no flag."),
+        ("activeModelVersion", "a\nb", "active_model_version", "", "A version is one line."),
+        ("activeModelVersion", "v" * 257, "active_model_version", "", "No version is that long."),
+        ("placement", ["GLOBAL"], "placement_multi_region", "", "A list is no placement."),
+        ("placement", {"multiRegion": 7}, "placement_multi_region", "7", "An enum without a name comes as its number."),
+        ("placement", {"regions": ["A", {}, "b\n"]}, "placement_regions", ("A",), "What makes no sense is left out."),
+        ("placement", {"regions": "A"}, "placement_regions", (), "A text is no list."),
+        (
+            "autoscalingPolicy",
+            {"loadTargets": {"default": 0.5, "a": "x", "b": True, "c": -1, "d": float("nan"), "e": float("inf")}},
+            "load_targets",
+            {"default": 0.5},
+            "What makes no sense is left out.",
+        ),
+        ("autoscalingPolicy", {"loadTargets": [1]}, "load_targets", {}, "A list is no map."),
+        ("autoTune", {"longPrompt": 1}, "long_prompt", None, "A number is no flag."),
+        ("replicaStats", {"revocableReplicaCount": 0}, "replica_stats", ReplicaStats(revocable=0), "Zero is told."),
+        ("replicaStats", {"effectiveReplicaCount": "NaN"}, "replica_stats", ReplicaStats(), "It is not told."),
+        ("replicaStats", {"effectiveReplicaCount": 0}, "replica_stats", ReplicaStats(effective=0.0), "Zero is told."),
+    ],
+)
+def test_nothing_fails_over_what_is_only_shown(
+    field: str, wire: JsonValue, attribute: str, value: object, reason: str
+) -> None:
+    found = getattr(deployment(**{field: wire}), attribute)
+    assert found == value, reason
+    assert type(found) is type(value), reason
 
 
 def test_what_is_left_out_is_zero_or_empty() -> None:

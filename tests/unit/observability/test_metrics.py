@@ -50,6 +50,7 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("reconcile_duration_seconds", "histogram", set()),
     ("reconcile_total", "counter", {"action", "result"}),
     ("resources", "gauge", {"state"}),
+    ("resources_addons_pending", "gauge", {"account"}),
     ("resources_capacity_pending", "gauge", {"account"}),
     ("resources_without_replicas", "gauge", {"account"}),
     ("workqueue_depth", "gauge", set()),
@@ -74,6 +75,7 @@ def fill(metrics: Metrics) -> None:
     metrics.ready_replicas.labels("acme").set(2)
     metrics.without_replicas.labels("acme").set(1)
     metrics.capacity_pending.labels("acme").set(1)
+    metrics.addons_pending.labels("acme").set(1)
     metrics.gpu_seconds.labels("acme", "NVIDIA_H100_80GB").inc(8)
     metrics.orphaned_deployments.labels("acme").set(0)
     metrics.left_running.labels("Retain").inc()

@@ -60,6 +60,7 @@ class Gauges:
         metrics.orphaned_deployments.labels(account.name).set(len(held.orphans))
         metrics.without_replicas.labels(account.name).set(held.without_replicas)
         metrics.capacity_pending.labels(account.name).set(held.capacity_pending)
+        metrics.addons_pending.labels(account.name).set(held.addons_pending)
         for kind, gpus in held.gpus.items():
             metrics.gpu_seconds.labels(account.name, kind).inc(gpus * seconds)
 

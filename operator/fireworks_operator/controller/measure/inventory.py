@@ -24,6 +24,7 @@ class Holdings:
         gpus: GPUs of those replicas, by accelerator type.
         without_replicas: resources that are down: they served, and have had no ready replica for longer than usual.
         capacity_pending: others with replicas that have been missing for longer than usual.
+        addons_pending: resources whose addons are not all loaded, as far as that is known.
         orphans: names of deployments with this cluster's owner marker that no resource of that name claims.
     """
 
@@ -31,6 +32,7 @@ class Holdings:
     gpus: Counter[str] = field(default_factory=Counter)
     without_replicas: int = 0
     capacity_pending: int = 0
+    addons_pending: int = 0
     orphans: tuple[str, ...] = ()
 
 
@@ -65,6 +67,7 @@ class Inventory:
         ready: Counter[str] = Counter()
         down: Counter[str] = Counter()
         short: Counter[str] = Counter()
+        unloaded: Counter[str] = Counter()
         gpus: dict[str, Counter[str]] = {account.name: Counter() for account in self._accounts}
         for resource in self._store:
             status = resource.status
@@ -75,12 +78,14 @@ class Inventory:
                 down[status.account] += 1
             elif has_condition(status, ConditionType.CAPACITY_PENDING):
                 short[status.account] += 1
+            if has_condition(status, ConditionType.ADDONS_READY, "False"):
+                unloaded[status.account] += 1
             if status.replicas.ready:
                 ready[status.account] += status.replicas.ready
                 kind = status.effective.accelerator_type or "unknown"
                 held[kind] += status.replicas.ready * (status.effective.accelerator_count or 1)
         return {
-            name: Holdings(ready[name], gpus[name], down[name], short[name], self._orphans(account))
+            name: Holdings(ready[name], gpus[name], down[name], short[name], unloaded[name], self._orphans(account))
             for name, account in ((each.name, each) for each in self._accounts)
         }
 

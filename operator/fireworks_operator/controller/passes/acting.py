@@ -37,7 +37,7 @@ from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.situation import Situation
-from fireworks_operator.core.status.facts import is_ready
+from fireworks_operator.core.status.facts import was_settled
 from fireworks_operator.core.status.report import report
 from fireworks_operator.core.status.transitions import tell
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
@@ -284,7 +284,7 @@ class Actor:
 def _puts_back(situation: Situation, action: Mutation) -> bool:
     """Tell whether a change puts back what others have changed; tags also follow a PATCH for the same new spec."""
     if isinstance(action, SetTags | SetDeployedModel):
-        return is_ready(situation.resource)
+        return was_settled(situation.resource)
     return isinstance(action, Update) and not situation.is_new
 
 

@@ -9,6 +9,7 @@ from fireworks_operator.api.v1alpha1 import (
     ConditionStatus,
     FireworksDeployment,
     FireworksDeploymentStatus,
+    ManagementPolicy,
 )
 from fireworks_operator.core.actions import Action, LoadAddon, UnloadAddon, UpdateAddon
 from fireworks_operator.core.context import REST_PATIENCE, Context
@@ -23,13 +24,15 @@ from fireworks_operator.core.decisions.addons import (
     retry_at,
     unlisted_message,
 )
-from fireworks_operator.core.diagnosis import diagnose
+from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.identity import model_identifier
 from fireworks_operator.core.observed.observation import Absent, Present
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
+
+from .facts import is_ready
 
 _Addons = tuple[ConditionStatus, Reason, str]
 """What the condition AddonsReady says."""
@@ -145,7 +148,11 @@ def _entry(deployment: Deployment, loaded: DeployedModel, message: str | None) -
 def _trouble(situation: Situation, deployment: Deployment, loaded: DeployedModel) -> str | None:
     """Say what is wrong with a loaded addon: Fireworks has no state for failure, so status and time tell."""
     if loaded.status_code not in ("", "OK"):
-        return loaded.status_message or loaded.status_code
+        why = (loaded.status_message or loaded.status_code).rstrip(".")
+        return (
+            f"Fireworks reports: {why}. Correct its entry in spec.addons, or the model itself; to try again, remove it "
+            "from spec.addons and put it back."
+        )
     overdue = overdue_at(situation.resource, deployment, loaded, situation.now)
     return NEVER_READY if overdue is not None and overdue < situation.now else None
 
@@ -157,12 +164,38 @@ def addon_condition(situation: Situation, status: FireworksDeploymentStatus) -> 
     """
     if status.deployment_name is None:
         return None
-    return _failures(status) or _unlisted(situation, status) or _progress(situation.wanted.addons, status)
+    failed = _failures(status.addons or ())
+    if failed is not None:
+        return "False", Reason.ADDON_FAILED, failed
+    return _unlisted(situation, status) or _progress(situation.wanted.addons, status)
 
 
-def _failures(status: FireworksDeploymentStatus) -> _Addons | None:
-    failed = [f"{each.model}: {each.message}" for each in status.addons or () if each.message]
-    return ("False", Reason.ADDON_FAILED, "; ".join(failed)) if failed else None
+def addon_trouble(situation: Situation, status: FireworksDeploymentStatus) -> Diagnosis | None:
+    """Say what is to be told by Ready of the addons that the spec names; None where nothing is.
+
+    What does not leave is told by AddonsReady alone, and what is only observed is not for this resource to load.
+    `status` is the one in the making.
+    """
+    wanted, observes = situation.wanted.addons, situation.spec.management_policy is ManagementPolicy.OBSERVE
+    if not wanted or observes or status.deployment_name is None:
+        return None
+    failed = _failures([each for each in status.addons or () if each.model in wanted])
+    if failed is not None:
+        return Diagnosis(Reason.ADDON_FAILED, failed, needs_user=True)
+    unlisted = situation.context.addons_unlisted
+    if unlisted is not None and _unlisted(situation, status) is not None:
+        # Who was Ready for this spec stays so: the last LIST is the last word.
+        told = Diagnosis(unlisted.diagnosis.reason, unlisted_message(unlisted), unlisted.diagnosis.needs_user)
+        return None if is_ready(situation.resource) else told
+    progress = _progress(wanted, status)
+    if progress is None or progress[0] == "True":
+        return None
+    return Diagnosis(Reason.LOADING_ADDONS, progress[2], needs_user=False)
+
+
+def _failures(addons: Collection[AddonStatus]) -> str | None:
+    """Return what is told of addons, each after its name; None where nothing is."""
+    return "; ".join(f"{each.model}: {each.message}" for each in addons if each.message) or None
 
 
 def _unlisted(situation: Situation, status: FireworksDeploymentStatus) -> _Addons | None:

@@ -1,6 +1,6 @@
 """How things stand: the four summary conditions and CapacityPending, from the situation and what the pass did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import ConditionStatus
@@ -31,7 +31,7 @@ from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import CREATIONS, known_reason
 from fireworks_operator.core.situation import Situation
 
-from .facts import is_ready
+from .facts import is_ready, was_settled
 from .replicas import Serving, serving, shortage
 
 
@@ -54,6 +54,10 @@ _ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.
 """What keeps an addon from being loaded, changed or unloaded, and concerns nothing else."""
 
 
+_UNTIL_TRAFFIC = frozenset({Reason.SCALED_TO_ZERO, Reason.WAKING})
+"""Without a replica, and it is not for the operator to bring one."""
+
+
 def summarize(situation: Situation, outcome: Outcome) -> Summary:
     """Say how things stand after a pass, in the words of the four summary conditions."""
     action, available = outcome.action, _available(situation)
@@ -74,6 +78,22 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
     return _summarize_action(situation, action, available)
 
 
+def include_addons(situation: Situation, summary: Summary, trouble: Diagnosis | None) -> Summary:
+    """Take Ready back from a deployment whose addons are not what the spec asks for; Available is not theirs."""
+    ready, reason, _ = summary.ready
+    # What is switched off on purpose can load nothing, whatever Fireworks says of a try.
+    if trouble is None or ready != "True" or reason is Reason.PARKED:
+        return summary
+    if trouble.reason is not Reason.LOADING_ADDONS:
+        return replace(_troubled(trouble, None), available=summary.available)
+    message = trouble.message
+    if summary.available is not None and summary.available[0] == "True":
+        message = f"The base model is serving. {message}"
+    elif reason in _UNTIL_TRAFFIC or is_ready(situation.resource):
+        return summary  # without a replica none can be loaded: who waits for a change must not wait for traffic
+    return replace(_progressing(trouble.reason, message, None), available=summary.available)
+
+
 def _summarize_action(situation: Situation, action: Action, available: Serving | None) -> Summary:
     """Say what an action comes to that has been carried out, or is about to be."""
     observed = situation.observed
@@ -84,7 +104,7 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _troubled(Diagnosis(reason, message, needs_user=False), available)
         case PrepareModel(model=model, precision=precision):
             return _progressing(Reason.PREPARING_MODEL, preparing(model, precision), available)
-        case Adopt() if is_ready(situation.resource):
+        case Adopt() if was_settled(situation.resource):
             return _resting(situation, available)  # only its marker is written again
         case _ if not isinstance(observed, Present):
             return _progressing(*_beginning(action, observed), available)
@@ -203,7 +223,7 @@ def _resting(situation: Situation, available: Serving | None) -> Summary:
     if state not in _STATES:
         return _troubled(_unknown_state(state), available)
     on_its_way = available.reason in (Reason.RECOVERING, Reason.WAKING)
-    if state == "UPDATING" and (not is_ready(situation.resource) if available.settled else on_its_way):
+    if state == "UPDATING" and (not was_settled(situation.resource) if available.settled else on_its_way):
         return _progressing(Reason.UPDATING, "Fireworks is applying the change.", available)
     always_one = deployment is not None and deployment.min_replica_count > 0
     if available.reason is Reason.WAKING and not available.settled and always_one:

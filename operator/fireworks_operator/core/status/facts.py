@@ -3,11 +3,22 @@
 from datetime import datetime
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment, FireworksDeploymentStatus, Replicas
+from fireworks_operator.api.v1alpha1 import (
+    ConditionStatus,
+    Effective,
+    EffectivePlacement,
+    FireworksDeployment,
+    FireworksDeploymentStatus,
+    Identifier,
+    Replicas,
+)
 from fireworks_operator.core.desired.fields import get
-from fireworks_operator.fireworks.models import Deployment
+from fireworks_operator.core.identity import model_identifier
+from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
 _STARTING = frozenset({Reason.RECOVERING, Reason.WAKING})
+ADDON_REASONS = frozenset({Reason.LOADING_ADDONS, Reason.ADDON_FAILED})
+"""Why a resource may not be Ready although its deployment is all that the spec asks for."""
 
 
 def replicas(deployment: Deployment, waiting_since: datetime | None) -> Replicas:
@@ -19,8 +30,29 @@ def replicas(deployment: Deployment, waiting_since: datetime | None) -> Replicas
         pending_scheduling=stats.pending_scheduling,
         downloading_model=stats.downloading_model,
         initializing=stats.initializing,
+        revocable=stats.revocable,
+        # While a replica starts, every fraction would be a write: ten are enough.
+        effective=None if stats.effective is None else round(stats.effective, 1),
         waiting_since=waiting_since,
     )
+
+
+def identifiers(deployment: Deployment, *, default: bool) -> list[Identifier]:
+    """Return what reaches the deployment as model of an inference request (Fireworks: on-demand deployments, querying).
+
+    `default` tells that its model's name alone does, too.
+    """
+    found = [
+        Identifier(kind="ModelAndDeployment", value=model_identifier(deployment.base_model, deployment.name)),
+        Identifier(kind="Deployment", value=deployment.name),
+    ]
+    return [*found, Identifier(kind="Model", value=deployment.base_model)] if default else found
+
+
+def is_default(deployed: DeployedModel, deployment: Deployment) -> bool:
+    """Tell whether a deployed model is the one by which requests for the base model alone go to the deployment."""
+    ours = deployed.deployment == deployment.name and deployed.model == deployment.base_model
+    return ours and deployed.default and deployed.state == "DEPLOYED"
 
 
 def effective(deployment: Deployment) -> Effective:
@@ -40,7 +72,27 @@ def effective(deployment: Deployment) -> Effective:
         deployment_shape=deployment.deployment_shape or None,
         region=deployment.region or None,
         scaling_schedules=_schedules(deployment) or None,
+        load_targets=deployment.load_targets or None,
+        placement=_placement(deployment),
+        max_context_length=deployment.max_context_length,
+        max_concurrency_per_replica=deployment.max_concurrency_per_replica,
+        # Only here does it make a difference whether the server tells.
+        enable_addons=None if deployment.raw.get("enableAddons") is None else deployment.enable_addons,
+        long_prompt=deployment.long_prompt,
+        preemptible=deployment.preemptible,
+        deployment_template=deployment.deployment_template or None,
+        active_model_version=deployment.active_model_version or None,
+        target_model_version=deployment.target_model_version or None,
     )
+
+
+def _placement(deployment: Deployment) -> EffectivePlacement | None:
+    found = EffectivePlacement(
+        region=deployment.placement_region or None,
+        multi_region=deployment.placement_multi_region or None,
+        regions=list(deployment.placement_regions) or None,
+    )
+    return None if found == EffectivePlacement() else found
 
 
 def _schedules(deployment: Deployment) -> list[str]:
@@ -56,9 +108,18 @@ def is_ready(resource: FireworksDeployment) -> bool:
     return current and has_condition(resource.status, ConditionType.READY)
 
 
-def has_condition(status: FireworksDeploymentStatus, kind: ConditionType) -> bool:
-    """Tell whether a condition is True."""
-    return any(each.type == kind and each.status == "True" for each in status.conditions)
+def was_settled(resource: FireworksDeployment) -> bool:
+    """Tell whether the deployment was as the spec asks as it is now, whatever became of the addons."""
+    current = resource.status.observed_generation == resource.metadata.generation
+    addons_alone = (
+        each.type == ConditionType.READY and each.reason in ADDON_REASONS for each in resource.status.conditions
+    )
+    return is_ready(resource) or (current and any(addons_alone))
+
+
+def has_condition(status: FireworksDeploymentStatus, kind: ConditionType, value: ConditionStatus = "True") -> bool:
+    """Tell whether a condition is there and is True, or what is asked for."""
+    return any(each.type == kind and each.status == value for each in status.conditions)
 
 
 def is_down(status: FireworksDeploymentStatus) -> bool:

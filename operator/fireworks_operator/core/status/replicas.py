@@ -8,7 +8,7 @@ from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.observed.shortage import is_lost, none_coming, only_pending, patience_ends, served_before
 from fireworks_operator.fireworks.models import Deployment
 
-from .facts import is_ready
+from .facts import was_settled
 
 MISSING = frozenset({Reason.CAPACITY_PENDING, Reason.REPLICAS_LOST})
 """Why a deployment has no replica, or too few, for longer than usual."""
@@ -64,7 +64,7 @@ def _without_replica(resource: FireworksDeployment, deployment: Deployment, now:
             "console, or contact Fireworks support. The operator continues automatically once a replica is ready.",
         )
     # Who asks for one replica at least is only Ready without if that was so before: a new spec is not in force yet.
-    settled = not overdue and (deployment.min_replica_count == 0 or is_ready(resource))
+    settled = not overdue and (deployment.min_replica_count == 0 or was_settled(resource))
     if is_lost(resource, deployment):
         return Serving(False, settled, Reason.RECOVERING, f"No replica is left; new ones are {_stage(deployment)}.")
     return Serving(False, settled, Reason.WAKING, f"Replicas are {_stage(deployment)}.")

@@ -11,24 +11,26 @@ from fireworks_operator.api.v1alpha1 import (
     Condition,
     ConditionStatus,
     FireworksDeploymentStatus,
+    Identifier,
     ManagementPolicy,
 )
 from fireworks_operator.core.actions import Action, Adopt, Claim, Create, Delete, Pending, Refuse, Rest, Trouble
 from fireworks_operator.core.context import REST_PATIENCE
+from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import model_identifier
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
-from fireworks_operator.core.observed.shortage import waiting_since
+from fireworks_operator.core.observed.shortage import ENDED, waiting_since
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import may_take_effect
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
-from .addons import addon_condition, report_addons
+from .addons import addon_condition, addon_trouble, report_addons
 from .applied import fields_after
 from .attempts import NOT_OURS, last_attempt, recreations
-from .conditions import Capacity, Summary, summarize, summarize_capacity
-from .facts import effective, is_ready, replicas
+from .conditions import Capacity, Summary, include_addons, summarize, summarize_capacity
+from .facts import effective, identifiers, is_default, is_ready, replicas
 from .notices import notices
 
 
@@ -47,7 +49,7 @@ def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
             "addons": report_addons(situation, outcome) or None,
         }
     )
-    summary = summarize(situation, outcome)
+    summary = include_addons(situation, summarize(situation, outcome), addon_trouble(situation, status))
     capacity = summarize_capacity(replace(situation, observed=Absent()) if others else situation)
     if others:
         status = _without_facts(status)
@@ -125,7 +127,7 @@ def _unclaimed(status: FireworksDeploymentStatus) -> FireworksDeploymentStatus:
 
 
 _GONE: dict[str, None] = dict.fromkeys(
-    ("state", "model_identifier", "endpoint", "replicas", "effective", "notices", "purge_time")
+    ("state", "model_identifier", "identifiers", "endpoint", "replicas", "effective", "notices", "purge_time")
 )
 _UNCLAIMED: dict[str, None] = _GONE | dict.fromkeys(("deployment_name", "account", "create_time", "applied_fields"))
 
@@ -147,6 +149,7 @@ def _present_facts(situation: Situation, deployment: Deployment, name: str | Non
         "deployment_name": name,
         "state": deployment.state,
         "model_identifier": model_identifier(deployment.base_model, deployment.name),
+        "identifiers": _identifiers(situation, deployment),
         "endpoint": situation.context.inference_url,
         "replicas": replicas(deployment, waiting_since(situation.resource, deployment, situation.now)),
         "effective": effective(deployment),
@@ -154,6 +157,20 @@ def _present_facts(situation: Situation, deployment: Deployment, name: str | Non
         "create_time": _whole_seconds(deployment.create_time),
         "purge_time": _whole_seconds(deployment.purge_time),
     }
+
+
+def _identifiers(situation: Situation, deployment: Deployment) -> list[Identifier] | None:
+    """Return what reaches the deployment; None of one that has ended, which nothing reaches."""
+    if deployment.state in ENDED:
+        return None
+    loaded = observed_addons(situation.observed)
+    if loaded is not None:
+        default = any(is_default(each, deployment) for each in loaded)
+    else:
+        # Their LIST is on its way, or fails: what was known stays, unless nobody asks for it any more.
+        before = identifiers(deployment, default=True)
+        default = uses_addons(situation.resource) and situation.status.identifiers == before
+    return identifiers(deployment, default=default)
 
 
 def _whole_seconds(time: datetime | None) -> datetime | None:

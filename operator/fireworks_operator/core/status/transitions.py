@@ -6,6 +6,8 @@ from typing import Literal
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import Condition, FireworksDeploymentStatus
 
+from .facts import ADDON_REASONS
+
 Line = tuple[Literal["Normal", "Warning"], Reason, str]
 _REASONS = {each.value: each for each in Reason}
 _OUTAGES = frozenset({Reason.CAPACITY_PENDING, Reason.REPLICAS_LOST, Reason.RECOVERING, Reason.WAKING})
@@ -28,15 +30,22 @@ def tell(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) ->
     else:
         yield from _tell_capacity(before, after)
     addons = _find(after, ConditionType.ADDONS_READY)
-    if addons is not None and _changed(before, addons):
+    if addons is not None and _changed(before, addons) and not _is_told_by(ready, addons):
         yield ("Warning" if addons.reason == Reason.ADDON_FAILED else "Normal"), _REASONS[addons.reason], addons.message
+
+
+def _is_told_by(ready: Condition | None, addons: Condition) -> bool:
+    """Tell whether Ready says of the addons what AddonsReady does, or will once the base model serves."""
+    waits = addons.reason == Reason.ADDONS_LOADING
+    return ready is not None and (ready.status != "True" if waits else ready.reason == addons.reason)
 
 
 def _is_outage(before: FireworksDeploymentStatus, ready: Condition) -> bool:
     if ready.status == "True":
         return False
     former = _find(before, ConditionType.READY)
-    ends = former is not None and former.status == "True" and ready.reason in _OUTAGES
+    served = former is not None and (former.status == "True" or former.reason in ADDON_REASONS)
+    ends = served and ready.reason in _OUTAGES
     return ends or ready.reason in (Reason.REPLICAS_LOST, Reason.UNKNOWN_STATE)
 
 
