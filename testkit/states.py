@@ -12,12 +12,13 @@ from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION, FireworksDeplo
 from fireworks_operator.core.actions import Create, Rest
 from fireworks_operator.core.context import Context, Unusable, Usable
 from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import Owner, deployment_name
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.situation import assess
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import DeployedModel
+from fireworks_operator.fireworks.models import DeployedModel, Model
 from testkit.builders import (
     ACCOUNT,
     ADDON,
@@ -39,6 +40,7 @@ from testkit.report_steps import serving as _serving
 
 Json = dict[str, Any]
 
+_MINE = f"accounts/{ACCOUNT}/models/mine"
 _H100 = {"acceleratorType": "NVIDIA_H100_80GB"}
 _OTHERS: dict[str, JsonValue] = {**Owner("cluster-1", "team-b", "chat").marker()}
 _FAILED: Json = {"state": "FAILED", "status": {"message": "out of memory"}, "replicaStats": {}, "replicaCount": 0}
@@ -131,6 +133,12 @@ def _refused_change(kind: ErrorKind, message: str) -> FireworksDeployment:
 
 def _beginning() -> Iterator[Row]:
     yield "new", "just applied, the operator has not seen it", a_resource(finalizers=[])
+    mine = {"baseModel": "mine", "precision": "FP8", "prepareModel": True}
+    unprepared = a_context(models={_MINE: Model(_MINE, supported_precisions=("FP16",))})
+    yield "preparing", "the model is being prepared", after(a_resource(mine), Absent(), context=unprepared)
+    attempt = {**an_attempt("PrepareModel", "PreparingModel", ago=1800), "message": preparing(_MINE, "FP8")}
+    overdue = after(a_resource(mine, {"lastAttempt": attempt}), Absent(), context=unprepared)
+    yield "not-prepared", "the model is still not prepared after 30 minutes", overdue
     yield "claimed", "seen, about to be created", _claimed()
     yield "requested", "the create request is on its way", _begun()
     yield "starting", "replicas start", after(_created(), present(**LOADING))

@@ -18,6 +18,20 @@ ROWS = [
         reason="an empty list names no addon",
     ),
     Row(
+        "enableHotReloadLatestAddon, addons",
+        {"enableHotReloadLatestAddon": True, "enableAddons": False, "addons": [{"model": "one"}]},
+        {"enableHotReloadLatestAddon": True, "addons": [{"model": "one"}, {"model": "two"}]},
+        "spec.addons must have at most one entry with spec.enableHotReloadLatestAddon",
+        reason="one addon is merged into the base model",
+    ),
+    Row(
+        "deployedModel",
+        {"deployedModel": {"default": True, "public": False}},
+        {"deployedModel": {"default": "yes"}},
+        "spec.deployedModel.default in body must be of type boolean",
+        reason="each of the two may be left open",
+    ),
+    Row(
         "addons, model",
         {"addons": [{"model": "accounts/acme/models/lora"}]},
         {"addons": [{"model": "acme/lora"}]},

@@ -156,6 +156,20 @@ ROWS = [
         reason="every text is bounded",
     ),
     Row(
+        "prepareModel, precision",
+        {"baseModel": "mine", "prepareModel": True, "precision": "FP8"},
+        {"baseModel": "mine", "prepareModel": True},
+        "spec.precision is required with spec.prepareModel; set it, for example to FP8, or remove spec.prepareModel",
+        reason="a model is prepared for a precision",
+    ),
+    Row(
+        "prepareModel, whose model",
+        {"baseModel": "accounts/acme/models/mine", "prepareModel": True, "precision": "FP8"},
+        {"baseModel": "accounts/fireworks/models/theirs", "prepareModel": True, "precision": "FP8"},
+        "spec.prepareModel cannot be true for a model of the account fireworks, only for one of your own account",
+        reason="only the own account's models can be prepared",
+    ),
+    Row(
         "precision, A100",
         {"precision": "FP8", "acceleratorType": "NVIDIA_H100_80GB"},
         {"precision": "FP8", "acceleratorType": "NVIDIA_A100_80GB"},

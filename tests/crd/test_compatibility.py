@@ -14,6 +14,7 @@ from tests.crd.server import MANIFEST
 
 RELEASED = sorted(Path(__file__).parent.glob("released/*.yaml"))
 _SCHEDULES = "self.autoscalingPolicy.scalingSchedules"
+_MERGES = "(has(self.enableHotReloadLatestAddon) && self.enableHotReloadLatestAddon)"
 ACCEPTED: Mapping[str, str] = {
     f"v1alpha1: .spec: rule added or changed: !has(self.autoscalingPolicy) || !has({_SCHEDULES}) || "
     f"{_SCHEDULES}.all(name, {_SCHEDULES}[name].minReplicaCount <= (has(self.maxReplicaCount) ? self.maxReplicaCount : "
@@ -30,6 +31,17 @@ ACCEPTED: Mapping[str, str] = {
     "self.spec.disableAutoDeploy == oldSelf.spec.disableAutoDeploy))": (
         "It holds only with disableAutoDeploy, which no released version has."
     ),
+    **{
+        f"v1alpha1: .spec: rule added or changed: !has(self.prepareModel) || !self.prepareModel || {rest}": (
+            "It holds only with prepareModel, which no released version has."
+        )
+        for rest in ("has(self.precision)", "!self.baseModel.startsWith('accounts/fireworks/')")
+    },
+    f"v1alpha1: .spec: rule added or changed: !{_MERGES} || !has(self.addons) || size(self.addons) <= 1": (
+        "It holds only with enableHotReloadLatestAddon, which no released version has."
+    ),
+    "v1alpha1: .spec: rule added or changed: !(has(self.addons) && size(self.addons) > 0) || "
+    f"!has(self.enableAddons) || self.enableAddons || {_MERGES}": "It accepts more than before.",
 }
 """Violations that can break nothing that was valid, with the reason: such as a rule about a field that is new."""
 

@@ -25,6 +25,11 @@ def add_models(team: Team) -> Team:
     return team
 
 
+def hide_records(team: Team) -> None:
+    """Keep the records of the models that do not fit from being read, so that only Fireworks can tell."""
+    team.fault("status", method="GET", path="/models/(alien|stranger)$", status=403, code="PERMISSION_DENIED")
+
+
 def model(team: Team, name: str) -> str:
     """Return the full name of one of the team's models."""
     return f"accounts/{team.account}/models/{name}"

@@ -14,6 +14,7 @@ from tests.integration.addons import (
     addons,
     assert_at_rest,
     call,
+    hide_records,
     load_elsewhere,
     loaded,
     loads,
@@ -36,7 +37,7 @@ def tuned(team: Team) -> Team:
 @pytest.mark.proof
 def test_an_addon_of_another_base_model_is_told_in_words_and_the_base_model_serves(tuned: Team) -> None:
     tuned.create(addons=addons("alien"))
-    resource = until_failed(tuned, REFUSED_LOAD, OTHER_MODEL, "Correct its entry in spec.addons")
+    resource = until_failed(tuned, "It was trained on", OTHER_MODEL, "remove it from spec.addons")
     assert outcome(resource) == STALLED
     (entry,) = resource["status"]["addons"]
     assert (entry["model"], "modelIdentifier" in entry) == (model(tuned, "alien"), False)
@@ -44,11 +45,12 @@ def test_an_addon_of_another_base_model_is_told_in_words_and_the_base_model_serv
     tuned.simulator.add_model(model(tuned, "alien"), kind="HF_PEFT_ADDON", baseModel=MODEL)
     tuned.annotate("chat", "reconcile-at", "now")
     until_loaded(tuned, "alien")
-    assert loads(tuned) == ["alien", "alien"]
+    assert loads(tuned) == ["alien"]
 
 
 @pytest.mark.proof
 def test_two_refused_addons_are_both_told_and_keep_no_third_waiting(tuned: Team) -> None:
+    hide_records(tuned)
     tuned.create(addons=addons("alien", "tone", "stranger"))
     until_failed(tuned, f"{model(tuned, 'alien')}: {REFUSED_LOAD}", f"{model(tuned, 'stranger')}: {REFUSED_LOAD}")
     tuned.eventually(lambda: loaded(tuned).keys() == {"tone"}, "the third is loaded")
@@ -215,6 +217,7 @@ def test_a_paused_resource_keeps_its_addons_as_they_are(tuned: Team) -> None:
 
 @pytest.mark.proof
 def test_a_restart_loads_nothing_twice_and_tries_nothing_refused_again(tuned: Team) -> None:
+    hide_records(tuned)
     tuned.create(addons=addons("tone", "alien"))
     until_failed(tuned, REFUSED_LOAD)
     tuned.eventually(lambda: _states(tuned) == {"tone": "DEPLOYED", "alien": None}, "the other one is loaded")

@@ -10,6 +10,7 @@ AT_REST = ("True", "False", "False")
 LOADING = ("False", "True", "False")
 STALLED = ("False", "False", "True")
 REFUSED_LOAD = "Fireworks refuses the addon: LoRA validation failed"
+MISFIT = "It was trained on"
 
 
 def add_models(team: Team) -> Team:
@@ -19,6 +20,11 @@ def add_models(team: Team) -> Team:
     for name in ("alien", "stranger"):
         team.simulator.add_model(model(team, name), kind="HF_PEFT_ADDON", baseModel=OTHER_BASE)
     return team
+
+
+def hide_records(team: Team) -> None:
+    """Keep the records of the models that do not fit from being read, so that only Fireworks can tell."""
+    team.fault("status", method="GET", path="/models/(alien|stranger)$", status=403, code="PERMISSION_DENIED")
 
 
 def model(team: Team, name: str) -> str:

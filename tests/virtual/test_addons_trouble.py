@@ -8,12 +8,14 @@ import pytest
 from tests.virtual.addons import (
     AT_REST,
     LOADING,
+    MISFIT,
     OTHER_BASE,
     REFUSED_LOAD,
     STALLED,
     add_models,
     addons,
     assert_at_rest,
+    hide_records,
     last,
     load_elsewhere,
     loaded,
@@ -131,18 +133,37 @@ def test_what_fireworks_refuses_about_an_addon_is_told_tried_rarely_and_made_in_
 
 def test_an_addon_of_another_base_model_is_told_in_words_and_loaded_once_it_fits(tuned: Team) -> None:
     tuned.create(addons=addons("alien"))
-    resource = until_failed(tuned, REFUSED_LOAD, OTHER_BASE, "Correct its entry in spec.addons")
+    resource = until_failed(tuned, MISFIT, OTHER_BASE, f"the deployment serves {MODEL}", "remove it from spec.addons")
     assert outcome(resource) == STALLED
+    assert loads(tuned) == [], "it is told without a request that could only be refused"
     assert model(tuned, "alien") in condition(resource, "Stalled")["message"]
     (entry,) = resource["status"]["addons"]
     assert (entry["model"], "modelIdentifier" in entry) == (model(tuned, "alien"), False)
     tuned.simulator.add_model(model(tuned, "alien"), kind="HF_PEFT_ADDON", baseModel=MODEL)
     tuned.annotate("chat", "reconcile-at", "now")
     until_loaded(tuned, "alien", within=10)
-    assert loads(tuned) == ["alien", "alien"]
+    assert loads(tuned) == ["alien"]
+
+
+def test_an_addon_that_does_not_fit_keeps_no_other_waiting_and_is_looked_at_seldom(tuned: Team) -> None:
+    tuned.create(addons=addons("alien", "tone", "stranger"))
+    until_failed(tuned, f"{model(tuned, 'alien')}: {MISFIT}", f"{model(tuned, 'stranger')}: {MISFIT}")
+    tuned.eventually(lambda: loaded(tuned).keys() == {"tone"}, "the third is loaded", within=10)
+    assert_at_rest(tuned, told=STALLED)
+    seen = tuned.seen()
+    tuned.wait(4 * 3600)
+    asked = tuned.journal("GET", "/models/alien$", since=seen)
+    assert 3 <= len(asked) <= 4, "once an hour"
+    assert loads(tuned) == ["tone"]
+    tuned.simulator.add_model(model(tuned, "alien"), kind="HF_PEFT_ADDON", baseModel=MODEL)
+    tuned.eventually(lambda: loads(tuned) == ["tone", "alien"], "by itself, once it fits", within=3700)
+    tuned.change(addons=addons("alien", "tone"))
+    until_loaded(tuned, "alien", "tone")
+    assert_at_rest(tuned)
 
 
 def test_two_refused_addons_are_both_told_and_keep_no_third_waiting(tuned: Team) -> None:
+    hide_records(tuned)
     tuned.create(addons=addons("alien", "tone", "stranger"))
     until_failed(tuned, f"{model(tuned, 'alien')}: {REFUSED_LOAD}", f"{model(tuned, 'stranger')}: {REFUSED_LOAD}")
     tuned.eventually(lambda: loaded(tuned).keys() == {"tone"}, "the third is loaded", within=10)
@@ -256,9 +277,12 @@ def test_a_paused_resource_keeps_its_addons_as_they_are(tuned: Team) -> None:
     assert_at_rest(tuned)
 
 
-def test_a_restart_loads_nothing_twice_and_tries_nothing_refused_again(tuned: Team) -> None:
+@pytest.mark.parametrize("hidden", [True, False], ids=["refused by Fireworks", "does not fit"])
+def test_a_restart_loads_nothing_twice_and_tries_nothing_refused_again(tuned: Team, hidden: bool) -> None:
+    if hidden:
+        hide_records(tuned)
     tuned.create(addons=addons("tone", "alien"))
-    until_failed(tuned, REFUSED_LOAD)
+    until_failed(tuned, REFUSED_LOAD if hidden else MISFIT)
     tuned.eventually(lambda: states(tuned) == {"tone": "DEPLOYED", "alien": None}, "the other one is loaded")
     version, seen = tuned.get()["metadata"]["resourceVersion"], tuned.seen()
     tuned.stage.restart()

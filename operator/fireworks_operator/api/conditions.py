@@ -58,6 +58,10 @@ class Reason(_Documented):
         "No requests within the scale-to-zero window: no replica is running, and the next request wakes one.",
     )
     PARKED = "Parked", "maxReplicaCount is 0: the deployment is switched off intentionally and is not billed."
+    PREPARING_MODEL = (
+        "PreparingModel",
+        "The model is being prepared for spec.precision, as spec.prepareModel asks; the deployment is created then.",
+    )
     CREATING = "Creating", "The deployment is being created; the message names the stage of its replicas."
     UPDATING = "Updating", "A change of the spec is being applied."
     WAKING = "Waking", "A replica is starting after the deployment was scaled to zero."

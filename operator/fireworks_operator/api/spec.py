@@ -29,6 +29,7 @@ _MAXIMUM = (
     "(has(self.maxReplicaCount) ? self.maxReplicaCount : "
     "has(self.minReplicaCount) && self.minReplicaCount > 1 ? self.minReplicaCount : 1)"
 )
+_MERGES = "(has(self.enableHotReloadLatestAddon) && self.enableHotReloadLatestAddon)"
 _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
@@ -188,6 +189,18 @@ class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, Inferenc
             ".disableSpeculativeDecoding",
         ),
         Rule(
+            "!has(self.prepareModel) || !self.prepareModel || has(self.precision)",
+            "spec.precision is required with spec.prepareModel; set it, for example to FP8, or remove "
+            "spec.prepareModel",
+            ".precision",
+        ),
+        Rule(
+            "!has(self.prepareModel) || !self.prepareModel || !self.baseModel.startsWith('accounts/fireworks/')",
+            "spec.prepareModel cannot be true for a model of the account fireworks, only for one of your own account; "
+            "remove it",
+            ".prepareModel",
+        ),
+        Rule(
             f"!{_QUANTIZED} || !has(self.acceleratorType) || "
             f"!{matches(UNQUANTIZED_ONLY_PATTERN, 'self.acceleratorType')}",
             "spec.precision must not be quantized (FP8, FP4, NF4) on NVIDIA_A100 and AMD_MI300X; use FP16 "
@@ -201,9 +214,15 @@ class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, Inferenc
             ".precision",
         ),
         Rule(
-            f"!{_ADDONS} || !has(self.enableAddons) || self.enableAddons",
+            f"!{_ADDONS} || !has(self.enableAddons) || self.enableAddons || {_MERGES}",
             "spec.enableAddons cannot be false while spec.addons has entries; remove it or set it to true",
             ".enableAddons",
+        ),
+        Rule(
+            f"!{_MERGES} || !has(self.addons) || size(self.addons) <= 1",
+            "spec.addons must have at most one entry with spec.enableHotReloadLatestAddon, as one addon is merged into "
+            "the base model; keep one, or remove spec.enableHotReloadLatestAddon",
+            ".addons",
         ),
         Rule(
             "!has(self.longPrompt) || !self.longPrompt || !has(self.acceleratorCount) || self.acceleratorCount >= 2",

@@ -71,6 +71,17 @@ class HardwareFields(ApiModel):
             rules=constant_rules("spec.precision", "FP16, BF16 or FP8", "omit it to use the model's own"),
         ),
     ] = None
+    prepare_model: Annotated[
+        bool | None,
+        Schema(
+            "true has Fireworks prepare the base model for spec.precision before the deployment is created, unless "
+            "the model supports it already. Only for models of your own account; takes up to 30 minutes. Requires "
+            "precision.",
+            default="false.",
+            change="takes effect when a deployment is created; an existing one is not affected.",
+            wire="POST models/MODEL:prepare",
+        ),
+    ] = None
     long_prompt: Annotated[
         bool | None,
         Schema(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from .base import ApiModel, Change, Schema, reset_to
 from .formats import model_rules
-from .spec_parts import Addon
+from .spec_parts import Addon, DeployedModelSettings
 
 
 class InferenceFields(ApiModel):
@@ -87,6 +87,16 @@ class InferenceFields(ApiModel):
             list_map_keys=("model",),
         ),
     ] = None
+    enable_hot_reload_latest_addon: Annotated[
+        bool | None,
+        Schema(
+            "true merges the addon into the base model, and exchanges it for another one while the deployment goes on "
+            "serving. spec.addons then has at most one entry, which takes the place of whichever addon is merged; it "
+            "is called by the name of the deployment alone (status.addons[].modelIdentifier).",
+            default="false.",
+            change=reset_to("false"),
+        ),
+    ] = None
     num_peft_device_cached: Annotated[
         int | None,
         Schema(
@@ -97,6 +107,17 @@ class InferenceFields(ApiModel):
             example="8",
             minimum=0,
             maximum=1000,
+        ),
+    ] = None
+    deployed_model: Annotated[
+        DeployedModelSettings | None,
+        Schema(
+            "How the base model's own name reaches this deployment: as its default deployment, and from other "
+            "accounts. What is changed at Fireworks is put back.",
+            default="decided by Fireworks.",
+            change="updated in place. If removed from the spec, the values stay at Fireworks.",
+            wire="deployedModels",
+            example="{default: true}",
         ),
     ] = None
     max_context_length: Annotated[

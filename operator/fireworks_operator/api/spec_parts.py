@@ -134,7 +134,7 @@ class Addon(ApiModel):
         str,
         Schema(
             "The LoRA model: its full name, or a bare id for a model of your own account. It must have been trained "
-            "on the base model of the deployment.",
+            "on the base model of the deployment; one whose record names another is not loaded.",
             change="the addon that is no longer named is unloaded, the new one loaded.",
             example="accounts/acme/models/support-lora",
             max_length=256,
@@ -170,6 +170,24 @@ class Addon(ApiModel):
     public: Annotated[
         bool | None,
         Schema("Whether other Fireworks accounts may call the addon.", default="false.", change=Change.UPDATE),
+    ] = None
+
+
+class DeployedModelSettings(ApiModel):
+    """How the base model's own name reaches the deployment (Fireworks REST reference, deployedModels)."""
+
+    default: Annotated[
+        bool | None,
+        Schema(
+            "Whether requests for the base model that name no deployment are routed to this one. Only one resource "
+            "may set true for a model.",
+            default="decided by Fireworks: true for the first deployment of the model.",
+            change=Change.UPDATE,
+        ),
+    ] = None
+    public: Annotated[
+        bool | None,
+        Schema("Whether other Fireworks accounts may call the deployment.", default="false.", change=Change.UPDATE),
     ] = None
 
 

@@ -65,6 +65,16 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareModel:
+    """Have a model of the own account prepared for a precision, before the deployment `target` is claimed."""
+
+    target: str
+    model: str
+    precision: str
+    name: ClassVar[str] = "PrepareModel"
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """POST the deployment under the claimed id."""
 
@@ -128,11 +138,12 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class LoadAddon:
-    """Load a LoRA addon onto the deployment."""
+    """Load a LoRA addon onto the deployment; `replaces`: in the place of the one that is merged into its base model."""
 
     target: str
     model: str
     body: Mapping[str, JsonValue]
+    replaces: bool = False
     name: ClassVar[str] = "LoadAddon"
 
 
@@ -155,6 +166,22 @@ class UnloadAddon:
     model: str
     deployed_model: str
     name: ClassVar[str] = "UnloadAddon"
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeployedModel:
+    """PATCH the base model's DeployedModel, or make one where there is none (None). `fields` has spec paths."""
+
+    target: str
+    deployed_model: str | None
+    body: Mapping[str, JsonValue]
+    fields: tuple[str, ...]
+    name: ClassVar[str] = "SetDeployedModel"
+
+    @property
+    def key(self) -> str:
+        """What the change is remembered by: a DeployedModel that is made has its name from Fireworks."""
+        return f"base model of {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +210,19 @@ class Refuse:
 Waiting = Rest | Pending | Progress | Trouble | Refuse
 """Actions that do nothing."""
 
-Mutation = Create | Adopt | Update | SetTags | Undelete | Delete | LoadAddon | UpdateAddon | UnloadAddon
+Mutation = (
+    PrepareModel
+    | Create
+    | Adopt
+    | Update
+    | SetTags
+    | Undelete
+    | Delete
+    | LoadAddon
+    | UpdateAddon
+    | UnloadAddon
+    | SetDeployedModel
+)
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
 Action = Waiting | AddFinalizer | Claim | Mutation | RemoveFinalizer

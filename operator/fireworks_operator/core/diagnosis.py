@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 
-from .actions import Action, Create, Delete, LoadAddon, UnloadAddon, Update, UpdateAddon
+from .actions import Action, Create, Delete, LoadAddon, PrepareModel, SetDeployedModel, UnloadAddon, Update, UpdateAddon
 
 _IN_USE = re.compile(r"inference requests in the last hour|ignore_checks", re.IGNORECASE)
 _DEFAULT_DEPLOYMENT = re.compile(r"default deployment", re.IGNORECASE)
@@ -39,6 +39,13 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
         )
     if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
         return Diagnosis(Reason.ADDON_FAILED, _addon_message(error, action), needs_user=True)
+    if isinstance(action, SetDeployedModel):
+        return Diagnosis(
+            Reason.REJECTED_BY_FIREWORKS,
+            f"Fireworks refuses to change how its model reaches the deployment: {_words(error)} Correct "
+            "spec.deployedModel; the operator retries automatically.",
+            needs_user=True,
+        )
     of_model = error.kind is ErrorKind.NOT_FOUND and not _SHAPE.search(error.message)
     if of_model or _MODEL_MISSING.search(error.message):
         return Diagnosis(
@@ -165,6 +172,12 @@ def _addon_message(error: FireworksError, action: LoadAddon | UpdateAddon | Unlo
 
 
 def _rejection_message(error: FireworksError, action: Action | None) -> str:
+    if isinstance(action, PrepareModel):
+        return (
+            f"Fireworks refuses to prepare {action.model} for {action.precision}: {_words(error)} Correct "
+            "spec.precision, or remove spec.prepareModel and prepare the model yourself; the operator retries "
+            "automatically."
+        )
     verb = "create the deployment" if isinstance(action, Create) else "change the deployment"
     hint = "Fix the spec; the operator retries as soon as it changes."
     if _ACCELERATOR.search(error.message) or _SHAPE.search(error.message):

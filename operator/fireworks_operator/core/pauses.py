@@ -18,6 +18,7 @@ UPDATE_SPACING = timedelta(seconds=30)
 CONVERGENCE_TRIES = 3
 """Changes that may leave a field as it is before the operator stops and says so."""
 CREATE, RECREATE, REPLACE, UPDATE, SET_TAGS = "Create", "Recreate", "Replace", "Update", "SetTags"
+PREPARE = "PrepareModel"
 """Names of attempts in `status.lastAttempt`."""
 UNDELETE, DELETE, DELETE_IGNORING_CHECKS = "Undelete", "Delete", "DeleteIgnoringChecks"
 """Names of attempts that may leave behind, or bring back, a deployment that is deleted."""

@@ -96,6 +96,11 @@ class FireworksClient:
         """Return a model by its full name, `accounts/A/models/M`."""
         return Model.parse(await self._send(key, Call("get_model", "GET", resource_path(name, "models"))))
 
+    async def prepare_model(self, key: ApiKey, name: str, precision: str) -> None:
+        """Have a model prepared for a precision, which its record lists once that is done."""
+        path = f"{resource_path(name, 'models')}:prepare"
+        await self._send(key, Call("prepare_model", "POST", path, body={"precision": precision}))
+
     # Deployments
 
     async def list_deployments(
@@ -202,10 +207,16 @@ class FireworksClient:
         call = Call("get_deployed_model", "GET", resource_path(name, "deployedModels"))
         return _same(name, DeployedModel.parse(await self._send(key, call)))
 
-    async def load_addon(self, key: ApiKey, account: str, body: Mapping[str, JsonValue]) -> DeployedModel:
-        """Load an addon into a deployment; the server chooses the id, so the pair of names identifies it."""
+    async def load_addon(
+        self, key: ApiKey, account: str, body: Mapping[str, JsonValue], *, replace_merged: bool = False
+    ) -> DeployedModel:
+        """Load an addon into a deployment; the server chooses the id, so the pair of names identifies it.
+
+        `replace_merged` is required by deployments with one merged addon, which it takes the place of.
+        """
         path = f"{account_path(account)}/deployedModels"
-        return DeployedModel.parse(await self._send(key, Call("load_addon", "POST", path, body=body)))
+        query = {"replaceMergedAddon": "true"} if replace_merged else {}
+        return DeployedModel.parse(await self._send(key, Call("load_addon", "POST", path, query, body)))
 
     async def update_deployed_model(
         self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]

@@ -257,6 +257,10 @@ class Model:
         _name(obj, "models")
         return read(cls, obj)
 
+    def supports(self, precision: str) -> bool:
+        """Tell whether it can be deployed with a precision, as far as its record says."""
+        return precision in (*self.supported_precisions, *self.supported_precisions_with_calibration)
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPage:

@@ -39,6 +39,26 @@ def test_many_who_want_a_record_at_once_share_one_request_a_day() -> None:
     run(scenario())
 
 
+def test_who_waits_for_a_change_gets_no_old_record() -> None:
+    async def scenario() -> None:
+        ask, catalogue = Asked(), Catalogue(asyncio.get_running_loop().time)
+        await catalogue.find(BASE_MODEL, ask)
+        await asyncio.sleep(29)
+        await catalogue.find(BASE_MODEL, ask, within=30)
+        assert ask.count == 1
+        await asyncio.sleep(2)
+        await catalogue.find(BASE_MODEL, ask, within=30)
+        assert ask.count == 2
+        ask.missing = True
+        await asyncio.sleep(31)
+        assert await catalogue.find(BASE_MODEL, ask, within=30) is None
+        await asyncio.sleep(31)
+        ask.missing = False
+        assert await catalogue.find(BASE_MODEL, ask, within=30) == Model(BASE_MODEL)
+
+    run(scenario())
+
+
 def test_a_record_that_cannot_be_had_is_asked_for_again_after_a_while() -> None:
     async def scenario() -> None:
         ask, catalogue = Asked(), Catalogue(asyncio.get_running_loop().time)

@@ -39,6 +39,9 @@ SPECS = st.fixed_dictionaries(
         "tags": st.sampled_from([{}, {"team": "search"}, {"name": "reserved"}]),
         "addons": st.sampled_from([[{"model": "lora-1"}], [{"model": ADDON, "displayName": "one"}]]),
         "deploymentId": st.just("by-hand"),
+        "precision": st.just("FP8"),
+        "deployedModel": st.fixed_dictionaries({}, optional={"default": st.booleans(), "public": st.booleans()}),
+        "prepareModel": st.booleans(),
         "paused": st.booleans(),
         "managementPolicy": st.sampled_from(["Manage", "Observe"]),
         "adoptionPolicy": st.sampled_from(["Never", "Unowned"]),
@@ -49,7 +52,10 @@ SPECS = st.fixed_dictionaries(
 ATTEMPTS = st.builds(
     an_attempt,
     st.sampled_from(
-        ["Create", "Recreate", "Replace", "Update", "SetTags", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"]
+        [
+            *("Create", "Recreate", "Replace", "Update", "SetTags", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"),
+            *("PrepareModel", "SetDeployedModel"),
+        ]
     ),
     st.sampled_from([*(reason.value for reason in Reason), "FromAnotherVersion"]),
     ago=AGES,

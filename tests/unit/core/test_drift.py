@@ -189,6 +189,7 @@ def test_what_only_another_deployment_could_have_is_no_change(
             {f"{POLICY}.loadTargets": {"default": 0.8}},
         ),
         ("displayName", {"displayName": "x"}, {"displayName": ""}),
+        ("enableHotReloadLatestAddon", {"enableHotReloadLatestAddon": True}, {"enableHotReloadLatestAddon": False}),
         ("longPrompt", {"autoTune": {"longPrompt": True}}, {"longPrompt": False}),
         ("enableSessionAffinity", {"enableSessionAffinity": True}, {"enableSessionAffinity": False}),
         ("draftModel", {"draftModel": "d"}, {"draftModel": ""}),

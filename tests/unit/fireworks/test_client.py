@@ -24,6 +24,13 @@ REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
         "/v1/accounts/fireworks/models/m",
         None,
     ),
+    (
+        lambda c: c.prepare_model(KEY, "accounts/acme/models/m", "FP8"),
+        EMPTY,
+        "POST",
+        "/v1/accounts/acme/models/m:prepare",
+        {"precision": "FP8"},
+    ),
     (lambda c: c.list_deployments(KEY, "acme"), EMPTY, "GET", "/v1/accounts/acme/deployments?pageSize=200", None),
     (
         lambda c: c.list_deployments(KEY, "acme", page_token="a&b=", page_size=5, show_deleted=True),
@@ -91,6 +98,13 @@ REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
         DEPLOYED_MODEL,
         "POST",
         "/v1/accounts/acme/deployedModels",
+        {"model": "m", "deployment": NAME},
+    ),
+    (
+        lambda c: c.load_addon(KEY, "acme", {"model": "m", "deployment": NAME}, replace_merged=True),
+        DEPLOYED_MODEL,
+        "POST",
+        "/v1/accounts/acme/deployedModels?replaceMergedAddon=true",
         {"model": "m", "deployment": NAME},
     ),
     (
@@ -214,6 +228,7 @@ async def test_an_answer_about_another_deployment_is_not_believed(
         lambda c: c.delete_deployment(KEY, "accounts/acme/deployments/"),
         lambda c: c.unload_addon(KEY, NAME),
         lambda c: c.get_model(KEY, "accounts/acme/models/m#x"),
+        lambda c: c.prepare_model(KEY, "accounts/acme/models/m#x", "FP8"),
     ],
 )
 async def test_a_crafted_name_is_refused_and_nothing_is_sent(

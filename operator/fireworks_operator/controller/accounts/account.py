@@ -13,7 +13,7 @@ from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
 
 from .bindings import Bindings
-from .catalogue import Catalogue
+from .catalogue import KNOWN_FOR, Catalogue
 from .following import FEW_PAGES, Following
 from .keyring import CREDENTIAL_ERRORS, Credential, Keyring
 from .observer import STALE_AFTER, ChangeHandler, Observer
@@ -183,15 +183,17 @@ class Account:
         listing = self.observer.listing
         return listing is None or name in listing.deployments or termination.asked >= listing.started
 
-    async def models(self, credential: Credential, names: Iterable[str], ref: str) -> dict[str, Model]:
-        """Return the records of models, without those that cannot be had."""
+    async def models(
+        self, credential: Credential, names: Iterable[str], ref: str, *, within: float = KNOWN_FOR
+    ) -> dict[str, Model]:
+        """Return the records of models, without those that cannot be had; none is older than `within` seconds."""
 
         async def ask(name: str) -> Model:
             # Asked for once a day, in the middle of passes that have had their turn.
             await self.budget.acquire(lane=Lane.FINISH, key=ref)
             return await self.client.get_model(credential.api_key, name)
 
-        found = {name: await self.catalogue.find(name, ask) for name in names}
+        found = {name: await self.catalogue.find(name, ask, within=within) for name in names}
         return {name: model for name, model in found.items() if model is not None}
 
     async def _verify(self, credential: Credential, ref: str, *, anew: bool = False) -> None:

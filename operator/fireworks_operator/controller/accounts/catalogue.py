@@ -32,11 +32,17 @@ class Catalogue:
         now = self.clock()
         return all(name in self._records and now < self._records[name][0] for name in names)
 
-    async def find(self, name: str, ask: Callable[[str], Awaitable[Model]]) -> Model | None:
-        """Return a model's record, None if it cannot be had; asked for once however many want it."""
+    async def find(
+        self, name: str, ask: Callable[[str], Awaitable[Model]], *, within: float = KNOWN_FOR
+    ) -> Model | None:
+        """Return a model's record, None if it cannot be had; asked for once however many want it.
+
+        `within`: the most seconds for which a record counts here.
+        """
         async with self._asking.setdefault(name, asyncio.Lock()):
             until, model = self._records.get(name, (float("-inf"), None))
-            if self.clock() < until:
+            counts_for = UNKNOWN_FOR if model is None else KNOWN_FOR
+            if self.clock() < until - counts_for + min(within, counts_for):
                 return model
             try:
                 model = await ask(name)

@@ -13,12 +13,16 @@ from fireworks_operator.core.actions import (
     Delete,
     LoadAddon,
     Mutation,
+    PrepareModel,
+    SetDeployedModel,
     SetTags,
     Undelete,
     UnloadAddon,
     Update,
     UpdateAddon,
 )
+from fireworks_operator.core.decisions.addons import MISFIT_RECHECK
+from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown
 from fireworks_operator.core.status.model_notices import models_to_ask
@@ -102,6 +106,26 @@ class Access:
             self.release_slot()
         return await self.account.models(self.credential, names, self.ref)
 
+    async def model_to_prepare(self, resource: FireworksDeployment) -> dict[str, Model]:
+        """Return the record of the model that has to be prepared first, if it is not: of now, as that changes it."""
+        name = model_to_prepare(resource, self.account.name)
+        if name is None:
+            return {}
+        self.release_slot()
+        return await self.account.models(self.credential, (name,), self.ref, within=PREPARATION_POLL.total_seconds())
+
+    async def addon_models(self, model: str, base: str, *, anew: bool) -> dict[str, Model]:
+        """Return the records that tell whether an addon fits a deployment's base model, as far as they can be had.
+
+        `anew`: somebody has asked for a look, perhaps since the model is another one now.
+        """
+        self.release_slot()
+        within = 0.0 if anew else MISFIT_RECHECK.total_seconds()
+        found = await self.account.models(self.credential, (model,), self.ref, within=within)
+        if model in found and found[model].peft_details.base_model not in ("", base):
+            found |= await self.account.models(self.credential, (base,), self.ref)
+        return found
+
     async def reserve(self, action: Mutation) -> None:
         """Wait for this change's turn in the account's budget."""
         self.release_slot()
@@ -122,15 +146,19 @@ class Access:
             answer = await self._send(action)
         except FireworksError as error:
             self.account.refused(self.credential, error)
-            exists = isinstance(action, Create | LoadAddon) and error.kind is ErrorKind.ALREADY_EXISTS
+            exists = (
+                isinstance(action, Create | LoadAddon | SetDeployedModel) and error.kind is ErrorKind.ALREADY_EXISTS
+            )
             gone = isinstance(action, Delete | UnloadAddon) and error.kind is ErrorKind.NOT_FOUND
             if exists or gone or not error.definite:
                 self.account.observer.wrote(action.target)
-            if gone or (exists and isinstance(action, Create)):
+            if gone or (exists and not isinstance(action, LoadAddon)):
                 return None
             raise
         finally:
             self.account.touch()
+        if isinstance(action, PrepareModel):
+            return None  # it is not about the deployment, which there is none of yet
         self.account.observer.wrote(action.target)
         self.credential.saw(action.target)
         if answer is None:
@@ -167,6 +195,8 @@ class Access:
         self._check_fence()
         client, api_key, account = self.account.client, self.credential.api_key, self.account.name
         match action:
+            case PrepareModel(_, model, precision):
+                await client.prepare_model(api_key, model, precision)
             case Create(target, body, query):
                 identifier = target.rsplit("/", 1)[-1]
                 return await client.create_deployment(api_key, account, identifier, body, query=query)
@@ -178,10 +208,14 @@ class Access:
                 await client.delete_deployment(api_key, target, hard=hard, ignore_checks=ignore_checks)
             case Adopt() | SetTags():
                 await self._send_tags(action)
-            case LoadAddon(_, _, body):
-                await client.load_addon(api_key, account, body)
+            case LoadAddon(_, _, body, replaces):
+                await client.load_addon(api_key, account, body, replace_merged=replaces)
             case UpdateAddon(_, deployed_model, body, mask):
                 await client.update_deployed_model(api_key, deployed_model, body, mask)
+            case SetDeployedModel(_, None, body):
+                await client.load_addon(api_key, account, body)
+            case SetDeployedModel(_, str() as deployed_model, body):
+                await client.update_deployed_model(api_key, deployed_model, body, tuple(body))
             case UnloadAddon(_, _, deployed_model):
                 await client.unload_addon(api_key, deployed_model)
         return None

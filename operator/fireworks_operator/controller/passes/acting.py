@@ -23,6 +23,7 @@ from fireworks_operator.core.actions import (
     Refuse,
     RemoveFinalizer,
     Rest,
+    SetDeployedModel,
     SetTags,
     Trouble,
     Undelete,
@@ -282,7 +283,7 @@ class Actor:
 
 def _puts_back(situation: Situation, action: Mutation) -> bool:
     """Tell whether a change puts back what others have changed; tags also follow a PATCH for the same new spec."""
-    if isinstance(action, SetTags):
+    if isinstance(action, SetTags | SetDeployedModel):
         return was_settled(situation.resource)
     return isinstance(action, Update) and not situation.is_new
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from logging import getLogger
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import DESTRUCTIVE, NEEDS_FRESH_GET, Action, Claim, UnloadAddon
+from fireworks_operator.core.actions import DESTRUCTIVE, NEEDS_FRESH_GET, Action, Claim, LoadAddon, UnloadAddon
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import uses_addons
 from fireworks_operator.core.decisions.decide import decide, needs_closer_look
@@ -55,7 +55,7 @@ async def look_and_decide(
     elif isinstance(action, Claim):
         situation = assess(resource, situation.observed, await _look_for_former(resource, access, context))
         action = decide(situation)
-    return await _confirm_unload(access, situation, action)
+    return await _confirm_load(access, *await _confirm_unload(access, situation, action))
 
 
 async def _observe(resource: FireworksDeployment, access: Access, target: str) -> Observed:
@@ -82,5 +82,17 @@ async def _confirm_unload(access: Access, situation: Situation, action: Action) 
             break
         asked.add(action.deployed_model)
         situation = situation.answered(await access.look_at_addon(situation.observed, action.deployed_model))
+        action = decide(situation)
+    return situation, action
+
+
+async def _confirm_load(access: Access, situation: Situation, action: Action) -> tuple[Situation, Action]:
+    """Ask for the record of an addon's model, too, and decide again; one that does not fit gives way to the next."""
+    asked: set[str] = set()
+    while isinstance(action, LoadAddon) and action.model not in asked and isinstance(situation.observed, Present):
+        asked.add(action.model)
+        base, anew = situation.observed.deployment.base_model, situation.context.skip_pauses or situation.is_new
+        models = {**situation.context.models, **await access.addon_models(action.model, base, anew=anew)}
+        situation = replace(situation, context=replace(situation.context, models=models))
         action = decide(situation)
     return situation, action

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
-from fireworks_operator.core.actions import LoadAddon, Mutation, Update, UpdateAddon
+from fireworks_operator.core.actions import LoadAddon, Mutation, SetDeployedModel, Update, UpdateAddon
 from fireworks_operator.core.observed.observation import Present
 
 
@@ -67,6 +67,8 @@ class Recent:
         """Note a change; True if the same one was made right before, and so has come to nothing."""
         if isinstance(change, UpdateAddon):
             self.addon_updates[change.deployed_model] = now
+        if isinstance(change, SetDeployedModel):
+            self.addon_updates[change.key] = now
         if isinstance(change, LoadAddon):
             self.addon_loads[change.model] = now
         before, self.change = self.change, change

@@ -108,6 +108,8 @@ class Reconciler:
         if resolved.account is not None:
             self._bindings.note(key, resolved.account, target)
         access = None if target is None else self._access(resource, resolved, release_slot)
+        if access is not None:
+            context = replace(context, models=await access.model_to_prepare(resource))
         try:
             situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
         except FireworksError as error:
@@ -115,7 +117,7 @@ class Reconciler:
         else:
             if access is not None and isinstance(situation.observed, Present):
                 recent.listed(situation.observed)
-                models = await access.models(resource)
+                models = {**situation.context.models, **await access.models(resource)}
                 situation = replace(situation, context=replace(situation.context, models=models))
             result = await self._actor.act(situation, action, access, recent)
         recent.key_changed = recent.key_changed and result.inconclusive

@@ -22,13 +22,15 @@ ADDON_PAUSE = timedelta(minutes=5)
 """Least time between two changes of one addon for the same spec: what does not last is not fought over."""
 LISTED_WITHIN = timedelta(minutes=2)
 """How long a loaded addon may be missing in lists, which lag, until that is told."""
+MISFIT_RECHECK = timedelta(hours=1)
+"""How often the record of a model is asked for that was trained on another base model than the deployment's."""
 
 Step = LoadAddon | UpdateAddon | UnloadAddon
 
 
 def uses_addons(resource: FireworksDeployment) -> bool:
-    """Tell whether the loaded addons of the resource's deployment matter."""
-    return bool(resource.spec.addons or resource.status.addons)
+    """Tell whether it matters what is loaded on the resource's deployment: addons, or the base model's own entry."""
+    return bool(resource.spec.addons or resource.status.addons or resource.spec.deployed_model)
 
 
 def wants_addons(resource: FireworksDeployment) -> bool:
@@ -58,7 +60,10 @@ def decide_addons(situation: Situation, deployment: Deployment) -> Step | Rest |
             return step
     overdue = [overdue_at(situation.resource, deployment, each, situation.now) for each in addons]
     unlisted = [loaded + LISTED_WITHIN for loaded in situation.context.addon_loads.values()]
-    later = [time for time in (*overdue, *unlisted) if time is not None and time >= situation.now]
+    misfits = [
+        situation.now + MISFIT_RECHECK for model in situation.wanted.addons if misfit(situation, deployment, model)
+    ]
+    later = [time for time in (*overdue, *unlisted, *misfits) if time is not None and time >= situation.now]
     times = [time for time, _ in due] + later
     return Rest(min(times)) if times else None
 
@@ -113,7 +118,8 @@ def _steps(
 ) -> Iterator[tuple[str, Step]]:
     """Yield all that differs, each with its model."""
     wanted, loaded, target = situation.wanted.addons, addons_by_model(addons), deployment.name
-    for model in _recorded(situation):
+    exchanges = merges(deployment) and bool(wanted)
+    for model in () if exchanges else _recorded(situation):
         if model not in wanted and model in loaded and loaded[model].state != "UNDEPLOYING":
             yield model, UnloadAddon(target, model, loaded[model].name)
     for model, addon in wanted.items():
@@ -122,8 +128,30 @@ def _steps(
             yield model, update
     if deployment.state == "READY":
         for model, addon in wanted.items():
-            if model not in loaded:
-                yield model, LoadAddon(target, model, _load_body(model, addon, target))
+            if model not in loaded and misfit(situation, deployment, model) is None:
+                yield model, LoadAddon(target, model, _load_body(model, addon, target), replaces=exchanges)
+
+
+def merges(deployment: Deployment) -> bool:
+    """Tell whether a deployment has one addon, merged into its base model, that gives way to the next one loaded."""
+    return deployment.raw.get("enableHotReloadLatestAddon") is True
+
+
+def misfit(situation: Situation, deployment: Deployment, model: str) -> str | None:
+    """Say that an addon was trained on another base model than the deployment's; None as long as that is not known.
+
+    A deployment of an addon that is merged into its base takes addons of that base.
+    """
+    record = situation.context.models.get(model)
+    trained_on = "" if record is None else record.peft_details.base_model
+    served = situation.context.models.get(deployment.base_model)
+    fits = ("", deployment.base_model, "" if served is None else served.peft_details.base_model)
+    if trained_on in fits:
+        return None
+    return (
+        f"It was trained on {trained_on}, but the deployment serves {deployment.base_model}: remove it from "
+        "spec.addons, or load it onto a deployment of its own base model."
+    )
 
 
 def decide_switching_off(situation: Situation, deployment: Deployment) -> UnloadAddon | Progress | Refuse | None:

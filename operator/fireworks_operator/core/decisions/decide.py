@@ -46,7 +46,9 @@ from fireworks_operator.fireworks.models import Deployment
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
 from .deletion import decide_deletion
+from .deployed_model import decide_deployed_model
 from .entries import contradiction_of_schedules, contradiction_of_tags
+from .preparation import contradiction_of_preparation, decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
 
@@ -196,7 +198,11 @@ def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
             parse_duration(window or "0s")
     except ValueError as error:
         return f"spec.autoscalingPolicy: {error}."
-    return contradiction_of_tags(resource.spec) or contradiction_of_schedules(resource.spec)
+    return (
+        contradiction_of_tags(resource.spec)
+        or contradiction_of_schedules(resource.spec)
+        or contradiction_of_preparation(resource.spec, account)
+    )
 
 
 def _decide_claim(situation: Situation, credential: Usable) -> Action:
@@ -211,6 +217,9 @@ def _decide_claim(situation: Situation, credential: Usable) -> Action:
     held = held_back(situation, *CREATIONS)
     if held is not None:
         return held
+    preparation = None if isinstance(observed, Present) else decide_preparation(situation, credential.account)
+    if preparation is not None:
+        return preparation
     if FINALIZER not in situation.resource.metadata.finalizers:
         return AddFinalizer()  # not before: who has it and no claim may have lost the claim, which holds up a deletion
     return Claim(new_name(situation.resource, situation.context, credential.account), credential.account)
@@ -254,7 +263,7 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
         return _decide_tags(situation, deployment)
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
-        return _at_rest(situation, deployment, addons)
+        return decide_deployed_model(situation, deployment) or _at_rest(situation, deployment, addons)
     return addons
 
 

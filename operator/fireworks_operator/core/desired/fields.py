@@ -83,6 +83,7 @@ FIELDS: tuple[Field, ...] = (
     Field("enableAddons", default=False),
     Field("placement", ChangeRule.REPLACE, Kind.PLACEMENT),
     Field("deploymentShape", kind=Kind.SHAPE),
+    Field("enableHotReloadLatestAddon", default=False),
     Field("numPeftDeviceCached"),
     Field("maxContextLength"),
     Field("maxConcurrencyPerReplica"),

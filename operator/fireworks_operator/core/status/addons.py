@@ -18,6 +18,8 @@ from fireworks_operator.core.decisions.addons import (
     LISTED_WITHIN,
     addon_update,
     addons_by_model,
+    merges,
+    misfit,
     overdue_at,
     retry_at,
     unlisted_message,
@@ -52,6 +54,8 @@ def report_addons(situation: Situation, outcome: Outcome) -> list[AddonStatus]:
     deployment, loaded = observed.deployment, addons_by_model(observed.addons)
     # What somebody else has loaded is ours, too, once the spec names it.
     recorded |= {model: AddonStatus(model=model) for model in wanted if model in loaded and model not in recorded}
+    unfit = {model: misfit(situation, deployment, model) for model in wanted if model not in loaded}
+    recorded |= {model: AddonStatus(model=model, message=text) for model, text in unfit.items() if text is not None}
     entries = []
     for model, entry in recorded.items():
         if model in loaded and model in wanted:
@@ -136,7 +140,7 @@ def _entry(deployment: Deployment, loaded: DeployedModel, message: str | None) -
         model=loaded.model,
         deployed_model=loaded.name,
         state=loaded.state,
-        model_identifier=model_identifier(loaded.model, deployment.name),
+        model_identifier=deployment.name if merges(deployment) else model_identifier(loaded.model, deployment.name),
         message=message,
     )
 

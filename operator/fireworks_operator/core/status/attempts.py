@@ -10,14 +10,17 @@ from fireworks_operator.core.actions import (
     Claim,
     Create,
     Delete,
+    PrepareModel,
     Refuse,
     Rest,
+    SetDeployedModel,
     SetTags,
     Undelete,
     Update,
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, observed_addons, uses_addons
 from fireworks_operator.core.decisions.deletion import delete_attempt_name
+from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.outcome import Outcome
@@ -65,8 +68,10 @@ def last_attempt(situation: Situation, outcome: Outcome) -> LastAttempt | None:
                 Reason.DELETING if revives_until(situation.status.last_attempt, now) is None else Reason.API_UNAVAILABLE
             )
             return _next_attempt(situation, delete_attempt_name(action), reason)
-        case Update() | SetTags():
+        case Update() | SetTags() | SetDeployedModel():
             return _next_attempt(situation, action.name, Reason.UPDATING)
+        case PrepareModel(model=model, precision=precision):
+            return _next_attempt(situation, action.name, Reason.PREPARING_MODEL, preparing(model, precision))
         case Refuse():
             return _refused_attempt(situation, action)
     return before if may_be_revived else _settled(situation, action)

@@ -11,9 +11,11 @@ from fireworks_operator.core.actions import (
     Claim,
     Create,
     Delete,
+    PrepareModel,
     Progress,
     Refuse,
     RemoveFinalizer,
+    SetDeployedModel,
     SetTags,
     Trouble,
     Undelete,
@@ -21,6 +23,7 @@ from fireworks_operator.core.actions import (
     Update,
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
+from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.observed.shortage import ENDED
@@ -99,6 +102,8 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _progressing(reason, message, available)
         case Trouble(reason, message):
             return _troubled(Diagnosis(reason, message, needs_user=False), available)
+        case PrepareModel(model=model, precision=precision):
+            return _progressing(Reason.PREPARING_MODEL, preparing(model, precision), available)
         case Adopt() if was_settled(situation.resource):
             return _resting(situation, available)  # only its marker is written again
         case _ if not isinstance(observed, Present):
@@ -107,7 +112,7 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _resting(situation, available)  # the answer tells as much as the next LIST would
         case AddFinalizer() | Claim() | Create() | Adopt() | Undelete():
             return _progressing(*_beginning(action, observed), available)
-        case Update() | SetTags() | Delete(hard=True):
+        case Update() | SetTags() | SetDeployedModel() | Delete(hard=True):
             return _progressing(Reason.UPDATING, _action_message(action), available)
         case UnloadAddon() if not wants_addons(situation.resource):
             return _progressing(Reason.UPDATING, _action_message(action), available)
@@ -133,7 +138,7 @@ def _beginning(action: Action, observed: Observed) -> tuple[Reason, str]:
 
 
 def _action_message(action: Action) -> str:
-    if isinstance(action, Update | SetTags):
+    if isinstance(action, Update | SetTags | SetDeployedModel):
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
     if isinstance(action, UnloadAddon):
         return f"Unloading the addon {action.model}."

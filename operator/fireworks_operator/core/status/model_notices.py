@@ -53,7 +53,7 @@ def _judge(spec: FireworksDeploymentSpec, deployment: Deployment, models: Models
         yield (
             f"{spec.base_model} has not been prepared for spec.precision {spec.precision}: prepare it (firectl "
             "prepare-model), or remove spec.precision.",
-            None if base is None or not base.supported_precisions else not _supports(base, str(spec.precision)),
+            None if base is None or not base.supported_precisions else not base.supports(str(spec.precision)),
         )
     if spec.draft_model is not None:
         draft = models.get(full_model_name(account, spec.draft_model))
@@ -71,7 +71,3 @@ def _needs_preparation(spec: FireworksDeploymentSpec) -> bool:
 
 def _may_be_mi300x(accelerator_type: str | None) -> bool:
     return (accelerator_type or "").startswith("AMD_MI300X")
-
-
-def _supports(model: Model, precision: str) -> bool:
-    return precision in (*model.supported_precisions, *model.supported_precisions_with_calibration)

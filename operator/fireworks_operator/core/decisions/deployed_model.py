@@ -1,0 +1,56 @@
+"""How requests that name the base model alone find the deployment: the base model's own DeployedModel."""
+
+from datetime import timedelta
+
+from pydantic import JsonValue
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.core.actions import Progress, Refuse, SetDeployedModel
+from fireworks_operator.core.situation import Situation
+from fireworks_operator.fireworks.models import DeployedModel, Deployment
+
+from .addons import ADDON_PAUSE, LISTED_WITHIN, addons_by_model, observed_addons
+from .refusals import held_back
+
+
+def decide_deployed_model(situation: Situation, deployment: Deployment) -> SetDeployedModel | Progress | Refuse | None:
+    """Name the change that makes the base model's DeployedModel what the spec says, None if it is or is not known.
+
+    Fireworks makes one only for the first deployment of a model. It is never unloaded, and never an addon.
+    """
+    wanted, addons = situation.spec.deployed_model, observed_addons(situation.observed)
+    if wanted is None or addons is None or deployment.state != "READY":
+        return None
+    change = _change(wanted.to_wire(), deployment, addons_by_model(addons).get(deployment.base_model))
+    if change is None:
+        return None
+    return held_back(situation, change.name) or _reverted(situation, change) or change
+
+
+def _change(
+    wanted: dict[str, JsonValue], deployment: Deployment, known: DeployedModel | None
+) -> SetDeployedModel | None:
+    there = {} if known is None else known.raw
+    body = {key: value for key, value in wanted.items() if there.get(key, False) != value}
+    if not body or (known is not None and known.state == "UNDEPLOYING"):
+        return None
+    fields = tuple(f"deployedModel.{key}" for key in body)
+    if known is None:
+        body = {"model": deployment.base_model, "deployment": deployment.name, **wanted}
+    return SetDeployedModel(deployment.name, None if known is None else known.name, body, fields)
+
+
+def _reverted(situation: Situation, change: SetDeployedModel) -> Progress | Refuse | None:
+    """Say that a change did not last, once lists should show it: two resources may both want to be the default."""
+    sent = situation.context.addon_updates.get(change.key)
+    if sent is None or situation.context.skip_pauses or situation.now >= sent + ADDON_PAUSE:
+        return None
+    fields = ", ".join(f"spec.{each}" for each in change.fields)
+    if situation.now < sent + LISTED_WITHIN:
+        return Progress(Reason.UPDATING, f"Changing {fields}.", sent + LISTED_WITHIN)
+    return Refuse(
+        Reason.NOT_CONVERGING,
+        f"Fireworks accepted the change of {fields}, but it was reverted: check whether another resource, or somebody "
+        "else, sets it differently. The operator retries automatically.",
+        sent + ADDON_PAUSE + timedelta(seconds=1),
+    )
