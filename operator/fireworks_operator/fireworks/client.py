@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from .api_key import ApiKey
 from .base_url import BaseUrl
+from .deployment_shapes import DeploymentShape, parse_shapes
 from .fields import message, protocol_error
 from .models import (
     Account,
@@ -95,6 +96,24 @@ class FireworksClient:
     async def get_model(self, key: ApiKey, name: str) -> Model:
         """Return a model by its full name, `accounts/A/models/M`."""
         return Model.parse(await self._send(key, Call("get_model", "GET", resource_path(name, "models"))))
+
+    async def match_shapes(
+        self, key: ApiKey, account: str, base_model: str, *, addons: bool = False
+    ) -> tuple[DeploymentShape, ...]:
+        """Return the shapes (the first 200) that fit a deployment of this model in the account.
+
+        Args:
+            key: of the account.
+            account: that is to own the deployment.
+            base_model: full name; a LoRA model stands for its base.
+            addons: only those in which addons can be enabled.
+        """
+        path = account_path(account)
+        deployment: JsonObject = {"baseModel": base_model, "enableAddons": addons}
+        request: JsonObject = {"parent": f"accounts/{account}", "deployment": deployment}
+        body: JsonObject = {"createDeploymentRequest": request, "pageSize": 200}
+        call = Call("match_shapes", "POST", f"{path}/deploymentShapeVersions:match", body=body)
+        return parse_shapes(await self._send(key, call))
 
     # Deployments
 
