@@ -1,20 +1,22 @@
 """`kubectl fireworks query`: one request to a deployment, through a cold start if need be."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
 import click
 
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.fireworks.inference import InferenceClient, Piece, Question
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.ports import KubernetesUnavailableError
 
-from .connection import Choice, Connection, connected
+from .connection import Choice, connected
 from .fireworks import read_settings
 from .keys import FoundKey, find_key
 from .output import clean, printable
@@ -71,16 +73,29 @@ async def ask(choice: Choice, name: str, query: Query) -> None:
                 f"No API key is sent to the endpoint {clean(target.endpoint)}: {error}."
             ) from None
         async with client:
-            await _Conversation(connection, client, found, target, query).hold()
+            await Conversation(partial(get_resource, connection, name), client, found, target, query).hold()
 
 
-class _Conversation:
-    """One question to one deployment, until it is answered or cannot be."""
+class Conversation:
+    """One question to one deployment, until it is answered or cannot be.
+
+    Args:
+        look: reads the resource.
+        client: of its endpoint.
+        found: the key to ask with.
+        target: whom to ask.
+        query: what is asked.
+    """
 
     def __init__(
-        self, connection: Connection, client: InferenceClient, found: FoundKey, target: Target, query: Query
+        self,
+        look: Callable[[], Awaitable[FireworksDeployment]],
+        client: InferenceClient,
+        found: FoundKey,
+        target: Target,
+        query: Query,
     ) -> None:
-        self._connection = connection
+        self._read = look
         self._client = client
         self._found = found
         self._target = target
@@ -137,7 +152,7 @@ class _Conversation:
     async def _look(self) -> bool:
         """Tell what is new of the resource, and whether a replica is ready."""
         try:
-            status = (await get_resource(self._connection, self._target.name)).status
+            status = (await self._read()).status
         except KubernetesUnavailableError:
             return False
         stage = stage_of(status)
