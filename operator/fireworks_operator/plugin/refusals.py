@@ -8,6 +8,7 @@ from fireworks_operator.fireworks.errors import FireworksError
 
 from .fireworks import explain
 from .keys import FoundKey
+from .output import clean
 from .target import Target
 
 WAKING: Final = 503
@@ -25,7 +26,7 @@ def explain_refusal(error: FireworksError, found: FoundKey, target: Target) -> c
         401: f"Put a valid API key into {found.source}.",
         402: f"The account has no credits left or no paid plan: see {_BILLING}.",
         403: f"Use an API key that may call deployments of the account {target.account}, in {found.source}.",
-        404: f"Nothing answers to {target.identifier}: check that {found.source} has a key of the account "
+        404: f"Nothing answers to {clean(target.identifier)}: check that {found.source} has a key of the account "
         f"{target.account}, and {see}.",
         412: f"If the account is suspended, see {_BILLING}.",
         429: "The deployment is at its capacity, or the account at its rate limit: try again in a minute, or raise "
