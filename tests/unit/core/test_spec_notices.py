@@ -42,7 +42,8 @@ GPUS = "spec.longPrompt needs at least two GPUs per replica"
 )
 def test_what_is_said_of_a_spec(spec: dict[str, Any], wire: dict[str, Any], says: str | None, reason: str) -> None:
     fields = {"minReplicaCount": 1, "maxReplicaCount": 2, **wire}
-    situation = assess(a_resource(spec, CREATED), present(**fields), a_context())
+    resource = a_resource({"acceleratorType": "NVIDIA_H100_80GB", **spec}, CREATED)
+    situation = assess(resource, present(**fields), a_context())
     found = notices(situation, a_deployment(**fields))
     assert len(found) == (0 if says is None else 1), (reason, found)
     assert says is None or says in found[0], reason
