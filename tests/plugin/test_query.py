@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import click
@@ -66,7 +68,7 @@ def test_a_base_url_of_the_environment_wins() -> None:
 def test_an_addon_is_asked_by_its_full_name_or_its_id(addon: str) -> None:
     addons = [{"model": "lora-1", "state": "DEPLOYED", "modelIdentifier": f"{ADDON}#{NAME}"}]
     found = find_target(a_resource(status=status(addons=addons)), addon, settings())
-    assert (found.identifier, found.addon) == (f"{ADDON}#{NAME}", True)
+    assert (found.identifier, found.addon, found.new) == (f"{ADDON}#{NAME}", True, True)
 
 
 NOT_READY = {"type": "Ready", "status": "False", "reason": "Creating", "message": "Waiting for GPUs."}
@@ -231,10 +233,10 @@ async def look() -> Any:  # noqa: ANN401 - a resource
     return a_resource(status=status(replicas={"desired": 1, stage: 1}))
 
 
-def hold(deployment: _Deployment, **query: Any) -> None:  # noqa: ANN401 - of Query
+def hold(deployment: _Deployment, target: Target = TARGET, **query: Any) -> None:  # noqa: ANN401 - of Query
     """Ask on a clock that jumps."""
     client = cast("InferenceClient", deployment)
-    run(Conversation(look, client, FOUND, TARGET, Query(QUESTION, **query)).hold())
+    run(Conversation(look, client, FOUND, target, Query(QUESTION, **query)).hold())
 
 
 def test_a_deployment_that_serves_answers_at_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -312,14 +314,45 @@ def test_a_deployment_that_does_not_wake_is_given_up(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == ""
 
 
-def test_a_deployment_that_is_not_routed_to_yet_is_waited_for_some_minutes() -> None:
+NEW = replace(TARGET, new=True)
+
+
+def test_what_is_new_is_waited_for_some_minutes_until_requests_are_routed_to_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     late = _Deployment(MISSING, 100)
-    hold(late)
+    hold(late, NEW)
     assert late.asked[-1] >= 100
+    assert "chat: requests are not routed to it yet" in capsys.readouterr().err
     never = _Deployment(MISSING, 3600)
     with pytest.raises(click.ClickException, match="Nothing answers to"):
-        hold(never)
+        hold(never, NEW)
     assert 180 <= never.asked[-1] < 215
+
+
+def test_what_is_not_new_and_not_found_is_told_at_once() -> None:
+    deployment = _Deployment(MISSING, 3600)
+    with pytest.raises(click.ClickException, match="Nothing answers to"):
+        hold(deployment)
+    assert deployment.asked == [0.0]
+
+
+def test_what_has_just_woken_counts_as_new() -> None:
+    class Waking(_Deployment):
+        async def ask(self, key: ApiKey, question: Question) -> AsyncGenerator[Piece]:
+            self._refusal = MISSING if self.asked else WAKING
+            async for piece in super().ask(key, question):
+                yield piece
+
+    deployment = Waking(WAKING, 30)
+    hold(deployment)
+    assert deployment.asked[-1] >= 30
+
+
+@pytest.mark.parametrize(("minutes", "new"), [(14, True), (16, False)])
+def test_a_deployment_is_new_for_a_quarter_of_an_hour(minutes: int, new: bool) -> None:
+    born = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat()
+    assert find_target(a_resource(status=status(createTime=born)), None, settings()).new is new
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 from click.testing import CliRunner
+from pydantic import JsonValue
 
 from fireworks_operator.fireworks.deployment_shapes import DeploymentShape, parse_shapes
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
@@ -105,8 +106,8 @@ def test_a_preset_is_the_word_that_a_spec_takes(preset: str, word: str) -> None:
 
 
 @pytest.mark.parametrize("version", [3, {}, {"snapshot": {}}, {"snapshot": {"name": "accounts/a/models/m"}}])
-def test_what_is_no_shape_is_a_protocol_error(version: object) -> None:
+def test_what_is_no_shape_is_a_protocol_error(version: JsonValue) -> None:
     with pytest.raises(FireworksError) as caught:
-        parse_shapes({"deploymentShapeVersions": [version]})  # type: ignore[dict-item]
+        parse_shapes({"deploymentShapeVersions": [version]})
     assert caught.value.kind is ErrorKind.PROTOCOL
     assert parse_shapes({}) == ()

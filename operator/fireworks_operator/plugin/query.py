@@ -101,6 +101,7 @@ class Conversation:
         self._target = target
         self._query = query
         self._told = ""
+        self._new = target.new
         self._missing_since: float | None = None
 
     async def hold(self) -> None:
@@ -131,11 +132,14 @@ class Conversation:
     def _passes(self, error: FireworksError) -> bool:
         """Tell whether waiting may help: it wakes, or is not routed to yet."""
         if error.status == WAKING:
+            self._new = True
             return True
-        if error.status != NOT_ROUTED:
+        if error.status != NOT_ROUTED or not self._new:
             return False
         now = asyncio.get_running_loop().time()
-        self._missing_since = self._missing_since or now
+        if self._missing_since is None:
+            self._missing_since = now
+            click.echo(f"{self._target.name}: requests are not routed to it yet", err=True)
         return now - self._missing_since < ROUTED_WITHIN
 
     async def _wait(self, seconds: float) -> None:

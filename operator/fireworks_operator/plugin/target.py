@@ -1,6 +1,8 @@
 """Where a question goes: endpoint and model identifier of a resource, or why there are none yet."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import click
 
@@ -11,6 +13,9 @@ from fireworks_operator.settings import Settings
 
 from .output import clean
 from .summary import summary_of
+
+NEW_FOR: Final = timedelta(minutes=15)
+"""For so long after its creation, Fireworks may not route requests to a deployment although it is READY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,8 @@ class Target:
         endpoint: base URL of the inference API.
         identifier: what goes into `model` of a request.
         addon: whether it is an addon.
+        new: whether requests may not be routed to it yet: it has just been created, or is an addon, of which is not
+            known when it was loaded.
     """
 
     name: str
@@ -31,6 +38,7 @@ class Target:
     endpoint: str
     identifier: str
     addon: bool
+    new: bool = False
 
     @property
     def status_command(self) -> str:
@@ -54,7 +62,17 @@ def find_target(resource: FireworksDeployment, addon: str | None, settings: Sett
     identifier = status.model_identifier if addon is None else _addon_identifier(resource, addon)
     if not endpoint or not identifier:
         raise click.ClickException(f"{metadata.name} has no model identifier yet. {_advice(resource)}")
-    return Target(metadata.name, metadata.namespace, status.account or "", endpoint, identifier, addon is not None)
+    created = status.create_time
+    young = created is not None and datetime.now(UTC) - created < NEW_FOR
+    return Target(
+        metadata.name,
+        metadata.namespace,
+        account=status.account or "",
+        endpoint=endpoint,
+        identifier=identifier,
+        addon=addon is not None,
+        new=young or addon is not None,
+    )
 
 
 def _check_serving(resource: FireworksDeployment) -> None:
