@@ -100,7 +100,7 @@ class FireworksClient:
     async def match_shapes(
         self, key: ApiKey, account: str, base_model: str, *, addons: bool = False
     ) -> tuple[DeploymentShape, ...]:
-        """Return the shapes (the first 200) that fit a deployment of this model in the account.
+        """Return the shapes (the first page, which has room for 50) that fit a deployment of this model in the account.
 
         Args:
             key: of the account.
@@ -111,7 +111,7 @@ class FireworksClient:
         path = account_path(account)
         deployment: JsonObject = {"baseModel": base_model, "enableAddons": addons}
         request: JsonObject = {"parent": f"accounts/{account}", "deployment": deployment}
-        body: JsonObject = {"createDeploymentRequest": request, "pageSize": 200}
+        body: JsonObject = {"createDeploymentRequest": request}
         call = Call("match_shapes", "POST", f"{path}/deploymentShapeVersions:match", body=body)
         return parse_shapes(await self._send(key, call))
 
