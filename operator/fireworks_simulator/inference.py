@@ -209,16 +209,8 @@ def _text(model: str, d: Deployment) -> str:
 
 
 def _complete(call: Call, body: JsonObject, d: Deployment, kind: str, choice: JsonObject) -> Reply:
-    model = str(body["model"])
-    text = choice.get("text") or choice.get("message")
-    words = len(str(text.get("content") if isinstance(text, dict) else text).split())
-    usage: JsonObject = {
-        "prompt_tokens": _PROMPT_TOKENS,
-        "completion_tokens": words,
-        "total_tokens": words + _PROMPT_TOKENS,
-    }
-    answer: JsonObject = {**_head(call, model, kind, choice), "usage": usage}
-    metrics = _performance(call, body, d, words)
+    answer = _answer(call, body, kind, choice)
+    metrics = _performance(call, body, d, _words(choice))
     if body.get("perf_metrics_in_response") is True:
         answer["perf_metrics"] = dict[str, JsonValue](metrics)
     headers = (
@@ -249,11 +241,29 @@ def _performance(call: Call, body: JsonObject, d: Deployment, words: int) -> dic
     return metrics
 
 
-def _head(call: Call, model: str, kind: str, choice: JsonObject) -> JsonObject:
-    return {"id": "simulated-1", "object": kind, "created": int(call.now), "model": model, "choices": [choice]}
+def _words(choice: JsonObject) -> int:
+    text = choice.get("text") or choice.get("message") or choice.get("delta")
+    return len(str(text.get("content") if isinstance(text, dict) else text).split())
+
+
+def _answer(call: Call, body: JsonObject, kind: str, choice: JsonObject) -> JsonObject:
+    """The answer with its usage; a word is a token."""
+    words = _words(choice)
+    return {
+        "id": "simulated-1",
+        "object": kind,
+        "created": int(call.now),
+        "model": str(body["model"]),
+        "choices": [choice],
+        "usage": {
+            "prompt_tokens": _PROMPT_TOKENS,
+            "completion_tokens": words,
+            "total_tokens": words + _PROMPT_TOKENS,
+        },
+    }
 
 
 def _stream(call: Call, body: JsonObject, kind: str, choice: JsonObject) -> Reply:
-    """The same answer as server-sent events: one chunk with everything, then the end."""
-    chunk = _head(call, str(body["model"]), kind, choice)
+    """The same answer as server-sent events: one chunk with everything, the usage too, then the end."""
+    chunk = _answer(call, body, kind, choice)
     return Reply(200, b"data: " + encode(chunk) + b"\n\ndata: [DONE]\n\n", "text/event-stream")

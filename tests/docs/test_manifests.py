@@ -8,25 +8,29 @@ from typing import Any
 import yaml
 
 from fireworks_operator.api.v1alpha1 import KIND
+from tests.docs.specification import PAGE, statements
 from tests.docs.test_site import PAGES, name_of
 
 _BLOCK = re.compile(r"^( *)```yaml\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
 
 
 def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every whole FireworksDeployment in a page's YAML blocks, with the page's name."""
+    """Yield every FireworksDeployment in a page's YAML blocks and in the specification's table, with its page."""
     for page in PAGES:
         for _, block in _BLOCK.findall(page.read_text()):
             for each in yaml.safe_load_all(block):
                 if isinstance(each, dict) and each.get("kind") == KIND:
                     yield name_of(page), each
+    for statement in statements():
+        for each in statement.manifests():
+            yield f"{name_of(PAGE)}:{statement.line}", each
 
 
 def test_every_manifest_is_accepted_by_an_api_server(cluster: Any, crd_file: Path) -> None:  # noqa: ANN401 - its driver
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
     found = list(manifests())
-    assert len(found) >= 10
+    assert len(found) >= 50
     for page, each in found:
         text = yaml.safe_dump({**each, "metadata": {**each["metadata"], "namespace": "default"}})
         answer = cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=text, check=False)

@@ -1,6 +1,8 @@
 """Pages for those who have the operator: their commands do what the text around them says."""
 
 import json
+import sys
+from pathlib import Path
 
 import httpx
 
@@ -28,6 +30,16 @@ def test_schedules(reader: Reader, team: Team) -> None:
         assert page.run("kubectl get") == '["office-hours"]'
     (schedule,) = team.deployment()["autoscalingPolicy"]["scalingSchedules"].values()
     assert (schedule["duration"], schedule["timezone"]) == ("36000s", "Europe/Berlin")
+
+
+def test_call(reader: Reader, team: Team) -> None:
+    team.create()
+    team.until_ready()
+    terminal = reader.terminal(programs=Path(sys.executable).parent, FIREWORKS_API_KEY=KEY)
+    with reader.follow("docs/how-to/call.md", terminal=terminal) as page:
+        said = page.run("eval")
+    assert '"object":"chat.completion"' in said
+    assert '"object":"text_completion"' in said
 
 
 def test_import(reader: Reader, team: Team) -> None:

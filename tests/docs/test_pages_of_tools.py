@@ -48,6 +48,8 @@ def test_the_plugin(
         watch.end_by_itself()
         reader.simulator.set_clock(stepped=False)
 
+        assert "This is accounts/fireworks/models/" in page.run("kubectl fireworks query")
+        assert "fast" in page.run("kubectl fireworks shapes")
         page.run("eval")
         assert terminal.run('echo "$OPENAI_MODEL $OPENAI_API_KEY"') == [f"{team.status()['modelIdentifier']} {KEY}\n"]
 

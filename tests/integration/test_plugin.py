@@ -398,7 +398,8 @@ def test_kubectl_completes_commands_options_and_names(team: Team, plugin: Plugin
         assert directive == ":4", "no file names"
         return [line.split("\t")[0] for line in lines]
 
-    assert offered("") == ["doctor", "endpoint", "import", "list", "orphans", "status"]
+    assert offered("") == ["doctor", "endpoint", "import", "list", "orphans", "query", "shapes", "status"]
     assert offered("status", "-n", team.namespace, "co") == ["code"]
+    assert offered("query", "-n", team.namespace, "co") == ["code"]
     assert offered("list", "-o", "") == ["json", "yaml"]
     assert offered("status", "--wa") == ["--watch"]

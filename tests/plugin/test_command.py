@@ -30,7 +30,7 @@ def test_the_package_installs_the_command_under_the_name_that_kubectl_looks_for(
 
 def test_the_help_lists_all_commands_each_in_a_full_sentence() -> None:
     text = CliRunner().invoke(main, ["--help"]).output
-    for command in ("doctor", "endpoint", "import", "list", "orphans", "status"):
+    for command in ("doctor", "endpoint", "import", "list", "orphans", "query", "shapes", "status"):
         line = next(each for each in text.splitlines() if each.split()[:1] == [command])
         assert line.endswith("."), line
         assert "..." not in line

@@ -125,6 +125,7 @@ def test_completions_and_streams(api: Api, sim: SimulatorClient) -> None:
     stream = api.chat(DEPLOYMENT, stream=True)
     assert stream.headers["content-type"].startswith("text/event-stream")
     assert stream.text.endswith("data: [DONE]\n\n")
+    assert '"usage":{"completion_tokens":6,' in stream.text
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from .formats import (
 from .spec_schedules import ScalingSchedule
 
 REGION_ADVICE = "Fireworks defines the valid values"
+COLD_START = "The next request wakes a replica, which takes minutes; until it is ready, Fireworks responds with 503."
+"""What happens at zero replicas (Fireworks documentation, autoscaling); requests are not queued."""
 
 
 class DeletionPolicy(StrEnum):
@@ -78,8 +80,7 @@ class AutoscalingPolicy(ApiModel):
         str | None,
         Schema(
             "How long the deployment must receive no requests before the last replica is removed. A duration with "
-            "units ms, s, m or h, at least 5m. No effect while minReplicaCount is above 0. The first request "
-            "afterwards is answered with 503 and wakes a replica, which takes minutes.",
+            f"units ms, s, m or h, at least 5m. No effect while minReplicaCount is above 0. {COLD_START}",
             default="decided by Fireworks: 1h.",
             change=reset_to("1h"),
             example="30m",

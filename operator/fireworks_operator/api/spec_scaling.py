@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from .base import ApiModel, Change, Schema, reset_to
-from .spec_parts import AutoscalingPolicy
+from .spec_parts import COLD_START, AutoscalingPolicy
 
 
 class ScalingFields(ApiModel):
@@ -13,9 +13,8 @@ class ScalingFields(ApiModel):
         int | None,
         Schema(
             "Minimum number of replicas, 0 to 1000. With 0, the deployment scales to zero after "
-            "autoscalingPolicy.scaleToZeroWindow without a request; it is then not billed, the next request has to "
-            "wait for a cold start, and Fireworks deletes the deployment after 7 days without requests (see "
-            "externalDeletionPolicy).",
+            f"autoscalingPolicy.scaleToZeroWindow without a request, and is then not billed. {COLD_START} Fireworks "
+            "deletes the deployment after 7 days without requests (see externalDeletionPolicy).",
             default="decided by Fireworks: 0.",
             change=reset_to("0"),
             example="1",

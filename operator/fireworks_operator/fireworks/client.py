@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from .api_key import ApiKey
 from .base_url import BaseUrl
+from .deployment_shapes import DeploymentShape, parse_shapes
 from .fields import message, protocol_error
 from .models import (
     Account,
@@ -100,6 +101,24 @@ class FireworksClient:
         """Have a model prepared for a precision, which its record lists once that is done."""
         path = f"{resource_path(name, 'models')}:prepare"
         await self._send(key, Call("prepare_model", "POST", path, body={"precision": precision}))
+
+    async def match_shapes(
+        self, key: ApiKey, account: str, base_model: str, *, addons: bool = False
+    ) -> tuple[DeploymentShape, ...]:
+        """Return the shapes (the first page, which has room for 50) that fit a deployment of this model in the account.
+
+        Args:
+            key: of the account.
+            account: that is to own the deployment.
+            base_model: full name; a LoRA model stands for its base.
+            addons: only those in which addons can be enabled.
+        """
+        path = account_path(account)
+        deployment: JsonObject = {"baseModel": base_model, "enableAddons": addons}
+        request: JsonObject = {"parent": f"accounts/{account}", "deployment": deployment}
+        body: JsonObject = {"createDeploymentRequest": request}
+        call = Call("match_shapes", "POST", f"{path}/deploymentShapeVersions:match", body=body)
+        return parse_shapes(await self._send(key, call))
 
     # Deployments
 

@@ -4,7 +4,8 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from urllib.parse import urlencode
@@ -31,6 +32,8 @@ _MAX_CONNECTIONS = 1000
 # For the connection and TLS together. Below the deadline, so that the library ends a dead handshake itself.
 _CONNECT_SECONDS = 5.0
 _CONNECT_SHARE = 0.8
+_NO_HEADERS: Mapping[str, str] = {}
+_AS_IT_COMES = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
 # Shorter than the idle limit of common load balancers, so that a connection is rarely closed under a request.
 _KEEPALIVE_SECONDS = 15.0
 
@@ -117,22 +120,34 @@ class Transport:
                 seconds = time.perf_counter() - started
                 self._observe(RequestRecord(call.operation, call.account, code, seconds, kind, key.fingerprint))
 
+    async def stream(self, key: ApiKey, call: Call) -> AsyncGenerator[bytes]:
+        """Send one request and yield the body of its answer as it comes, or raise a FireworksError.
+
+        Only the connection has a deadline: how long an answer may take, and be, is the caller's to say.
+        """
+        progress = RequestProgress()
+        try:
+            async with self._open(key, call, _CONNECT_SECONDS, progress, _AS_IT_COMES) as response:
+                if not response.is_success:
+                    status, headers, body = await _read_body(response)
+                    raise _refusal(key, status, headers, body)
+                key.accept()
+                async for chunk in response.aiter_raw():
+                    yield chunk
+        except _ERRORS as error:
+            raise self._translated(progress, error) from None
+
     async def _exchange(self, key: ApiKey, call: Call) -> tuple[int, JsonObject]:
         progress = RequestProgress()
         seconds = self._deadlines.read if call.method == "GET" else self._deadlines.write
         try:
             async with asyncio.timeout(seconds):
                 status, headers, body = await self._read(key, call, seconds, progress)
-        except httpx.ConnectTimeout:
-            raise self._failure(progress, f"the connection timed out{self._way}") from None
         except TimeoutError:
             what = "no complete response" if progress.sent else f"no connection{self._way}"
             raise self._failure(progress, f"{what} within {seconds:g} s") from None
         except _ERRORS as error:
-            cause = error.__cause__ or error
-            # Of a request that was sent, only the kind of error: the library's words may quote it.
-            reason = type(error).__name__ if progress.sent else _reason(cause)
-            raise self._failure(progress, reason, cause) from None
+            raise self._translated(progress, error) from None
         if 200 <= status < 300:
             try:
                 value = decode_json(body)
@@ -140,42 +155,52 @@ class Transport:
                 value = None
             if isinstance(value, dict):
                 return status, value
-        raise classify(status, headers, body.replace(key.reveal().encode(), REDACTED.encode()), hidden=key.reveal())
+        raise _refusal(key, status, headers, body)
 
     async def _read(
         self, key: ApiKey, call: Call, seconds: float, progress: RequestProgress
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send the request and read the whole answer, up to the size limit."""
+        async with self._open(key, call, min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds), progress) as response:
+            return await _read_body(response)
+
+    def _open(
+        self,
+        key: ApiKey,
+        call: Call,
+        connect_seconds: float,
+        progress: RequestProgress,
+        further: Mapping[str, str] = _NO_HEADERS,
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        """Send the request; the answer's body is yet to be read."""
         if self._http.is_closed:
             raise FireworksError(ErrorKind.UNREACHABLE, "the client is closed")
-        headers = {"Authorization": f"Bearer {key.reveal()}"}
+        headers = {"Authorization": f"Bearer {key.reveal()}", **further}
         content = None
         if call.body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(call.body, allow_nan=False).encode()
         query = f"?{urlencode(call.query, safe=',')}" if call.query else ""
-        async with self._http.stream(
+        return self._http.stream(
             call.method,
             f"{self._base.text}/v1/{call.path}{query}",
             headers=headers,
             content=content,
-            timeout=httpx.Timeout(None, connect=min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds)),
+            timeout=httpx.Timeout(None, connect=connect_seconds),
             extensions={"progress": progress},
-        ) as response:
-            answered = {**dict(response.headers.multi_items()), "location": response.extensions["location"]}
-            limit = MAX_RESPONSE_BYTES if response.is_success else MAX_ERROR_BYTES
-            body = Body(answered.get("content-encoding", ""), limit)
-            async for chunk in response.aiter_raw():
-                body.add(chunk)
-                if body.cut:
-                    break
-            if body.cut and response.is_success:
-                raise FireworksError(ErrorKind.NO_ANSWER, f"the response is larger than {limit // 2**20} MiB")
-            return response.status_code, answered, body.finish()
+        )
 
     @property
     def _way(self) -> str:
         return f" through the proxy {self._proxy}" if self._proxy is not None else ""
+
+    def _translated(self, progress: RequestProgress, error: Exception) -> FireworksError:
+        if isinstance(error, httpx.ConnectTimeout):
+            return self._failure(progress, f"the connection timed out{self._way}")
+        cause = error.__cause__ or error
+        # Of a request that was sent, only the kind of error: the library's words may quote it.
+        reason = type(error).__name__ if progress.sent else _reason(cause)
+        return self._failure(progress, reason, cause)
 
     def _failure(self, progress: RequestProgress, reason: str, error: BaseException | None = None) -> FireworksError:
         if progress.sent:
@@ -199,6 +224,25 @@ class Transport:
         if self._proxy is not None:
             return f"Check {self._proxy.source}, NO_PROXY and the network policy"
         return ""
+
+
+async def _read_body(response: httpx.Response) -> tuple[int, Mapping[str, str], bytes]:
+    """Return status, headers and body, of an error no more than is looked at."""
+    answered = {**dict(response.headers.multi_items()), "location": response.extensions["location"]}
+    limit = MAX_RESPONSE_BYTES if response.is_success else MAX_ERROR_BYTES
+    body = Body(answered.get("content-encoding", ""), limit)
+    async for chunk in response.aiter_raw():
+        body.add(chunk)
+        if body.cut:
+            break
+    if body.cut and response.is_success:
+        raise FireworksError(ErrorKind.NO_ANSWER, f"the response is larger than {limit // 2**20} MiB")
+    return response.status_code, answered, body.finish()
+
+
+def _refusal(key: ApiKey, status: int, headers: Mapping[str, str], body: bytes) -> FireworksError:
+    shown = body.replace(key.reveal().encode(), REDACTED.encode())
+    return classify(status, headers, shown, hidden=key.reveal())
 
 
 def _authorities() -> ssl.SSLContext:

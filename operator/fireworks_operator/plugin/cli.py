@@ -1,6 +1,7 @@
 """The commands of `kubectl fireworks`; no logic."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ import click
 
 from fireworks_operator.api.v1alpha1 import InvalidResourceError
 from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.fireworks.inference import Question
 from fireworks_operator.kube.client import KubernetesForbiddenError
 from fireworks_operator.kube.credentials import CredentialsError
 from fireworks_operator.kube.resources import CRD, CrdMissingError
@@ -18,6 +20,7 @@ from .access import User
 from .completion import complete_names, offer
 from .connection import Choice
 from .doctor import Questions, examine
+from .duration import to_seconds
 from .endpoint import show_endpoint
 from .fireworks import explain
 from .importing import print_manifests
@@ -25,6 +28,8 @@ from .keys import SecretKey
 from .listing import show_list
 from .orphans import show_orphans
 from .output import Format
+from .query import Query, ask
+from .shapes import ShapeFormat, show_shapes
 from .status import show_status
 
 Answer = TypeVar("Answer")
@@ -55,7 +60,7 @@ def _cluster_options(command: Command) -> Command:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fireworks-operator", message="%(version)s")
 def main() -> None:
-    """Inspect FireworksDeployments and their deployments at Fireworks AI (read-only)."""
+    """Inspect FireworksDeployments and query their deployments at Fireworks AI; never changes either."""
 
 
 @main.command("list")
@@ -110,6 +115,75 @@ def endpoint(kubeconfig: Path | None, context: str | None, namespace: str | None
     shown.
     """
     _run(show_endpoint(Choice(kubeconfig, context, namespace), name))
+
+
+@main.command()
+@_NAME
+@click.argument("text")
+@_NAMESPACE
+@click.option("--addon", metavar="MODEL", help="Ask this LoRA addon: the full name of its model, or just the id.")
+@click.option("--completions", is_flag=True, help="Use /completions with TEXT as the prompt, instead of a chat.")
+@click.option("--stream", is_flag=True, help="Print the answer as it arrives.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Most tokens of the answer; Fireworks decides by default.")
+@click.option(
+    "--timeout",
+    metavar="DURATION",
+    callback=to_seconds,
+    default="15m",
+    show_default=True,
+    help="How long to wait for the answer; a cold start takes minutes.",
+)
+@_cluster_options
+def query(
+    kubeconfig: Path | None,
+    context: str | None,
+    namespace: str | None,
+    name: str,
+    text: str,
+    addon: str | None,
+    completions: bool,
+    stream: bool,
+    max_tokens: int | None,
+    timeout: float,
+) -> None:
+    r"""Ask a deployment and print its answer.
+
+    Sends one request with the API key of the resource, or with FIREWORKS_API_KEY if you may not read its Secret. A
+    deployment that is scaled to zero wakes up, and is billed until it is idle again; the command waits for it. Time
+    to first token and tokens per second are printed on standard error. TEXT may be - for standard input.
+
+    \b
+    kubectl fireworks query chat "Who are you?"
+    kubectl fireworks query chat "Tell me a story." --stream --max-tokens 500
+    kubectl fireworks query chat "Say this is" --completions -n team-a
+    kubectl fireworks query support "My order is late." --addon support-en
+    git diff | kubectl fireworks query chat -
+    """
+    text = sys.stdin.read() if text == "-" else text
+    if not text.strip():
+        raise click.UsageError("TEXT is empty.")
+    question = Question("", text, chat=not completions, max_tokens=max_tokens)
+    _run(ask(Choice(kubeconfig, context, namespace), name, Query(question, addon, stream, timeout)))
+
+
+@main.command()
+@click.argument("model")
+@click.option("--addons", is_flag=True, help="Only shapes in which LoRA addons can be loaded.")
+@click.option(
+    "-o", "--output", type=click.Choice([each.value for each in ShapeFormat]), help="Machine-readable output format."
+)
+def shapes(model: str, addons: bool, output: str | None) -> None:
+    r"""Show the deployment shapes and hardware for a model.
+
+    MODEL is the full name of a model, or the id of one of your own account. The shapes are those that Fireworks has
+    validated for it; put a name or the preset into spec.deploymentShape. Queries Fireworks with FIREWORKS_API_KEY.
+
+    \b
+    kubectl fireworks shapes accounts/fireworks/models/llama-v3p1-8b-instruct
+    kubectl fireworks shapes my-model --addons
+    kubectl fireworks shapes accounts/fireworks/models/gpt-oss-120b -o name
+    """
+    _run(show_shapes(model, None if output is None else ShapeFormat(output), addons=addons))
 
 
 @main.command("import")

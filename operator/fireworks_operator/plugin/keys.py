@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 
 import click
 
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.ports import ACCOUNT_ID_KEY, SecretForbiddenError
 from fireworks_operator.settings import Settings
 
-from .check import Check
+from .check import Check, State
 from .fireworks import find_account, read_key, way_out
 
 
@@ -28,6 +29,38 @@ class SecretKey:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """An API key and where it was found, in words."""
+
+    key: ApiKey
+    source: str
+
+
+async def find_key(secrets: KubernetesSecrets, resource: FireworksDeployment, settings: Settings) -> FoundKey:
+    """Return the key that a resource refers to; FIREWORKS_API_KEY, if it refers to none that you may read.
+
+    Raises:
+        click.ClickException: there is no usable key.
+        KubernetesUnavailableError: no answer.
+    """
+    reference = resource.spec.credentials_secret_ref
+    wrong = None
+    if reference is not None:
+        where = SecretKey(reference.name, reference.key, resource.metadata.namespace)
+        found = await _read(secrets, where)
+        if not isinstance(found, Check):
+            return FoundKey(found[0], f"the Secret {where}")
+        if found.state is State.FAILED:
+            raise click.ClickException(f"No API key: {found.message}. Way out: {found.way_out}.")
+        wrong = f"you may not read the Secret {where}"
+    own = read_key(settings)
+    if own is None:
+        why = wrong or f"{resource.metadata.name} uses the operator's own, which the plugin cannot read"
+        raise click.ClickException(f"No API key: {why}. Set FIREWORKS_API_KEY to a key of the same account.")
+    return FoundKey(own, "FIREWORKS_API_KEY")
 
 
 async def check_secret(fireworks: FireworksClient, secrets: KubernetesSecrets, where: SecretKey) -> Check:

@@ -1,6 +1,7 @@
 """How things are shown: tables for people, plain columns for pipes, JSON and YAML for programs."""
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,6 +33,11 @@ def new_console() -> Console:
 def clean(text: str) -> str:
     """Return text of others as one line that cannot steer a terminal."""
     return one_line(text, MESSAGE_LENGTH)
+
+
+def printable(text: str) -> str:
+    """Return text of several lines that cannot steer a terminal: of control characters, line breaks and tabs stay."""
+    return "".join(" " if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" else c for c in text)
 
 
 def print_data(value: JsonValue, form: Format) -> None:

@@ -39,6 +39,18 @@ REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
         "/v1/accounts/acme/deployments?pageSize=5&pageToken=a%26b%3D&showDeleted=true",
         None,
     ),
+    (
+        lambda c: c.match_shapes(KEY, "acme", "accounts/fireworks/models/m", addons=True),
+        EMPTY,
+        "POST",
+        "/v1/accounts/acme/deploymentShapeVersions:match",
+        {
+            "createDeploymentRequest": {
+                "parent": "accounts/acme",
+                "deployment": {"baseModel": "accounts/fireworks/models/m", "enableAddons": True},
+            },
+        },
+    ),
     (lambda c: c.get_deployment(KEY, NAME), DEPLOYMENT, "GET", f"/v1/{NAME}", None),
     (
         lambda c: c.create_deployment(
