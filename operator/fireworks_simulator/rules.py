@@ -7,17 +7,12 @@ from collections.abc import Mapping
 
 from fireworks_simulator.catalogue import Catalogue, Model
 from fireworks_simulator.policies import check_policy
+from fireworks_simulator.regions import first_region
 from fireworks_simulator.schema import ACCELERATORS
 from fireworks_simulator.settings import Assumptions
 from fireworks_simulator.shapes import Shape
 from fireworks_simulator.wire import ApiError, Code, JsonObject, invalid, snake
 
-_REGION_OF = {
-    "NVIDIA_A100_80GB": "US_ILLINOIS_2",
-    "NVIDIA_H100_80GB": "US_IOWA_1",
-    "NVIDIA_H200_141GB": "US_VIRGINIA_1",
-    "NVIDIA_B200_180GB": "US_OHIO_1",
-}
 _ID = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TAG_KEY = re.compile(r"custom/[A-Za-z0-9]([A-Za-z0-9-_./]{0,119}[A-Za-z0-9])?")
 _SIXTEEN_BIT = ("FP16", "BF16")
@@ -213,11 +208,7 @@ class ConfigRules:
 
     def _fill_placement(self, config: JsonObject) -> None:
         placement = config.setdefault("placement", {"multiRegion": "GLOBAL"})
-        region = placement.get("region") if isinstance(placement, dict) else None
-        regions = placement.get("regions") if isinstance(placement, dict) else None
-        if isinstance(regions, list) and regions:
-            region = regions[0]
-        config["region"] = region or _REGION_OF.get(_accelerator(config), "US_IOWA_1")
+        config["region"] = first_region(placement, _accelerator(config))
 
     def _check_direct_route(self, config: JsonObject) -> None:
         """A direct route leads to one region."""

@@ -5,11 +5,10 @@ import copy
 from fireworks_simulator.deployments import find
 from fireworks_simulator.entities import Deployment, State
 from fireworks_simulator.query import list_resources
-from fireworks_simulator.schema import REGIONS
+from fireworks_simulator.regions import regions_of
 from fireworks_simulator.wire import Call, JsonObject, Reply, ok
 from fireworks_simulator.world import World
 
-_PREFIXES = {"US": "US_", "EUROPE": "EU_", "APAC": "AP_", "CANADA": "NA_"}
 _FIELDS = dict.fromkeys(("name", "createTime", "updateTime", "state", "status", "replicaStats"))
 
 
@@ -38,14 +37,7 @@ def list_shards(world: World, call: Call) -> Reply:
 def _regions(d: Deployment, most: int) -> list[str]:
     """The regions of the placement; of a group so many of its regions, first the one that answers name."""
     placement = d.config.get("placement")
-    chosen = placement if isinstance(placement, dict) else {}
-    listed = chosen.get("regions")
-    if isinstance(listed, list) and listed:
-        return [str(region) for region in listed]
-    region = chosen.get("region")
-    if isinstance(region, str) and region:
-        return [region]
-    prefix = _PREFIXES.get(str(chosen.get("multiRegion", "GLOBAL")), "")
-    group = [each for each in REGIONS if each.startswith(prefix)]
-    ordered = sorted(group, key=lambda each: each != d.text("region"))
-    return ordered[:most]
+    allowed = regions_of(placement)
+    if isinstance(placement, dict) and placement.get("regions"):
+        return allowed
+    return sorted(allowed, key=lambda each: each != d.text("region"))[:most]

@@ -185,3 +185,25 @@ def test_without_credits_creates_and_inference_are_402(api: Api, sim: SimulatorC
     assert (refused.status_code, refused.json()["error"]["code"]) == (402, "PAYMENT_REQUIRED")
     assert api.get()["state"] == "READY", "looking is free"
     assert api.delete(ignoreChecks="true").status_code == 200, "and so is putting an end to it"
+
+
+@pytest.mark.parametrize(
+    ("placement", "accelerator", "region"),
+    [
+        (None, "NVIDIA_H100_80GB", "US_IOWA_1"),
+        ({"multiRegion": "GLOBAL"}, "NVIDIA_B200_180GB", "US_OHIO_1"),
+        ({"multiRegion": "US"}, "NVIDIA_A100_80GB", "US_ILLINOIS_2"),
+        ({"multiRegion": "EUROPE"}, "NVIDIA_H100_80GB", "EU_FRANKFURT_1"),
+        ({"multiRegion": "EUROPE"}, "NVIDIA_B200_180GB", "EU_ICELAND_2"),
+        ({"multiRegion": "APAC"}, "NVIDIA_H200_141GB", "AP_TOKYO_2"),
+        ({"multiRegion": "APAC"}, "NVIDIA_B200_180GB", "AP_TOKYO_1"),
+        ({"multiRegion": "CANADA"}, "NVIDIA_H100_80GB", "NA_BRITISHCOLUMBIA_1"),
+        ({"region": "US_UTAH_1"}, "NVIDIA_H100_80GB", "US_UTAH_1"),
+        ({"regions": ["EU_FRANKFURT_1", "US_IOWA_1"]}, "NVIDIA_H100_80GB", "EU_FRANKFURT_1"),
+    ],
+)
+def test_the_region_lies_in_the_placement(
+    api: Api, placement: dict[str, object] | None, accelerator: str, region: str
+) -> None:
+    fields: dict[str, object] = {} if placement is None else {"placement": placement}
+    assert api.create("chat", None, acceleratorType=accelerator, **fields)["region"] == region

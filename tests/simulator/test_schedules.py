@@ -1,6 +1,6 @@
 """Scaling schedules: what is refused, and how they move the floor of replicas on the virtual clock."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +9,7 @@ from fireworks_simulator.schedules import scheduled_floor
 from fireworks_simulator.testing import SimulatorClient
 from fireworks_simulator.wire import JsonObject, JsonValue
 from tests.simulator.api import Api
+from tests.simulator.money import rfc3339, rows, seconds
 
 WORK: JsonObject = {
     "minReplicaCount": 3,
@@ -106,6 +107,63 @@ def test_working_hours_are_followed_to_the_minute(
             seen.append(int(str(api.get()["desiredReplicaCount"])))
             expected.append(wanted)
     assert seen == expected, reason
+
+
+WEEKS_WITH_A_CHANGE_OF_CLOCKS = pytest.mark.parametrize(
+    ("zone_name", "monday", "before", "after"),
+    [
+        pytest.param("Europe/Berlin", (2027, 3, 22), 7, 6, id="Berlin in spring"),
+        pytest.param("Europe/Berlin", (2027, 10, 25), 6, 7, id="Berlin in autumn"),
+        pytest.param("America/New_York", (2027, 3, 8), 13, 12, id="New York in spring"),
+        pytest.param("America/New_York", (2027, 11, 1), 12, 13, id="New York in autumn"),
+    ],
+)
+"""`before` and `after` the change on Sunday, 8 o'clock on the local clock is that hour of UTC."""
+
+
+@WEEKS_WITH_A_CHANGE_OF_CLOCKS
+def test_working_hours_begin_and_end_at_the_hours_of_utc_in_a_calendar(
+    zone_name: str, monday: tuple[int, int, int], before: int, after: int
+) -> None:
+    """Of all days but Saturday; on Sunday clocks have changed since midnight."""
+    value: JsonValue = {"scalingSchedules": {"work": {**WORK, "timezone": zone_name, "schedule": "0 8 * * SUN-FRI"}}}
+    first = datetime(*monday, tzinfo=UTC)
+    expected: list[tuple[datetime, int | None]] = []
+    for day, hour in ((0, before), (1, before), (2, before), (3, before), (4, before), (6, after), (7, after)):
+        opening = first + timedelta(days=day, hours=hour)
+        expected += [(opening, 3), (opening + timedelta(hours=10), None)]
+    seen: list[tuple[datetime, int | None]] = []
+    _, change = scheduled_floor(value, first.timestamp())
+    while len(seen) < len(expected):
+        floor, following = scheduled_floor(value, change)
+        seen.append((datetime.fromtimestamp(change, UTC), floor))
+        change = following
+    assert seen == expected
+
+
+@WEEKS_WITH_A_CHANGE_OF_CLOCKS
+def test_the_bill_of_a_week_has_the_hours_that_were_worked(
+    api: Api, sim: SimulatorClient, zone_name: str, monday: tuple[int, int, int], before: int, after: int
+) -> None:
+    """One replica of 2 GPUs always, two more in working hours, one more in the 8 hours from 22:00 on Saturday.
+
+    Replicas that are added are billed from a minute later, when they are ready.
+    """
+    start = (datetime(*monday, tzinfo=UTC) + timedelta(hours=before - 8)).timestamp()
+    length_of_sunday = 24 + after - before
+    sim.advance(start - HOUR - sim.now())
+    work = {**WORK, "timezone": zone_name}
+    night = {**WORK, "timezone": zone_name, "minReplicaCount": 2, "schedule": "0 22 * * SAT", "duration": "28800s"}
+    api.create(
+        acceleratorCount=2, minReplicaCount=1, maxReplicaCount=4, autoscalingPolicy=policy(work=work, night=night)
+    )
+    sim.advance(HOUR + (6 * 24 + length_of_sunday) * HOUR)
+    times = {"startTime": rfc3339(start), "endTime": rfc3339(sim.now()), "timezone": zone_name}
+    days = rows(api.value("GET", "/billingUsage", **times))
+    working_day = 2 * (24 * 3600 + 2 * (10 * 3600 - 60))
+    saturday = 2 * (24 * 3600 + 2 * 3600 - 60)
+    sunday = 2 * (length_of_sunday * 3600 + 6 * 3600)
+    assert [seconds([day]) for day in days] == [working_day] * 5 + [saturday, sunday]
 
 
 def test_the_highest_of_the_active_schedules_counts_and_outside_of_them_the_minimum(

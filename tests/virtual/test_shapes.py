@@ -86,8 +86,8 @@ def test_without_the_default_shape_a_model_alone_is_refused_with_both_ways_out(t
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ({"baseModel": "accounts/fireworks/models/mixtral-8x7b-instruct"}, "spec.deploymentShape or spec.acc"),
-        ({"precision": "FP8"}, "conflicts with: precision"),
+        ({"baseModel": "accounts/fireworks/models/eagle-llama-v3-8b-instruct-v2"}, "spec.deploymentShape or spec.acc"),
+        ({"precision": "FP16"}, "conflicts with: precision"),
     ],
     ids=["no shape for the model", "a field that no shape has"],
 )
