@@ -311,6 +311,19 @@ def test_the_loss_of_what_is_only_observed_or_paused_is_told_too(scene: Scene, p
     assert scene.ready() == ("False", "CapacityPending")
 
 
+def test_the_loss_of_what_waits_for_a_person_is_told_when_its_time_has_come(scene: Scene) -> None:
+    scene.begin(("minReplicaCount", 1))
+    scene.world.server.edit(KEY, {**scene.world.server.objects[KEY]["spec"], "acceleratorType": "NVIDIA_A100_80GB"})
+    scene.live(45)
+    assert scene.tells("Stalled") == ("True", "ReplaceRequired")
+    scene.happen(stockedOut=True, lostReplicas=1)
+    scene.unseen(110.0)
+    assert scene.tells("CapacityPending")[0] != "True"
+    scene.unseen(15.0)
+    assert scene.tells("Available") == ("False", "CapacityPending")
+    assert scene.tells("CapacityPending") == ("True", "CapacityPending"), "so that the alert is raised"
+
+
 def test_what_has_lost_its_replicas_can_be_deleted(scene: Scene) -> None:
     scene.begin(("minReplicaCount", 1))
     scene.happen(stockedOut=True, lostReplicas=1)

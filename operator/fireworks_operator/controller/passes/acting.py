@@ -35,6 +35,7 @@ from fireworks_operator.core.decisions.addons import observed_addons, uses_addon
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
+from fireworks_operator.core.observed.shortage import patience_ends
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.facts import was_settled
@@ -300,6 +301,16 @@ def _knows_too_little(situation: Situation, action: Waiting) -> bool:
     return unknown and (isinstance(action, Pending) or action == Rest())
 
 
+def _due(situation: Situation, action: Progress | Rest | Trouble | Refuse) -> datetime | None:
+    """Return when there is something to do or to tell: missing replicas are told whatever else is waited for."""
+    observed = situation.observed
+    ends = (
+        patience_ends(situation.resource, observed.deployment, situation.now) if isinstance(observed, Present) else None
+    )
+    times = (action.until, ends if ends is not None and ends > situation.now else None)
+    return min((each for each in times if each is not None), default=None)
+
+
 def _next_look(situation: Situation, action: Waiting) -> float | None:
     """Return in how many seconds a pass that changed nothing is repeated; None: when something changes."""
     credential, observed = situation.context.credential, situation.observed
@@ -312,8 +323,9 @@ def _next_look(situation: Situation, action: Waiting) -> float | None:
     if isinstance(action, Refuse) and action.reason is Reason.ACCOUNT_MISMATCH:
         return CREDENTIAL_RETRY
     rereads = isinstance(action, Refuse) and situation.spec.credentials_secret_ref is not None
-    if action.until is not None:
-        pause = max((action.until - situation.now).total_seconds(), 0.0) + 0.5
+    until = _due(situation, action)
+    if until is not None:
+        pause = max((until - situation.now).total_seconds(), 0.0) + 0.5
         return min(pause, SECRET_RETRY) if rereads else pause
     if isinstance(action, Progress | Trouble) and isinstance(observed, Present) and observed.fresh:
         return UNLISTED_RETRY
