@@ -31,21 +31,26 @@ def _fits(model: type[ApiModel]) -> tuple[tuple[str, Fit], ...]:
 def _fit(annotation: object, metadata: Iterable[object]) -> Fit | None:
     """Return what makes a value of this type fit; None where every value does, such as a number."""
     about = next((each for each in metadata if isinstance(each, Schema)), Schema())
-    arguments = [each for each in get_args(annotation) if each is not type(None)]
+    arguments = _arguments(annotation)
     if get_origin(annotation) is Annotated:
         return _fit(arguments[0], arguments[1:])
-    if annotation is str:
-        return None if about.max_length is None else _text(about.max_length)
     if get_origin(annotation) is list:
         return _list(_fit(arguments[0], ()), about.max_items)
-    if get_origin(annotation) is dict:
-        return None if about.max_properties is None else _map(about.max_properties)
+    if annotation is str and about.max_length is not None:
+        return _text(about.max_length)
+    if get_origin(annotation) is dict and about.max_properties is not None:
+        return _map(about.max_properties)
     if isinstance(annotation, type) and issubclass(annotation, ApiModel):
         return bounded
     if type(None) in get_args(annotation):
         fit = _fit(arguments[0], metadata)
         return None if fit is None else lambda value: None if value is None else fit(value)
     return None
+
+
+def _arguments(annotation: object) -> list[Any]:
+    """Return what a type is made of, without None."""
+    return [each for each in get_args(annotation) if each is not type(None)]
 
 
 def _text(length: int) -> Fit:

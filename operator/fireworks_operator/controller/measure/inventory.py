@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from fireworks_operator.api.conditions import ConditionType
+from fireworks_operator.api.v1alpha1 import Effective, Replicas
 from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.store import Store
@@ -80,10 +81,8 @@ class Inventory:
                 short[status.account] += 1
             if has_condition(status, ConditionType.ADDONS_READY, "False"):
                 unloaded[status.account] += 1
-            if status.replicas.ready:
-                ready[status.account] += status.replicas.ready
-                kind = status.effective.accelerator_type or "unknown"
-                held[kind] += status.replicas.ready * (status.effective.accelerator_count or 1)
+            ready[status.account] += status.replicas.ready
+            held.update(_gpus(status.replicas, status.effective))
         return {
             name: Holdings(ready[name], gpus[name], down[name], short[name], unloaded[name], self._orphans(account))
             for name, account in ((each.name, each) for each in self._accounts)
@@ -114,3 +113,10 @@ class Inventory:
             if owner is not None and self._watches(owner.namespace):
                 found.append(name)
         return tuple(sorted(found))
+
+
+def _gpus(replicas: Replicas, effective: Effective) -> dict[str, int]:
+    """Return how many GPUs of which type serve."""
+    if not replicas.ready:
+        return {}
+    return {effective.accelerator_type or "unknown": replicas.ready * (effective.accelerator_count or 1)}

@@ -99,29 +99,40 @@ class Reconciler:
         if await self._set_clock_right(resource):
             return not_now()
         resolved = await self._accounts.resolve(resource, release_slot)
+        result = await self._look_and_act(resource, resolved, recent, release_slot, skip_pauses=skip_pauses)
+        recent.key_changed = recent.key_changed and result.inconclusive
+        return result
+
+    async def _look_and_act(
+        self,
+        resource: FireworksDeployment,
+        resolved: Resolved,
+        recent: Recent,
+        release_slot: Callable[[], None],
+        *,
+        skip_pauses: bool,
+    ) -> PassResult:
+        """Look at the deployment with the key that was found, and take the next step."""
         # With another key than before, pauses after refusals no longer count, once there is something to decide by.
-        recent.key_changed = self._bindings.switch_key(key, resolved.using) or recent.key_changed
+        recent.key_changed = self._bindings.switch_key(resource.key, resolved.using) or recent.key_changed
         if is_new(resource):
             recent.new_spec()
         context = self._context(resource, resolved, skip_pauses=recent.key_changed or skip_pauses)
         target = target_name(resource, context)
         if resolved.account is not None:
-            self._bindings.note(key, resolved.account, target)
+            self._bindings.note(resource.key, resolved.account, target)
         access = None if target is None else self._access(resource, resolved, release_slot)
         if access is not None:
             context = replace(context, models=await access.model_to_prepare(resource))
         try:
             situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
         except FireworksError as error:
-            result = await self._looking_failed(resource, access, context, error)
-        else:
-            if access is not None and isinstance(situation.observed, Present):
-                recent.listed(situation.observed)
-                models = {**situation.context.models, **await access.models(resource)}
-                situation = replace(situation, context=replace(situation.context, models=models))
-            result = await self._actor.act(situation, action, access, recent)
-        recent.key_changed = recent.key_changed and result.inconclusive
-        return result
+            return await self._looking_failed(resource, access, context, error)
+        if access is not None and isinstance(situation.observed, Present):
+            recent.listed(situation.observed)
+            models = {**situation.context.models, **await access.models(resource)}
+            situation = replace(situation, context=replace(situation.context, models=models))
+        return await self._actor.act(situation, action, access, recent)
 
     async def _set_clock_right(self, resource: FireworksDeployment) -> bool:
         """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""

@@ -52,12 +52,8 @@ def report_addons(situation: Situation, outcome: Outcome) -> list[AddonStatus]:
     if not isinstance(observed, Present) or observed.addons is None:
         return list(recorded.values())
     deployment, loaded = observed.deployment, addons_by_model(observed.addons)
-    # What somebody else has loaded is ours, too, once the spec names it.
-    recorded |= {model: AddonStatus(model=model) for model in wanted if model in loaded and model not in recorded}
-    unfit = {model: misfit(situation, deployment, model) for model in wanted if model not in loaded}
-    recorded |= {model: AddonStatus(model=model, message=text) for model, text in unfit.items() if text is not None}
     entries = []
-    for model, entry in recorded.items():
+    for model, entry in (recorded | _found(situation, deployment, loaded, recorded)).items():
         if model in loaded and model in wanted:
             entries.append(_compared(situation, deployment, wanted[model], loaded[model], entry.message))
         elif model in loaded:
@@ -65,6 +61,16 @@ def report_addons(situation: Situation, outcome: Outcome) -> list[AddonStatus]:
         elif model in wanted:
             entries.append(AddonStatus(model=model, message=entry.message or _missing(model, situation.context)))
     return entries
+
+
+def _found(
+    situation: Situation, deployment: Deployment, loaded: Mapping[str, DeployedModel], recorded: Collection[str]
+) -> dict[str, AddonStatus]:
+    """Return entries of addons that others loaded, ours once the spec names them, and of those that do not fit."""
+    wanted = situation.wanted.addons
+    others = {model: AddonStatus(model=model) for model in wanted if model in loaded and model not in recorded}
+    unfit = {model: misfit(situation, deployment, model) for model in wanted if model not in loaded}
+    return others | {model: AddonStatus(model=model, message=text) for model, text in unfit.items() if text is not None}
 
 
 def _tried(situation: Situation, outcome: Outcome) -> dict[str, AddonStatus]:

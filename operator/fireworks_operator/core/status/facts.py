@@ -1,6 +1,7 @@
 """The parts of status that are copied from an observed deployment, and what they come to."""
 
 from datetime import datetime
+from typing import TypeVar
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import (
@@ -16,6 +17,7 @@ from fireworks_operator.core.desired.fields import get
 from fireworks_operator.core.identity import model_identifier
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
+T = TypeVar("T")
 _STARTING = frozenset({Reason.RECOVERING, Reason.WAKING})
 ADDON_REASONS = frozenset({Reason.LOADING_ADDONS, Reason.ADDON_FAILED})
 """Why a resource may not be Ready although its deployment is all that the spec asks for."""
@@ -58,21 +60,21 @@ def is_default(deployed: DeployedModel, deployment: Deployment) -> bool:
 def effective(deployment: Deployment) -> Effective:
     """Return what the server decided where the user left it open; absent what it does not tell."""
     return Effective(
-        accelerator_type=deployment.accelerator_type or None,
-        accelerator_count=deployment.accelerator_count or None,
-        precision=deployment.precision or None,
+        accelerator_type=_told(deployment.accelerator_type),
+        accelerator_count=_told(deployment.accelerator_count),
+        precision=_told(deployment.precision),
         min_replica_count=deployment.min_replica_count,
         max_replica_count=deployment.max_replica_count,
-        scale_up_window=deployment.scale_up_window or None,
-        scale_down_window=deployment.scale_down_window or None,
-        scale_to_zero_window=deployment.scale_to_zero_window or None,
-        draft_model=deployment.draft_model or None,
-        draft_token_count=deployment.draft_token_count or None,
-        ngram_speculation_length=deployment.ngram_speculation_length or None,
-        deployment_shape=deployment.deployment_shape or None,
-        region=deployment.region or None,
-        scaling_schedules=_schedules(deployment) or None,
-        load_targets=deployment.load_targets or None,
+        scale_up_window=_told(deployment.scale_up_window),
+        scale_down_window=_told(deployment.scale_down_window),
+        scale_to_zero_window=_told(deployment.scale_to_zero_window),
+        draft_model=_told(deployment.draft_model),
+        draft_token_count=_told(deployment.draft_token_count),
+        ngram_speculation_length=_told(deployment.ngram_speculation_length),
+        deployment_shape=_told(deployment.deployment_shape),
+        region=_told(deployment.region),
+        scaling_schedules=_told(_schedules(deployment)),
+        load_targets=_told(deployment.load_targets),
         placement=_placement(deployment),
         max_context_length=deployment.max_context_length,
         max_concurrency_per_replica=deployment.max_concurrency_per_replica,
@@ -80,10 +82,15 @@ def effective(deployment: Deployment) -> Effective:
         enable_addons=None if deployment.raw.get("enableAddons") is None else deployment.enable_addons,
         long_prompt=deployment.long_prompt,
         preemptible=deployment.preemptible,
-        deployment_template=deployment.deployment_template or None,
-        active_model_version=deployment.active_model_version or None,
-        target_model_version=deployment.target_model_version or None,
+        deployment_template=_told(deployment.deployment_template),
+        active_model_version=_told(deployment.active_model_version),
+        target_model_version=_told(deployment.target_model_version),
     )
+
+
+def _told(value: T) -> T | None:
+    """Return a value, None for an empty one: the server leaves it out."""
+    return value or None
 
 
 def _placement(deployment: Deployment) -> EffectivePlacement | None:
