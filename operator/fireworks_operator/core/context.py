@@ -17,23 +17,23 @@ REST_PATIENCE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Usable:
-    """A credential with a known account. `own` means it is the operator's, not the namespace's."""
+    """A credential with a known account. `own` means it is the operator's, not the namespace's.
+
+    `proven`: Fireworks has shown that the key is of this account; else only somebody's word stands beside it so far.
+    """
 
     account: str
     own: bool = False
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """No working credential; `message` says what to do. `needs_user` False means it may heal by itself.
-
-    `account` is the one that is named beside the key, None where none is.
-    """
+    """No working credential; `message` says what to do. `needs_user` False means it may heal by itself."""
 
     reason: Reason
     message: str
     needs_user: bool = True
-    account: str | None = None
 
 
 Credential = Usable | Unusable
@@ -51,18 +51,6 @@ def pinned_account(resource: FireworksDeployment) -> str | None:
     """Return the account that the resource's deployment belongs to: its name tells, whatever else stands beside it."""
     name = resource.status.deployment_name
     return resource.status.account if name is None else account_of(name)
-
-
-def other_account(resource: FireworksDeployment, credential: Credential) -> tuple[str, str] | None:
-    """Return the account that the resource's deployment belongs to and that of its key, None unless they differ.
-
-    The account that is named beside a key counts whether or not the key works, so that the same is told before and
-    after the key is tried.
-    """
-    pinned = pinned_account(resource)
-    if pinned is None or credential.account is None or pinned == credential.account:
-        return None
-    return pinned, credential.account
 
 
 def _unknown(_name: str) -> bool:

@@ -124,7 +124,7 @@ def test_an_account_id_that_cannot_be_one_is_told_without_being_quoted_and_costs
 def test_an_account_id_that_can_be_one_is_taken_as_it_is(account: str) -> None:
     async def scenario(scene: Scene) -> None:
         scene.store(accountId=account)
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable(account.strip())
+        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable(account.strip(), proven=False)
 
     play(scenario)
 
@@ -176,7 +176,7 @@ def test_another_key_of_the_secret_can_be_named() -> None:
 def test_an_account_id_in_the_secret_needs_no_discovery() -> None:
     async def scenario(scene: Scene) -> None:
         scene.store(accountId="other\n")
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("other")
+        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("other", proven=False)
         assert scene.fireworks.calls["list_accounts"] == 0
 
     play(scenario)
@@ -186,8 +186,12 @@ def test_an_account_id_in_the_secret_needs_no_discovery() -> None:
     ("own", "resource", "expected"),
     [
         (OwnCredential(ApiKey(GOOD)), WITHOUT_SECRET, Usable("acme", own=True)),
-        (OwnCredential(ApiKey(GOOD), "other"), WITHOUT_SECRET, Usable("other", own=True)),
-        (OwnCredential(ApiKey(GOOD), "other", frozenset({"team-a"})), WITHOUT_SECRET, Usable("other", own=True)),
+        (OwnCredential(ApiKey(GOOD), "other"), WITHOUT_SECRET, Usable("other", own=True, proven=False)),
+        (
+            OwnCredential(ApiKey(GOOD), "other", frozenset({"team-a"})),
+            WITHOUT_SECRET,
+            Usable("other", own=True, proven=False),
+        ),
     ],
 )
 def test_the_operators_own_key(own: OwnCredential, resource: FireworksDeployment, expected: Usable) -> None:
@@ -234,7 +238,7 @@ def test_a_key_that_does_not_tell_its_account(seen: tuple[str, ...], words: str)
         assert (found.reason, found.needs_user) == (Reason.CREDENTIALS_INVALID, True)
         assert words in found.message
         scene.store(accountId="a")
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("a")
+        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("a", proven=False)
 
     play(scenario)
 

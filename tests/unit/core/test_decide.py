@@ -10,6 +10,7 @@ from fireworks_operator.core.actions import (
     Create,
     Delete,
     LoadAddon,
+    Pending,
     Progress,
     Refuse,
     RemoveFinalizer,
@@ -28,6 +29,7 @@ from testkit.builders import (
     ACCOUNT,
     ADDON,
     BASE_MODEL,
+    CLAIMED,
     NAME,
     NOW,
     OWNER,
@@ -471,3 +473,10 @@ def test_the_spacing_of_changes_counts_from_the_latest_whoever_remembers_it(
     action = decide(assess(sent, present(), a_context(last_update=NOW - timedelta(seconds=process_knows))))
     assert isinstance(action, Progress)
     assert action.until == NOW + timedelta(seconds=25)
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_key_of_another_account_that_has_yet_to_be_tried_is_waited_for(proven: bool) -> None:
+    resource = a_resource(status=CLAIMED)
+    action = decide(assess(resource, Unknown(), a_context(credential=Usable("other", proven=proven))))
+    assert isinstance(action, Refuse if proven else Pending), "what it is refused for may say more"

@@ -170,20 +170,16 @@ class Accounts:
         using.belongs = using.belongs or found.account is None  # Fireworks itself has named the account
         account.start()
         if using.circuit.retry_at is not None:
-            refusal = Unusable(
-                using.refusal.reason, using.circuit.reason, using.refusal.needs_user, account=found.account
-            )
+            refusal = Unusable(using.refusal.reason, using.circuit.reason, using.refusal.needs_user)
             return Resolved(refusal, account, using)
         trouble = account.observer.trouble
         if trouble is not None and using.listed_at is None and trouble.diagnosis.reason in KEYS_TROUBLE:
             # What has been refused is somebody else's key.
-            return Resolved(
-                Unusable(Reason.API_UNAVAILABLE, UNTRIED, needs_user=False, account=found.account), account, using
-            )
+            return Resolved(Unusable(Reason.API_UNAVAILABLE, UNTRIED, needs_user=False), account, using)
         if trouble is not None and trouble.diagnosis.needs_user:
-            refusal = Unusable(trouble.diagnosis.reason, trouble.diagnosis.message, account=found.account)
-            return Resolved(refusal, account, using)
-        return Resolved(Usable(name, own=found.own), account, using)
+            return Resolved(Unusable(trouble.diagnosis.reason, trouble.diagnosis.message), account, using)
+        proven = found.account is None or using.listed_at is not None
+        return Resolved(Usable(name, own=found.own, proven=proven), account, using)
 
     def _account(self, name: str) -> Account:
         account = self._accounts.get(name)

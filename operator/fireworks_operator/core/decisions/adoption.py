@@ -1,13 +1,15 @@
 """Whose deployment it is, and how it becomes ours."""
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import AdoptionPolicy
-from fireworks_operator.core.actions import Adopt, Refuse
-from fireworks_operator.core.context import Context, Usable
+from fireworks_operator.api.v1alpha1 import AdoptionPolicy, FireworksDeployment
+from fireworks_operator.core.actions import Adopt, Pending, Refuse
+from fireworks_operator.core.context import Context, Usable, pinned_account
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_CLUSTER_UID, TAG_RELEASED, Ownership
 from fireworks_operator.core.pauses import freed_at
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
+
+_TO_MOVE = "; to move to another account, delete this resource and recreate it."
 
 
 def decide_adoption(situation: Situation, deployment: Deployment, credential: Usable) -> Adopt | Refuse | None:
@@ -118,10 +120,20 @@ def refuse_to_show(situation: Situation, deployment: Deployment, credential: Usa
     )
 
 
-def account_mismatch(pinned: str, account: str) -> Refuse:
-    """Refuse to act on one account's deployment with another account's key."""
+def account_mismatch(
+    resource: FireworksDeployment, credential: Usable, way_out: str = _TO_MOVE
+) -> Refuse | Pending | None:
+    """Refuse to act on one account's deployment with another account's key; None if it is the same account.
+
+    A key that has yet to be tried waits: what it is refused for may say more than the account beside it.
+    """
+    pinned, account = pinned_account(resource), credential.account
+    if pinned is None or pinned == account:
+        return None
+    if not credential.proven:
+        return Pending()
     return Refuse(
         Reason.ACCOUNT_MISMATCH,
         f'The deployment belongs to account "{pinned}", but the API key belongs to account "{account}". Restore an '
-        f'API key of "{pinned}"; to move to another account, delete this resource and recreate it.',
+        f'API key of "{pinned}"{way_out}',
     )

@@ -23,7 +23,7 @@ from fireworks_operator.core.actions import (
     Update,
     Waiting,
 )
-from fireworks_operator.core.context import REST_PATIENCE, Context, Unusable, Usable, other_account
+from fireworks_operator.core.context import REST_PATIENCE, Context, Unusable, Usable
 from fireworks_operator.core.desired.drift import Difference, Drift
 from fireworks_operator.core.desired.durations import parse_duration
 from fireworks_operator.core.identity import full_model_name
@@ -103,11 +103,11 @@ def _decide_observing(situation: Situation) -> Action:
             left=resource.status.deployment_name,
             cause="Observe",
         )
-    others = other_account(resource, context.credential)
-    if others is not None:
-        return account_mismatch(*others)
     if isinstance(context.credential, Unusable):
         return _unusable(context.credential)
+    mismatch = account_mismatch(resource, context.credential)
+    if mismatch is not None:
+        return mismatch
     if isinstance(observed, Unknown):
         return _unreachable(observed, context)
     if isinstance(observed, Absent):
@@ -143,11 +143,11 @@ def _decide_managed(situation: Situation) -> Action:
     resource, observed, context = situation.resource, situation.observed, situation.context
     if FINALIZER not in resource.metadata.finalizers and resource.status.deployment_name is not None:
         return AddFinalizer()
-    others = other_account(resource, context.credential)
-    if others is not None:
-        return account_mismatch(*others)
     if isinstance(context.credential, Unusable):
         return _unusable(context.credential)
+    mismatch = account_mismatch(resource, context.credential)
+    if mismatch is not None:
+        return mismatch
     problem = _contradiction(resource, context.credential.account)
     if problem is not None:
         return Refuse(Reason.INVALID_SPEC, problem)

@@ -26,7 +26,7 @@ from fireworks_operator.core.actions import (
     Undelete,
     UnloadAddon,
 )
-from fireworks_operator.core.context import Context, Unlisted, Unusable, other_account
+from fireworks_operator.core.context import Context, Unlisted, Unusable
 from fireworks_operator.core.identity import Ownership, deployment_id, is_released
 from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown
 from fireworks_operator.core.pauses import (
@@ -41,6 +41,7 @@ from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
 from .addons import next_unload, unlisted_message
+from .adoption import account_mismatch
 from .refusals import still_refused
 
 STUCK_DELETING = timedelta(minutes=30)
@@ -83,16 +84,11 @@ def _decide(situation: Situation) -> Action:
     released = _decide_release(resource, context, resource.status.deployment_name)
     if released is not None:
         return (None if _unsettled_until(situation) else _nothing_left(observed)) or released
-    others = other_account(resource, context.credential)
-    if others is not None:
-        pinned, account = others
-        return Refuse(
-            Reason.ACCOUNT_MISMATCH,
-            f'The deployment belongs to account "{pinned}", but the API key belongs to account "{account}". Restore an '
-            f'API key of "{pinned}". {_WAY_OUT}',
-        )
     if isinstance(context.credential, Unusable):
         return _without_credential(context.credential)
+    mismatch = account_mismatch(resource, context.credential, f". {_WAY_OUT}")
+    if mismatch is not None:
+        return mismatch
     if isinstance(observed, Unknown):
         return _decide_unknown(observed, context)
     if isinstance(observed, Absent):
