@@ -78,3 +78,15 @@ def test_how_many_tokens_a_draft_model_should_propose(
 )
 def test_long_prompts_need_two_gpus(spec: dict[str, Any], gpus: int | None, expected: list[str], reason: str) -> None:
     assert told(spec, "longPrompt needs", acceleratorCount=gpus) == expected, reason
+
+
+@pytest.mark.parametrize(
+    ("maximum", "expected", "reason"),
+    [
+        (1, 1, "Who is away for a week has to know."),
+        (0, 0, "What is parked is not deleted for being idle."),
+    ],
+)
+def test_who_lets_a_deployment_sleep_is_told_when_it_is_deleted(maximum: int, expected: int, reason: str) -> None:
+    found = told({}, "deletes the deployment after 7 days", minReplicaCount=0, maxReplicaCount=maximum)
+    assert len(found) == expected, reason
