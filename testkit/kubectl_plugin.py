@@ -1,6 +1,7 @@
 """`kubectl-fireworks` as a process of its own, found on the PATH as kubectl finds it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -68,4 +69,6 @@ class Plugin:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )

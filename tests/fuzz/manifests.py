@@ -37,11 +37,23 @@ class Manifest:
         }
 
 
-def reconciled_with_rules(spec: Spec) -> Spec:
-    """Return the spec with what contradicts the CRD's rules over several fields taken out."""
+def _within_bounds(spec: Spec) -> Spec:
+    """Return the spec with bounds in order, one merged addon at most, and nothing prepared that cannot be."""
     spec = {**spec}
     if spec.get("maxReplicaCount", 1000) < spec.get("minReplicaCount", 0):
         del spec["maxReplicaCount"]
+    if 0 < spec.get("maxWithRevocableReplicaCount", 0) < spec.get("maxReplicaCount", 0):
+        del spec["maxWithRevocableReplicaCount"]
+    if spec.get("enableHotReloadLatestAddon") and spec.get("addons"):
+        spec["addons"] = spec["addons"][:1]
+    if "precision" not in spec or spec.get("baseModel", "").startswith("accounts/fireworks/"):
+        spec.pop("prepareModel", None)
+    return spec
+
+
+def reconciled_with_rules(spec: Spec) -> Spec:
+    """Return the spec with what contradicts the CRD's rules over several fields taken out."""
+    spec = _within_bounds(spec)
     most = spec.get("maxReplicaCount", max(spec.get("minReplicaCount", 0), 1))
     schedules = spec.get("autoscalingPolicy", {}).get("scalingSchedules", {})
     if any(each["minReplicaCount"] > most for each in schedules.values()):
@@ -61,6 +73,7 @@ def reconciled_with_rules(spec: Spec) -> Spec:
     sixteen_bit = sixteen_bit or spec.get("acceleratorType", "").startswith(_SIXTEEN_BIT_ONLY)
     if sixteen_bit and spec.get("precision", "").startswith(_QUANTISED):
         del spec["precision"]
+        spec.pop("prepareModel", None)
     if "placement" in spec:
         spec["placement"] = dict(sorted(spec["placement"].items())[:1]) or {"multiRegion": "US"}
     return spec
