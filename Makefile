@@ -14,10 +14,10 @@ demo: $(STAMP) ## local Kubernetes, simulator and operator: from a manifest to a
 	$(BIN)/python examples/demo.py $(if $(KEEP),--keep)
 
 # Each prints how long its folders took and fails where one is over its budget. WORKERS=N runs N tests at a time.
-unit: $(STAMP) ## unit tests, the plugin, the texts of the documentation (under a minute)
+unit: $(STAMP) ## unit tests, the plugin, the texts of the documentation (about a minute)
 	$(BIN)/python -m testkit.suites unit $(PYTEST_ARGS)
 
-check: $(STAMP) ## lint, unit, the model and the chart in short, the CRD: before a commit (under 4 minutes)
+check: $(STAMP) ## lint, unit, the model and the chart in short, the CRD: before a commit (under 5 minutes)
 	$(BIN)/python -m testkit.suites check $(PYTEST_ARGS)
 
 test: $(STAMP) ## lint, then all tests but the long proofs (under 15 minutes)

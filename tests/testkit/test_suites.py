@@ -9,6 +9,8 @@ import pytest
 from testkit import suites
 from testkit.suites import SUITES, Suite
 
+pytestmark = pytest.mark.slow
+
 FLAKY = """
 from pathlib import Path
 

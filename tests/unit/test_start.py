@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _COMMAND = Path(sys.executable).with_name("fireworks-operator")
 
 

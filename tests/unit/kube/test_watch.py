@@ -270,6 +270,7 @@ async def test_an_expired_session_is_replaced_before_its_token_is_refused(tmp_pa
     assert world.api.last_token == "rotated"
 
 
+@pytest.mark.slow  # Kopf takes 5 s to give up
 async def test_a_deleted_crd_ends_the_watch_and_says_so(tmp_path: Path) -> None:
     async with watching(tmp_path, Api("a")) as world:
         await eventually(lambda: world.api.watches == 1)
@@ -315,6 +316,7 @@ async def test_what_is_no_event_in_a_watch_means_to_list_and_watch_again(tmp_pat
         await eventually(lambda: ("b", False) in world.seen)
 
 
+@pytest.mark.slow  # Kopf takes 5 s to give up
 @pytest.mark.parametrize("code", [400, 410, 406])
 async def test_a_list_that_is_refused_in_an_unusual_way_is_made_again(tmp_path: Path, code: int) -> None:
     api = Api("a")
@@ -323,6 +325,7 @@ async def test_a_list_that_is_refused_in_an_unusual_way_is_made_again(tmp_path: 
         await eventually(lambda: ("a", False) in world.seen, 20)  # Kopf takes 5 s to end
 
 
+@pytest.mark.slow  # Kopf takes 5 s to give up
 async def test_the_crd_deleted_while_a_watch_ends_with_an_error_ends_the_process(tmp_path: Path) -> None:
     async with watching(tmp_path, Api("a")) as world:
         await eventually(lambda: world.api.watches == 1)
@@ -359,6 +362,7 @@ async def test_stopping_is_quick_and_leaves_no_thread(tmp_path: Path) -> None:
         await eventually(lambda: "kopf" not in {thread.name for thread in threading.enumerate()})
 
 
+@pytest.mark.slow  # Kopf takes 5 s to give up
 async def test_it_can_be_stopped_before_it_has_begun(tmp_path: Path) -> None:
     async with watching(tmp_path, Api("a")) as world:
         await asyncio.sleep(0)
