@@ -37,6 +37,17 @@ def test_the_help_lists_all_commands_each_in_a_full_sentence() -> None:
     assert "__complete" not in text
 
 
+def test_examples_in_the_help_stand_on_lines_of_their_own() -> None:
+    shown = 0
+    for name in main.commands:
+        text = CliRunner().invoke(main, [name, "--help"], terminal_width=78).output
+        assert "\\b" not in text
+        examples = [each for each in text.splitlines() if f"kubectl fireworks {name} " in each]
+        shown += len([each for each in examples if not each.startswith("Usage:")])
+        assert all(each.count("kubectl fireworks ") == 1 for each in examples)
+    assert shown >= 8
+
+
 def test_the_page_about_the_plugin_has_every_command_and_the_script_for_completion() -> None:
     page = (Path(__file__).parents[2] / "docs/kubectl-plugin.md").read_text()
     assert f"```sh\n#!/bin/sh\n{COMPLETION}\n```" in page

@@ -146,7 +146,7 @@ def query(
     max_tokens: int | None,
     timeout: float,
 ) -> None:
-    r"""Ask a deployment and print its answer.
+    """Ask a deployment and print its answer.
 
     Sends one request with the API key of the resource, or with FIREWORKS_API_KEY if you may not read its Secret. A
     deployment that is scaled to zero wakes up, and is billed until it is idle again; the command waits for it. Time
@@ -158,7 +158,7 @@ def query(
     kubectl fireworks query chat "Say this is" --completions -n team-a
     kubectl fireworks query support "My order is late." --addon support-en
     git diff | kubectl fireworks query chat -
-    """
+    """  # noqa: D301 - a real backspace tells click to leave the lines as they are
     text = sys.stdin.read() if text == "-" else text
     if not text.strip():
         raise click.UsageError("TEXT is empty.")
@@ -173,7 +173,7 @@ def query(
     "-o", "--output", type=click.Choice([each.value for each in ShapeFormat]), help="Machine-readable output format."
 )
 def shapes(model: str, addons: bool, output: str | None) -> None:
-    r"""Show the deployment shapes and hardware for a model.
+    """Show the deployment shapes and hardware for a model.
 
     MODEL is the full name of a model, or the id of one of your own account. The shapes are those that Fireworks has
     validated for it; put a name or the preset into spec.deploymentShape. Queries Fireworks with FIREWORKS_API_KEY.
@@ -182,7 +182,7 @@ def shapes(model: str, addons: bool, output: str | None) -> None:
     kubectl fireworks shapes accounts/fireworks/models/llama-v3p1-8b-instruct
     kubectl fireworks shapes my-model --addons
     kubectl fireworks shapes accounts/fireworks/models/gpt-oss-120b -o name
-    """
+    """  # noqa: D301 - a real backspace tells click to leave the lines as they are
     _run(show_shapes(model, None if output is None else ShapeFormat(output), addons=addons))
 
 
