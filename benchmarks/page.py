@@ -29,6 +29,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "outage": tables.OUTAGE,
     "tenants": tables.TENANTS,
     "ceiling": tables.CEILING,
+    "writers": tables.WRITERS,
 }
 NOT_MEASURED = "This part has not been measured."
 NOTHING_MEASURED = """## Not measured yet

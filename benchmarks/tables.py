@@ -50,6 +50,7 @@ OUTAGE: Mapping[str, str] = {
     "stuck": "stuck",
 }
 TENANTS: Mapping[str, str] = {"POST p50 s": "apply to POST p50", "POST p99 s": "p99"}
+WRITERS: Mapping[str, str] = {"kubectl s": "kubectl", "all READY s": "all READY"}
 CEILING: Mapping[str, str] = {"per second": "answers per second", "simulator CPU ms": "CPU per request"}
 """Figures and the heads of their columns."""
 
