@@ -51,13 +51,13 @@ class Team:
 
     def new_key(self, name: str) -> str:
         """Return an API key that Fireworks does not know yet."""
-        key = f"fw_{name}-of-{self.namespace}"
-        self.keys.add(key)
-        return key
+        api_key = f"fw_{name}-of-{self.namespace}"
+        self.keys.add(api_key)
+        return api_key
 
     # --- resources -------------------------------------------------------------------------------------------------
 
-    def key(self, name: str) -> str:
+    def ref(self, name: str) -> str:
         """Return `namespace/name`."""
         return f"{self.namespace}/{name}"
 
@@ -73,13 +73,13 @@ class Team:
         """Create a resource: the least that Fireworks accepts and `spec`, where None removes a field."""
         secret = {} if self.own else {"credentialsSecretRef": {"name": SECRET}}
         fields = {**SPEC, **secret, **(spec or {}), **more}
-        self.stage.server.create(self.key(name), {key: value for key, value in fields.items() if value is not None})
+        self.stage.server.create(self.ref(name), {key: value for key, value in fields.items() if value is not None})
         for annotation, value in (annotations or {}).items():
             self.annotate(name, annotation, value)
 
     def find(self, name: str = "chat") -> Raw | None:
         """Return a resource, None if it is gone."""
-        return copy.deepcopy(self.stage.server.objects.get(self.key(name)))
+        return copy.deepcopy(self.stage.server.objects.get(self.ref(name)))
 
     def get(self, name: str = "chat") -> Raw:
         """Return a resource that exists."""
@@ -94,19 +94,19 @@ class Team:
 
     def change(self, name: str = "chat", /, **spec: object) -> None:
         """Merge fields into a spec; None removes one."""
-        self.stage.server.edit(self.key(name), _merged(self.get(name)["spec"], spec))
+        self.stage.server.edit(self.ref(name), _merged(self.get(name)["spec"], spec))
 
     def annotate(self, name: str, annotation: str, value: str) -> None:
         """Set an annotation of this operator, without its prefix."""
-        self.stage.server.annotate(self.key(name), f"{GROUP}/{annotation}", value)
+        self.stage.server.annotate(self.ref(name), f"{GROUP}/{annotation}", value)
 
     def set_status(self, name: str, status: Mapping[str, Any]) -> None:
         """Merge fields into the status by hand; None removes one."""
-        self.stage.server.put_status(self.key(name), {"observedGeneration": -1, **_merged(self.status(name), status)})
+        self.stage.server.put_status(self.ref(name), {"observedGeneration": -1, **_merged(self.status(name), status)})
 
     def delete(self, name: str = "chat") -> None:
         """Ask for deletion, without waiting for it."""
-        self.stage.server.delete(self.key(name))
+        self.stage.server.delete(self.ref(name))
 
     def versions(self, name: str = "chat", since: int = 0) -> list[Raw]:
         """Return every version of a resource that the watch has told of; `since`: a length that `told()` gave."""
@@ -120,7 +120,7 @@ class Team:
 
     def events(self, name: str = "chat") -> list[Event]:
         """Return the events about a resource, oldest first."""
-        return [each for each in self.stage.server.events if each.key == self.key(name)]
+        return [each for each in self.stage.server.events if each.ref == self.ref(name)]
 
     # --- Secrets ---------------------------------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class Team:
 
     def explain(self) -> str:
         """Describe the situation for a failure message."""
-        found = [each for key, each in self.stage.server.objects.items() if key.startswith(f"{self.namespace}/")]
+        found = [each for ref, each in self.stage.server.objects.items() if ref.startswith(f"{self.namespace}/")]
         shown = [{"metadata": each["metadata"], "status": each["status"]} for each in found[:3]]
         began = self.journal()[:1]
         requests = [
@@ -233,7 +233,7 @@ class Team:
 
     def ask(self, path: str, body: Mapping[str, object] | None, method: str = "POST", **query: str) -> tuple[int, Json]:
         """Send a request with the team's key, not by the operator; return HTTP status and JSON of the answer."""
-        status, content = self.simulator.request(method, path, body, query, key=self.api_key)
+        status, content = self.simulator.request(method, path, body, query, api_key=self.api_key)
         return status, json.loads(content)
 
     def fault(

@@ -174,7 +174,7 @@ def test_a_resource_deleted_and_created_again_while_the_operator_was_down_keeps_
     team.create(displayName="first")
     before = team.until_ready()
     team.stage.stop()
-    team.stage.server.objects[team.key("chat")]["metadata"]["finalizers"].clear()
+    team.stage.server.objects[team.ref("chat")]["metadata"]["finalizers"].clear()
     team.delete()
     assert team.find() is None, "somebody was impatient and took the finalizer away"
     team.create(spec={"displayName": "first", **AGAIN[again]})

@@ -62,36 +62,42 @@ class Fireworks(FakeFireworks):
     on_tag: Callable[[], None] = staticmethod(lambda: None)
     on_untag: Callable[[], None] = staticmethod(lambda: None)
 
-    async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
+    async def get_deployment(self, api_key: ApiKey, name: str) -> Deployment:
         self.account.budget.pause(self.pause)
-        return await super().get_deployment(key, name)
+        return await super().get_deployment(api_key, name)
 
     async def create_deployment(
-        self, key: ApiKey, account: str, deployment_id: str, body: Mapping[str, JsonValue], *, query: Mapping[str, str]
+        self,
+        api_key: ApiKey,
+        account: str,
+        deployment_id: str,
+        body: Mapping[str, JsonValue],
+        *,
+        query: Mapping[str, str],
     ) -> Deployment:
-        self._call("create", key)
+        self._call("create", api_key)
         return a_deployment(state="CREATING", **body)
 
     async def update_deployment(
-        self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+        self, api_key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
     ) -> Deployment:
-        self._call("update", key)
+        self._call("update", api_key)
         return a_deployment(**body)
 
-    async def set_tags(self, key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
-        self._call("tag", key)
+    async def set_tags(self, api_key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
+        self._call("tag", api_key)
         self.on_tag()
 
-    async def delete_tags(self, key: ApiKey, name: str, keys: Sequence[str]) -> None:
-        self._call("untag", key)
+    async def delete_tags(self, api_key: ApiKey, name: str, keys: Sequence[str]) -> None:
+        self._call("untag", api_key)
         self.on_untag()
 
-    async def undelete_deployment(self, key: ApiKey, name: str) -> Deployment:
-        self._call("undelete", key)
+    async def undelete_deployment(self, api_key: ApiKey, name: str) -> Deployment:
+        self._call("undelete", api_key)
         return a_deployment(state="CREATING")
 
-    async def delete_deployment(self, key: ApiKey, name: str, *, hard: bool, ignore_checks: bool) -> None:
-        self._call("delete", key)
+    async def delete_deployment(self, api_key: ApiKey, name: str, *, hard: bool, ignore_checks: bool) -> None:
+        self._call("delete", api_key)
 
 
 class Kubernetes:
@@ -110,7 +116,7 @@ class Kubernetes:
         return resource.model_copy(update={"metadata": resource.metadata.model_copy(update=self.finalized)})
 
     async def remove_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment | None:
-        self.let_go.append(resource.key)
+        self.let_go.append(resource.ref)
         return None
 
     async def write_status(
@@ -137,7 +143,7 @@ class Scene:
     def __init__(self, resource: FireworksDeployment, *deployments: Deployment, former: tuple[str, ...] = ()) -> None:
         loop = asyncio.get_running_loop()
         self.born = loop.time()
-        self.key = resource.key
+        self.ref = resource.ref
         self.fireworks, self.kubernetes = Fireworks(), Kubernetes()
         self.fireworks.deployments = {each.name: each for each in deployments}
         self.secrets = FakeSecrets()
@@ -178,7 +184,7 @@ class Scene:
         return self
 
     async def reconcile(self) -> PassResult:
-        result = await self.reconciler.reconcile(self.key, skip_pauses=False, release_slot=lambda: None)
+        result = await self.reconciler.reconcile(self.ref, skip_pauses=False, release_slot=lambda: None)
         assert result is not None
         return result
 
@@ -193,13 +199,13 @@ def test_a_change_of_the_resource_ends_the_wait() -> None:
         waiting = asyncio.create_task(scene.reconcile())
         await asyncio.sleep(5)
         assert not waiting.done()
-        scene.reconciler.interrupt(scene.key)
+        scene.reconciler.interrupt(scene.ref)
         with pytest.raises(WithdrawnError):
             async with asyncio.timeout(1):
                 await waiting
         assert scene.fireworks.account.budget.waiting() == 0
         assert scene.fireworks.calls["create"] == 0
-        scene.reconciler.interrupt(scene.key)
+        scene.reconciler.interrupt(scene.ref)
         await scene.accounts.stop()
 
     run(scenario())
@@ -252,7 +258,7 @@ def test_what_was_created_is_written_once_by_the_pass_after_it() -> None:
 def test_what_was_set_at_creation_is_known_although_the_spec_no_longer_says_it() -> None:
     async def scenario() -> None:
         scene = await created()
-        before = scene.store.get(scene.key)
+        before = scene.store.get(scene.ref)
         assert before is not None
         metadata = before.metadata.model_copy(update={"generation": 2, "resource_version": "900"})
         spec = before.spec.model_copy(update={"display_name": None})
@@ -298,7 +304,7 @@ def test_a_resource_is_let_go_once_however_late_the_watch_tells() -> None:
         scene = Scene(a_deleted_resource({"deletionPolicy": "Retain"}))
         await scene.reconcile()
         assert isinstance((await scene.reconcile()).action, Pending)
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.let_go == [scene.ref]
         await scene.accounts.stop()
 
     run(scenario())
@@ -311,7 +317,7 @@ def test_a_resource_that_a_restored_etcd_brings_back_is_let_go_once_more() -> No
         assert let_go.again is not None, "it is seen whether it went"
         await asyncio.sleep(let_go.again)
         assert isinstance((await scene.reconcile()).action, Pending), "left running is told once"
-        assert scene.kubernetes.let_go == [scene.key, scene.key]
+        assert scene.kubernetes.let_go == [scene.ref, scene.ref]
         await scene.accounts.stop()
 
     run(scenario())
@@ -327,7 +333,7 @@ def test_only_a_leader_marks_what_it_lets_go(leads: bool) -> None:
         scene.store.put(resource)
         scene.kubernetes.leads = leads
         await scene.reconcile()
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.let_go == [scene.ref]
         assert scene.fireworks.calls["tag"] == leads
         await scene.accounts.stop()
 
@@ -426,7 +432,7 @@ def test_the_mark_on_what_is_let_go_needs_the_lease_when_its_turn_comes() -> Non
         loop = asyncio.get_running_loop()
         loop.call_later(6, lambda: setattr(scene.kubernetes, "leads", False))
         await scene.reconcile()
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.let_go == [scene.ref]
         assert scene.fireworks.calls["tag"] == 0
         await scene.accounts.stop()
 
@@ -441,7 +447,7 @@ def test_a_resource_does_not_wait_long_for_the_mark_on_what_it_leaves() -> None:
         scene.fireworks.account.budget.pause(3000)
         async with asyncio.timeout(60):
             await scene.reconcile()
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.let_go == [scene.ref]
         await scene.accounts.stop()
 
     run(scenario())
@@ -473,7 +479,7 @@ def test_no_deployment_is_deleted_along_with_the_crd() -> None:
         scene.kubernetes.is_crd_deleting = True
         await scene.reconcile()
         assert scene.fireworks.calls["delete"] == 0
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.let_go == [scene.ref]
         await scene.accounts.stop()
 
     run(scenario())
@@ -500,7 +506,7 @@ def test_a_deployment_that_has_changed_hands_since_it_was_listed_is_not_marked_a
         scene.store.put(a_deleted_resource({"deletionPolicy": "Retain"}, resourceVersion="101"))
         scene.fireworks.deployments[NAME] = ANOTHERS
         await scene.reconcile()
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.let_go == [scene.ref]
         assert scene.fireworks.calls["tag"] == 0
         await scene.accounts.stop()
 
@@ -624,8 +630,8 @@ def test_who_still_looks_at_a_deployment_is_not_shown_less_of_it_when_another_re
         scene = await Scene(a_resource({}, CREATED), a_deployment()).listed()
         account = scene.fireworks.account
         bindings = Bindings()
-        for key in ("team-a/chat", "team-b/observer"):
-            bindings.note(key, account, NAME)
+        for ref in ("team-a/chat", "team-b/observer"):
+            bindings.note(ref, account, NAME)
         changed = Present(a_deployment(displayName="blue"))
         account.observer.learn(NAME, changed, asked=account.observer.clock())
         bindings.forget("team-b/observer")

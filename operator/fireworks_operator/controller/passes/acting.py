@@ -129,7 +129,7 @@ class Actor:
         resource = situation.resource
         told = {each.message for each in situation.status.conditions}
         if isinstance(action, Refuse) and action.reason is Reason.CONFLICT and action.message not in told:
-            log.warning("%s: %s", resource.key, action.message)
+            log.warning("%s: %s", resource.ref, action.message)
         # Dying on either side: the status says what was true before, and the next pass says this.
         await self._write(situation, Outcome(action), recent)
         inconclusive = _knows_too_little(situation, action)
@@ -155,7 +155,7 @@ class Actor:
             recent.update = situation.now
         if isinstance(action, SetTags):
             recent.tags = situation.now
-        log.info("%s: %s", resource.key, action.name, extra={"deployment": action.target})
+        log.info("%s: %s", resource.ref, action.name, extra={"deployment": action.target})
         # Dying before the answer is written down: a create, an adoption or an undelete is remembered as begun; a
         # PATCH, a tag, a deletion or an addon shows in the next LIST, and is sent again if it has not taken effect.
         try:
@@ -172,7 +172,7 @@ class Actor:
         """Write down what a request that was accepted has come to."""
         observed, in_vain = situation.observed, recent.made(action, situation.now)
         if in_vain:
-            log.warning("%s: %s was accepted earlier but had no effect", situation.resource.key, action.name)
+            log.warning("%s: %s was accepted earlier but had no effect", situation.resource.ref, action.name)
         if isinstance(action, Create) and isinstance(observed, Present) and observed.deployment.state == "CREATING":
             # Dying before the next pass writes it: the create counts as unanswered, and is found by its name.
             self._defer(situation, Outcome(action), recent)
@@ -182,14 +182,14 @@ class Actor:
 
     def _changed(self, resource: FireworksDeployment) -> bool:
         """Tell whether a resource is another one by now than what was decided upon."""
-        stored = self._store.get(resource.key)
+        stored = self._store.get(resource.ref)
         return stored is None or stored.metadata != resource.metadata
 
     async def _failed(
         self, situation: Situation, action: Mutation, error: FireworksError, recent: Recent
     ) -> PassResult:
-        key = situation.resource.key
-        log.warning("%s: %s failed: %s", key, action.name, error, extra={"deployment": action.target})
+        ref = situation.resource.ref
+        log.warning("%s: %s failed: %s", ref, action.name, error, extra={"deployment": action.target})
         await self._write(situation, Outcome(action, error), recent)
         needs_user = diagnose(error, action).needs_user
         return PassResult(action, again=0.0 if needs_user else None, failed=not needs_user, error=error)
@@ -215,7 +215,7 @@ class Actor:
     ) -> PassResult:
         resource, deleting = situation.resource, situation.is_deleting
         if action.left is not None:
-            log.warning("%s: %s", resource.key, action.message, extra={"deployment": action.left})
+            log.warning("%s: %s", resource.ref, action.message, extra={"deployment": action.left})
             if access is not None:
                 await self._mark_released(situation, access)
         # Dying between the mark and the finalizer: what is marked as released is found so, and let go all the same.
@@ -223,7 +223,7 @@ class Actor:
         self._events.record(resource, kind, Reason.DELETING if deleting else Reason.OBSERVED, action.message)
         stored = await self._writer.remove_finalizer(resource)
         if stored is None:
-            if self._store.get(resource.key) is None:
+            if self._store.get(resource.ref) is None:
                 return PassResult(action)
             recent.let_go = (resource.metadata.uid, self._wall_clock())
             return PassResult(action, again=LET_GO_RETRY)  # the watch has yet to tell that it is gone
@@ -273,7 +273,7 @@ class Actor:
         self._startups.see(resource, status, situation.now)
         for kind, reason, message in tell(before, status):
             self._events.record(resource, kind, reason, message)
-        return self._store.get(resource.key) or stored
+        return self._store.get(resource.ref) or stored
 
     def _defer(self, situation: Situation, outcome: Outcome, recent: Recent) -> None:
         """Leave a status to the next pass to write: in a flood of creations that one may have READY to tell as well."""

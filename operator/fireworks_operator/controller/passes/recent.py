@@ -68,7 +68,7 @@ class Recent:
         if isinstance(change, UpdateAddon):
             self.addon_updates[change.deployed_model] = now
         if isinstance(change, SetDeployedModel):
-            self.addon_updates[change.key] = now
+            self.addon_updates[change.remembered_as] = now
         if isinstance(change, LoadAddon):
             self.addon_loads[change.model] = now
         before, self.change = self.change, change
