@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from fireworks_operator.controller.passes.reconciler import Reconciler
-from fireworks_operator.controller.passes.result import PassResult
+from fireworks_operator.controller.passes.result import After, Now, PassResult, Retry
 from fireworks_operator.core.actions import RemoveFinalizer, Waiting
 from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
@@ -160,7 +160,7 @@ class Controller:
             if result is None:
                 self._queue.forget(ref)
             else:
-                action, outcome = result.action.name, _outcome(result)
+                action, outcome = result.action.name, _label(result)
                 self._tell(result)
                 self._plan(ref, result, skip_pauses=skip_pauses)
         except ResourceChangedError:
@@ -199,20 +199,20 @@ class Controller:
         return self._queue.add_failed(ref)
 
     def _plan(self, ref: str, result: PassResult, *, skip_pauses: bool) -> None:
-        if skip_pauses and result.inconclusive:
+        if skip_pauses and not result.conclusive:
             self._skip_pauses.add(ref)
-        if result.failed:
-            self._queue.add_failed(ref)
-            return
-        if not result.inconclusive:
+        if result.conclusive and not isinstance(result.next, Retry):
             self._queue.forget(ref)
-        if result.again == 0.0:
-            self._queue.add(ref, Priority.PROGRESS if result.looks else Priority.USER)
-        elif result.again is not None:
-            self._queue.add_after(ref, result.again)
+        match result.next:
+            case Now(priority):
+                self._queue.add(ref, priority)
+            case After(seconds):
+                self._queue.add_after(ref, seconds)
+            case Retry():
+                self._queue.add_failed(ref)
 
 
-def _outcome(result: PassResult) -> str:
+def _label(result: PassResult) -> str:
     if result.error is not None:
         return "error"
     return "waiting" if isinstance(result.action, Waiting) else "done"

@@ -13,7 +13,7 @@ from fireworks_operator.controller.accounts.observer import Observer
 from fireworks_operator.controller.controller import SLOTS, Controller
 from fireworks_operator.controller.enqueue import EnqueueBound
 from fireworks_operator.controller.passes.reconciler import Reconciler
-from fireworks_operator.controller.passes.result import PassResult
+from fireworks_operator.controller.passes.result import After, Now, PassResult, Retry
 from fireworks_operator.controller.queue import Priority, WorkQueue
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import Refuse, Rest, Trouble
@@ -144,7 +144,7 @@ class Looking(FakeReconciler):
     async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         looks = not self.began
         await super().reconcile(ref, skip_pauses=skip_pauses, release_slot=release_slot)
-        return PassResult(Rest(), again=0.0, looks=True) if looks else PassResult(Rest())
+        return PassResult(Rest(), Now(Priority.PROGRESS)) if looks else PassResult(Rest())
 
 
 def test_a_look_at_a_creation_does_not_keep_it_behind_others_once_it_is_ready() -> None:
@@ -171,10 +171,10 @@ class Refused:
     async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         if not self.known:
             self.asked = True
-            return PassResult(Rest(), inconclusive=True)
+            return PassResult(Rest(), conclusive=False)
         self.known = False
         self.failures += 1
-        return PassResult(Rest(), failed=True)
+        return PassResult(Rest(), Retry())
 
 
 def test_failures_grow_rarer_although_each_list_is_told() -> None:
@@ -212,9 +212,9 @@ class Postponing:
 
 def test_a_persons_word_counts_until_it_has_been_acted_upon() -> None:
     async def scenario() -> list[bool]:
-        nothing_known = PassResult(Rest(), again=1.0, inconclusive=True)
-        no_answer = PassResult(Trouble(Reason.API_UNAVAILABLE, "No answer."), failed=True, inconclusive=True)
-        refused = PassResult(Refuse(Reason.QUOTA_EXCEEDED, "No quota."), again=1.0)
+        nothing_known = PassResult(Rest(), After(1.0), conclusive=False)
+        no_answer = PassResult(Trouble(Reason.API_UNAVAILABLE, "No answer."), Retry(), conclusive=False)
+        refused = PassResult(Refuse(Reason.QUOTA_EXCEEDED, "No quota."), After(1.0))
         reconciler = Postponing(PassResult(Rest()), nothing_known, no_answer, refused)
         queue, store = WorkQueue(), Store()
         controller = Controller(store, queue, cast("Reconciler", reconciler), NoMetrics())

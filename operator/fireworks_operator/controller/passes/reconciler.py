@@ -27,7 +27,7 @@ from .access import Access
 from .acting import Actor
 from .looking import look_and_decide
 from .recent import Recent
-from .result import PassResult, not_now
+from .result import Now, PassResult, Retry, nothing_done
 from .surroundings import Identity, surroundings
 
 
@@ -93,14 +93,14 @@ class Reconciler:
         if stored is None:
             return None
         recent = self._recent[ref]
-        if recent.let_go is not None and recent.let_go[0] == stored.metadata.uid:
-            return await self._actor.let_go_again(stored, recent.let_go[1], recent)
+        if recent.released is not None and recent.released[0] == stored.metadata.uid:
+            return await self._actor.release_again(stored, recent.released[1], recent)
         resource = recent.latest(stored)
         if await self._set_clock_right(resource):
-            return not_now()
+            return nothing_done(Now())
         resolved = await self._accounts.resolve(resource, release_slot)
         result = await self._look_and_act(resource, resolved, recent, release_slot, skip_pauses=skip_pauses)
-        recent.key_changed = recent.key_changed and result.inconclusive
+        recent.key_changed = recent.key_changed and not result.conclusive
         return result
 
     async def _look_and_act(
@@ -161,7 +161,7 @@ class Reconciler:
         situation = assess(resource, Unknown(), context)
         result = await self._actor.act(situation, decide(situation), access, self._recent[resource.ref])
         waits = isinstance(result.action, Rest | Pending | Progress | Trouble)
-        return replace(result, failed=True, error=error, inconclusive=waits)
+        return replace(result, next=Retry(), error=error, conclusive=not waits)
 
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, skip_pauses: bool) -> Context:
         recent = self._recent[resource.ref]
