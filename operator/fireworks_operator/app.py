@@ -247,11 +247,11 @@ def _own_credential(settings: Settings) -> OwnCredential:
     namespaces = settings.credential_namespaces
     if settings.account_id is not None and not is_account_id(settings.account_id):
         raise StartError("FIREWORKS_ACCOUNT_ID: an account id consists of 1 to 128 letters, digits and hyphens.")
-    key = None
+    api_key = None
     if settings.api_key is not None:
         try:
-            key = ApiKey(settings.api_key.get_secret_value())
-            key.accept()
+            api_key = ApiKey(settings.api_key.get_secret_value())
+            api_key.accept()
         except ValueError as error:
             raise StartError(f"FIREWORKS_API_KEY: {error}.") from None
-    return OwnCredential(key, settings.account_id, None if namespaces is None else frozenset(namespaces))
+    return OwnCredential(api_key, settings.account_id, None if namespaces is None else frozenset(namespaces))

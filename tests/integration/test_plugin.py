@@ -15,9 +15,9 @@ from testkit.kubectl_plugin import Plugin
 from testkit.kubernetes.access import Kubectl
 from testkit.kubernetes_api import Json, KubernetesApi
 from testkit.namespaces import Namespace, changed_kubeconfig
+from testkit.stories.addons import add_models, load_elsewhere, loaded, model, until_loaded
 from testkit.team import MODEL, SECRET, Team
 from testkit.waiting import eventually
-from tests.integration.addons import add_models, load_elsewhere, loaded, model, until_loaded
 
 HEAD = ["NAMESPACE", "NAME", "STATE", "REPLICAS", "GPUS", "REASON", "MODEL", "IDENTIFIER"]
 IMPORTED: Mapping[str, Any] = {

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 ALL = os.environ.get("AWAIT_POINTS") == "all"
 """Every point of every flow, as `make chaos` does; else some of the longer flows' points."""
 _ALWAYS = frozenset({"create", "adopt", "update", "delete", "undelete"})
-KEY = "team-a/chat"
+REF = "team-a/chat"
 _NEVER = 1_000_000
 """More crossings than any flow has."""
 _PAUSES = (0.0, 1.0, 3.0, 5.0, 15.0, 31.0, 62.0, 62.0, 125.0, 310.0, 310.0, 610.0, 910.0, 3700.0)
@@ -60,7 +60,7 @@ def _nothing(world: World) -> None: ...
 
 
 def _create(world: World, *edits: Edit) -> None:
-    world.server.create(KEY, new_spec("team-a", list(edits)))
+    world.server.create(REF, new_spec("team-a", list(edits)))
 
 
 def _serve(world: World, *edits: Edit) -> None:
@@ -70,18 +70,18 @@ def _serve(world: World, *edits: Edit) -> None:
 
 def _begin(world: World) -> None:
     _create(world)
-    _drive(world, lambda world: world.server.objects[KEY]["status"].get("state") == "CREATING")
+    _drive(world, lambda world: world.server.objects[REF]["status"].get("state") == "CREATING")
 
 
 def _edit(world: World, *edits: Edit) -> None:
-    spec = world.server.objects[KEY]["spec"]
+    spec = world.server.objects[REF]["spec"]
     for edit in edits:
         spec = changed(spec, *edit)
-    world.server.edit(KEY, spec)
+    world.server.edit(REF, spec)
 
 
 def _delete(world: World) -> None:
-    world.server.delete(KEY)
+    world.server.delete(REF)
 
 
 def _serve_and_delete(world: World) -> None:
@@ -91,7 +91,7 @@ def _serve_and_delete(world: World) -> None:
 
 
 def _vanish(world: World, *, soft: bool) -> None:
-    name = world.server.objects[KEY]["status"]["deploymentName"]
+    name = world.server.objects[REF]["status"]["deploymentName"]
     world.fireworks.simulator.vanish(identifier(name), soft=soft)
     world.judge_later(name)
 
@@ -107,13 +107,13 @@ def _fail(world: World) -> None:
 
 
 def _reason(world: World, kind: str) -> str:
-    found = condition(world.server.objects[KEY]["status"], kind)
+    found = condition(world.server.objects[REF]["status"], kind)
     return str(found["reason"]) if found is not None else ""
 
 
 def _serves(world: World) -> bool:
     """One deployment, as the spec says, and the resource says so."""
-    raw = world.server.objects.get(KEY)
+    raw = world.server.objects.get(REF)
     if raw is None or not holds(raw["status"], "Ready"):
         return False
     if raw["status"]["observedGeneration"] != raw["metadata"]["generation"]:
@@ -132,16 +132,16 @@ def _addons(world: World, deployment: str) -> set[str]:
 
 
 def _is_gone(world: World) -> bool:
-    return KEY not in world.server.objects and not world.ours()
+    return REF not in world.server.objects and not world.ours()
 
 
 def _is_let_go(world: World) -> bool:
     """The resource is gone, and its deployment goes on."""
-    return KEY not in world.server.objects and len(list(world.fireworks.state().live())) == _OTHERS + 1
+    return REF not in world.server.objects and len(list(world.fireworks.state().live())) == _OTHERS + 1
 
 
 def _is_observed(world: World) -> bool:
-    raw: Raw = world.server.objects[KEY]
+    raw: Raw = world.server.objects[REF]
     observed = raw["status"]["observedGeneration"] == raw["metadata"]["generation"]
     return observed and holds(raw["status"], "Ready") and FINALIZER not in raw["metadata"]["finalizers"]
 
@@ -210,8 +210,8 @@ def _tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at:
         assert (world.process is first) == (crossed < kill_at), "the kill has ended the process"
         posts = world.fireworks.simulator.journal(method="POST", path="/deployments$", since=since)
         assert sum(each.committed for each in posts) == flow.creates, "exactly so many deployments came into being"
-        if KEY in world.server.objects and flow.done is not _is_observed:
-            assert world.server.objects[KEY]["metadata"]["finalizers"] == [FINALIZER]
+        if REF in world.server.objects and flow.done is not _is_observed:
+            assert world.server.objects[REF]["metadata"]["finalizers"] == [FINALIZER]
         _drive(world, flow.done)  # and so it stays
         return crossed
     finally:

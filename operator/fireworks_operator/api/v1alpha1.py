@@ -178,6 +178,6 @@ class FireworksDeployment(ApiModel):
             raise InvalidResourceError("; ".join(found)) from error
 
     @cached_property
-    def key(self) -> str:
+    def ref(self) -> str:
         """`namespace/name`."""
         return f"{self.metadata.namespace}/{self.metadata.name}"

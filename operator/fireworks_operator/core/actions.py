@@ -179,7 +179,7 @@ class SetDeployedModel:
     name: ClassVar[str] = "SetDeployedModel"
 
     @property
-    def key(self) -> str:
+    def remembered_as(self) -> str:
         """What the change is remembered by: a DeployedModel that is made has its name from Fireworks."""
         return f"base model of {self.target}"
 

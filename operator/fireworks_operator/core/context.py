@@ -36,7 +36,7 @@ class Unusable:
     needs_user: bool = True
 
 
-Credential = Usable | Unusable
+CredentialState = Usable | Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Context:
 
     now: datetime
     cluster_id: str
-    credential: Credential
+    credential: CredentialState
     previous_cluster_ids: tuple[str, ...] = ()
     cluster_uid: str = ""
     adoption_namespaces: frozenset[str] = frozenset()

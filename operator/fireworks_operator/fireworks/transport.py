@@ -102,47 +102,47 @@ class Transport:
         """Close all connections; calls under way fail."""
         await self._http.aclose()
 
-    async def send(self, key: ApiKey, call: Call) -> JsonObject:
+    async def send(self, api_key: ApiKey, call: Call) -> JsonObject:
         """Send one request and return the JSON object it is answered with, or raise a FireworksError."""
         started = time.perf_counter()
         code, kind = "Cancelled", None
         try:
-            status, answer = await self._exchange(key, call)
+            status, answer = await self._exchange(api_key, call)
             code = str(status)
         except FireworksError as error:
             code, kind = str(error.status or error.kind), error.kind
             raise
         else:
-            key.accept()
+            api_key.accept()
             return answer
         finally:
             if self._observe is not None:
                 seconds = time.perf_counter() - started
-                self._observe(RequestRecord(call.operation, call.account, code, seconds, kind, key.fingerprint))
+                self._observe(RequestRecord(call.operation, call.account, code, seconds, kind, api_key.fingerprint))
 
-    async def stream(self, key: ApiKey, call: Call) -> AsyncGenerator[bytes]:
+    async def stream(self, api_key: ApiKey, call: Call) -> AsyncGenerator[bytes]:
         """Send one request and yield the body of its answer as it comes, or raise a FireworksError.
 
         Only the connection has a deadline: how long an answer may take, and be, is the caller's to say.
         """
         progress = RequestProgress()
         try:
-            async with self._open(key, call, _CONNECT_SECONDS, progress, _AS_IT_COMES) as response:
+            async with self._open(api_key, call, _CONNECT_SECONDS, progress, _AS_IT_COMES) as response:
                 if not response.is_success:
                     status, headers, body = await _read_body(response)
-                    raise _refusal(key, status, headers, body)
-                key.accept()
+                    raise _refusal(api_key, status, headers, body)
+                api_key.accept()
                 async for chunk in response.aiter_raw():
                     yield chunk
         except _ERRORS as error:
             raise self._translated(progress, error) from None
 
-    async def _exchange(self, key: ApiKey, call: Call) -> tuple[int, JsonObject]:
+    async def _exchange(self, api_key: ApiKey, call: Call) -> tuple[int, JsonObject]:
         progress = RequestProgress()
         seconds = self._deadlines.read if call.method == "GET" else self._deadlines.write
         try:
             async with asyncio.timeout(seconds):
-                status, headers, body = await self._read(key, call, seconds, progress)
+                status, headers, body = await self._read(api_key, call, seconds, progress)
         except TimeoutError:
             what = "no complete response" if progress.sent else f"no connection{self._way}"
             raise self._failure(progress, f"{what} within {seconds:g} s") from None
@@ -155,18 +155,18 @@ class Transport:
                 value = None
             if isinstance(value, dict):
                 return status, value
-        raise _refusal(key, status, headers, body)
+        raise _refusal(api_key, status, headers, body)
 
     async def _read(
-        self, key: ApiKey, call: Call, seconds: float, progress: RequestProgress
+        self, api_key: ApiKey, call: Call, seconds: float, progress: RequestProgress
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send the request and read the whole answer, up to the size limit."""
-        async with self._open(key, call, min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds), progress) as response:
+        async with self._open(api_key, call, min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds), progress) as response:
             return await _read_body(response)
 
     def _open(
         self,
-        key: ApiKey,
+        api_key: ApiKey,
         call: Call,
         connect_seconds: float,
         progress: RequestProgress,
@@ -175,7 +175,7 @@ class Transport:
         """Send the request; the answer's body is yet to be read."""
         if self._http.is_closed:
             raise FireworksError(ErrorKind.UNREACHABLE, "the client is closed")
-        headers = {"Authorization": f"Bearer {key.reveal()}", **further}
+        headers = {"Authorization": f"Bearer {api_key.reveal()}", **further}
         content = None
         if call.body is not None:
             headers["Content-Type"] = "application/json"
@@ -240,9 +240,9 @@ async def _read_body(response: httpx.Response) -> tuple[int, Mapping[str, str], 
     return response.status_code, answered, body.finish()
 
 
-def _refusal(key: ApiKey, status: int, headers: Mapping[str, str], body: bytes) -> FireworksError:
-    shown = body.replace(key.reveal().encode(), REDACTED.encode())
-    return classify(status, headers, shown, hidden=key.reveal())
+def _refusal(api_key: ApiKey, status: int, headers: Mapping[str, str], body: bytes) -> FireworksError:
+    shown = body.replace(api_key.reveal().encode(), REDACTED.encode())
+    return classify(status, headers, shown, hidden=api_key.reveal())
 
 
 def _authorities() -> ssl.SSLContext:

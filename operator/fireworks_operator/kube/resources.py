@@ -11,7 +11,7 @@ from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneErr
 
 from .client import Json, KubernetesClient, KubernetesRefusedError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 CRD: Final = f"{PLURAL}.{GROUP}"
 PAGE_SIZE: Final = 500
@@ -63,7 +63,7 @@ async def ensure_served(client: KubernetesClient, namespaces: Collection[str] = 
         while not await _is_served(client, namespace):
             if clock() >= deadline:
                 raise CrdMissingError
-            logger.info("%s is not served: the API server may be starting, or the CRD is not installed.", CRD)
+            log.info("%s is not served: the API server may be starting, or the CRD is not installed.", CRD)
             await asyncio.sleep(_PAUSE)
 
 

@@ -130,9 +130,9 @@ class Access:
         """Wait for this change's turn in the account's budget."""
         self.release_slot()
         lane = Lane.FINISH if isinstance(action, NEEDS_FRESH_GET) else self._lane
-        await self.account.budget.acquire(lane=lane, key=self.ref)
+        await self.account.budget.acquire(lane=lane, ref=self.ref)
         if isinstance(action, Adopt | SetTags) and action.tags and action.remove:
-            await self.account.budget.acquire(lane=Lane.FINISH, key=self.ref)  # it takes two requests
+            await self.account.budget.acquire(lane=Lane.FINISH, ref=self.ref)  # it takes two requests
 
     async def carry_out(self, action: Mutation) -> Observed | None:
         """Send one change; return what its answer says of the deployment, None if it says nothing.
@@ -177,7 +177,7 @@ class Access:
             FireworksError: it was not marked, which costs nothing.
         """
         self.release_slot()
-        await self.account.budget.acquire(lane=Lane.FINISH, key=self.ref)
+        await self.account.budget.acquire(lane=Lane.FINISH, ref=self.ref)
         self._check_fence()
         tags = {TAG_RELEASED: "true", TAG_ADOPTED: "true"}
         await self.account.client.set_tags(self.credential.api_key, name, tags)

@@ -27,7 +27,7 @@ class Recent:
         addon_updates: when which loaded addon was last changed for the spec as it is now.
         addon_loads: when which model was last loaded that no LIST has shown since.
         change: the last change that was made, while nothing else has been found to do since.
-        let_go: the uid of the resource whose finalizer was removed, and when the API server was last told to.
+        released: the uid of the resource whose finalizer was removed, and when the API server was last told to.
         unwritten: what has come of a create request, while the status does not say it yet.
     """
 
@@ -37,7 +37,7 @@ class Recent:
     addon_updates: dict[str, datetime] = field(default_factory=dict)
     addon_loads: dict[str, datetime] = field(default_factory=dict)
     change: Mutation | None = None
-    let_go: tuple[str, datetime] | None = None
+    released: tuple[str, datetime] | None = None
     unwritten: Unwritten | None = None
 
     def latest(self, stored: FireworksDeployment) -> FireworksDeployment:
@@ -68,7 +68,7 @@ class Recent:
         if isinstance(change, UpdateAddon):
             self.addon_updates[change.deployed_model] = now
         if isinstance(change, SetDeployedModel):
-            self.addon_updates[change.key] = now
+            self.addon_updates[change.remembered_as] = now
         if isinstance(change, LoadAddon):
             self.addon_loads[change.model] = now
         before, self.change = self.change, change
@@ -76,8 +76,8 @@ class Recent:
 
     def set_clock_right(self, now: datetime) -> None:
         """Let pauses begin now that began in the future."""
-        if self.let_go is not None:
-            self.let_go = (self.let_go[0], min(self.let_go[1], now))
+        if self.released is not None:
+            self.released = (self.released[0], min(self.released[1], now))
         self.update = None if self.update is None else min(self.update, now)
         self.tags = None if self.tags is None else min(self.tags, now)
         self.addon_updates = {name: min(time, now) for name, time in self.addon_updates.items()}
