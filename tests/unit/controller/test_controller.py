@@ -176,6 +176,8 @@ class Refused:
         self.failures += 1
         return PassResult(Rest(), Retry())
 
+    def forget(self, ref: str) -> None: ...
+
 
 def test_failures_grow_rarer_although_each_list_is_told() -> None:
     async def scenario() -> int:
