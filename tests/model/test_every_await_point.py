@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 ALL = os.environ.get("AWAIT_POINTS") == "all"
 """Every point of every flow, as `make chaos` does; else some of the longer flows' points."""
-_ALWAYS = frozenset({"create", "adopt", "update", "delete", "undelete"})
+_ALWAYS = frozenset({"create", "adopt", "update", "rotate the keys of a direct route", "delete", "undelete"})
 KEY = "team-a/chat"
 _NEVER = 1_000_000
 """More crossings than any flow has."""
