@@ -233,6 +233,7 @@ def test_keys_that_fireworks_refuses_are_not_shown_and_others_are_tried_at_once(
     refused = team.hits(fault)
     team.wait(50)
     assert team.hits(fault) == refused, "it is not asked again and again"
+    team.eventually(lambda: team.hits(fault) > refused, "it is asked once more, and not again for five minutes")
     team.simulator.clear_faults()
     put(team, apiKey=THIRD)
     team.until_ready(within=NOTICED)
