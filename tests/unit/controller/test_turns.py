@@ -67,13 +67,26 @@ class Fireworks(FakeFireworks):
         return await super().get_deployment(key, name)
 
     async def create_deployment(
-        self, key: ApiKey, account: str, deployment_id: str, body: Mapping[str, JsonValue], *, query: Mapping[str, str]
+        self,
+        key: ApiKey,
+        account: str,
+        deployment_id: str,
+        body: Mapping[str, JsonValue],
+        *,
+        query: Mapping[str, str],
+        route_keys: Sequence[ApiKey],
     ) -> Deployment:
         self._call("create", key)
         return a_deployment(state="CREATING", **body)
 
     async def update_deployment(
-        self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+        self,
+        key: ApiKey,
+        name: str,
+        body: Mapping[str, JsonValue],
+        mask: Sequence[str],
+        *,
+        route_keys: Sequence[ApiKey],
     ) -> Deployment:
         self._call("update", key)
         return a_deployment(**body)
