@@ -40,6 +40,25 @@ class Event:
     message: str
 
 
+SecretName = tuple[str, str]
+"""Namespace and name."""
+
+
+class Secrets(dict[SecretName, dict[str, bytes]]):
+    """Secrets by namespace and name. Each gets a uid when it is created, and another version whenever it is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.versions: dict[SecretName, tuple[str, str]] = {}
+        self._sets = 0
+
+    def __setitem__(self, name: SecretName, data: dict[str, bytes]) -> None:
+        self._sets += 1
+        uid = self.versions[name][0] if name in self else f"secret-{self._sets}"
+        self.versions[name] = (uid, str(self._sets))
+        super().__setitem__(name, data)
+
+
 @dataclass(slots=True)
 class ApiServer:
     """Resources by `namespace/name`, as users and the operator see them.
@@ -56,7 +75,7 @@ class ApiServer:
 
     clock: Callable[[], float]
     objects: dict[str, Raw] = field(default_factory=dict)
-    secrets: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=Secrets)
     history: list[WatchEvent] = field(default_factory=list)
     writes: int = 0
     trouble: list[str] = field(default_factory=list)

@@ -30,6 +30,8 @@ _MANAGED = frozenset(
         "max_context_length",
         "max_concurrency_per_replica",
         "enable_session_affinity",
+        "direct_route_type",
+        "direct_route_api_keys",
     }
 )
 REFS = ("team-a/chat", "team-a/code", "team-b/chat")

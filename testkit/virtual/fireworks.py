@@ -1,7 +1,6 @@
 """Fireworks as the model sees it: the simulator, its clock, requests that come late, and what exists there."""
 
 import http.client
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,7 +118,7 @@ class Fireworks:
             connection.request(
                 call.method,
                 f"/v1/{call.path}{query}",
-                json.dumps(call.body) if call.body is not None else None,
+                call.content(),
                 headers,
             )
             connection.getresponse().read()

@@ -251,7 +251,7 @@ class GatedKubernetes:
         self._gate.cross()
         data = self._server.secrets.get((namespace, name))
         self._held[namespace] |= {each[:1000].decode(errors="replace").strip() for each in (data or {}).values()}
-        return None if data is None else SecretExcerpt.of(data, wanted)
+        return None if data is None else SecretExcerpt.of(data, wanted, *self._server.secrets.versions[namespace, name])
 
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
         self._server.events.append(Event(resource.ref, kind, reason, message))

@@ -42,6 +42,18 @@ def test_call(reader: Reader, team: Team) -> None:
     assert '"object":"text_completion"' in said
 
 
+def test_direct_route(reader: Reader, team: Team) -> None:
+    with reader.follow("docs/how-to/direct-route.md") as page:
+        page.run("kubectl create secret")
+        reader.apply(next(page.manifests()))
+        assert page.run("kubectl wait").splitlines()[-1].endswith(".direct.fireworks.example.com")
+        page.run("kubectl patch secret")
+    team.until_ready("direct")
+    (patch,) = team.journal("PATCH", r"/deployments/")
+    assert isinstance(patch.body, dict)
+    assert patch.body["directRouteApiKeys"] == ["FIRST_KEY", "NEXT_KEY"]
+
+
 def test_import(reader: Reader, team: Team) -> None:
     make_by_hand(reader, "my-deployment", baseModel="accounts/fireworks/models/llama-v3p1-8b-instruct")
     with reader.follow("docs/how-to/import.md") as page:

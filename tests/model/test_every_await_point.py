@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 ALL = os.environ.get("AWAIT_POINTS") == "all"
 """Every point of every flow, as `make chaos` does; else some of the longer flows' points."""
-_ALWAYS = frozenset({"create", "adopt", "update", "delete", "undelete"})
+_ALWAYS = frozenset({"create", "adopt", "update", "rotate the keys of a direct route", "delete", "undelete"})
 REF = "team-a/chat"
 _NEVER = 1_000_000
 """More crossings than any flow has."""
@@ -44,6 +44,7 @@ class Flow:
         act: what the operator has to answer.
         done: whether all has come to its end.
         creates: deployments that may come into being on the way.
+        key_patches: how often the API keys of a direct route are sent by PATCH; after a kill once more at most.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Flow:
     act: Callable[[World], None]
     done: Callable[[World], bool]
     creates: int
+    key_patches: int = 0
 
 
 # --- what happens -----------------------------------------------------------------------------------------------------
@@ -78,6 +80,19 @@ def _edit(world: World, *edits: Edit) -> None:
     for edit in edits:
         spec = changed(spec, *edit)
     world.server.edit(REF, spec)
+
+
+def _rotate(world: World) -> None:
+    world.server.secrets[_ROUTE_SECRET] = {"apiKey": b"route-key-of-tomorrow"}
+
+
+def _put_keys(world: World) -> None:
+    world.server.secrets[_ROUTE_SECRET] = {"apiKey": b"route-key-of-today"}
+
+
+def _serve_with_route(world: World) -> None:
+    _put_keys(world)
+    _serve(world, *_ROUTE)
 
 
 def _delete(world: World) -> None:
@@ -122,7 +137,21 @@ def _serves(world: World) -> bool:
     deployment = world.fireworks.state().deployments.get(raw["status"]["deploymentName"])
     if names != [raw["status"]["deploymentName"]] or deployment is None or mismatches(raw["spec"], deployment):
         return False
+    if "directRoute" in raw["spec"] and not _has_route_keys(world, raw):
+        return False
     return _addons(world, deployment["name"]) == {each["model"] for each in raw["spec"].get("addons", ())}
+
+
+def _has_route_keys(world: World, raw: Raw) -> bool:
+    """The API keys of the Secret as it is now are those that Fireworks was sent last, and the status says so."""
+    sent = [
+        each.body["directRouteApiKeys"]
+        for each in world.fireworks.simulator.journal()
+        if each.committed and isinstance(each.body, dict) and "directRouteApiKeys" in each.body
+    ]
+    wanted = world.server.secrets[_ROUTE_SECRET]["apiKey"].decode()
+    version = raw["status"].get("directRouteSecret", {}).get("resourceVersion")
+    return sent[-1:] == [[wanted]] and version == world.server.secrets.versions[_ROUTE_SECRET][1]
 
 
 def _addons(world: World, deployment: str) -> set[str]:
@@ -148,6 +177,11 @@ def _is_observed(world: World) -> bool:
 
 _OTHERS = 2
 """Deployments of others that each scene has."""
+_ROUTE_SECRET = ("team-a", "route")
+_ROUTE: tuple[Edit, ...] = (
+    ("placement", {"region": "US_IOWA_1"}),
+    ("directRoute", {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}),
+)
 _LORA: Edit = ("addons", ADDONS)
 _ADOPT: tuple[Edit, ...] = (("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned"), ("displayName", "Chat"))
 
@@ -165,6 +199,8 @@ FLOWS = (
         _serves,
         creates=0,
     ),
+    Flow("create with a direct route", _put_keys, lambda world: _create(world, *_ROUTE), _serves, creates=1),
+    Flow("rotate the keys of a direct route", _serve_with_route, _rotate, _serves, creates=0, key_patches=1),
     Flow("load addons", _serve, lambda world: _edit(world, _LORA), _serves, creates=0),
     Flow("unload addons", lambda world: _serve(world, _LORA), lambda world: _edit(world, ("addons", None)), _serves, 0),
     Flow("delete", _serve, _delete, _is_gone, creates=0),
@@ -210,12 +246,20 @@ def _tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at:
         assert (world.process is first) == (crossed < kill_at), "the kill has ended the process"
         posts = world.fireworks.simulator.journal(method="POST", path="/deployments$", since=since)
         assert sum(each.committed for each in posts) == flow.creates, "exactly so many deployments came into being"
+        _check_key_patches(world, flow, since, killed=world.process is not first)
         if REF in world.server.objects and flow.done is not _is_observed:
             assert world.server.objects[REF]["metadata"]["finalizers"] == [FINALIZER]
         _drive(world, flow.done)  # and so it stays
         return crossed
     finally:
         world.close()
+
+
+def _check_key_patches(world: World, flow: Flow, since: int, *, killed: bool) -> None:
+    patches = world.fireworks.simulator.journal(method="PATCH", since=since)
+    sent = [str(each.body) for each in patches if "direct_route_api_keys" in each.query["updateMask"]]
+    assert flow.key_patches <= len(sent) <= flow.key_patches + killed, "API keys are sent no more often than needed"
+    assert len(set(sent)) <= 1, "and each time the same ones"
 
 
 @pytest.mark.timeout(900)

@@ -156,28 +156,38 @@ class FireworksClient:
         body: Mapping[str, JsonValue],
         *,
         query: Mapping[str, str] | None = None,
+        route_keys: Sequence[ApiKey] = (),
     ) -> Deployment:
         """Create a deployment under an id of our choice, so that a second try finds the first.
 
-        `query` holds what the API takes as query parameters, such as `disableSpeculativeDecoding`.
+        `query` holds what the API takes as query parameters, such as `disableSpeculativeDecoding`; `route_keys` are the
+        API keys of its direct route.
         """
         name = f"accounts/{account}/deployments/{deployment_id}"
         resource_path(name, "deployments")
         path = f"{account_path(account)}/deployments"
         parameters = {**(query or {}), "deploymentId": deployment_id}
-        call = Call("create_deployment", "POST", path, parameters, body)
+        call = Call("create_deployment", "POST", path, parameters, body, route_keys)
         return _same(name, Deployment.parse(await self._send(api_key, call)))
 
     async def update_deployment(
-        self, api_key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+        self,
+        api_key: ApiKey,
+        name: str,
+        body: Mapping[str, JsonValue],
+        mask: Sequence[str],
+        *,
+        route_keys: Sequence[ApiKey] = (),
     ) -> Deployment:
         """Change the fields that `mask` names (snake_case paths) to what `body` says, and no others.
+
+        Where the mask names the API keys of the direct route, `route_keys` are what they become.
 
         Raises:
             ValueError: an empty mask, which might mean "replace everything", or one with other paths.
         """
         path = resource_path(name, "deployments")
-        call = Call("update_deployment", "PATCH", path, {"updateMask": _update_mask(mask)}, body)
+        call = Call("update_deployment", "PATCH", path, {"updateMask": _update_mask(mask)}, body, route_keys)
         return _same(name, Deployment.parse(await self._send(api_key, call)))
 
     async def delete_deployment(

@@ -1,10 +1,9 @@
 """How requests reach Fireworks: connections, TLS, proxies and deadlines, and what is told of each request."""
 
 import asyncio
-import json
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
@@ -24,7 +23,7 @@ from .api_key import ApiKey
 from .base_url import BaseUrl
 from .body import MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, Body
 from .errors import ErrorKind, FireworksError, classify, steady
-from .request import Call, RequestRecord
+from .request import Call, RequestRecord, Secret
 from .wire import JsonObject, decode_json
 
 # What the budget of an account lets through may hang until its deadline: 180 requests, which must hold up no other.
@@ -130,7 +129,7 @@ class Transport:
             async with self._open(api_key, call, _CONNECT_SECONDS, progress, _AS_IT_COMES) as response:
                 if not response.is_success:
                     status, headers, body = await _read_body(response)
-                    raise _refusal(api_key, status, headers, body)
+                    raise _refusal((api_key, *call.route_keys), status, headers, body)
                 api_key.accept()
                 async for chunk in response.aiter_raw():
                     yield chunk
@@ -155,7 +154,7 @@ class Transport:
                 value = None
             if isinstance(value, dict):
                 return status, value
-        raise _refusal(api_key, status, headers, body)
+        raise _refusal((api_key, *call.route_keys), status, headers, body)
 
     async def _read(
         self, api_key: ApiKey, call: Call, seconds: float, progress: RequestProgress
@@ -176,10 +175,10 @@ class Transport:
         if self._http.is_closed:
             raise FireworksError(ErrorKind.UNREACHABLE, "the client is closed")
         headers = {"Authorization": f"Bearer {api_key.reveal()}", **further}
-        content = None
+        content: bytes | None = None
         if call.body is not None:
             headers["Content-Type"] = "application/json"
-            content = json.dumps(call.body, allow_nan=False).encode()
+            content = call.content()
         query = f"?{urlencode(call.query, safe=',')}" if call.query else ""
         return self._http.stream(
             call.method,
@@ -240,9 +239,13 @@ async def _read_body(response: httpx.Response) -> tuple[int, Mapping[str, str], 
     return response.status_code, answered, body.finish()
 
 
-def _refusal(api_key: ApiKey, status: int, headers: Mapping[str, str], body: bytes) -> FireworksError:
-    shown = body.replace(api_key.reveal().encode(), REDACTED.encode())
-    return classify(status, headers, shown, hidden=api_key.reveal())
+def _refusal(secrets: Iterable[Secret], status: int, headers: Mapping[str, str], body: bytes) -> FireworksError:
+    """Say what an answer means that is no success, without what was sent in confidence and may come back in it."""
+    # The longest first, so that a key that contains another one goes as a whole.
+    hidden = sorted((each.reveal() for each in secrets), key=len, reverse=True)
+    for secret in hidden:
+        body = body.replace(secret.encode(), REDACTED.encode())
+    return classify(status, headers, body, hidden=hidden)
 
 
 def _authorities() -> ssl.SSLContext:

@@ -109,7 +109,7 @@ class FakeSecrets:
         if self.forbidden:
             raise SecretForbiddenError
         data = self.stored.get(f"{namespace}/{name}")
-        return None if data is None else SecretExcerpt.of(data, wanted)
+        return None if data is None else SecretExcerpt.of(data, wanted, f"uid-of-{namespace}/{name}", "1")
 
 
 class AllInUse(Bindings):

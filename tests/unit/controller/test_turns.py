@@ -75,12 +75,19 @@ class Fireworks(FakeFireworks):
         body: Mapping[str, JsonValue],
         *,
         query: Mapping[str, str],
+        route_keys: Sequence[ApiKey],
     ) -> Deployment:
         self._call("create", api_key)
         return a_deployment(state="CREATING", **body)
 
     async def update_deployment(
-        self, api_key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+        self,
+        api_key: ApiKey,
+        name: str,
+        body: Mapping[str, JsonValue],
+        mask: Sequence[str],
+        *,
+        route_keys: Sequence[ApiKey],
     ) -> Deployment:
         self._call("update", api_key)
         return a_deployment(**body)

@@ -20,6 +20,7 @@ from .key_source import Found, KeySource, OwnCredential
 from .keyring import Credential
 from .observer import ChangeHandler
 from .poller import Pace
+from .route_keys import RouteKeys, read_route_keys
 
 KEYS_TROUBLE = frozenset({Reason.CREDENTIALS_INVALID, Reason.PERMISSION_DENIED})
 UNTRIED = (
@@ -65,6 +66,7 @@ class Accounts:
     ) -> None:
         """Start without any account; they come with the resources that use them."""
         self._client = client
+        self._secrets = secrets
         self._limits = limits
         self._pace = pace
         self._bindings = bindings
@@ -150,6 +152,14 @@ class Accounts:
             last = self._keys.last_that_worked(resource.ref)
             return resolved if last is None else await self._use(last, resource.ref, release_slot)
         return resolved
+
+    async def route_keys(self, resource: FireworksDeployment) -> RouteKeys | Unusable | None:
+        """Find the API keys of a resource's direct route; None if it names none.
+
+        Raises:
+            KubernetesUnavailableError: the Secret cannot be read now.
+        """
+        return await read_route_keys(self._secrets, resource)
 
     async def _use(self, found: Found | Unusable, ref: str, release_slot: Callable[[], None]) -> Resolved:
         if isinstance(found, Unusable):

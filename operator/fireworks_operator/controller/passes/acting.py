@@ -54,7 +54,7 @@ log = getLogger(__name__)
 CREDENTIAL_RETRY = 30.0
 """Seconds until a resource without a usable credential looks at its Secret again."""
 SECRET_RETRY = 60.0
-"""Seconds until a resource that is refused looks at its Secret again: another key may be what is done about it."""
+"""Seconds until a resource that is refused, or has API keys of a direct route, looks at its Secret again."""
 UNLISTED_RETRY = 5.0
 """Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
 FENCED_RETRY = 2.0
@@ -174,6 +174,9 @@ class Actor:
         observed, in_vain = situation.observed, recent.made(action, situation.now)
         if in_vain:
             log.warning("%s: %s was accepted earlier but had no effect", situation.resource.ref, action.name)
+        if isinstance(action, Update) and action.route_keys is not None:
+            # Should the write below fail, the API keys count as sent all the same.
+            self._defer(situation, Outcome(action), recent)
         if isinstance(action, Create) and isinstance(observed, Present) and observed.deployment.state == "CREATING":
             # Dying before the next pass writes it: the create counts as unanswered, and is found by its name.
             self._defer(situation, Outcome(action), recent)
@@ -290,7 +293,7 @@ def _puts_back(situation: Situation, action: Mutation) -> bool:
     """Tell whether a change puts back what others have changed; tags also follow a PATCH for the same new spec."""
     if isinstance(action, SetTags | SetDeployedModel):
         return was_settled(situation.resource)
-    return isinstance(action, Update) and not situation.is_new
+    return isinstance(action, Update) and not situation.is_new and not action.is_of_keys_alone
 
 
 def _is_stale(action: Mutation, waited: timedelta) -> bool:
@@ -324,11 +327,20 @@ def _next_look(situation: Situation, action: Waiting) -> Next:
         return None
     if isinstance(action, Refuse) and action.reason is Reason.ACCOUNT_MISMATCH:
         return After(CREDENTIAL_RETRY)
-    rereads = isinstance(action, Refuse) and situation.spec.credentials_secret_ref is not None
+    reread = _next_reread(situation, action)
     until = _due(situation, action)
     if until is not None:
         pause = max((until - situation.now).total_seconds(), 0.0) + 0.5
-        return After(min(pause, SECRET_RETRY) if rereads else pause)
+        return After(pause if reread is None else min(pause, reread))
     if isinstance(action, Progress | Trouble) and isinstance(observed, Present) and observed.fresh:
         return After(UNLISTED_RETRY)
-    return After(SECRET_RETRY) if rereads else None
+    return None if reread is None else After(reread)
+
+
+def _next_reread(situation: Situation, action: Waiting) -> float | None:
+    """Return in how many seconds a Secret is looked at again; None if none has to be."""
+    route = situation.context.route_secret
+    if isinstance(route, Unusable):
+        return CREDENTIAL_RETRY
+    refused = isinstance(action, Refuse) and situation.spec.credentials_secret_ref is not None
+    return SECRET_RETRY if refused or route is not None else None

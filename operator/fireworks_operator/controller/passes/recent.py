@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.api.v1alpha1 import DirectRouteSecret, FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.core.actions import LoadAddon, Mutation, SetDeployedModel, Update, UpdateAddon
+from fireworks_operator.core.context import Unusable
 from fireworks_operator.core.observed.observation import Present
 
 
@@ -28,7 +29,8 @@ class Recent:
         addon_loads: when which model was last loaded that no LIST has shown since.
         change: the last change that was made, while nothing else has been found to do since.
         released: the uid of the resource whose finalizer was removed, and when the API server was last told to.
-        unwritten: what has come of a create request, while the status does not say it yet.
+        unwritten: what has come of a request, while the status does not say it yet.
+        route_secret: the version of the Secret with the API keys of its direct route that was read last.
     """
 
     key_changed: bool = False
@@ -39,6 +41,14 @@ class Recent:
     change: Mutation | None = None
     released: tuple[str, datetime] | None = None
     unwritten: Unwritten | None = None
+    route_secret: DirectRouteSecret | None = None
+
+    def changes_route_secret(self, secret: DirectRouteSecret | Unusable | None) -> bool:
+        """Remember the version of the Secret of a direct route; True if it was another one before."""
+        before = self.route_secret
+        if isinstance(secret, DirectRouteSecret):
+            self.route_secret = secret
+        return before is not None and before != self.route_secret
 
     def latest(self, stored: FireworksDeployment) -> FireworksDeployment:
         """Return a resource with the status that was derived for it last, whether or not that is written yet."""

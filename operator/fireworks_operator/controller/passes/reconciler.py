@@ -9,10 +9,11 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.controller.accounts.accounts import Accounts, Resolved
 from fireworks_operator.controller.accounts.bindings import Bindings
+from fireworks_operator.controller.accounts.route_keys import RouteKeys
 from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import Pending, Progress, Rest, Trouble
-from fireworks_operator.core.context import Context, pinned_account
+from fireworks_operator.core.context import Context, Unusable, pinned_account
 from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.desired.wanted import is_new
 from fireworks_operator.core.diagnosis import diagnose
@@ -123,6 +124,10 @@ class Reconciler:
             self._bindings.note(resource.ref, resolved.account, target)
         access = None if target is None else self._access(resource, resolved, release_slot)
         if access is not None:
+            keys = await self._accounts.route_keys(resource)
+            access, context = _with_route_keys(access, context, keys)
+            if recent.changes_route_secret(context.route_secret):
+                context, recent.key_changed = replace(context, skip_pauses=True), True
             context = replace(context, models=await access.model_to_prepare(resource))
         try:
             situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
@@ -184,3 +189,10 @@ class Reconciler:
             return None
         deleting = resource.metadata.deletion_timestamp is not None
         return Access(resolved.account, resolved.credential, resource.ref, release_slot, self._fence, deleting)
+
+
+def _with_route_keys(access: Access, context: Context, keys: RouteKeys | Unusable | None) -> tuple[Access, Context]:
+    """Give the access the API keys of a direct route, and the context no more than the version of their Secret."""
+    if not isinstance(keys, RouteKeys):
+        return access, replace(context, route_secret=keys)
+    return replace(access, route_keys=keys), replace(context, route_secret=keys.secret)
