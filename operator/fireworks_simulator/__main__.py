@@ -9,8 +9,8 @@ def main() -> None:
         from fireworks_simulator.cli import main as run
     except ModuleNotFoundError as error:
         sys.exit(
-            f"fireworks-simulator needs the Python package {error.name}, which comes with its extra: "
-            "pip install 'fireworks-operator[simulator]'"
+            f"fireworks-simulator needs the Python package {error.name}, which comes with the extra simulator: install "
+            "'fireworks-operator[simulator]', for example with pipx or uv tool"
         )
     run()
 
