@@ -96,7 +96,11 @@ async def test_each_status_code_has_one_error(
         ("PATCH", STATUS_PATH, "patch fireworksdeployments/status team/llama"),
         ("GET", "/api/v1/namespaces/team/secrets/key", "get secrets team/key"),
         ("GET", "/apis/fireworks.ai/v1alpha1/fireworksdeployments", "list fireworksdeployments"),
-        ("GET", "/apis/fireworks.ai/v1alpha1/namespaces/team/fireworksdeployments", "list fireworksdeployments in namespace team"),
+        (
+            "GET",
+            "/apis/fireworks.ai/v1alpha1/namespaces/team/fireworksdeployments",
+            "list fireworksdeployments in namespace team",
+        ),
         ("POST", "/api/v1/namespaces/team/events", "create events in namespace team"),
         ("PUT", "/apis/coordination.k8s.io/v1/namespaces/ops/leases/l", "update leases ops/l"),
         ("GET", "/api/v1/namespaces/kube-system", "get namespaces kube-system"),
