@@ -9,8 +9,10 @@ from fireworks_simulator.testing import SimulatorClient
 from testkit.factories import MakeTeam
 from testkit.kubectl_plugin import Plugin
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes_api import KubernetesError
 from testkit.namespaces import Namespace, changed_kubeconfig
 from testkit.team import Team
+from testkit.waiting import eventually
 
 IN_CLUSTER = (["list"], ["status", "chat"], ["status", "chat", "-w"], ["endpoint", "chat"], ["query", "chat", "Hi"])
 BOTH = (["orphans"],)
@@ -22,8 +24,17 @@ every_question = pytest.mark.parametrize("words", AT_FIREWORKS, ids=" ".join)
 
 @pytest.fixture
 def team(make_team: MakeTeam) -> Team:
-    """A team that no operator looks after."""
-    return make_team(None)
+    """A team that no operator looks after; nobody else has waited until the kind is served."""
+    made = make_team(None)
+    eventually(lambda: _is_served(made), "resources can be listed")
+    return made
+
+
+def _is_served(team: Team) -> bool:
+    try:
+        return team.resources() == []
+    except KubernetesError:
+        return False
 
 
 @pytest.fixture
