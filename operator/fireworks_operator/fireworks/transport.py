@@ -15,6 +15,7 @@ import httpx
 from fireworks_operator.network.aiohttp_transport import AiohttpTransport, RequestProgress
 from fireworks_operator.network.connector import connector
 from fireworks_operator.network.proxy import proxy_for
+from fireworks_operator.network.reasons import reason_of
 from fireworks_operator.network.trust import certificate_trouble, default_context
 from fireworks_operator.network.tunnel import ProxyFailedError
 from fireworks_operator.text import REDACTED
@@ -198,7 +199,7 @@ class Transport:
             return self._failure(progress, f"the connection timed out{self._way}")
         cause = error.__cause__ or error
         # Of a request that was sent, only the kind of error: the library's words may quote it.
-        reason = type(error).__name__ if progress.sent else _reason(cause)
+        reason = type(error).__name__ if progress.sent else reason_of(cause)
         return self._failure(progress, reason, cause)
 
     def _failure(self, progress: RequestProgress, reason: str, error: BaseException | None = None) -> FireworksError:
@@ -267,25 +268,3 @@ class _NoCookies(CookieJar):
 async def _set_aside_location(response: httpx.Response) -> None:
     """Keep httpx from parsing `Location`: even unfollowed, an invalid one would replace the answer by an error."""
     response.extensions["location"] = response.headers.pop("location", "")
-
-
-def _reason(error: BaseException) -> str:
-    """Say why there is no connection, in the system's own words: never in the library's.
-
-    Those may quote headers, or the URL of a proxy with its password.
-    """
-    if isinstance(error, ProxyFailedError):
-        return str(error)
-    trouble = certificate_trouble(error)
-    if trouble is not None:
-        return f"certificate verify failed: {trouble.verify_message.rstrip('.')}"
-    words = type(error).__name__
-    cause: BaseException | None = error
-    while cause is not None:
-        # "Connection refused" comes wrapped several times, at last in a group with one error per address.
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        if isinstance(cause, OSError) and cause.strerror:
-            words = cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return words
