@@ -87,6 +87,7 @@ def _pieces(element: Xml.Element, path: tuple[str, ...], block: int = 0) -> Iter
     tag = "blockquote" if "admonition" in classes else element.tag
     if tag in _BLOCKS:
         block = id(element)
+        tag += element.get("start", "")  # of a list that goes on after something else
         # Whether the text of a list's item is a paragraph is a matter of blank lines, and hardly to be seen.
         path = path if tag == "p" else (*path, tag)
     if element.text:
