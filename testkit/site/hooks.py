@@ -23,3 +23,10 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     if page.file.src_uri.startswith(_GENERATED):
         page.edit_url = None
     return into_repository(markdown, PurePosixPath(_DOCS, page.file.src_uri).parent, repository(config), _DOCS)
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Give a page without sections, such as one wide table, the room of its table of contents."""
+    if not any(heading.children for heading in page.toc):
+        page.meta["hide"] = ["toc"]
+    return html

@@ -165,3 +165,13 @@ def test_pages_that_are_generated_cannot_be_edited(site: Path) -> None:
 def test_the_repository_of_the_site_is_that_of_the_readme() -> None:
     (address,) = re.findall(r"repo_url: !ENV \[REPO_URL, \"(.*)\"\]", (ROOT / "mkdocs.yml").read_text())
     assert f"git clone {address}.git" in (ROOT / "README.md").read_text()
+
+
+def test_a_page_without_sections_has_the_room_of_a_table_of_contents(site: Path) -> None:
+    for page, is_hidden in (("reference/metrics", True), ("reference/conditions", False)):
+        (contents,) = (
+            each
+            for each in parse((site / page / "index.html").read_text()).iter("div")
+            if "md-sidebar--secondary" in each.get("class", "")
+        )
+        assert ("hidden" in contents.attrib) is is_hidden
