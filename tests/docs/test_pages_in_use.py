@@ -14,6 +14,25 @@ from testkit.team import Team
 from testkit.waiting import eventually
 
 
+def test_overview(reader: Reader, team: Team, tmp_path: Path) -> None:
+    manifest = tmp_path / "llama.yaml"
+    terminal = reader.terminal()
+    table = {
+        "llama.yaml": str(manifest),
+        "oci://registry.example.com/charts/fireworks-operator --version 0.1.0": "charts/fireworks-operator",
+        # The CRD of these tests is there already, and no node that would run the pods: the operator runs beside them.
+        "--create-namespace": "--create-namespace --set crds.install=false",
+    }
+    with reader.follow("docs/index.md", table, terminal=terminal) as page:
+        manifest.write_text(next(page.manifests()))
+        page.run("helm install")
+        terminal.run("helm uninstall fireworks-operator --namespace fireworks-system")
+        page.run("kubectl apply")
+        assert team.deployment()["state"] == "READY"
+        page.run("kubectl delete")
+        assert team.find("llama") is None
+
+
 def test_cost_safety(reader: Reader, team: Team) -> None:
     team.create()
     team.until_ready()
@@ -108,7 +127,7 @@ def test_troubleshooting(reader: Reader, team: Team) -> None:
     team.create()
     team.until_ready()
     with reader.follow("docs/troubleshooting.md", {"NAME": "chat"}) as page:
-        assert "Serving" in page.run("kubectl get fireworksdeployments")
+        assert "Serving" in page.run("# The column REASON")
         page.run("kubectl annotate --overwrite")
         ask(reader, team)
         team.delete()

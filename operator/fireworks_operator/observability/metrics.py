@@ -74,10 +74,10 @@ class Metrics:
         self._controller()
         self._fireworks()
         self._kubernetes()
-        build = self._gauge(
+        self.build_info = self._gauge(
             "build_info", "Version of the operator; the value is always 1.", "version", "python_version"
         )
-        build.labels(version, platform.python_version()).set(1)
+        self.build_info.labels(version, platform.python_version()).set(1)
 
     def _controller(self) -> None:
         self.reconciles = self._counter(
