@@ -388,7 +388,7 @@ def test_a_resource_of_the_same_name_without_a_route_closes_that_of_the_former_o
 def test_a_lost_status_costs_one_request(team: Team) -> None:
     serve(team)
     seen = team.seen()
-    team.stage.server.restore(team.key("chat"), new_uid=False)
+    team.stage.server.restore(team.ref("chat"), new_uid=False)
     team.until_ready()
     team.wait(PEACE)
     assert [mask(each) for each in team.writes(since=seen) if each.method == "PATCH"] == [{"direct_route_api_keys"}]
