@@ -78,8 +78,8 @@ def server(cluster: Cluster | GivenCluster) -> Iterator[Cluster | GivenCluster]:
 
 
 @pytest.mark.slow
-def test_null_works_or_is_refused_by_name(helm: Helm, server: Cluster | GivenCluster) -> None:
-    done = attempts(helm, [setting(path, None, MOST) for path in ALL])
+def test_null_works_or_is_refused_by_name(either_helm: Helm, server: Cluster | GivenCluster) -> None:
+    done = attempts(either_helm, [setting(path, None, MOST) for path in ALL])
     refusals = {path: said for path, (_, said) in zip(ALL, done, strict=True) if said}
     unclear = {
         path: said
@@ -95,9 +95,9 @@ def test_null_works_or_is_refused_by_name(helm: Helm, server: Cluster | GivenClu
 
 
 @pytest.mark.slow
-def test_a_wrong_type_is_refused_by_name(helm: Helm) -> None:
+def test_a_wrong_type_is_refused_by_name(either_helm: Helm) -> None:
     given = [(path, value) for path, value in paths(VALUES) if not path.startswith(OF_KUBERNETES)]
-    done = attempts(helm, [setting(path, wrong(value), WITHOUT_CRD) for path, value in given])
+    done = attempts(either_helm, [setting(path, wrong(value), WITHOUT_CRD) for path, value in given])
     unclear = {
         path: said or "accepted"
         for (path, _), (_, said) in zip(given, done, strict=True)
