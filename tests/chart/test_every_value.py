@@ -64,7 +64,9 @@ def attempts(helm: Helm, given: list[Mapping[str, Any]]) -> list[tuple[str, str]
         return list(pool.map(lambda each: attempt(helm, *each), enumerate(given)))
 
 
-ALL = [path for path, _ in paths(VALUES)]
+REQUIRED = "podSecurityContext.seccompProfile.type"
+"""Without it the API server refuses its parent, by name."""
+ALL = [path for path, _ in paths(VALUES) if path != REQUIRED]
 
 
 @pytest.fixture(scope="module")
