@@ -45,9 +45,9 @@ class Manifests:
     @property
     def container(self) -> Json:
         """The operator's container."""
-        (found,) = self.pod["containers"]
-        container: Json = found
-        return container
+        (container,) = (each for each in self.pod["containers"] if each["name"] == "operator")
+        found: Json = container
+        return found
 
     def environment(self) -> dict[str, str]:
         """Return the container's plain environment variables."""

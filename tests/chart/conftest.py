@@ -29,6 +29,12 @@ def helm(request: pytest.FixtureRequest, helm_home: Path) -> Helm:
     return Helm(find_helm(request.param), request.param, helm_home / str(request.param))
 
 
+@pytest.fixture(params=[pytest.param(3, marks=pytest.mark.proof), 4], ids=["Helm 3", "Helm 4"])
+def either_helm(request: pytest.FixtureRequest, helm_home: Path) -> Helm:
+    """Helm, without a cluster, for tests that take long: with both versions in `make proof` only."""
+    return Helm(find_helm(request.param), request.param, helm_home / str(request.param))
+
+
 @pytest.fixture(scope="session")
 def helm4(helm_home: Path) -> Helm:
     """Helm 4, without a cluster, where the version does not matter."""

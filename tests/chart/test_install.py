@@ -96,6 +96,7 @@ def test_the_notes_tell_the_clusters_id_a_first_resource_and_the_way_back(
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{CRD}")
     done = cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=found[1])
     assert "llama created" in done.stdout
+    assert "kubectl delete fireworksdeployment llama --namespace default" in notes[: notes.index("To uninstall")]
     commands = ("kubectl delete fireworksdeployments --all", f"helm uninstall {RELEASE} --namespace {NAMESPACE}")
     assert notes.index(commands[0]) < notes.index(commands[1])
 

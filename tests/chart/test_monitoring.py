@@ -123,6 +123,13 @@ def test_the_rule_links_each_alert_to_its_runbook(helm: Helm) -> None:
         assert rule == source
 
 
+def test_without_a_page_alerts_have_no_link_that_leads_nowhere(helm: Helm) -> None:
+    for runbook in ("", None, "docs/alerts.md"):  # the last is the default of 0.1.0, which --reuse-values brings back
+        values = {"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": runbook}}}
+        (group,) = helm.template(values=values).the("PrometheusRule")["spec"]["groups"]
+        assert not [each for each in group["rules"] if "runbook_url" in each["annotations"]]
+
+
 def test_alerts_can_be_left_out_and_labelled(helm: Helm) -> None:
     rendered = helm.template("--values", str(CHART / "ci/everything-values.yaml"))
     rule, more = rendered.the("PrometheusRule")["spec"]["groups"]
@@ -132,13 +139,18 @@ def test_alerts_can_be_left_out_and_labelled(helm: Helm) -> None:
 
 
 def test_the_monitors_find_the_pods(helm: Helm) -> None:
-    rendered = helm.template("--values", str(CHART / "ci/everything-values.yaml"))
-    service, pod = rendered.the("ServiceMonitor")["spec"], rendered.the("PodMonitor")["spec"]
+    rendered = helm.template(values={"metrics": {"serviceMonitor": {"enabled": True}}})
+    monitor, service = rendered.the("ServiceMonitor")["spec"], rendered.the("Service")
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    assert service["spec"]["ports"][0]["targetPort"] == rendered.container["ports"][0]["name"]
     labels = rendered.the("Deployment")["spec"]["template"]["metadata"]["labels"]
-    assert pod["selector"]["matchLabels"].items() <= labels.items()
-    assert service["selector"]["matchLabels"].items() <= rendered.the("Service")["metadata"]["labels"].items()
-    ports = {each["name"] for each in rendered.container["ports"]}
-    assert {service["endpoints"][0]["port"], pod["podMetricsEndpoints"][0]["port"]} == ports
+    assert service["spec"]["selector"].items() <= labels.items()
+
+    rendered = helm.template(values={"metrics": {"podMonitor": {"enabled": True}}})
+    monitor = rendered.the("PodMonitor")["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
+    assert monitor["podMetricsEndpoints"][0]["port"] == rendered.container["ports"][0]["name"]
 
 
 def test_the_dashboard_is_json_that_grafana_finds(helm: Helm) -> None:

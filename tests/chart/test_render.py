@@ -36,7 +36,6 @@ def test_everything_can_be_turned_on(helm: Helm) -> None:
         "Deployment",
         "NetworkPolicy",
         "PodDisruptionBudget",
-        "PodMonitor",
         "PrometheusRule",
         "Role",
         "RoleBinding",
@@ -164,7 +163,7 @@ def test_without_a_key_the_operator_gets_none(helm: Helm) -> None:
 def test_two_pods_share_the_work_of_waiting_and_one_alone_leaves_no_time_for_a_second(helm: Helm) -> None:
     two = helm.template()
     assert two.the("Deployment")["spec"]["replicas"] == 2
-    assert two.the("Deployment")["spec"]["strategy"] == {"type": "RollingUpdate"}
+    assert two.the("Deployment")["spec"]["strategy"]["type"] == "RollingUpdate"
     assert two.the("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
     labels = two.the("Deployment")["spec"]["selector"]["matchLabels"]
     assert two.pod["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": labels}

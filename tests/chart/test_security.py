@@ -57,4 +57,4 @@ def test_the_network_policy_lets_out_dns_the_api_server_and_https_only(helm: Hel
 def test_the_image_is_pinned_by_digest_where_one_is_given(helm: Helm) -> None:
     assert helm.template().container["image"] == "fireworks-operator:0.1.0"
     everything = helm.template("--values", str(CHART / "ci/everything-values.yaml"))
-    assert everything.container["image"].startswith("registry.example.com/fireworks-operator@sha256:")
+    assert everything.container["image"].startswith("registry.example.com/inference/fireworks-operator@sha256:")

@@ -17,9 +17,14 @@ one is a value, too), and whole numbers keep all their digits.
 {{- end }}
 
 {{/* FIREWORKS_OPERATOR_POLL_INTERVAL_IDLE for pollIntervalIdle. */}}
+{{- define "fireworks-operator.variableName" -}}
+{{- printf "FIREWORKS_OPERATOR_%s" (. | snakecase | upper) -}}
+{{- end }}
+
+{{/* What the chart sets; values of other names are for extraEnv. */}}
 {{- define "fireworks-operator.environment" -}}
 {{- range $name, $value := omit .Values.settings "baseUrl" }}
-{{- include "fireworks-operator.variable" (list (printf "FIREWORKS_OPERATOR_%s" ($name | snakecase | upper)) $value) }}
+{{- include "fireworks-operator.variable" (list (include "fireworks-operator.variableName" $name) $value) }}
 {{- end }}
 {{- include "fireworks-operator.variable" (list "FIREWORKS_BASE_URL" .Values.settings.baseUrl) }}
 {{- include "fireworks-operator.variable" (list "FIREWORKS_OPERATOR_WATCH_NAMESPACES" .Values.watchNamespaces) }}
@@ -28,19 +33,20 @@ one is a value, too), and whole numbers keep all their digits.
 - name: FIREWORKS_OPERATOR_NAMESPACE
   valueFrom:
     fieldRef:
+      apiVersion: v1
       fieldPath: metadata.namespace
 {{- with include "fireworks-operator.credentialsSecret" . }}
 - name: FIREWORKS_API_KEY
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $.Values.credentials.apiKeyKey }}
-      optional: {{ $.Values.credentials.optional }}
+      name: {{ . | toYaml }}
+      key: {{ $.Values.credentials.apiKeyKey | toYaml }}
+      optional: {{ $.Values.credentials.optional | default false }}
 - name: FIREWORKS_ACCOUNT_ID
   valueFrom:
     secretKeyRef:
-      name: {{ . }}
-      key: {{ $.Values.credentials.accountIdKey }}
+      name: {{ . | toYaml }}
+      key: {{ $.Values.credentials.accountIdKey | toYaml }}
       optional: true
 {{- end }}
 {{- end }}
