@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from pydantic import JsonValue
@@ -10,6 +11,7 @@ from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.context import Context, CredentialState, Usable
 from fireworks_operator.core.identity import TAG_ADOPTED, Owner, deployment_id, deployment_name
 from fireworks_operator.core.observed.observation import Present
+from fireworks_operator.core.prices import Price, PriceList, Prices
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
@@ -28,6 +30,16 @@ MADE_HERE: dict[str, JsonValue] = {**OWNER.marker(), TAG_ADOPTED: "false"}
 """Annotations of a deployment that this operator has created."""
 ADOPTED: dict[str, JsonValue] = {**OWNER.marker(), TAG_ADOPTED: "true"}
 """Annotations of one that it was asked to take over."""
+
+_GPUS = (
+    "NVIDIA_H100_80GB",
+    "NVIDIA_H200_141GB",
+    "NVIDIA_B200_180GB",
+    "NVIDIA_A100_80GB",
+    "AMD_MI300X_192GB",
+)
+PRICES = Prices(PriceList(dict.fromkeys(_GPUS, (Price(Decimal(8), datetime(2020, 1, 1, tzinfo=UTC)),))))
+"""A price for every GPU."""
 
 CLAIMED: Mapping[str, Any] = {"deploymentName": NAME, "account": ACCOUNT, "observedGeneration": 1}
 """Status right after the claim."""
@@ -109,8 +121,9 @@ def an_addon(model: str = ADDON, state: str = "DEPLOYED", **wire: JsonValue) -> 
 
 
 def a_context(credential: CredentialState | None = None, **others: Any) -> Context:  # noqa: ANN401 - Context's own fields
-    """Build the surroundings of a pass: a usable key of the account, nothing in trouble."""
-    return Context(**{"now": NOW, "cluster_id": CLUSTER, "credential": credential or Usable(ACCOUNT), **others})
+    """Build the surroundings of a pass: a usable key of the account, known prices, nothing in trouble."""
+    usual = {"now": NOW, "cluster_id": CLUSTER, "credential": credential or Usable(ACCOUNT), "prices": PRICES}
+    return Context(**{**usual, **others})
 
 
 def an_error(kind: ErrorKind, message: str = "the server's words", *, definite: bool | None = None) -> FireworksError:

@@ -17,6 +17,7 @@ from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.enqueue import EnqueueBound
 from fireworks_operator.controller.measure.gauges import Gauges
 from fireworks_operator.controller.measure.inventory import Inventory
+from fireworks_operator.controller.measure.repricing import Repricing
 from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.pass_metrics import PassMetrics
 from fireworks_operator.controller.passes.reconciler import Reconciler
@@ -39,6 +40,7 @@ from fireworks_operator.network.reasons import reason_of
 from fireworks_operator.observability.health import Health, HealthServer, keep_beating
 from fireworks_operator.observability.metrics import Metrics
 from fireworks_operator.ports import MutationFence
+from fireworks_operator.price_file import PriceFile, PriceFileError
 from fireworks_operator.settings import Settings, misspelt
 
 log = getLogger(__name__)
@@ -48,11 +50,12 @@ VERSION = version("fireworks-operator")
 
 @dataclass(frozen=True, slots=True)
 class _Outside:
-    """What the operator talks to, and with which key if a resource brings none."""
+    """What the operator talks to, with which key if a resource brings none, and what a GPU-hour costs."""
 
     kubernetes: KubernetesClient
     fireworks: FireworksClient
     own: OwnCredential
+    prices: PriceFile
 
 
 async def run(settings: Settings) -> None:
@@ -91,7 +94,7 @@ async def _operate(settings: Settings) -> None:
     metrics.tasks.set_function(lambda: float(len(asyncio.all_tasks())))
     server = HealthServer(health, metrics.registry, host=settings.health_host, port=settings.health_port)
     async with contextlib.AsyncExitStack() as stack:
-        own = _own_credential(settings)
+        own, prices = _own_credential(settings), _prices(settings)
         fireworks = FireworksClient(
             settings.base_url,
             user_agent=f"fireworks-operator/{VERSION}",
@@ -110,7 +113,7 @@ async def _operate(settings: Settings) -> None:
         stack.callback(keeping.cancel)
         fence = await _elect(settings, health, metrics, contacts, stack)
         identity = await _identity(settings, client)
-        outside = _Outside(client, fireworks, own)
+        outside = _Outside(client, fireworks, own, prices)
         await _operate_as_leader(settings, outside, fence, identity, health, metrics, stack)
 
 
@@ -196,7 +199,8 @@ class _Rooms:
     store: Store
     accounts: Accounts
     controller: Controller
-    inventory: Inventory
+    gauges: Gauges
+    repricing: Repricing
 
 
 async def _operate_as_leader(
@@ -226,7 +230,8 @@ async def _operate_as_leader(
             group.create_task(watch.run(), name="watch")
             group.create_task(rooms.controller.run(), name="controller")
             group.create_task(sweep.run(), name="sweep")
-            group.create_task(Gauges(metrics, rooms.inventory, rooms.accounts).run(), name="measure")
+            group.create_task(rooms.gauges.run(), name="measure")
+            group.create_task(rooms.repricing.run(), name="prices")
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None  # the first one ended the others
 
@@ -257,7 +262,16 @@ def _build(
     crd_deleting = CrdGuard(outside.kubernetes).is_deleting
     startups = Startups(lambda stage, seconds: metrics.startup_duration.labels(stage).observe(seconds))
     reconciler = Reconciler(
-        store, accounts, bindings, writer, events, fence, identity, crd_deleting=crd_deleting, startups=startups
+        store,
+        accounts,
+        bindings,
+        writer,
+        events,
+        fence,
+        identity,
+        crd_deleting=crd_deleting,
+        startups=startups,
+        prices=outside.prices,
     )
     controller = Controller(store, queue, reconciler, PassMetrics(metrics, queue))
     metrics.is_account = accounts.is_proven
@@ -266,7 +280,15 @@ def _build(
     inventory = Inventory(
         store, accounts, clusters, lambda namespace: not watched or namespace in watched, identity.cluster_uid
     )
-    return _Rooms(store, accounts, controller, inventory)
+    gauges = Gauges(metrics, inventory, accounts, cost_per_resource=settings.cost_metrics_per_resource)
+    return _Rooms(store, accounts, controller, gauges, Repricing(outside.prices.refresh, store, queue))
+
+
+def _prices(settings: Settings) -> PriceFile:
+    try:
+        return PriceFile(settings.price_file)
+    except PriceFileError as error:
+        raise StartError(str(error)) from None
 
 
 def _own_credential(settings: Settings) -> OwnCredential:

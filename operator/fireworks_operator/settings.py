@@ -143,6 +143,12 @@ class Settings(BaseSettings):
     sweep_interval: Positive = 600.0
     """Seconds between two LISTs of all resources, which find deletions that the watch missed."""
 
+    price_file: Path | None = None
+    """YAML file with prices per GPU-hour, over those that come with the operator; read again when it changes. None: the
+    published prices alone."""
+    cost_metrics_per_resource: bool = False
+    """Also export the cost per hour of every resource, a series each."""
+
     leader_election: bool = False
     """Act only while holding a Lease, so that several replicas can run."""
     lease_name: str = "fireworks-operator"

@@ -23,11 +23,13 @@ from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.surroundings import Identity
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.store import Store
+from fireworks_operator.core.prices import Prices
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.request import Call
 from fireworks_operator.fireworks.wire import JsonObject
 from fireworks_operator.ports import EventType, SecretExcerpt
+from fireworks_operator.price_file import PriceFile
 from testkit.virtual.api_server import ApiServer, Event
 from testkit.virtual.fireworks import ACCOUNT, KEYS, LATEST, Fireworks, Hang, LateRequest
 from testkit.virtual.loop import VirtualLoop
@@ -114,6 +116,7 @@ class Surroundings:
         wall_clock: the time of day as POSIX seconds, perhaps wrong.
         on_change: told of the resource and the request before a deployment is changed.
         limits: what one account may be sent.
+        prices: return what a GPU-hour costs.
     """
 
     lease: Lease
@@ -129,6 +132,7 @@ class Surroundings:
     agent: str = AGENT
     on_change: Callable[[str, Call], None] = lambda ref, call: None
     limits: Limits = PLENTY
+    prices: Callable[[], Prices] = field(default_factory=lambda: PriceFile(None))
 
 
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
@@ -318,6 +322,7 @@ class Process:
             around.identity,
             crd_deleting=kubernetes.crd_deleting,
             startups=Startups(lambda stage, seconds: None),
+            prices=around.prices,
             wall_clock=lambda: datetime.fromtimestamp(around.wall_clock(), tz=UTC),
         )
         self.controller = Controller(self.store, self.queue, self.reconciler, self.passes)

@@ -14,8 +14,11 @@ from uvicorn.server import ServerState
 
 from fireworks_operator.controller.accounts.accounts import Limits
 from fireworks_operator.controller.accounts.key_source import OwnCredential
+from fireworks_operator.controller.measure.repricing import Repricing
 from fireworks_operator.controller.passes.surroundings import Identity
+from fireworks_operator.core.prices import Prices
 from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.price_file import published
 from fireworks_simulator.app import Simulator
 from fireworks_simulator.clock import VirtualClock
 from fireworks_simulator.server import make_server
@@ -198,12 +201,13 @@ class Stage:
         simulator: Fireworks, with the operator's own account.
         operator: its process; None while it does not run.
         identity, own, limits: what the next process is started with.
+        prices: what a GPU-hour costs.
         tolerated: a part of errors that may be logged in this story.
     """
 
     def __init__(self, limits: Limits = PLENTY, own: OwnCredential = OWN) -> None:
         self.loop = MemoryLoop()
-        self.limits, self.own = limits, own
+        self.limits, self.own, self.prices = limits, own, published()
         account = AccountSettings(id=OWN_ACCOUNT, api_key=OWN_KEY)
         simulator = Simulator(Settings(stepped=True, accounts=(account,), timing=TIMING))
         began = float(int(time.time()))
@@ -254,7 +258,9 @@ class Stage:
         """Start the operator; it knows nothing of any process before it."""
         assert self.operator is None
         lease = Lease(self.loop.time)
-        around = Surroundings(lease, self.now, identity=self.identity, own=self.own, limits=self.limits)
+        around = Surroundings(
+            lease, self.now, identity=self.identity, own=self.own, limits=self.limits, prices=lambda: self.prices
+        )
 
         async def begin() -> Operator:
             return Operator(self.server, _Live(self.simulator, self.loop.time), self.loop, around)
@@ -267,6 +273,12 @@ class Stage:
         self.server.watched = lambda: None
         operator, self.operator = self.operator, None
         self._finish(operator.end())
+
+    def reprice(self, prices: Prices) -> None:
+        """Have other prices, and the operator find out."""
+        self.prices = prices
+        assert self.operator is not None
+        self.loop.call_soon(Repricing(lambda: True, self.operator.store, self.operator.queue).look)
 
     def restart(self) -> None:
         """End the operator and start another one."""

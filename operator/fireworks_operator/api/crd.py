@@ -104,6 +104,7 @@ def columns() -> list[dict[str, Any]]:
         ("GPUS", "integer", ".status.effective.acceleratorCount"),
         ("MIN", "integer", ".status.effective.minReplicaCount"),
         ("MAX", "integer", ".status.effective.maxReplicaCount"),
+        ("$/H", "string", ".status.cost.hourly"),
         ("REASON", "string", f"{ready}.reason"),
         ("DEPLOYMENT", "string", ".status.deploymentName"),
     ]

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Schema, Time
 from .formats import is_deployment_name
+from .status_cost import Cost
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -288,6 +289,9 @@ class FireworksDeploymentStatus(ApiModel):
     replicas: Annotated[Replicas | None, Schema("How many replicas there are, by stage.")] = None
     effective: Annotated[
         Effective | None, Schema("The settings in effect at Fireworks, including those that the spec leaves unset.")
+    ] = None
+    cost: Annotated[
+        Cost | None, Schema("What the deployment costs now and has cost, by the operator's price list.")
     ] = None
     applied_fields: Annotated[
         list[Annotated[str, Schema(max_length=128)]] | None,

@@ -32,6 +32,7 @@ from .status import (
     LastAttempt,
     Replicas,
 )
+from .status_cost import Cost, MonthCost
 
 __all__ = [
     "ANNOTATION_ABANDON",
@@ -51,6 +52,7 @@ __all__ = [
     "AutoscalingPolicy",
     "Condition",
     "ConditionStatus",
+    "Cost",
     "DeletionPolicy",
     "DirectRoute",
     "DirectRouteSecret",
@@ -64,6 +66,7 @@ __all__ = [
     "InvalidResourceError",
     "LastAttempt",
     "ManagementPolicy",
+    "MonthCost",
     "ObjectMeta",
     "Placement",
     "Replicas",

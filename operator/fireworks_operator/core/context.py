@@ -10,6 +10,7 @@ from fireworks_operator.fireworks.models import Deployment, Model
 
 from .diagnosis import Diagnosis
 from .identity import Owner, Ownership, account_of, ownership
+from .prices import Prices
 
 REST_PATIENCE = timedelta(minutes=10)
 """How long a resource at rest keeps its conditions while observing fails."""
@@ -98,6 +99,8 @@ class Context:
         exists: deployment names that the account is known to have, for the search after a rebuilt cluster.
         create_query: query parameters that the operator's settings add to create requests.
         default_shape: a deployment whose spec names no hardware is created with Fireworks' default shape.
+        prices: what a GPU-hour costs.
+        resumed_at: when the account was listed again after nobody had looked for a while, or for the first time.
         models: records of the models that the spec names, by full name, where they were asked for.
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
         route_secret: the version that the Secret with the API keys of the direct route has now, or why it is of no
@@ -123,6 +126,8 @@ class Context:
     exists: Callable[[str], bool] = _unknown
     create_query: Mapping[str, str] = field(default_factory=dict)
     default_shape: bool = True
+    prices: Prices = field(default_factory=Prices)
+    resumed_at: datetime | None = None
     models: Mapping[str, Model] = field(default_factory=dict)
     crd_deleting: bool = False
     route_secret: DirectRouteSecret | Unusable | None = None

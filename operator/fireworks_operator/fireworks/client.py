@@ -7,6 +7,7 @@ a mistake of the caller). Whether a failed call may have been carried out is in 
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -14,6 +15,7 @@ from pydantic import JsonValue
 
 from .api_key import ApiKey
 from .base_url import BaseUrl
+from .billing import Usage, parse_usage
 from .deployment_shapes import DeploymentShape, parse_shapes
 from .fields import message, protocol_error
 from .models import (
@@ -220,6 +222,26 @@ class FireworksClient:
         """Return why a replica of the deployment died; empty if the server does not know."""
         path = resource_path(name, "deployments") + "/terminationMessage"
         return message(await self._send(api_key, Call("termination_message", "GET", path)), "message")
+
+    # Billing
+
+    async def billing_usage(self, api_key: ApiKey, account: str, start: datetime, end: datetime) -> tuple[Usage, ...]:
+        """Return what was billed for deployments, by deployment and day in UTC.
+
+        Args:
+            api_key: of the account; Fireworks may want that of an administrator.
+            account: its id.
+            start: midnight UTC of the first day.
+            end: midnight UTC after the last day, at most 31 days later; today is reported as far as it is known.
+        """
+        query = {
+            "startTime": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+            "endTime": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+            "usageType": "DEDICATED_DEPLOYMENT",
+            "timezone": "UTC",
+        }
+        call = Call("billing_usage", "GET", f"{account_path(account)}/billingUsage", query)
+        return parse_usage(await self._send(api_key, call))
 
     # Addons (deployed models)
 

@@ -1,6 +1,7 @@
 """The metrics of the operator, each in one place with its name, unit and labels.
 
-Labels are bounded: no namespace, no resource name, no deployment. An account label has one value per
+Labels are bounded: no resource name and no deployment, unless a setting asks for the cost of each resource, and a
+namespace only where money is concerned. An account label has one value per
 Fireworks account in use whose deployments have been listed, and is empty otherwise: an account id that merely
 stands in a Secret is a text of somebody's choice. A credential label has one per API key (a fingerprint, which is
 another after a restart).
@@ -167,6 +168,7 @@ class Metrics:
             "account",
             "accelerator",
         )
+        self._money()
         self.startup_duration = self._histogram(
             "deployment_startup_duration_seconds",
             "Time until a new deployment is READY: stage total from its creation, scheduling, downloading and "
@@ -183,6 +185,38 @@ class Metrics:
             "deployments_left_running_total",
             "Deployments that were released without being deleted and are billed until someone deletes them.",
             "cause",
+        )
+
+    def _money(self) -> None:
+        self.hourly_cost = self._gauge(
+            "hourly_cost_dollars",
+            "US dollars per hour for the serving replicas of resources, by the operator's price list.",
+            "namespace",
+            "account",
+        )
+        self.hourly_cost_ceiling = self._gauge(
+            "hourly_cost_ceiling_dollars",
+            "US dollars per hour if all resources ran at their maxReplicaCount.",
+            "namespace",
+            "account",
+        )
+        self.cost = self._counter(
+            "cost_dollars_total",
+            "US dollars for serving replicas, summed between observations.",
+            "namespace",
+            "account",
+        )
+        self.unpriced_gpus = self._gauge(
+            "unpriced_gpus",
+            "GPUs of serving replicas whose price is not known; they are not part of any cost.",
+            "account",
+        )
+        self.resource_hourly_cost = self._gauge(
+            "resource_hourly_cost_dollars",
+            "US dollars per hour for the serving replicas of one resource; only with costMetricsPerResource.",
+            "namespace",
+            "name",
+            "account",
         )
 
     def _kubernetes(self) -> None:
@@ -218,10 +252,10 @@ class Metrics:
         gauges: tuple[Gauge, ...] = (self.observation_age, self.budget_tokens, self.budget_waiting)
         gauges += (self.without_replicas, self.capacity_pending, self.addons_pending)
         for account in self._accounts - set(in_use):
-            for gauge in (*gauges, self.ready_replicas, self.orphaned_deployments):
+            for gauge in (*gauges, self.ready_replicas, self.orphaned_deployments, self.unpriced_gpus):
                 gauge.remove(account)
         for account in self._accounts - {"", *known}:
-            for counter in (self.api_requests, self.gpu_seconds):
+            for counter in (self.api_requests, self.gpu_seconds, self.cost):
                 counter.remove_by_labels({"account": account})
             self._accounts.discard(account)
 

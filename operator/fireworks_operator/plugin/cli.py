@@ -5,6 +5,7 @@ Each command imports what it needs when it runs: help, completion and mistakes i
 
 import sys
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -212,6 +213,39 @@ def orphans(choice: Choice, all_namespaces: bool, form: Form | None) -> None:
     from .orphans import show_orphans
 
     _run(show_orphans(choice, form, every=all_namespaces))
+
+
+@main.command()
+@click.option("-A", "--all-namespaces", is_flag=True, help="Everything that the account is billed for.")
+@click.option(
+    "--since",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="First day, in UTC; defaults to the first of this month.",
+)
+@click.option(
+    "--by", default="resource", show_default=True, help="Sum up by resource, by namespace, or by the value of a tag."
+)
+@output(Form.JSON, Form.YAML, Form.CSV)
+@with_cluster()
+def cost(choice: Choice, all_namespaces: bool, since: datetime | None, by: str, form: Form | None) -> None:
+    """Show what deployments have cost.
+
+    Multiplies the GPU-seconds that Fireworks has billed with the operator's price list. METER is what the operator has
+    metered itself, for comparison. The format csv has a row for each deployment and day, with the columns of FOCUS.
+    Queries Fireworks with FIREWORKS_API_KEY, so it covers the account of that key.
+
+    \b
+    kubectl fireworks cost -n team-a
+    kubectl fireworks cost -A --by namespace --since 2026-11-01
+    kubectl fireworks cost -A --by project
+    kubectl fireworks cost -A -o csv > cost.csv
+    """  # noqa: D301
+    require_key()
+    from .cost import Question, first_of_month, show_cost
+
+    question = Question(first_of_month() if since is None else since.replace(tzinfo=UTC), by)
+    _run(show_cost(choice, question, form, every=all_namespaces))
 
 
 @main.command()

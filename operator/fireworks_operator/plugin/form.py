@@ -4,9 +4,10 @@ from enum import StrEnum
 
 
 class Form(StrEnum):
-    """As kubectl calls them."""
+    """As kubectl calls them; CSV is for spreadsheets and FinOps tools."""
 
     WIDE = "wide"
     NAME = "name"
     JSON = "json"
     YAML = "yaml"
+    CSV = "csv"

@@ -32,6 +32,7 @@ from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Pending, Refuse, SetTags
 from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
 from fireworks_operator.core.observed.observation import Present, Unknown
+from fireworks_operator.core.prices import Prices
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import Circuit, WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
@@ -178,6 +179,7 @@ class Scene:
             Identity(CLUSTER, previous_cluster_ids=former),
             crd_deleting=self.kubernetes.crd_deleting,
             startups=Startups(lambda stage, seconds: None),
+            prices=Prices,
             wall_clock=self.now,
         )
 

@@ -16,6 +16,9 @@ STALE_AFTER = 600.0
 WORDS_LAST = 300.0
 """Seconds for which the words of a failure that lasts are kept: each change of them writes every resource."""
 
+SILENCE = 60.0
+"""Seconds without a LIST from which on replicas may have come and gone unseen."""
+
 _MOVING = frozenset({"CREATING", "UPDATING", "DELETING"})
 
 
@@ -96,7 +99,8 @@ class Observer:
     """The picture of one account, put together from LISTs, GETs and answers to our own writes.
 
     Pure bookkeeping: `Account` does the requests. Times are seconds of a monotonic clock. Deployments and loaded
-    addons are two LISTs: what goes wrong with the second concerns only those who want addons.
+    addons are two LISTs: what goes wrong with the second concerns only those who want addons. `resumed` is when the
+    first LIST began, or the first after a silence.
     """
 
     account: str
@@ -104,6 +108,7 @@ class Observer:
     clock: Callable[[], float]
     failure: ListFailure | None = None
     listing: Listing | None = None
+    resumed: float | None = None
     addons_failure: ListFailure | None = None
     _addon_listing: AddonListing | None = None
     _addon_users: dict[str, str] = field(default_factory=dict)
@@ -210,6 +215,8 @@ class Observer:
         """Take in a complete LIST, and tell which deployments look different than in the one before."""
         before, self.listing = self.listing, listing
         healed, self.failure, self._told_stale = self.failure, None, False
+        if before is None or (healed is not None and listing.started - healed.since > SILENCE):
+            self.resumed = listing.started
         self._written = {name: at for name, at in self._written.items() if self._still_counts(at, listing)}
         if before is None or healed is not None:
             self.tell(None)

@@ -10,6 +10,7 @@ from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.identity import orphaned_from
+from fireworks_operator.core.status.cost import dollars_per_hour
 from fireworks_operator.core.status.facts import has_condition, is_down
 
 MOST_STRANGERS = 100
@@ -35,6 +36,14 @@ class Holdings:
     capacity_pending: int = 0
     addons_pending: int = 0
     orphans: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Spending:
+    """What the resources of one namespace and account cost per hour, in US dollars: now, and at their most."""
+
+    hourly: float = 0.0
+    ceiling: float = 0.0
 
 
 class Inventory:
@@ -87,6 +96,38 @@ class Inventory:
             name: Holdings(ready[name], gpus[name], down[name], short[name], unloaded[name], self._orphans(account))
             for name, account in ((each.name, each) for each in self._accounts)
         }
+
+    def spending(self) -> dict[tuple[str, str], Spending]:
+        """Return what is spent per hour by namespace and account, as far as prices are known."""
+        found: dict[tuple[str, str], Spending] = {}
+        for resource in self._store:
+            cost, account = resource.status.cost, resource.status.account
+            if cost is None or account is None:
+                continue
+            spending = found.setdefault((resource.metadata.namespace, account), Spending())
+            hourly, ceiling = dollars_per_hour(cost)
+            spending.hourly += float(hourly or 0)
+            spending.ceiling += float(ceiling or 0)
+        return found
+
+    def hourly_costs(self) -> dict[tuple[str, str, str], float]:
+        """Return what each resource costs per hour, by namespace, name and account; without those of no known price."""
+        found = {}
+        for resource in self._store:
+            cost, account = resource.status.cost, resource.status.account
+            hourly = None if cost is None else dollars_per_hour(cost)[0]
+            if hourly is not None and account is not None:
+                found[resource.metadata.namespace, resource.metadata.name, account] = float(hourly)
+        return found
+
+    def unpriced_gpus(self) -> Counter[str]:
+        """Return how many GPUs serve at an unknown price, by account."""
+        found: Counter[str] = Counter()
+        for resource in self._store:
+            cost, account = resource.status.cost, resource.status.account
+            if cost is not None and account is not None and dollars_per_hour(cost)[0] is None:
+                found[account] += cost.gpus
+        return found
 
     def refused_keys(self) -> dict[str, bool]:
         """Return whether an API key in use is refused, by fingerprint: of those that share one, whether any is.

@@ -39,6 +39,7 @@ from fireworks_operator.core.observed.observation import Absent, Present, Unknow
 from fireworks_operator.core.observed.shortage import patience_ends
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.situation import Situation
+from fireworks_operator.core.status.cost import rate_ends
 from fireworks_operator.core.status.facts import was_settled
 from fireworks_operator.core.status.report import report
 from fireworks_operator.core.status.transitions import tell
@@ -319,7 +320,16 @@ def _due(situation: Situation, action: Progress | Rest | Trouble | Refuse) -> da
 
 
 def _next_look(situation: Situation, action: Waiting) -> Next:
-    """Return when a pass that changed nothing is repeated."""
+    """Return when a pass that changed nothing is repeated; a new month or price comes without anything changing."""
+    then, ends = _then(situation, action), rate_ends(situation)
+    if ends is None:
+        return then
+    rate = After(max((ends - situation.now).total_seconds(), 0.0) + 0.5)
+    return rate if then is None else min(then, rate, key=lambda each: each.seconds)
+
+
+def _then(situation: Situation, action: Waiting) -> After | None:
+    """Return when there is something to do or to ask for; None: when something changes."""
     credential, observed = situation.context.credential, situation.observed
     if isinstance(credential, Unusable):
         return After(CREDENTIAL_RETRY if credential.needs_user else UNLISTED_RETRY)

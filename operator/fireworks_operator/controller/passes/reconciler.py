@@ -19,6 +19,7 @@ from fireworks_operator.core.desired.wanted import is_new
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.observed.observation import Present, Unknown
 from fireworks_operator.core.pauses import set_clock_right
+from fireworks_operator.core.prices import Prices
 from fireworks_operator.core.situation import assess
 from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import FireworksError
@@ -47,12 +48,13 @@ class Reconciler:
         *,
         crd_deleting: Callable[[], Awaitable[bool]],
         startups: Startups,
+        prices: Callable[[], Prices],
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Connect the parts.
 
         `crd_deleting` asks the API server whether the CRD itself is being deleted; `startups` is shown every status
-        that is written.
+        that is written; `prices` returns what a GPU-hour costs by now.
         """
         self._store = store
         self._accounts = accounts
@@ -62,6 +64,7 @@ class Reconciler:
         self._identity = identity
         self._crd_deleting = crd_deleting
         self._startups = startups
+        self._prices = prices
         self._wall_clock = wall_clock
         self._actor = Actor(store, writer, events, fence, startups, wall_clock)
         self._started = wall_clock()
@@ -171,7 +174,7 @@ class Reconciler:
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, skip_pauses: bool) -> Context:
         recent = self._recent[resource.ref]
         return replace(
-            surroundings(self._identity, resolved, self._wall_clock(), started=self._started),
+            surroundings(self._identity, resolved, self._prices(), self._wall_clock(), started=self._started),
             skip_pauses=skip_pauses,
             last_update=recent.update,
             last_tags=recent.tags,

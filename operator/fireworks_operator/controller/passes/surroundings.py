@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Resolved
 from fireworks_operator.core.context import Context, Unlisted, Unusable
+from fireworks_operator.core.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,9 @@ class Identity:
     default_shape: bool = True
 
 
-def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, started: datetime) -> Context:
+def surroundings(
+    identity: Identity, resolved: Resolved, prices: Prices, now: datetime, *, started: datetime
+) -> Context:
     """Return the context of a pass; `started` is when this process did, and with it any failure of unknown age."""
     account = resolved.account
     context = Context(
@@ -37,6 +40,8 @@ def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, start
         create_query=identity.create_query,
         default_shape=identity.default_shape,
         addons_unlisted=_addons_unlisted(account, now) if account is not None else None,
+        prices=prices,
+        resumed_at=_resumed_at(account, now) if account is not None else None,
     )
     if isinstance(resolved.state, Unusable):
         return context if resolved.state.needs_user else replace(context, unreachable_since=started)
@@ -57,3 +62,8 @@ def _addons_unlisted(account: Account, now: datetime) -> Unlisted | None:
     if failure is None:
         return None
     return Unlisted(now - timedelta(seconds=account.observer.clock() - failure.since), failure.diagnosis)
+
+
+def _resumed_at(account: Account, now: datetime) -> datetime | None:
+    resumed = account.observer.resumed
+    return None if resumed is None else now - timedelta(seconds=account.observer.clock() - resumed)

@@ -10,6 +10,7 @@ from fireworks_operator.core.desired.fields import FIELD_BY_PATH, STATIC_DEFAULT
 from fireworks_operator.core.desired.shapes import BY_SHAPE
 from fireworks_operator.core.observed.history import created_here, history
 from fireworks_operator.core.observed.shortage import ENDED
+from fireworks_operator.core.prices import PriceScope
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
@@ -30,6 +31,7 @@ def notices(situation: Situation, deployment: Deployment) -> list[str]:
     found += _kept(spec, deployment, drift)
     found += _of_unknown_origin(situation, deployment, drift)
     found += _without_shape(situation, deployment)
+    found += _without_price(situation, deployment)
     found += model_notices(resource, deployment, situation.context.models)
     if observing:
         found += [
@@ -80,6 +82,18 @@ def _without_shape(situation: Situation, deployment: Deployment) -> list[str]:
     return [
         "The spec names no hardware, and the deployment has no shape: Fireworks chose "
         f"{deployment.accelerator_type or 'the hardware'} itself. Set spec.deploymentShape to decide it."
+    ]
+
+
+def _without_price(situation: Situation, deployment: Deployment) -> list[str]:
+    """Say that no dollars are shown, and how to get them."""
+    kind = deployment.accelerator_type
+    prices = situation.context.prices.of(deployment.account)
+    if not kind or deployment.state in ENDED or prices.hourly(kind, PriceScope.GLOBAL, situation.now) is not None:
+        return []
+    return [
+        f"The price of {kind} is not known, so status.cost shows GPU-seconds but no dollars. A platform administrator "
+        "can add it to the operator's price list (chart value prices, or FIREWORKS_OPERATOR_PRICE_FILE)."
     ]
 
 

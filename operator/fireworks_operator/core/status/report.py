@@ -30,6 +30,7 @@ from .addons import addon_condition, addon_trouble, report_addons
 from .applied import fields_after, route_secret_after
 from .attempts import NOT_OURS, last_attempt, recreations
 from .conditions import Capacity, Summary, include_addons, summarize, summarize_capacity
+from .cost import cost_of, stopped
 from .facts import effective, identifiers, is_default, is_ready, replicas
 from .notices import notices
 
@@ -47,6 +48,7 @@ def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
             "last_attempt": last_attempt(situation, outcome),
             "recreations": recreations(situation, outcome),
             "addons": report_addons(situation, outcome) or None,
+            "cost": stopped(status.cost, situation.now) if others else cost_of(situation),
         }
     )
     summary = include_addons(situation, summarize(situation, outcome), addon_trouble(situation, status))

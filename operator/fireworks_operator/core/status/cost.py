@@ -1,0 +1,209 @@
+"""The meter: what a resource's deployment costs now, and what it has cost, as `status.cost` says it.
+
+Billed are ready replicas times their GPUs (Fireworks: on-demand deployments, pricing). What it has cost until now is
+`total + hourly * (now - asOf)`, so nothing needs to be written while the rate stays the same.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+
+from fireworks_operator.api.v1alpha1 import Cost, MonthCost
+from fireworks_operator.core.observed.observation import Absent, Observed, Present
+from fireworks_operator.core.prices import PriceList, PriceScope
+from fireworks_operator.core.situation import Situation
+from fireworks_operator.fireworks.models import Deployment
+
+NOTHING = Decimal(0)
+SECONDS_PER_HOUR = 3600
+RESUMED_FOR = timedelta(minutes=2)
+"""How long after the first LIST that followed a silence a change of the rate may have come about unseen."""
+_CENT, _MICRO = Decimal("0.01"), Decimal("0.000001")
+_MOST = Decimal(10) ** 15
+"""No sum is as large as that: what a status says beyond it was not written here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What is billed now: GPUs, US dollars per hour for them, and at most; None where the price is not known."""
+
+    gpus: int
+    hourly: Decimal | None
+    ceiling: Decimal | None
+
+
+def cost_of(situation: Situation) -> Cost | None:
+    """Return what the deployment costs and has cost; the same object for as long as the rate stays the same."""
+    before, rate = situation.status.cost, _rate(situation)
+    if rate is None:
+        return before
+    now = situation.now.replace(microsecond=0)
+    if before is None:
+        return _cost(rate, _Sum(), _Sum(), now, estimated=False)
+    if _rate_of(before) == rate and before.month.name == _name(now):
+        return before
+    return _accrue(before, rate, now, estimated=_may_be_late(situation, before))
+
+
+def stopped(cost: Cost | None, now: datetime) -> Cost | None:
+    """Return a cost that no longer grows: the deployment is another's now, or gone."""
+    nothing = Rate(0, NOTHING, NOTHING)
+    if cost is None or _rate_of(cost) == nothing:
+        return cost
+    return _accrue(cost, nothing, now.replace(microsecond=0), estimated=False)
+
+
+def rate_ends(situation: Situation) -> datetime | None:
+    """Return when something is to be written although nothing changes at Fireworks: a month or a price ends."""
+    cost, observed = situation.status.cost, situation.observed
+    if cost is None or not cost.gpus or not isinstance(observed, Present):
+        return None
+    deployment = observed.deployment
+    change = _prices(situation, deployment).next_change(deployment.accelerator_type, situation.now)
+    month = _month_after(situation.now)
+    return month if change is None else min(month, change)
+
+
+def dollars_per_hour(cost: Cost) -> tuple[Decimal | None, Decimal | None]:
+    """Return US dollars per hour now and at most; None where the price is not known."""
+    return _decimal(cost.hourly), _decimal(cost.hourly_ceiling)
+
+
+def month_until(cost: Cost, now: datetime) -> Decimal:
+    """Return US dollars from the beginning of this month until now, as far as prices are known."""
+    this_month = cost.month.name == _name(now)
+    known = (_decimal(cost.month.total) if this_month else None) or NOTHING
+    since = cost.as_of if this_month else max(cost.as_of, _month_of(now))
+    return known + (_decimal(cost.hourly) or NOTHING) * _seconds(since, now) / SECONDS_PER_HOUR
+
+
+def gpus_per_replica(deployment: Deployment) -> int:
+    """Return the GPUs of one replica; a deployment whose answer does not tell has one."""
+    return deployment.accelerator_count or 1
+
+
+def scope_of(deployment: Deployment) -> PriceScope:
+    """Return how far a deployment is restricted to regions."""
+    if deployment.placement_region or deployment.placement_regions:
+        return PriceScope.REGION
+    group = deployment.placement_multi_region
+    return PriceScope.MULTI_REGION if group not in ("", "GLOBAL") else PriceScope.GLOBAL
+
+
+def hourly_of(prices: PriceList, deployment: Deployment, gpus: int, now: datetime) -> Decimal | None:
+    """Return US dollars per hour for so many GPUs of a deployment; None if their price is not known."""
+    if not gpus:
+        return NOTHING
+    price = prices.hourly(deployment.accelerator_type, scope_of(deployment), now)
+    return None if price is None else price * gpus
+
+
+def _rate(situation: Situation) -> Rate | None:
+    """Return what is billed now; None if nothing is known of it."""
+    observed: Observed = situation.observed
+    if isinstance(observed, Absent):
+        return Rate(0, NOTHING, NOTHING) if observed.confirmed else None
+    if not isinstance(observed, Present):
+        return None
+    deployment = observed.deployment
+    prices, now = _prices(situation, deployment), situation.now
+    gpus = deployment.replica_stats.ready * gpus_per_replica(deployment)
+    most = max(deployment.max_replica_count, deployment.replica_stats.ready) * gpus_per_replica(deployment)
+    if deployment.state == "DELETED":
+        return Rate(0, NOTHING, NOTHING)
+    return Rate(gpus, hourly_of(prices, deployment, gpus, now), hourly_of(prices, deployment, most, now))
+
+
+def _prices(situation: Situation, deployment: Deployment) -> PriceList:
+    return situation.context.prices.of(deployment.account)
+
+
+def _may_be_late(situation: Situation, before: Cost) -> bool:
+    """Tell whether a rate may have changed some time ago, while nobody looked."""
+    resumed = situation.context.resumed_at
+    if resumed is None or situation.now - resumed >= RESUMED_FOR:
+        return False
+    return before.as_of < resumed.replace(microsecond=0)  # what is written has whole seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """GPU-seconds, those of them without a known price, and the dollars of the others."""
+
+    gpu_seconds: int = 0
+    unpriced: int = 0
+    dollars: Decimal = NOTHING
+
+    def plus(self, gpus: int, hourly: Decimal | None, seconds: int) -> "_Sum":
+        """Return the sum after so many seconds at a rate."""
+        used = gpus * seconds
+        if hourly is None:
+            return _Sum(self.gpu_seconds + used, self.unpriced + used, self.dollars)
+        dollars = (self.dollars + hourly * seconds / SECONDS_PER_HOUR).quantize(_MICRO, ROUND_HALF_EVEN)
+        return _Sum(self.gpu_seconds + used, self.unpriced, dollars)
+
+
+def _accrue(before: Cost, rate: Rate, now: datetime, *, estimated: bool) -> Cost:
+    """Count what was billed since the last change of the rate."""
+    gpus, hourly = before.gpus, _decimal(before.hourly)
+    total = _Sum(before.gpu_seconds, before.unpriced_gpu_seconds or 0, _decimal(before.total) or NOTHING)
+    total = total.plus(gpus, hourly, _seconds(before.as_of, now))
+    month, since = _Sum(), max(before.as_of, _month_of(now))
+    if before.month.name == _name(now):
+        kept = before.month
+        month = _Sum(kept.gpu_seconds, 0, _decimal(kept.total) or NOTHING)
+    month = month.plus(gpus, hourly, _seconds(since, now))
+    return _cost(rate, total, month, now, estimated=bool(before.estimated) or estimated)
+
+
+def _cost(rate: Rate, total: _Sum, month: _Sum, now: datetime, *, estimated: bool) -> Cost:
+    return Cost(
+        gpus=rate.gpus,
+        hourly=_dollars(rate.hourly),
+        hourly_ceiling=_dollars(rate.ceiling),
+        gpu_seconds=total.gpu_seconds,
+        unpriced_gpu_seconds=total.unpriced or None,
+        total=_dollars(total.dollars),
+        month=MonthCost(name=_name(now), gpu_seconds=month.gpu_seconds, total=_dollars(month.dollars)),
+        as_of=now,
+        estimated=estimated or None,
+    )
+
+
+def _rate_of(cost: Cost) -> Rate:
+    """Return the rate that a status says; one that is no number is not known."""
+    return Rate(cost.gpus, _decimal(cost.hourly), _decimal(cost.hourly_ceiling))
+
+
+def _seconds(start: datetime, end: datetime) -> int:
+    """Return whole seconds, none if a clock was set back."""
+    return max(int((end - start).total_seconds()), 0)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    """Return a number; None for what is not one."""
+    try:
+        value = None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if value is not None and value.is_finite() and NOTHING <= value < _MOST else None
+
+
+def _dollars(value: Decimal | None) -> str | None:
+    """Return an amount with cents, and with more digits only where there are any."""
+    if value is None:
+        return None
+    cents = value.quantize(_CENT)
+    return f"{cents}" if cents == value else f"{value.normalize():f}"
+
+
+def _name(now: datetime) -> str:
+    return f"{now:%Y-%m}"
+
+
+def _month_of(now: datetime) -> datetime:
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _month_after(now: datetime) -> datetime:
+    return _month_of(_month_of(now) + timedelta(days=32))
