@@ -1,7 +1,7 @@
 """`kubectl fireworks cost`: what Fireworks has billed, by resource, namespace or tag, beside the operator's meter."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -111,8 +111,8 @@ def _known(resources: Iterable[FireworksDeployment], deployments: Iterable[Deplo
         name = resource.status.deployment_name
         if name is not None:
             identifier = name.rsplit("/", 1)[-1]
-            tags = known.get(identifier, Known()).tags
-            known[identifier] = Known(resource.metadata.namespace, resource.metadata.name, tags)
+            before = known.get(identifier, Known())
+            known[identifier] = replace(before, namespace=resource.metadata.namespace, name=resource.metadata.name)
     return known
 
 
@@ -178,8 +178,8 @@ def _summary(total: Sum, question: Question) -> str:
     text = f"Since {question.since:%Y-%m-%d}: {hours:.1f} GPU-hours, {total.dollars:.2f} US dollars by the price list."
     if total.unpriced:
         text += (
-            f" For {Decimal(total.unpriced) / SECONDS_PER_HOUR:.1f} GPU-hours no price is known: add it to the file that "
-            "FIREWORKS_OPERATOR_PRICE_FILE names."
+            f" The price of {Decimal(total.unpriced) / SECONDS_PER_HOUR:.1f} GPU-hours is not known: add it to the "
+            "file that FIREWORKS_OPERATOR_PRICE_FILE names."
         )
     return text
 

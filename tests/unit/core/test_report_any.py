@@ -143,7 +143,7 @@ def test_the_same_inputs_give_the_same_status_and_one_that_the_schema_accepts(
         assert len(status.last_attempt.action) <= 64
 
 
-PULLED_BACK = {"time", "recreations", "waiting_since"}
+PULLED_BACK = {"time", "recreations", "waiting_since", "as_of"}
 KEPT = {"create_time", "purge_time", "last_transition_time"}
 """Times that Fireworks tells, and one that only people read."""
 

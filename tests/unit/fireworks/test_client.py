@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -119,6 +120,14 @@ REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
         {"keys": ["custom/name"]},
     ),
     (lambda c: c.termination_message(KEY, NAME), EMPTY, "GET", f"/v1/{NAME}/terminationMessage", None),
+    (
+        lambda c: c.billing_usage(KEY, "acme", datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)),
+        EMPTY,
+        "GET",
+        "/v1/accounts/acme/billingUsage?startTime=2026-11-01T00%3A00%3A00Z&endTime=2026-12-01T00%3A00%3A00Z"
+        "&usageType=DEDICATED_DEPLOYMENT&timezone=UTC",
+        None,
+    ),
     (
         lambda c: c.list_deployed_models(KEY, "acme", "2"),
         EMPTY,

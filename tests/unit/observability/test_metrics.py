@@ -37,11 +37,14 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("api_requests_total", "counter", {"operation", "code", "account"}),
     ("asyncio_tasks", "gauge", set()),
     ("build_info", "gauge", {"version", "python_version"}),
+    ("cost_dollars_total", "counter", {"namespace", "account"}),
     ("credential_circuit_open", "gauge", {"credential"}),
     ("deployment_startup_duration_seconds", "histogram", {"stage"}),
     ("deployments_left_running_total", "counter", {"cause"}),
     ("drift_corrections_total", "counter", set()),
     ("gpu_seconds_total", "counter", {"account", "accelerator"}),
+    ("hourly_cost_ceiling_dollars", "gauge", {"namespace", "account"}),
+    ("hourly_cost_dollars", "gauge", {"namespace", "account"}),
     ("kubernetes_writes_total", "counter", {"kind", "result"}),
     ("leader", "gauge", set()),
     ("observation_age_seconds", "gauge", {"account"}),
@@ -49,10 +52,12 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("ready_replicas", "gauge", {"account"}),
     ("reconcile_duration_seconds", "histogram", set()),
     ("reconcile_total", "counter", {"action", "result"}),
+    ("resource_hourly_cost_dollars", "gauge", {"namespace", "name", "account"}),
     ("resources", "gauge", {"state"}),
     ("resources_addons_pending", "gauge", {"account"}),
     ("resources_capacity_pending", "gauge", {"account"}),
     ("resources_without_replicas", "gauge", {"account"}),
+    ("unpriced_gpus", "gauge", {"account"}),
     ("workqueue_depth", "gauge", set()),
     ("workqueue_queue_duration_seconds", "histogram", set()),
 ]
@@ -73,6 +78,11 @@ def fill(metrics: Metrics) -> None:
     metrics.drift_corrections.inc()
     metrics.startup_duration.labels("total").observe(90)
     metrics.ready_replicas.labels("acme").set(2)
+    for each in (metrics.hourly_cost, metrics.hourly_cost_ceiling):
+        each.labels("team-a", "acme").set(8)
+    metrics.cost.labels("team-a", "acme").inc(8)
+    metrics.unpriced_gpus.labels("acme").set(1)
+    metrics.resource_hourly_cost.labels("team-a", "chat", "acme").set(8)
     metrics.without_replicas.labels("acme").set(1)
     metrics.capacity_pending.labels("acme").set(1)
     metrics.addons_pending.labels("acme").set(1)
@@ -111,8 +121,11 @@ def test_names_and_helps_follow_the_conventions(metrics: Metrics) -> None:
 
 def test_no_label_grows_with_the_number_of_resources() -> None:
     forbidden = {"namespace", "name", "resource", "deployment", "deployment_id", "model", "uid", "key"}
+    asked_for = {"resource_hourly_cost_dollars": {"namespace", "name"}}
 
-    assert not forbidden & set().union(*(labels for _, _, labels in EXPECTED))
+    for name, _, labels in EXPECTED:
+        allowed = {"namespace"} if "cost_" in name else set()
+        assert not forbidden & (labels - allowed - asked_for.get(name, set())), name
 
 
 def test_requests_are_counted_by_operation_code_and_account(metrics: Metrics) -> None:
