@@ -1,11 +1,15 @@
 """The chart knows every setting of the operator: `settings.py` is the single source of names and defaults."""
 
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import yaml
 
+from fireworks_operator.core.prices import PriceScope
+from fireworks_operator.price_file import parse
 from fireworks_operator.settings import Settings
 from testkit.chart.helm import CHART, Helm
 from testkit.chart.rendered import Manifests
@@ -18,6 +22,7 @@ ELSEWHERE = {
     "lease_name": "leaderElection.leaseName",
     "namespace": "the pod's own, by the downward API",
     "kubeconfig": "a pod uses its service account",
+    "price_file": "prices",
 }
 """Settings that are no key of `settings`, and what sets them."""
 
@@ -39,8 +44,7 @@ def read(rendered: Manifests, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in Settings.model_fields:
         monkeypatch.delenv(variable(name), raising=False)
     for each in rendered.container["env"]:
-        value = each.get("value", f"from {each.get('valueFrom')}")
-        monkeypatch.setenv(each["name"], value)
+        monkeypatch.setenv(each["name"], each.get("value", "from-elsewhere"))
     return Settings()
 
 
@@ -79,6 +83,31 @@ def test_no_namespace_is_not_the_same_as_all_of_them(helm: Helm, monkeypatch: py
     assert read(helm.template(), monkeypatch).credential_namespaces is None
     nobody = helm.template(values={"settings": {"credentialNamespaces": []}})
     assert read(nobody, monkeypatch).credential_namespaces == ()
+
+
+def test_prices_reach_the_operator_as_a_file(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = helm.template("--values", str(CHART / "ci/everything-values.yaml"))
+    file = read(rendered, monkeypatch).price_file
+    assert file is not None
+    (mount,) = (each for each in rendered.container["volumeMounts"] if each["mountPath"] == str(file.parent))
+    volumes = rendered.the("Deployment")["spec"]["template"]["spec"]["volumes"]
+    (volume,) = (each for each in volumes if each["name"] == mount["name"])
+    maps = [
+        each
+        for each in rendered
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == volume["configMap"]["name"]
+    ]
+    prices = parse(maps[0]["data"][file.name])
+    assert prices.of("acme").hourly(
+        "NVIDIA_H100_80GB", PriceScope.GLOBAL, datetime(2026, 12, 1, tzinfo=UTC)
+    ) == Decimal("6.4")
+    assert prices.everybody.hourly("NVIDIA_H100_80GB", PriceScope.REGION, datetime(2027, 1, 1, tzinfo=UTC)) == Decimal(
+        "9.375"
+    )
+
+
+def test_without_prices_there_is_no_file(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(helm.template(), monkeypatch).price_file is None
 
 
 def test_the_port_of_health_is_that_of_container_and_service(helm: Helm) -> None:

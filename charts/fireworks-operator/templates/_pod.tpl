@@ -75,9 +75,16 @@ containers:
   {{- with .Values.extraContainers }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with .Values.extraVolumes }}
+{{- if or .Values.prices .Values.extraVolumes }}
 volumes:
+  {{- if .Values.prices }}
+  - name: prices
+    configMap:
+      name: {{ include "fireworks-operator.suffixed" (list . "prices") | toYaml }}
+  {{- end }}
+  {{- with .Values.extraVolumes }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
@@ -125,9 +132,16 @@ resources:
 securityContext:
   {{- . | nindent 2 }}
 {{- end }}
-{{- with .Values.extraVolumeMounts }}
+{{- if or .Values.prices .Values.extraVolumeMounts }}
 volumeMounts:
+  {{- if .Values.prices }}
+  - name: prices
+    mountPath: /etc/fireworks-operator/prices
+    readOnly: true
+  {{- end }}
+  {{- with .Values.extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 

@@ -30,6 +30,9 @@ one is a value, too), and whole numbers keep all their digits.
 {{- include "fireworks-operator.variable" (list "FIREWORKS_OPERATOR_WATCH_NAMESPACES" .Values.watchNamespaces) }}
 {{- include "fireworks-operator.variable" (list "FIREWORKS_OPERATOR_LEADER_ELECTION" .Values.leaderElection.enabled) }}
 {{- include "fireworks-operator.variable" (list "FIREWORKS_OPERATOR_LEASE_NAME" (include "fireworks-operator.leaseName" .)) }}
+{{- if .Values.prices }}
+{{- include "fireworks-operator.variable" (list "FIREWORKS_OPERATOR_PRICE_FILE" "/etc/fireworks-operator/prices/prices.yaml") }}
+{{- end }}
 - name: FIREWORKS_OPERATOR_NAMESPACE
   valueFrom:
     fieldRef:

@@ -81,7 +81,8 @@
 {{/* Entries that exclude each other. */}}
 {{- define "fireworks-operator.validateLists" -}}
 {{- include "fireworks-operator.unique" (list "extraEnv" "name" .Values.extraEnv) -}}
-{{- include "fireworks-operator.unique" (list "extraVolumes" "name" .Values.extraVolumes) -}}
+{{- $own := ternary (list (dict "name" "prices")) list (not (empty .Values.prices)) -}}
+{{- include "fireworks-operator.unique" (list "extraVolumes" "name" (concat $own (.Values.extraVolumes | default list))) -}}
 {{- include "fireworks-operator.unique" (list "extraVolumeMounts" "mountPath" .Values.extraVolumeMounts) -}}
 {{- include "fireworks-operator.unique" (list "hostAliases" "ip" .Values.hostAliases) -}}
 {{- $more := concat (.Values.extraContainers | default list) (.Values.extraInitContainers | default list) -}}
