@@ -58,8 +58,12 @@ def billed(team: Team) -> float:
 
 
 def serve(team: Team, **spec: object) -> None:
-    team.create(acceleratorCount=2, maxReplicaCount=4, **spec)
+    team.create(spec={"acceleratorCount": 2, "maxReplicaCount": 4, **spec})
     team.until_ready()
+
+
+def until_gpus(team: Team, gpus: int) -> None:
+    team.eventually(lambda: cost(team)["gpus"] == gpus, f"{gpus} GPUs are billed", within=2 * HOUR)
 
 
 def test_a_new_deployment_is_billed_from_its_first_ready_replica(team: Team) -> None:
@@ -77,7 +81,7 @@ def test_every_replica_more_or_less_counts(team: Team) -> None:
     for count in (3, 1, 2):
         team.wait(2 * HOUR)
         team.change(minReplicaCount=count, maxReplicaCount=count)
-        team.eventually(lambda count=count: cost(team)["gpus"] == 2 * count, f"{count} replicas", within=2 * HOUR)
+        until_gpus(team, 2 * count)
     team.wait(HOUR)
     assert billed(team) > 2 * 6 * HOUR
     assert metered(team) == pytest.approx(billed(team), abs=4 * 3.3 * 6)
