@@ -29,10 +29,6 @@ def test_readme(reader: Reader, operator: Operator, tmp_path: Path) -> None:
     table = {
         CLONE: str(publish(tmp_path)),
         "make demo": f"{BORROW} && make demo",
-        "make image": "make --dry-run image",
-        "REGISTRY": "registry.example.com",
-        # Without a node no pod ever is ready; and the CRD of these tests is there already.
-        "--wait": "--set crds.install=false",
     }
     operator.start()
     team = reader.team(operator)
@@ -52,7 +48,6 @@ def test_readme(reader: Reader, operator: Operator, tmp_path: Path) -> None:
         with pytest.raises(httpx.TransportError):
             deployments(state[1])
 
-        page.run("make --dry-run image")
         team.create("chat", baseModel=LARGE, minReplicaCount=2, acceleratorCount=4)
         team.until("chat", "Available", "True", says="2 of 2")
         reader.simulator.stage("draft", downloading=3600)

@@ -24,8 +24,8 @@ PARTS = {
     "… Model identifier: …",
     "… is not an object",
     "Correct the value, or contact Fireworks support.",
-    "It drops a shape that is not validated for the model and its addons: set another spec.deploymentShape, replace it by "
-    "spec.acceleratorType, or contact Fireworks support.",
+    "It drops a shape that is not validated for the model and its addons: set another spec.deploymentShape, replace it "
+    "by spec.acceleratorType, or contact Fireworks support.",
     '… is "…": set it to 5m to 168h, in whole seconds.',
     "… The operator retries automatically.",
     "It is not known what was set at Fireworks before, as the status does not tell:",
