@@ -69,7 +69,8 @@ annotations:
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- $image := printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- include "fireworks-operator.imageOfRelease" (dict "root" . "image" $image) -}}
 {{- end -}}
 {{- end }}
 
