@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,13 @@ def _arguments(labels: Mapping[str, str]) -> list[str]:
     return [word for name, value in given.items() if value for word in ("--build-arg", f"{name}={value}")]
 
 
+def _labels(arguments: Sequence[str]) -> list[str]:
+    """Returns the Dockerfile's labels as options: buildah keeps a LABEL in its cache whose argument has changed."""
+    given = dict(word.split("=", 1) for word in arguments if "=" in word)
+    labels = re.findall(r"(org\.opencontainers\.image\.\w+)=\$\{(\w+)\}", (ROOT / "Dockerfile").read_text())
+    return [word for label, name in labels if name in given for word in ("--label", f"{label}={given[name]}")]
+
+
 def _revision() -> str:
     done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip()
@@ -118,7 +126,7 @@ def _build_without_docker(
         bases += ["--volume", f"{certificates}:{certificates}:ro", "--build-arg", f"PIP_CERT={certificates}"]
     # Not in a container of its own: that would take control groups that not every machine lets one make.
     options = ["--isolation", "chroot", "--layers", "--format", "docker", "--target", target]
-    _run([*buildah, "build", *options, *bases, *arguments, "--tag", name_of(target), str(ROOT)])
+    _run([*buildah, "build", *options, *bases, *arguments, *_labels(arguments), "--tag", name_of(target), str(ROOT)])
     unfinished = archive.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     _run([*buildah, "push", name_of(target), f"docker-archive:{unfinished}:{name_of(target)}"])
