@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -96,11 +95,14 @@ def _arguments(labels: Mapping[str, str]) -> list[str]:
     return [word for name, value in given.items() if value for word in ("--build-arg", f"{name}={value}")]
 
 
-def _labels(arguments: Sequence[str]) -> list[str]:
-    """Returns the Dockerfile's labels as options: buildah keeps a LABEL in its cache whose argument has changed."""
-    given = dict(word.split("=", 1) for word in arguments if "=" in word)
-    labels = re.findall(r"(org\.opencontainers\.image\.\w+)=\$\{(\w+)\}", (ROOT / "Dockerfile").read_text())
-    return [word for label, name in labels if name in given for word in ("--label", f"{label}={given[name]}")]
+def _dockerfile(arguments: Sequence[str], folder: Path) -> Path:
+    """Writes the Dockerfile with the arguments filled in: buildah does not notice when those of a LABEL change."""
+    text = (ROOT / "Dockerfile").read_text()
+    for name, value in (word.split("=", 1) for word in arguments if "=" in word):
+        text = text.replace(f"${{{name}}}", value)
+    written = folder / "Dockerfile"
+    written.write_text(text)
+    return written
 
 
 def _revision() -> str:
@@ -125,8 +127,9 @@ def _build_without_docker(
     if certificates:
         bases += ["--volume", f"{certificates}:{certificates}:ro", "--build-arg", f"PIP_CERT={certificates}"]
     # Not in a container of its own: that would take control groups that not every machine lets one make.
+    file = ("--file", str(_dockerfile(arguments, folder)))
     options = ["--isolation", "chroot", "--layers", "--format", "docker", "--target", target]
-    _run([*buildah, "build", *options, *bases, *arguments, *_labels(arguments), "--tag", name_of(target), str(ROOT)])
+    _run([*buildah, "build", *options, *bases, *arguments, "--tag", name_of(target), *file, str(ROOT)])
     unfinished = archive.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     _run([*buildah, "push", name_of(target), f"docker-archive:{unfinished}:{name_of(target)}"])
