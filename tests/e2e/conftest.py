@@ -30,7 +30,7 @@ def archives() -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def pods(archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
-    """A cluster with both images: one of this session, or the one that FIREWORKS_TEST_KUBECONFIG names."""
+    """A cluster of this session, whose node has the simulator, or the one that FIREWORKS_TEST_KUBECONFIG names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
         cluster = local_cluster()
@@ -40,9 +40,8 @@ def pods(archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
         raise ClusterError(trouble)
     cluster.up(with_node=True)
     try:
-        if not given:  # `make kind` has loaded them
-            for archive in archives.values():
-                cluster.load(archive)
+        if not given:  # `make kind` has loaded both; here the node pulls the operator's
+            cluster.load(archives["simulator"])
         yield cluster
     finally:
         cluster.down()

@@ -168,7 +168,7 @@ class Rehearsal:
         table = {
             "registry.example.com": self.plan.registry,
             "VERSION=0.1.0": f"VERSION={self.plan.version}",
-            _KEYLESS: f"--key {self.folder / 'cosign.pub'} --insecure-ignore-tlog",
+            _KEYLESS: f"--key {self.folder / 'cosign.pub'} --insecure-ignore-tlog=true",
             "helm show chart oci": "helm show chart --plain-http oci",
         }
         return Script(page, terminal, table, elsewhere="make e2e")
@@ -220,7 +220,7 @@ def main() -> int:
     except (ClusterError, ReleaseError) as error:
         print(f"release: {error}", file=sys.stderr)
         return 1
-    progress.say(f"{rehearsal.plan.tag} could be released; its files are in {rehearsal.assets}:")
+    progress.say(f"{rehearsal.plan.tag} is made, signed and verified; its files are in {rehearsal.assets}:")
     print(*sorted(path.name for path in rehearsal.assets.iterdir()), sep="\n")
     return 0
 

@@ -21,7 +21,7 @@ def test_a_release_is_verified_as_the_page_says(released: Rehearsal, tmp_path: P
 
 
 def test_what_was_changed_after_signing_is_refused(released: Rehearsal, tmp_path: Path) -> None:
-    key = ("--key", str(released.folder / "cosign.pub"), "--insecure-ignore-tlog")
+    key = ("--key", str(released.folder / "cosign.pub"), "--insecure-ignore-tlog=true")
     sums, bundle = released.assets / "SHA256SUMS", released.assets / "SHA256SUMS.bundle"
     forged = tmp_path / "SHA256SUMS"
     forged.write_text(sums.read_text().replace("install.yaml", "install.yml"))
