@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit check test proof bench chaos soak lint format crd docs chart venv lock promtool image e2e release-dry-run kind clean
+.PHONY: help demo unit check test proof bench chaos soak lint format crd docs site recording chart venv lock promtool image e2e release-dry-run kind clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,7 +39,7 @@ lint: $(STAMP) ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples/demo.py testkit tests benchmarks release
+	$(BIN)/mypy examples/demo.py examples/record.py testkit tests benchmarks release
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## put the code into form
@@ -53,10 +53,17 @@ bench: $(STAMP) ## measure, and write docs/performance.md (BENCH_ARGS="--only bu
 crd: $(STAMP) ## write crds/ from the models
 	$(BIN)/fireworks-operator crd > crds/.new && mv crds/.new crds/fireworks.ai_fireworksdeployments.yaml
 
-docs: $(STAMP) crd ## write what is generated: docs/reference, schemas/, the states in docs/gitops.md
+docs: $(STAMP) crd ## write what is generated: docs/reference, docs/diagrams, schemas/, the states in docs/gitops.md
 	$(BIN)/python -m fireworks_operator.reference .
 	$(BIN)/python -m tests.docs.generate
 	$(BIN)/python -m tests.gitops.generate
+	$(BIN)/python -m testkit.site.diagrams
+
+site: $(STAMP) ## build the documentation site into dist/site (SITE_URL=, REPO_URL= and REPO_REF= say where it is published)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+recording: $(STAMP) ## run the demo in a terminal and record it: docs/assets/demo.cast and demo.svg
+	$(BIN)/python examples/record.py
 
 chart: $(STAMP) crd ## write what is made from the chart's values and templates, then pack it into dist/
 	$(BIN)/python -m tests.chart.generate --package dist

@@ -10,12 +10,12 @@ from benchmarks.bench import Bench
 from benchmarks.machine import describe
 from benchmarks.options import RESULTS, Options
 from benchmarks.results import Result, save, save_result
-from benchmarks.scenarios import burst, ceiling, changes, deletion, latency, outage, rest, tenants
+from benchmarks.scenarios import burst, ceiling, changes, deletion, latency, outage, rest, tenants, writers
 
 SCENARIOS: Mapping[str, Callable[[Bench, Options], Result]] = {
     # In this order: later ones go on with what a burst has left.
     each.NAME: each.run
-    for each in (ceiling, burst, rest, changes, deletion, latency, outage, tenants)
+    for each in (ceiling, burst, rest, changes, deletion, latency, outage, tenants, writers)
 }
 
 

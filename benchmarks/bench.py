@@ -1,6 +1,7 @@
 """The test bench: one API server for all scenarios, and arenas in it that do not meet."""
 
 import contextlib
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,13 @@ class Bench:
     def kubeconfig(self) -> Path:
         """How to reach the API server as administrator."""
         return self._cluster.kubeconfig
+
+    def kubectl_create(self, file: Path) -> subprocess.Popen[bytes]:
+        """Start a kubectl that creates what is in a file."""
+        kubectl = self._cluster.kubectl_program()
+        return subprocess.Popen(
+            kubectl.command("create", "--filename", str(file)), env=kubectl.environment(), stdout=subprocess.DEVNULL
+        )
 
     def arena(self, label: str, **timing: str) -> Arena:
         """Make an arena; `timing` are options of the simulator."""

@@ -29,6 +29,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "outage": tables.OUTAGE,
     "tenants": tables.TENANTS,
     "ceiling": tables.CEILING,
+    "writers": tables.WRITERS,
 }
 NOT_MEASURED = "This part has not been measured."
 NOTHING_MEASURED = """## Not measured yet
@@ -69,7 +70,7 @@ def render(folder: Path) -> str:
     template = TEMPLATE.read_text(encoding="utf-8")
     results = load(folder)
     if not results.keys() >= CORE:
-        introduction = Template(template.partition("## Targets")[0]).substitute(files="")
+        introduction = Template(template.partition("## What to set")[0]).substitute(files="")
         return introduction.replace(" \n", "\n") + NOTHING_MEASURED
     machine = json.loads((folder / "machine.json").read_text(encoding="utf-8"))
     parts: defaultdict[str, str] = defaultdict(lambda: NOT_MEASURED)

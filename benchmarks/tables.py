@@ -50,9 +50,12 @@ OUTAGE: Mapping[str, str] = {
     "stuck": "stuck",
 }
 TENANTS: Mapping[str, str] = {"POST p50 s": "apply to POST p50", "POST p99 s": "p99"}
+WRITERS: Mapping[str, str] = {"kubectl s": "kubectl", "all READY s": "all READY"}
 CEILING: Mapping[str, str] = {"per second": "answers per second", "simulator CPU ms": "CPU per request"}
 """Figures and the heads of their columns."""
 
+_TOGETHER = "\N{NO-BREAK SPACE}"
+"""In a narrow column a figure keeps its unit, and a range stands on a line of its own."""
 _UNITS: Mapping[str, str] = {"s": " s", "ms": " ms", "MiB": " MiB", "%": " %"}
 
 
@@ -102,6 +105,7 @@ def _cell(result: Result, name: str, contender: str, count: int) -> str:
 
 def _spread(spread: Spread, name: str) -> str:
     unit = _UNITS.get(name.rsplit(" ", 1)[-1], "")
+    median = f"{number(spread.median)}{unit}".replace(" ", _TOGETHER)
     if spread.least == spread.most:
-        return f"{number(spread.median)}{unit}"
-    return f"{number(spread.median)}{unit} ({number(spread.least)} to {number(spread.most)})"
+        return median
+    return f"{median} {f'({number(spread.least)} to {number(spread.most)})'.replace(' ', _TOGETHER)}"

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
-from fireworks_operator.core.context import Context, Credential, Usable
+from fireworks_operator.core.context import Context, CredentialState, Usable
 from fireworks_operator.core.identity import TAG_ADOPTED, Owner, deployment_id, deployment_name
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
@@ -108,7 +108,7 @@ def an_addon(model: str = ADDON, state: str = "DEPLOYED", **wire: JsonValue) -> 
     return DeployedModel.parse({"name": name, "model": model, "deployment": NAME, "state": state, **wire})
 
 
-def a_context(credential: Credential | None = None, **others: Any) -> Context:  # noqa: ANN401 - Context's own fields
+def a_context(credential: CredentialState | None = None, **others: Any) -> Context:  # noqa: ANN401 - Context's own fields
     """Build the surroundings of a pass: a usable key of the account, nothing in trouble."""
     return Context(**{"now": NOW, "cluster_id": CLUSTER, "credential": credential or Usable(ACCOUNT), **others})
 

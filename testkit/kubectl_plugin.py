@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NONE: Mapping[str, str] = {}
-COMPLETION = 'exec kubectl-fireworks __complete -- "$@"'
-"""What docs/kubectl-plugin.md tells users to write."""
+_START = "import sys; from fireworks_operator.plugin.__main__ import {0}; sys.exit({0}())"
+"""As the programs begin that the package installs."""
 _LAUNCHERS = {
-    "kubectl-fireworks": f'exec {sys.executable} -m fireworks_operator.plugin "$@"',
-    "kubectl_complete-fireworks": COMPLETION,
+    "kubectl-fireworks": f'exec {sys.executable} -c "{_START.format("main")}" "$@"',
+    "kubectl_complete-fireworks": f'exec {sys.executable} -c "{_START.format("complete")}" "$@"',
 }
 
 

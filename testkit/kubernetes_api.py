@@ -12,6 +12,7 @@ import urllib3
 from kubernetes import client, config
 
 from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
+from testkit.conditions import condition
 
 Json = dict[str, Any]
 
@@ -167,12 +168,6 @@ def resources_path(namespace: str | None, name: str | None = None, subresource: 
 def core_path(namespace: str, kind: str, name: str | None = None) -> str:
     """Return the path of objects of the core API in a namespace."""
     return f"/api/v1/namespaces/{namespace}/{kind}" + (f"/{name}" if name else "")
-
-
-def condition(resource: Mapping[str, Any] | None, kind: str) -> Json:
-    """Return a condition of a resource; empty if it has none of that type."""
-    conditions = (resource or {}).get("status", {}).get("conditions", [])
-    return next((each for each in conditions if each["type"] == kind), {})
 
 
 __all__ = [

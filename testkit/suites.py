@@ -24,7 +24,17 @@ FAILED: Final = 1
 MOST_AGAIN: Final = 30
 """With more failures than that it is no matter of time, and nothing is run once more."""
 _LAST_FAILED = ROOT / ".pytest_cache/v/cache/lastfailed"
-_TEXT = ("test_commands", "test_names", "test_site", "test_specification", "test_troubleshooting")
+_TEXT = (
+    "test_built_site",
+    "test_commands",
+    "test_diagrams",
+    "test_names",
+    "test_recording",
+    "test_site",
+    "test_specification",
+    "test_support",
+    "test_troubleshooting",
+)
 _UNIT = ("tests/unit", "tests/plugin", "tests/testkit", *(f"tests/docs/{name}.py" for name in _TEXT))
 
 

@@ -4,29 +4,32 @@ import base64
 import contextlib
 import json
 import secrets
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from functools import partial
+from typing import Any, ClassVar, Self, TypeVar
+from urllib.parse import urlencode
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FINALIZER, GROUP, KIND, VERSION
-from fireworks_simulator.testing import JournalEntry, SimulatorClient
+from fireworks_simulator.testing import SimulatorClient
+from testkit.conditions import summary
 from testkit.kubernetes_api import (
     MERGE_PATCH,
     Json,
     KubernetesApi,
     KubernetesError,
-    condition,
     core_path,
     resources_path,
 )
 from testkit.processes import Operator
+from testkit.stories.team import AT_REST, MODEL, SECRET, SPEC, AnyTeam
 from testkit.waiting import PATIENCE, eventually
 
-MODEL = "accounts/fireworks/models/llama-v3p1-8b-instruct"
-SPEC: Mapping[str, Any] = {"baseModel": MODEL, "acceleratorType": "NVIDIA_H100_80GB", "minReplicaCount": 1}
-SECRET = "fireworks"
 T = TypeVar("T")
-_STATES_GONE = frozenset({"DELETING", "DELETED"})
 
 
 def new_api_key() -> str:
@@ -35,9 +38,11 @@ def new_api_key() -> str:
 
 
 @dataclass(slots=True)
-class Team:
+class Team(AnyTeam):
     """One namespace with its account. `own` teams have no Secret and use the operator's own key."""
 
+    patience: ClassVar[float] = PATIENCE
+    slack: ClassVar[float] = 15.0
     api: KubernetesApi
     simulator: SimulatorClient
     namespace: str
@@ -108,20 +113,14 @@ class Team:
         body = self.manifest(name, metadata or {}, {**(spec or {}), **fields})
         return self.api.request("POST", resources_path(self.namespace), body)
 
+    def create_at_once(self, *names: str, **spec: object) -> None:
+        """Create several resources as nearly at the same time as possible."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(partial(self.create, spec=spec), names))
+
     def find(self, name: str = "chat") -> Json | None:
         """Return a resource, None if it is gone."""
         return self.api.find(resources_path(self.namespace, name))
-
-    def get(self, name: str = "chat") -> Json:
-        """Return a resource that exists."""
-        found = self.find(name)
-        assert found is not None, f"{name} is gone"
-        return found
-
-    def status(self, name: str = "chat") -> Json:
-        """Return a resource's status."""
-        status: Json = self.get(name).get("status", {})
-        return status
 
     def change(self, name: str = "chat", /, **spec: object) -> Json:
         """Merge fields into a spec; None removes one."""
@@ -151,6 +150,10 @@ class Team:
         items: list[Json] = self.api.request("GET", core_path(self.namespace, "events"), query=query)["items"]
         return sorted(items, key=lambda event: str(event["firstTimestamp"]))
 
+    def happened(self, name: str = "chat") -> set[tuple[str, str]]:
+        """Return types and reasons of the events about a resource."""
+        return {(each["type"], each["reason"]) for each in self.events(name)}
+
     def _merge(self, name: str, body: Json) -> Json:
         return self.api.request("PATCH", resources_path(self.namespace, name), body, content_type=MERGE_PATCH)
 
@@ -171,47 +174,42 @@ class Team:
         """Delete a Secret."""
         self.api.request("DELETE", core_path(self.namespace, "secrets", name))
 
+    # --- the operator ----------------------------------------------------------------------------------------------
+
+    def restart_operator(self) -> None:
+        """End the operator's process and start another one."""
+        assert self.operator is not None
+        self.operator.restart()
+
+    def hurry(self, name: str = "chat") -> None:
+        """Have the operator try again at once what it waits for."""
+        self.annotate(name, "reconcile-at", str(time.monotonic_ns()))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so many seconds pass at Fireworks."""
+        self.simulator.advance(seconds)
+
     # --- waiting ---------------------------------------------------------------------------------------------------
 
-    def until_ready(self, name: str = "chat", *, within: float = PATIENCE) -> Json:
-        """Wait until a resource is Ready for its spec as it is now, and return it."""
-        return self.until(name, "Ready", "True", within=within)
-
-    def until(
-        self, name: str, kind: str, value: str, reason: str | None = None, *, within: float = PATIENCE, says: str = ""
-    ) -> Json:
-        """Wait for a condition of the current generation, and return the resource.
-
-        Args:
-            name: of the resource.
-            kind: type of the condition.
-            value: True, False or Unknown.
-            reason: its reason; None for any.
-            within: seconds to wait at most.
-            says: text that its message must contain.
-        """
-
-        def look() -> Json | None:
-            resource = self.get(name)
-            found = condition(resource, kind)
-            generation = resource["metadata"]["generation"]
-            current = found.get("observedGeneration") == generation == resource["status"].get("observedGeneration")
-            met = found.get("status") == value and reason in (None, found.get("reason"))
-            return resource if current and met and says in found["message"] else None
-
-        what = f"{name}: {kind}={value}" + (f" {reason}" if reason else "") + (f" saying “{says}”" if says else "")
-        found: Json = self.eventually(look, what, name=name, within=within)
-        return found
-
-    def until_gone(self, name: str = "chat", *, within: float = PATIENCE) -> None:
-        """Wait until a resource no longer exists."""
-        self.eventually(lambda: self.find(name) is None, f"{name} is gone", name=name, within=within)
-
     def eventually(
-        self, look: Callable[[], T | None], what: str, *, name: str | None = None, within: float = PATIENCE
+        self, look: Callable[[], T | None], what: str, *, name: str | None = None, within: float | None = None
     ) -> T:
         """Wait as `waiting.eventually` does, and tell status, requests and log if it does not happen."""
+        within = self.patience if within is None else within
         return eventually(look, what, within=within, explain=lambda: self.explain(name))
+
+    def assert_at_rest(self, *names: str, said: tuple[str, ...] = AT_REST) -> None:
+        """Assert that it all comes to rest, and that nothing is written anywhere for some polls."""
+        resources = names or ("chat",)
+
+        def still() -> bool:
+            before, seen = [self.get(name) for name in resources], self.seen()
+            self.polls(3)
+            versions = [each["metadata"]["resourceVersion"] for each in before]
+            same = [self.get(name)["metadata"]["resourceVersion"] for name in resources] == versions
+            return same and self.writes(since=seen) == [] and all(summary(each) == said for each in before)
+
+        self.eventually(still, f"{', '.join(resources)}: {said}, and no more writes")
 
     def explain(self, name: str | None = None) -> str:
         """Describe the situation for a failure message."""
@@ -225,46 +223,18 @@ class Team:
 
     # --- Fireworks -------------------------------------------------------------------------------------------------
 
-    def journal(self, method: str | None = None, path: str | None = None, since: int = 0) -> list[JournalEntry]:
-        """Return the requests for this account so far."""
-        return self.simulator.journal(method=method, path=path, account=self.account, since=since)
-
-    def posts(self) -> list[JournalEntry]:
-        """Return the create requests so far."""
-        return self.journal("POST", r"/deployments$")
-
-    def writes(self, since: int = 0) -> list[JournalEntry]:
-        """Return the requests that change something at Fireworks."""
-        return [each for each in self.journal(since=since) if each.method != "GET" and "/inference/" not in each.path]
-
-    def deployments(self) -> list[Json]:
-        """Return the deployments of the account that are not deleted."""
-        return [each for each in self.simulator.deployments() if each["state"] not in _STATES_GONE]
-
-    def deployment(self) -> Json:
-        """Return the account's only deployment."""
-        (found,) = self.deployments()
-        return found
-
-    def deployment_id(self, name: str = "chat") -> str:
-        """Return the id of a resource's deployment."""
-        return str(self.status(name)["deploymentName"]).rsplit("/", 1)[-1]
-
-    def fault(
-        self,
-        kind: str,
-        *,
-        method: str | None = None,
-        path: str | None = None,
-        times: int | None = None,
-        action: Mapping[str, object] | None = None,
-        **more: object,
-    ) -> str:
-        """Make requests for this account go wrong; see SimulatorClient.fault. `more` adds to `action`."""
-        match = {"account": self.account, "method": method, "path": path}
-        given = {name: value for name, value in match.items() if value is not None}
-        body = {"match": given, "action": {"kind": kind, **(action or {}), **more}, "times": times}
-        return str(self.simulator.call("POST", "/faults", body)["id"])
+    def ask(self, path: str, body: Mapping[str, object] | None, method: str = "POST", **query: str) -> tuple[int, Json]:
+        """Send a request with the team's key and without a user agent; return HTTP status and JSON of the answer."""
+        headers = {"Authorization": f"Bearer {self.api_key}", "Content-Type": "application/json", "User-Agent": ""}
+        content = None if body is None else json.dumps(body).encode()
+        url = f"{self.simulator.url}{path}?{urlencode(query)}"
+        request = urllib.request.Request(url, content, headers, method=method)
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, json.load(refusal)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
@@ -301,3 +271,6 @@ class Team:
 
 def _brief(metadata: Mapping[str, Any]) -> Json:
     return {key: value for key, value in metadata.items() if key not in ("managedFields", "uid")}
+
+
+__all__ = ["MODEL", "SECRET", "SPEC", "Team", "new_api_key"]

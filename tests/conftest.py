@@ -10,6 +10,7 @@ from testkit.kubernetes import Cluster, GivenCluster, local_cluster
 from testkit.shared import new_cluster_folder
 
 pytest_plugins = ["pytester", "testkit.durations", "testkit.run"]
+pytest.register_assert_rewrite("testkit.stories")
 
 
 @pytest.fixture(scope="session")

@@ -247,25 +247,25 @@ class Shard:
             self._tally.endings[operator.last_words()] += 1
 
     def _open_points(self, snapshot: Snapshot) -> dict[str, str]:
-        """Return what is not yet as it must be, by key."""
-        found = {slot.key: unsettled(slot, snapshot) for slot in self.users.slots}
-        points = {key: f"{key}: {what}" for key, what in found.items() if what is not None}
+        """Return what is not yet as it must be, by resource."""
+        found = {slot.ref: unsettled(slot, snapshot) for slot in self.users.slots}
+        points = {ref: f"{ref}: {what}" for ref, what in found.items() if what is not None}
         return points | {f"leak {number}": each for number, each in enumerate(leaks(self.users.slots, snapshot))}
 
     def _help(self, snapshot: Snapshot, open_points: dict[str, str], waited: float) -> None:
         """Say the user's word where a person must act, once; and where a pause is all that is waited for."""
         for slot in self.users.slots:
-            raw = snapshot.resources.get(slot.key)
+            raw = snapshot.resources.get(slot.ref)
             if raw is None or (raw["metadata"]["uid"], waited > _HELP_AFTER) in self._helped:
                 continue
             going = "deletionTimestamp" in raw["metadata"]
             stalled = condition(raw, "Stalled")
-            needs = stalled.get("status") == "True" and (going or slot.key in open_points)
-            if not needs and not (slot.key in open_points and waited > _HELP_AFTER):
+            needs = stalled.get("status") == "True" and (going or slot.ref in open_points)
+            if not needs and not (slot.ref in open_points and waited > _HELP_AFTER):
                 continue
             self._helped.add((raw["metadata"]["uid"], waited > _HELP_AFTER))
             reason = str(stalled["reason"] if needs else condition(raw, "Ready").get("reason"))
-            self._note(f"help {slot.key}: {reason} {open_points.get(slot.key)}")
+            self._note(f"help {slot.ref}: {reason} {open_points.get(slot.ref)}")
             with self._tally.lock:
                 self._tally.helped[reason] += 1
             if going:
@@ -278,7 +278,7 @@ class Shard:
         for team in self.teams:
             found = self._simulator.journal(account=team.account, since=self._sequence)
             entries = [each for each in found if each.sequence <= seen]
-            judge_journal(entries, self.before, {each.key: each for each in self.users.slots})
+            judge_journal(entries, self.before, {each.ref: each for each in self.users.slots})
             with self._tally.lock:
                 self._tally.requests.update(f"{each.method} {each.route}" for each in entries if each.committed)
         untouched(self._at_first, snapshot)

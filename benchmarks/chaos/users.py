@@ -76,7 +76,7 @@ class Slot:
     vanished: set[str] = field(default_factory=set)
 
     @property
-    def key(self) -> str:
+    def ref(self) -> str:
         """Namespace and name."""
         return f"{self.team.namespace}/{self.name}"
 

@@ -25,23 +25,23 @@ class BrokenPromiseError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What there is: resources by key, deployments and addons by name."""
+    """What there is: resources by `namespace/name`, deployments and addons by name."""
 
     resources: Mapping[str, Json]
     deployments: Mapping[str, Json]
     addons: Mapping[str, Json]
 
-    def owned_by(self, key: str) -> list[str]:
+    def owned_by(self, ref: str) -> list[str]:
         """Return the deployments that exist, carry a resource's marker and were not let go."""
         return [
             name
             for name, each in self.deployments.items()
-            if each["state"] not in _GOING and owner_key(each) == key and not is_released(each.get("annotations", {}))
+            if each["state"] not in _GOING and owner_ref(each) == ref and not is_released(each.get("annotations", {}))
         ]
 
 
-def owner_key(deployment: Mapping[str, Any]) -> str | None:
-    """Return the key of the resource that a deployment's marker names."""
+def owner_ref(deployment: Mapping[str, Any]) -> str | None:
+    """Return the resource that a deployment's marker names."""
     owner = parse_marker(deployment.get("annotations", {}))
     return None if owner is None else f"{owner.namespace}/{owner.name}"
 
@@ -52,17 +52,17 @@ def is_foreign(name: str) -> bool:
 
 
 def judge_journal(entries: Iterable[JournalEntry], before: Snapshot, slots: Mapping[str, Slot]) -> None:
-    """Check the requests since a snapshot; `slots` by key.
+    """Check the requests since a snapshot; `slots` by `namespace/name`.
 
     Raises:
         BrokenPromiseError: a foreign deployment was touched, a PATCH had no mask, or one resource had two deployments.
     """
     live: defaultdict[str, set[str]] = defaultdict(set)
     for name, each in before.deployments.items():
-        key = owner_key(each)
+        ref = owner_ref(each)
         gone = each["state"] in _GOING or is_released(each.get("annotations", {}))
-        if key is not None and key in slots and not gone and name not in slots[key].left:
-            live[key].add(name)
+        if ref is not None and ref in slots and not gone and name not in slots[ref].left:
+            live[ref].add(name)
     for entry in entries:
         if entry.method == "GET":
             continue
@@ -82,17 +82,17 @@ def _follow(entry: JournalEntry, name: str, live: defaultdict[str, set[str]], sl
         for names in live.values():
             names.discard(name)
     elif entry.method == "POST" and name.endswith("/deployments"):
-        key = owner_key(body)
+        ref = owner_ref(body)
         created = f"{name}/{entry.query['deploymentId']}"
-        if key is None:
+        if ref is None:
             raise BrokenPromiseError(f"a deployment without an owner marker: {created}")
-        if slots[key].may_leave:
-            slots[key].left |= live[key] - {created}
-            live[key].clear()
-        live[key] -= slots[key].vanished
-        live[key].add(created)
-        if len(live[key]) > 1:
-            raise BrokenPromiseError(f"{key} has two deployments at a time: {sorted(live[key])}")
+        if slots[ref].may_leave:
+            slots[ref].left |= live[ref] - {created}
+            live[ref].clear()
+        live[ref] -= slots[ref].vanished
+        live[ref].add(created)
+        if len(live[ref]) > 1:
+            raise BrokenPromiseError(f"{ref} has two deployments at a time: {sorted(live[ref])}")
     elif entry.path.endswith(":setTags") and is_released(body.get("tags", {})):
         for names in live.values():
             names.discard(name)
@@ -113,22 +113,22 @@ def leaks(slots: Iterable[Slot], snapshot: Snapshot) -> list[str]:
     """Return the deployments that run although no resource has them and no user has left them there."""
     found = []
     for slot in slots:
-        raw = snapshot.resources.get(slot.key)
+        raw = snapshot.resources.get(slot.ref)
         current = (raw or {}).get("status", {}).get("deploymentName")
-        extra = set(snapshot.owned_by(slot.key)) - slot.left - {current}
+        extra = set(snapshot.owned_by(slot.ref)) - slot.left - {current}
         if extra and not slot.may_leave:
-            found.append(f"{slot.key} has {current}, and {sorted(extra)} run for nobody")
+            found.append(f"{slot.ref} has {current}, and {sorted(extra)} run for nobody")
     return found
 
 
 def accept(slots: Iterable[Slot], snapshot: Snapshot) -> None:
     """Take what there is, once it is as it must be, for the beginning of what comes next."""
     for slot in slots:
-        raw = snapshot.resources.get(slot.key)
+        raw = snapshot.resources.get(slot.ref)
         observed = raw is not None and raw["spec"].get("managementPolicy") == "Observe"
         current = (raw or {}).get("status", {}).get("deploymentName")
         slot.vanished.clear()
-        slot.left |= set(snapshot.owned_by(slot.key)) - {current}
+        slot.left |= set(snapshot.owned_by(slot.ref)) - {current}
         if raw is not None and not observed and "deletionTimestamp" not in raw["metadata"]:
             slot.left.discard(current)
             slot.may_leave = False
@@ -136,7 +136,7 @@ def accept(slots: Iterable[Slot], snapshot: Snapshot) -> None:
 
 def unsettled(slot: Slot, snapshot: Snapshot, now: float | None = None) -> str | None:
     """Say what a slot still lacks; None if its resource, or that there is none, is as it must be."""
-    raw = snapshot.resources.get(slot.key)
+    raw = snapshot.resources.get(slot.ref)
     if raw is None:
         return None if slot.wanted is None else "it is not created yet"
     if "deletionTimestamp" in raw["metadata"]:
@@ -157,7 +157,7 @@ def unsettled(slot: Slot, snapshot: Snapshot, now: float | None = None) -> str |
         return f"Ready is {ready['status']}: {ready['reason']}: {ready['message']}"
     if FINALIZER not in raw["metadata"].get("finalizers", ()):
         return "it has no finalizer"
-    return _unlike(slot.key, raw, snapshot)
+    return _unlike(slot.ref, raw, snapshot)
 
 
 def _unsettled_observed(raw: Json) -> str | None:
@@ -167,15 +167,15 @@ def _unsettled_observed(raw: Json) -> str | None:
     return None if answered else f"it is observed, and says {raw['status']['conditions']}"
 
 
-def _unlike(key: str, raw: Json, snapshot: Snapshot) -> str | None:
+def _unlike(ref: str, raw: Json, snapshot: Snapshot) -> str | None:
     """Say in what a Ready resource and its deployment differ."""
     status = raw["status"]
     deployment = snapshot.deployments.get(status["deploymentName"])
     if deployment is None or deployment["state"] != "READY":
         return f"Ready, and its deployment is {deployment and deployment['state']}"
-    if owner_key(deployment) != key or is_released(deployment.get("annotations", {})):
+    if owner_ref(deployment) != ref or is_released(deployment.get("annotations", {})):
         return f"Ready with a deployment that is not its own: {deployment.get('annotations')}"
-    if snapshot.owned_by(key).count(deployment["name"]) != 1 or status["state"] != "READY":
+    if snapshot.owned_by(ref).count(deployment["name"]) != 1 or status["state"] != "READY":
         return f"Ready, and its status says {status['state']}"
     missing = _missing_addons(raw, deployment, snapshot)
     if missing:

@@ -131,6 +131,14 @@ def _targets(result: Result, scale: int) -> Iterator[Target]:
         median("READY to status p99 s"),
         POLL_SECONDS + 1,
     )
+    yield Target(
+        "burst-bare",
+        f"{burst_of}: all READY in status, in multiples of the bare clients'",
+        median("all READY s") / median("all READY s", RAW),
+        1.3,
+    )
+    yield Target("burst-writes", f"{burst_of}: writes to Kubernetes per resource", median("writes per resource"), 3.5)
+    yield Target("burst-cpu", f"{burst_of}: processor time of the operator, seconds", median("CPU s"), 7.0)
     stuck = sum(each.figures["stuck"] for each in result.samples if each.contender in (OPERATOR, DEFAULT))
     yield Target("burst-stuck", "bursts of all sizes: resources that did not become READY", stuck, 0.0)
     twice = sum(each.figures["twice created"] for each in result.samples if each.contender in (OPERATOR, DEFAULT))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 from dataclasses import dataclass
@@ -24,7 +25,6 @@ from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.controller.store import Store
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
-from fireworks_operator.fireworks.names import is_account_id
 from fireworks_operator.kube.client import KubernetesClient, connect
 from fireworks_operator.kube.cluster import CrdGuard, StartError, find_cluster_id, patiently, read_cluster_uid
 from fireworks_operator.kube.contact import Contact, keep_contact
@@ -35,10 +35,11 @@ from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.kube.sweep import Sweep
 from fireworks_operator.kube.watch import KopfWatch
 from fireworks_operator.kube.writer import KubernetesWriter
+from fireworks_operator.network.reasons import reason_of
 from fireworks_operator.observability.health import Health, HealthServer, keep_beating
 from fireworks_operator.observability.metrics import Metrics
 from fireworks_operator.ports import MutationFence
-from fireworks_operator.settings import Settings
+from fireworks_operator.settings import Settings, misspelt
 
 log = getLogger(__name__)
 
@@ -61,6 +62,8 @@ async def run(settings: Settings) -> None:
         StartError, CrdMissingError, CredentialsError: it cannot start; the text says what to do.
         WatchEndedError, LeaseLostError: it cannot go on, and a new process should start.
     """
+    for name, meant in misspelt(os.environ).items():
+        log.warning("The environment variable %s is not a setting and is ignored; did you mean %s?", name, meant)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,7 +99,7 @@ async def _operate(settings: Settings) -> None:
             allow_http=settings.allow_http,
         )
         await stack.enter_async_context(fireworks)
-        await server.start()
+        await _listen(server, settings)
         stack.push_async_callback(server.stop)
         log.info("fireworks-operator %s serves /metrics, /healthz and /readyz on port %d", VERSION, server.port)
         beating = asyncio.create_task(keep_beating(health))
@@ -109,6 +112,29 @@ async def _operate(settings: Settings) -> None:
         identity = await _identity(settings, client)
         outside = _Outside(client, fireworks, own)
         await _operate_as_leader(settings, outside, fence, identity, health, metrics, stack)
+
+
+async def _listen(server: HealthServer, settings: Settings) -> None:
+    """Begin to serve health and metrics; this comes first, so that a second operator on this machine ends at once."""
+    what, port = "/metrics, /healthz and /readyz", settings.health_port
+    try:
+        await server.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"Cannot listen on port {port} for {what}: another process uses it. Set "
+                f"FIREWORKS_OPERATOR_HEALTH_PORT to a free port, such as {port + 1 if port < 65535 else port - 1}, or "
+                f"end the other process: `lsof -nP -iTCP:{port} -sTCP:LISTEN` shows it."
+            ) from None
+        if error.errno == errno.EACCES:
+            raise StartError(
+                f"Cannot listen on port {port} for {what}: ports below 1024 require privileges. Set "
+                "FIREWORKS_OPERATOR_HEALTH_PORT to a higher one, such as 8080."
+            ) from None
+        raise StartError(
+            f"Cannot listen on the address of FIREWORKS_OPERATOR_HEALTH_HOST for {what}: {reason_of(error)}. Set it to "
+            "an address of this machine, such as 127.0.0.1, or leave it empty for all addresses."
+        ) from None
 
 
 async def _elect(
@@ -245,13 +271,11 @@ def _build(
 
 def _own_credential(settings: Settings) -> OwnCredential:
     namespaces = settings.credential_namespaces
-    if settings.account_id is not None and not is_account_id(settings.account_id):
-        raise StartError("FIREWORKS_ACCOUNT_ID: an account id consists of 1 to 128 letters, digits and hyphens.")
-    key = None
+    api_key = None
     if settings.api_key is not None:
         try:
-            key = ApiKey(settings.api_key.get_secret_value())
-            key.accept()
+            api_key = ApiKey(settings.api_key.get_secret_value())
+            api_key.accept()
         except ValueError as error:
             raise StartError(f"FIREWORKS_API_KEY: {error}.") from None
-    return OwnCredential(key, settings.account_id, None if namespaces is None else frozenset(namespaces))
+    return OwnCredential(api_key, settings.account_id, None if namespaces is None else frozenset(namespaces))

@@ -2,17 +2,14 @@
 
 import asyncio
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import click
-from pydantic import ValidationError
-
-from fireworks_operator.api.crd import render_crd
-
-from .settings import Settings, explain_settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fireworks-operator", message="%(version)s")
 def main() -> None:
     """Manage dedicated LLM deployments on Fireworks AI from Kubernetes."""
 
@@ -31,13 +28,16 @@ def main() -> None:
 @click.option("--log-format", type=click.Choice(["json", "text"]), help="Overrides FIREWORKS_OPERATOR_LOG_FORMAT.")
 def run(kubeconfig: Path | None, log_level: str | None, log_format: str | None) -> None:
     """Run the operator, configured by the environment variables FIREWORKS_* and FIREWORKS_OPERATOR_*."""
-    # Imported here: `crd` and `version` need none of it and should answer at once.
+    # Imported here and below: help, mistakes and `version` need none of it and should be answered at once.
+    from pydantic import ValidationError
+
     from fireworks_operator import app
     from fireworks_operator.kube.cluster import StartError
     from fireworks_operator.kube.credentials import CredentialsError
     from fireworks_operator.kube.resources import CrdMissingError
     from fireworks_operator.kube.watch import WatchEndedError
     from fireworks_operator.observability.logging import configure
+    from fireworks_operator.settings import Settings, explain_settings
 
     given = {"kubeconfig": kubeconfig, "log_level": log_level and log_level.upper(), "log_format": log_format}
     try:
@@ -54,12 +54,12 @@ def run(kubeconfig: Path | None, log_level: str | None, log_format: str | None) 
 @main.command()
 def crd() -> None:
     """Print the CustomResourceDefinition, for `kubectl apply --server-side -f -`."""
+    from fireworks_operator.api.crd import render_crd
+
     sys.stdout.write(render_crd())
 
 
 @main.command()
 def version() -> None:
     """Print the version."""
-    from fireworks_operator.app import VERSION
-
-    click.echo(VERSION)
+    click.echo(metadata.version("fireworks-operator"))

@@ -40,16 +40,22 @@ class SecretExcerpt:
     Attributes:
         values: by key, without those that the Secret lacks; None where a value is longer than `LONGEST_VALUE`.
         has: the names of its keys for a message; of many only some, and long ones cut.
+        uid: tells the Secret from a later one of the same name.
+        resource_version: another one after each change of it.
     """
 
     values: Mapping[str, bytes | None] = field(repr=False)
     has: str
+    uid: str = ""
+    resource_version: str = ""
 
     @classmethod
-    def of(cls, data: Mapping[str, bytes], wanted: Collection[str]) -> "SecretExcerpt":
+    def of(
+        cls, data: Mapping[str, bytes], wanted: Collection[str], uid: str = "", version: str = ""
+    ) -> "SecretExcerpt":
         """Take from decoded data what is wanted."""
         values = {key: data[key] if len(data[key]) <= LONGEST_VALUE else None for key in wanted if key in data}
-        return cls(values, tell_names(data))
+        return cls(values, tell_names(data), uid, version)
 
 
 def tell_names(names: Iterable[str]) -> str:

@@ -1,21 +1,38 @@
 """Every setting of the operator, once: environment variable, type, default, unit and reason."""
 
 import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic.functional_validators import BeforeValidator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fireworks_operator.fireworks.base_url import BaseUrl
 from fireworks_operator.fireworks.key_form import odd_form
+from fireworks_operator.fireworks.names import is_account_id
 
 _SERVICE_LINK: Final = re.compile(r"(tcp|udp|sctp)://")
+_LINK_NAME: Final = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_.*)?)")
+"""What Kubernetes calls the variables of a Service, besides those whose value says it."""
 _LINKED: Final = (
     "this is the address of a Service, injected by Kubernetes; set the variable explicitly, or set "
     "enableServiceLinks: false in the pod"
 )
+
+
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def _split(value: object) -> object:
@@ -23,8 +40,20 @@ def _split(value: object) -> object:
     return list(dict.fromkeys(value.replace(",", " ").split())) if isinstance(value, str) else value
 
 
+def _is_namespace(name: str) -> str:
+    if not _NAMESPACE.fullmatch(name):
+        raise ValueError(
+            "a namespace has lower-case letters, digits and hyphens, such as team-a; wildcards are not known"
+        )
+    return name
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list in one environment variable: separated by commas or blanks."""
+
+Namespace = Annotated[str, AfterValidator(_is_namespace)]
+Namespaces = Annotated[tuple[Namespace, ...], NoDecode, BeforeValidator(_split)]
+"""A list of namespaces, likewise."""
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -42,6 +71,20 @@ class Settings(BaseSettings):
             raise ValueError(odd)
         return key
 
+    @field_validator("account_id")
+    @classmethod
+    def _is_an_account(cls, account: str | None) -> str | None:
+        if account is not None and not is_account_id(account):
+            raise ValueError("an account id consists of 1 to 128 letters, digits, dots, _ and -, such as acme")
+        return account
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_base_url(cls, text: str, info: ValidationInfo) -> str:
+        # Where allow_http itself is wrong, only that is told.
+        BaseUrl.parse(text, allow_http=bool(info.data.get("allow_http", True)))
+        return text
+
     @model_validator(mode="before")
     @classmethod
     def _plain(cls, values: dict[str, object]) -> dict[str, object]:
@@ -54,6 +97,8 @@ class Settings(BaseSettings):
         given |= {name: values[name] for name in ("cluster_id",) if given.get(name)}
         return {name: value for name, value in given.items() if value != "" or name == "credential_namespaces"}
 
+    allow_http: bool = False
+    """Allow a base URL with plain http outside loopback; only for a simulator inside the cluster."""
     api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("FIREWORKS_API_KEY"))
     """FIREWORKS_API_KEY: the operator's own API key, for resources without credentialsSecretRef. None: no such key."""
     account_id: str | None = Field(None, validation_alias=AliasChoices("FIREWORKS_ACCOUNT_ID"))
@@ -62,14 +107,12 @@ class Settings(BaseSettings):
     """FIREWORKS_BASE_URL: base URL of the API, without `/v1`."""
     kubeconfig: Path | None = Field(None, validation_alias=AliasChoices("KUBECONFIG"))
     """KUBECONFIG: path of the kubeconfig. None: use the service account of the pod."""
-    allow_http: bool = False
-    """Allow a base URL with plain http outside loopback; only for a simulator inside the cluster."""
 
-    watch_namespaces: Names = ()
+    watch_namespaces: Namespaces = ()
     """Namespaces whose resources are managed. Empty: all."""
-    credential_namespaces: Names | None = None
+    credential_namespaces: Namespaces | None = None
     """Namespaces that may use the operator's own key. None: all."""
-    adoption_namespaces: Names = ()
+    adoption_namespaces: Namespaces = ()
     """Namespaces where the operator's own key may adopt existing deployments, and observe those of other resources.
     Empty: none, because anyone who may create a resource could otherwise adopt and delete a colleague's deployment."""
     cluster_id: str | None = None
@@ -104,7 +147,7 @@ class Settings(BaseSettings):
     """Act only while holding a Lease, so that several replicas can run."""
     lease_name: str = "fireworks-operator"
     """Name of the Lease."""
-    namespace: str = "default"
+    namespace: Namespace = "default"
     """Namespace of the Lease: the operator's own."""
 
     health_host: str | None = None
@@ -125,13 +168,44 @@ def variable(name: str) -> str:
     return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
 
 
+def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that look like settings and are none, each with the one that may be meant."""
+    known = {variable(name) for name in Settings.model_fields}
+    found = {}
+    for name, value in environment.items():
+        is_link = _LINK_NAME.fullmatch(name) or _SERVICE_LINK.match(value)
+        if name in known or not name.startswith("FIREWORKS_") or is_link:
+            continue
+        bare = name.removeprefix("FIREWORKS_").removeprefix("OPERATOR_")
+        exchanged = [each for each in (f"FIREWORKS_{bare}", f"FIREWORKS_OPERATOR_{bare}") if each in known]
+        meant = exchanged or get_close_matches(name, known, n=1, cutoff=0.9)
+        if meant:
+            found[name] = meant[0]
+    return found
+
+
 def explain_settings(error: ValidationError) -> str:
-    """Say which variables have values that cannot be used, one a line; the values are not shown: one may be a key."""
-    return "\n  ".join(["Invalid settings:", *map(_explain, error.errors())])
+    """Say which variables have values that cannot be used, one a line, each with the way out.
+
+    The values are not shown: one may be a key.
+    """
+    return "\n  ".join(dict.fromkeys(["Invalid settings:", *map(_explain, error.errors())]))
 
 
 def _explain(problem: ErrorDetails) -> str:
     name, value = str(problem["loc"][0]), problem["input"]
-    linked = isinstance(value, str) and _SERVICE_LINK.match(value)
-    shown = variable(name) if name in Settings.model_fields else name
-    return f"{shown}: {_LINKED if linked else problem['msg'].removeprefix('Value error, ')}"
+    field = next((each for each in Settings.model_fields if name in (each, variable(each))), None)
+    shown = name if field is None else variable(field)
+    if isinstance(value, str) and _SERVICE_LINK.match(value):
+        return f"{shown}: {_LINKED}"
+    if problem["type"] == "value_error":  # one of the validators above: it says itself what to write instead
+        return f"{shown}: {problem['msg'].removeprefix('Value error, ').removeprefix(f'{shown} ')}"
+    example = "" if field is None else _example(Settings.model_fields[field].get_default())
+    return f"{shown}: {problem['msg']}{example and f'; for example {example}'}"
+
+
+def _example(default: object) -> str:
+    """Return a default as it stands in a variable; empty where there is none."""
+    if isinstance(default, bool):
+        return "true or false"
+    return f"{default:g}" if isinstance(default, float) else str(default) if default not in (None, ()) else ""

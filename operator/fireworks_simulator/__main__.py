@@ -8,9 +8,10 @@ def main() -> None:
     try:
         from fireworks_simulator.cli import main as run
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         sys.exit(
-            f"fireworks-simulator needs the Python package {error.name}, which comes with its extra: "
-            "pip install 'fireworks-operator[simulator]'"
+            f"fireworks-simulator needs the Python package {package}, which comes with the extra simulator: install "
+            "'fireworks-operator[simulator]', for example with pipx or uv tool"
         )
     run()
 

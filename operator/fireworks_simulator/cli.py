@@ -1,6 +1,7 @@
 """Command `fireworks-simulator`."""
 
 import contextlib
+import errno
 import functools
 import ipaddress
 import re
@@ -98,6 +99,7 @@ def _prices(texts: Sequence[str]) -> dict[str, Decimal]:
 
 
 @click.command(context_settings={"auto_envvar_prefix": "FIREWORKS_SIMULATOR", "show_default": True})
+@click.version_option(package_name="fireworks-operator", message="%(version)s")
 @option("--host", default="127.0.0.1", help="Address to listen on.")
 @option("--port", default=8090, type=click.IntRange(0, 65535), help="TCP port; 0 picks a free one.")
 @option(
@@ -164,7 +166,7 @@ def main(
     try:
         listener = listen(host, port)
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from None
+        raise click.ClickException(_not_listening(host, port, error)) from None
     bound = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     names = ", ".join(account.id for account in settings.accounts)
@@ -174,6 +176,17 @@ def main(
     server = make_server(Simulator(settings).app, on_ready=lambda: click.echo(line))
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
+
+
+def _not_listening(host: str, port: int, error: OSError) -> str:
+    """Say why an address cannot be had, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        advice = f"choose another port with --port (0: any free one), or end the process that uses {port}"
+    elif error.errno == errno.EACCES:
+        advice = "choose a port above 1023 with --port"
+    else:
+        advice = "choose an address of this machine with --host"
+    return f"cannot listen on {host}:{port}: {error.strerror}; {advice}."
 
 
 def _exit(number: int, frame: types.FrameType | None) -> None:

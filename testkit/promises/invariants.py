@@ -11,7 +11,7 @@ from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
 from testkit.promises.specs import leftovers, loaded_addons, mismatches, missing_addons
 from testkit.virtual.api_server import ApiServer, Raw
-from testkit.virtual.conduct import BYSTANDER, is_released, owner_key
+from testkit.virtual.conduct import BYSTANDER, is_released, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
 
 STRANGERS = "mallory"
@@ -50,13 +50,13 @@ def is_answered(raw: Raw) -> bool:
     return holds(raw["status"], "Ready") or holds(raw["status"], "Stalled")
 
 
-def _serves(snapshot: Snapshot, key: str, raw: Raw) -> bool:
+def _serves(snapshot: Snapshot, ref: str, raw: Raw) -> bool:
     """Tell whether the deployment that a status means serves: no other of that name, nor another resource's."""
     status, observes = raw["status"], raw["spec"].get("managementPolicy") == "Observe"
     deployment = snapshot.deployments.get(status.get("deploymentName", ""), {})
     ready: int = deployment.get("replicaStats", {}).get("readyReplicaCount", 0)
     same = str(deployment.get("createTime", ""))[:19] == str(status.get("createTime"))[:19]
-    others = not observes and owner_key(deployment.get("annotations", {})) not in (None, key)
+    others = not observes and owner_ref(deployment.get("annotations", {})) not in (None, ref)
     return ready > 0 and same and not others and deployment["state"] in ("READY", "UPDATING")
 
 
@@ -81,7 +81,7 @@ class Promises:
         raced: names of deployments that somebody changed in the middle of a pass, which no look can rule out.
         given: names of deployments that people have given to somebody else.
         refused: the fault by which the bystander's key is refused, until it is Ready after that.
-        past: statuses that resources have had, by key.
+        past: statuses that resources have had, by `namespace/name`.
         listed: the addons that were loaded when the operator listed them last, as (deployment name, model).
         in_force: the last spec with which a resource, by uid, and its deployment, by name, were called Ready.
     """
@@ -102,19 +102,19 @@ class Promises:
     def on_release(self, raw: Raw) -> None:
         """Check, right before the finalizer goes, that nothing is left behind against the user's will."""
         metadata = raw["metadata"]
-        key = f"{metadata['namespace']}/{metadata['name']}"
-        owned = {each["name"]: each["state"] for each in self.owned(key, self.fireworks.state())}
+        ref = f"{metadata['namespace']}/{metadata['name']}"
+        owned = {each["name"]: each["state"] for each in self.owned(ref, self.fireworks.state())}
         by_word, unknown = _is_let_go_by_word(raw), metadata["uid"] in self.wiped
         if unknown:
             lost = self._lost_with_status(raw, owned)
             self.left |= lost
             owned = {name: state for name, state in owned.items() if name not in lost}
             told = metadata["uid"] in self.server.warned
-            assert by_word or told or not owned, f"I2: {key} goes, nobody is told, and {owned} runs on"
+            assert by_word or told or not owned, f"I2: {ref} goes, nobody is told, and {owned} runs on"
         if by_word or unknown:
             self.left |= set(owned) | {raw["status"].get("deploymentName", "")}
         else:
-            assert not set(owned) - self.left, f"I2: the finalizer of {key} goes before {owned}"
+            assert not set(owned) - self.left, f"I2: the finalizer of {ref} goes before {owned}"
 
     def _lost_with_status(self, raw: Raw, owned: Collection[str]) -> set[str]:
         """Return which deployments of a resource cannot be found since its status was lost."""
@@ -127,10 +127,10 @@ class Promises:
         reference = raw["spec"].get("credentialsSecretRef")
         if reference is None:
             return ACCOUNT
-        key = self.server.secrets.get((raw["metadata"]["namespace"], reference["name"]), {}).get("apiKey", b"")
-        return OTHER_ACCOUNT if key == KEYS[OTHER_ACCOUNT].encode() else ACCOUNT
+        api_key = self.server.secrets.get((raw["metadata"]["namespace"], reference["name"]), {}).get("apiKey", b"")
+        return OTHER_ACCOUNT if api_key == KEYS[OTHER_ACCOUNT].encode() else ACCOUNT
 
-    def on_change(self, key: str, call: Call) -> None:
+    def on_change(self, ref: str, call: Call) -> None:
         """Check, right before a deployment is changed for a resource, that it is this resource's to change."""
         name, _, verb = call.path.partition(":")
         if "/deployments/" not in name or name in self.raced or verb in ("setTags", "deleteTags"):
@@ -139,29 +139,29 @@ class Promises:
         marks = there.get("annotations", {}) if there is not None else {}
         if "custom/managed-by" not in marks:
             return
-        raw, created = self.server.objects.get(key, {}), str((there or {}).get("createTime", ""))
+        raw, created = self.server.objects.get(ref, {}), str((there or {}).get("createTime", ""))
         known = raw.get("status", {}).get("createTime")
         made_anew = call.method == "DELETE" and known is not None and known[:19] != created[:19]
-        assert not made_anew, f"I3: {call.path} is deleted for {key}, but is another's: of {created}, not {known}"
-        assert owner_key(marks) == key, f"I3: {call.method} {call.path} for {key}: it has the marks {marks}"
-        assert name not in self.others, f"I3: {call.method} {call.path} for {key}: it is another cluster's"
+        assert not made_anew, f"I3: {call.path} is deleted for {ref}, but is another's: of {created}, not {known}"
+        assert owner_ref(marks) == ref, f"I3: {call.method} {call.path} for {ref}: it has the marks {marks}"
+        assert name not in self.others, f"I3: {call.method} {call.path} for {ref}: it is another cluster's"
 
     def _check_manners(self, raw: Raw, wire: Raw) -> None:
         """Check what a stranger is told of others' deployments, and a bystander of what others do."""
         metadata = raw["metadata"]
-        key = f"{metadata['namespace']}/{metadata['name']}"
+        ref = f"{metadata['namespace']}/{metadata['name']}"
         if metadata["namespace"] == STRANGERS:
             named = wire.get("deploymentName") or raw["status"].get("deploymentName") or ""
             foreign = named.startswith("accounts/acme/")
             told = {"effective", "replicas"} & wire.keys() - raw["status"].keys()
-            assert not (foreign and (told or holds(wire, "Ready"))), f"{key} is shown another's deployment: {wire}"
-        elif key == BYSTANDER and "deletionTimestamp" not in metadata:
+            assert not (foreign and (told or holds(wire, "Ready"))), f"{ref} is shown another's deployment: {wire}"
+        elif ref == BYSTANDER and "deletionTimestamp" not in metadata:
             if self.refused is not None and holds(wire, "Ready") and self._has_happened(self.refused):
                 self.refused = None
             may_say = _NOBODYS_FAULT | ({Reason.CREDENTIALS_INVALID} if self.refused is not None else set())
             for each in filter(None, (condition(wire, "Ready"), condition(wire, "Stalled"))):
                 calm = each["type"] == "Stalled" and each["status"] == "False"
-                assert calm or each["reason"] in may_say, f"I8: {key}, to whom nobody has done anything, says {each}"
+                assert calm or each["reason"] in may_say, f"I8: {ref}, to whom nobody has done anything, says {each}"
 
     def _has_happened(self, fault: str) -> bool:
         """Tell whether a fault was met, or has been taken back."""
@@ -209,45 +209,45 @@ class Promises:
         self._let_go_of_lost_accounts(snapshot)
         by_owner: defaultdict[str, list[str]] = defaultdict(list)
         for each in snapshot.live():
-            key = owner_key(each.get("annotations", {}))
-            if key is None or is_released(each["annotations"]) or each["name"] in self.others:
+            ref = owner_ref(each.get("annotations", {}))
+            if ref is None or is_released(each["annotations"]) or each["name"] in self.others:
                 continue
-            raw = self.server.objects.get(key)
+            raw = self.server.objects.get(ref)
             current = raw is not None and raw["status"].get("deploymentName") == each["name"]
             if each["name"] not in self.left or current:
-                by_owner[key].append(each["name"])
-        for key, names in by_owner.items():
-            if key.startswith(f"{STRANGERS}/"):
+                by_owner[ref].append(each["name"])
+        for ref, names in by_owner.items():
+            if ref.startswith(f"{STRANGERS}/"):
                 continue  # who forges a status harms nobody else
-            assert len(names) == 1, f"I1: {key} has {names}"
-            if key not in self.server.objects:
-                raise AssertionError(f"I2: {names} runs, and {key} is gone")
+            assert len(names) == 1, f"I1: {ref} has {names}"
+            if ref not in self.server.objects:
+                raise AssertionError(f"I2: {names} runs, and {ref} is gone")
 
     def check_serving(self, before: dict[str, Raw], was: Snapshot, snapshot: Snapshot) -> None:
         """I9: a resource that serves says so, whatever else goes wrong, for as long as its replicas are ready."""
-        for key, raw in self.server.objects.items():
-            old = before.get(key)
+        for ref, raw in self.server.objects.items():
+            old = before.get(ref)
             name = raw["status"].get("deploymentName", "")
             if old is None or old["metadata"]["uid"] != raw["metadata"]["uid"] or not raw["status"].get("conditions"):
                 continue
             untouched = name == old["status"].get("deploymentName") and name not in self.unseen | self.given
-            served = _serves(was, key, old) and holds(old["status"], "Available")
-            if untouched and served and _serves(snapshot, key, raw):
-                assert holds(raw["status"], "Available"), f"I9: {key} serves, and says {raw['status']}"
+            served = _serves(was, ref, old) and holds(old["status"], "Available")
+            if untouched and served and _serves(snapshot, ref, raw):
+                assert holds(raw["status"], "Available"), f"I9: {ref} serves, and says {raw['status']}"
 
     def _let_go_of_lost_accounts(self, snapshot: Snapshot) -> None:
         """What is in another account than the key is of now cannot be found again once the status is lost."""
-        for key, raw in self.server.objects.items():
+        for ref, raw in self.server.objects.items():
             account = raw["status"].get("account")
             if raw["metadata"]["uid"] in self.wiped and account is not None:
-                self.left |= {each["name"] for each in self.owned(key, snapshot) if f"/{account}/" not in each["name"]}
+                self.left |= {each["name"] for each in self.owned(ref, snapshot) if f"/{account}/" not in each["name"]}
 
-    def owned(self, key: str, snapshot: Snapshot) -> list[dict[str, Any]]:
+    def owned(self, ref: str, snapshot: Snapshot) -> list[dict[str, Any]]:
         """Return the deployments that run for a resource."""
         return [
             each
             for each in snapshot.live()
-            if owner_key(each.get("annotations", {})) == key
+            if owner_ref(each.get("annotations", {})) == ref
             and not is_released(each["annotations"])
             and each["name"] not in self.others
             and each["name"] not in self.raced

@@ -5,7 +5,7 @@ from fireworks_operator.core.pauses import RECREATIONS
 from testkit.promises.invariants import STRANGERS, condition, holds
 from testkit.promises.specs import FOREIGN, H100, UNOWNED, loaded_addons, mismatches, missing_addons
 from testkit.virtual.api_server import Raw
-from testkit.virtual.conduct import derived_id, is_released, owner_key
+from testkit.virtual.conduct import derived_id, is_released, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, OTHER_ACCOUNT, Snapshot
 from testkit.virtual.world import World
 
@@ -21,8 +21,8 @@ def check_converged(world: World) -> bool:
     """
     world.heal()
     silent = world.settle()
-    for key, raw in world.server.objects.items():
-        _check_resource(key, raw, world.before, world)
+    for ref, raw in world.server.objects.items():
+        _check_resource(ref, raw, world.before, world)
     return silent
 
 
@@ -43,7 +43,7 @@ def check_settled(world: World) -> None:
     assert not world.server.objects, f"I10: {sorted(world.server.objects)} cannot be deleted"
     for each in world.before.live():
         others = each["name"] in world.promises.others
-        left = others or owner_key(each.get("annotations", {})) is None or is_released(each["annotations"])
+        left = others or owner_ref(each.get("annotations", {})) is None or is_released(each["annotations"])
         assert left or each["name"] in world.promises.left, f"{each['name']} runs on"
 
 
@@ -64,47 +64,47 @@ def _check_silence(world: World) -> None:
     assert world.server.writes == writes, "I7: an idle operator writes to Kubernetes"
 
 
-def _check_resource(key: str, raw: Raw, snapshot: Snapshot, world: World) -> None:
+def _check_resource(ref: str, raw: Raw, snapshot: Snapshot, world: World) -> None:
     status = raw["status"]
-    assert "conditions" in status, f"I15: {key} is never answered"
-    if key.startswith(f"{STRANGERS}/"):
+    assert "conditions" in status, f"I15: {ref} is never answered"
+    if ref.startswith(f"{STRANGERS}/"):
         return  # no key, no word of its own: others' promises are what counts
     if "deletionTimestamp" in raw["metadata"]:
         stalled = condition(status, "Stalled")
-        assert stalled is not None, key
+        assert stalled is not None, ref
         blocked = stalled["reason"] == Reason.DELETION_BLOCKED or _excuse(raw, stalled["reason"], world)
-        assert blocked, f"{key} is not deleted: {status}"
+        assert blocked, f"{ref} is not deleted: {status}"
         return
     if holds(status, "Available"):
         serves = snapshot.deployments.get(status["deploymentName"], {})
-        owner = owner_key(serves.get("annotations", {}))
-        mine = owner == key or raw["spec"].get("managementPolicy") == "Observe"
-        assert mine, f"{key} says that it serves, with {serves}"
-        assert serves["state"] != "DELETED", f"{key} says that it serves, with {serves}"
+        owner = owner_ref(serves.get("annotations", {}))
+        mine = owner == ref or raw["spec"].get("managementPolicy") == "Observe"
+        assert mine, f"{ref} says that it serves, with {serves}"
+        assert serves["state"] != "DELETED", f"{ref} says that it serves, with {serves}"
     if holds(status, "Ready"):
-        _check_ready(key, raw, snapshot)
+        _check_ready(ref, raw, snapshot)
         return
     stalled = condition(status, "Stalled")
-    assert stalled is not None, key
-    assert stalled["status"] == "True", f"I15: {key} is neither Ready nor Stalled: {status}"
+    assert stalled is not None, ref
+    assert stalled["status"] == "True", f"I15: {ref} is neither Ready nor Stalled: {status}"
     excuse = _excuse(raw, stalled["reason"], world)
-    assert excuse, f"{key} is {stalled['reason']} without need: {stalled['message']}"
+    assert excuse, f"{ref} is {stalled['reason']} without need: {stalled['message']}"
 
 
-def _check_ready(key: str, raw: Raw, snapshot: Snapshot) -> None:
+def _check_ready(ref: str, raw: Raw, snapshot: Snapshot) -> None:
     deployment = snapshot.deployments.get(raw["status"]["deploymentName"])
-    assert deployment is not None, f"{key} is Ready without a deployment"
-    assert deployment["state"] == "READY", f"{key} is Ready and its deployment {deployment['state']}"
+    assert deployment is not None, f"{ref} is Ready without a deployment"
+    assert deployment["state"] == "READY", f"{ref} is Ready and its deployment {deployment['state']}"
     always = min(deployment.get("minReplicaCount", 0), deployment.get("maxReplicaCount", 0)) > 0
     serves = deployment.get("replicaStats", {}).get("readyReplicaCount", 0) > 0
-    assert serves or not always, f"{key} is Ready and has no replica"
-    assert holds(raw["status"], "Available") == serves, f"{key} has {deployment['replicaStats']}: {raw['status']}"
+    assert serves or not always, f"{ref} is Ready and has no replica"
+    assert holds(raw["status"], "Available") == serves, f"{ref} has {deployment['replicaStats']}: {raw['status']}"
     if raw["spec"].get("managementPolicy") != "Observe":
-        assert owner_key(deployment.get("annotations", {})) == key, f"{key} is Ready with another's deployment"
+        assert owner_ref(deployment.get("annotations", {})) == ref, f"{ref} is Ready with another's deployment"
         wrong = mismatches(raw["spec"], deployment)
         if serves:
             wrong += missing_addons(raw["spec"], deployment["name"], loaded_addons(snapshot.addons.values()))
-        assert not wrong, f"{key} is Ready, but {wrong}"
+        assert not wrong, f"{ref} is Ready, but {wrong}"
 
 
 def wanted_name(raw: Raw) -> str:

@@ -32,17 +32,36 @@ class WatchEvent:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event about the resource of this key."""
+    """An event about the resource `ref`, which is `namespace/name`."""
 
-    key: str
+    ref: str
     kind: str
     reason: str
     message: str
 
 
+SecretName = tuple[str, str]
+"""Namespace and name."""
+
+
+class Secrets(dict[SecretName, dict[str, bytes]]):
+    """Secrets by namespace and name. Each gets a uid when it is created, and another version whenever it is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.versions: dict[SecretName, tuple[str, str]] = {}
+        self._sets = 0
+
+    def __setitem__(self, name: SecretName, data: dict[str, bytes]) -> None:
+        self._sets += 1
+        uid = self.versions[name][0] if name in self else f"secret-{self._sets}"
+        self.versions[name] = (uid, str(self._sets))
+        super().__setitem__(name, data)
+
+
 @dataclass(slots=True)
 class ApiServer:
-    """Resources by key, as users and the operator see them.
+    """Resources by `namespace/name`, as users and the operator see them.
 
     Attributes:
         history: all that the watch says, in order.
@@ -56,7 +75,7 @@ class ApiServer:
 
     clock: Callable[[], float]
     objects: dict[str, Raw] = field(default_factory=dict)
-    secrets: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=Secrets)
     history: list[WatchEvent] = field(default_factory=list)
     writes: int = 0
     trouble: list[str] = field(default_factory=list)
@@ -74,11 +93,11 @@ class ApiServer:
 
     # What users do
 
-    def create(self, key: str, spec: Mapping[str, Any], finalizers: Sequence[str] = ()) -> None:
+    def create(self, ref: str, spec: Mapping[str, Any], finalizers: Sequence[str] = ()) -> None:
         """Create a resource; the API server gives it a uid."""
-        if key in self.objects:
-            raise RefusedError(f"{key} exists")
-        namespace, name = key.split("/")
+        if ref in self.objects:
+            raise RefusedError(f"{ref} exists")
+        namespace, name = ref.split("/")
         self._uids += 1
         metadata = {
             "name": name,
@@ -90,12 +109,12 @@ class ApiServer:
             "annotations": {},
         }
         raw = {"metadata": metadata, "spec": copy.deepcopy(dict(spec)), "status": {"observedGeneration": -1}}
-        self.objects[key] = raw
+        self.objects[ref] = raw
         self._changed(raw)
 
-    def edit(self, key: str, spec: Mapping[str, Any]) -> None:
+    def edit(self, ref: str, spec: Mapping[str, Any]) -> None:
         """Replace the spec, by the rules of the CRD for fields that cannot change."""
-        raw = self.objects[key]
+        raw = self.objects[ref]
         claimed = "deploymentName" in raw["status"]
         if claimed and any(raw["spec"].get(name) != spec.get(name) for name in IMMUTABLE_FIELDS):
             raise RefusedError("an immutable field")
@@ -105,41 +124,41 @@ class ApiServer:
         raw["metadata"]["generation"] += 1
         self._changed(raw)
 
-    def annotate(self, key: str, annotation: str, value: str | None) -> None:
+    def annotate(self, ref: str, annotation: str, value: str | None) -> None:
         """Set or remove an annotation."""
-        annotations = self.objects[key]["metadata"]["annotations"]
+        annotations = self.objects[ref]["metadata"]["annotations"]
         if annotations.get(annotation) == value:
             return
         if value is None:
             annotations.pop(annotation, None)
         else:
             annotations[annotation] = value
-        self._changed(self.objects[key])
+        self._changed(self.objects[ref])
 
-    def delete(self, key: str) -> None:
+    def delete(self, ref: str) -> None:
         """Ask for deletion; without finalizers the object goes at once."""
-        raw = self.objects[key]
+        raw = self.objects[ref]
         metadata = raw["metadata"]
         if not metadata["finalizers"]:
-            self._remove(key)
+            self._remove(ref)
         elif "deletionTimestamp" not in metadata:
             metadata["deletionTimestamp"] = self.now()
             metadata["generation"] += 1
             self._changed(raw)
 
-    def restore(self, key: str, *, new_uid: bool) -> None:
+    def restore(self, ref: str, *, new_uid: bool) -> None:
         """Lose the status, as a restore from backup does; with `new_uid`, as one into another cluster does."""
-        raw = self.objects[key]
+        raw = self.objects[ref]
         if new_uid:
-            self._remove(key)
-            self.create(key, raw["spec"], raw["metadata"]["finalizers"])
+            self._remove(ref)
+            self.create(ref, raw["spec"], raw["metadata"]["finalizers"])
             return
         raw["status"] = {"observedGeneration": -1}
         self._changed(raw)
 
-    def put_status(self, key: str, status: Mapping[str, Any]) -> None:
+    def put_status(self, ref: str, status: Mapping[str, Any]) -> None:
         """Write a status by hand: from a backup, or by somebody who may and should not."""
-        raw = self.objects[key]
+        raw = self.objects[ref]
         raw["status"] = copy.deepcopy(dict(status))
         self._changed(raw)
 
@@ -171,7 +190,7 @@ class ApiServer:
         self.on_release(raw)
         raw["metadata"]["finalizers"].remove(FINALIZER)
         if "deletionTimestamp" in raw["metadata"] and not raw["metadata"]["finalizers"]:
-            self._remove(resource.key)
+            self._remove(resource.ref)
             self.writes += 1
             self._interfere("after")
             return None
@@ -195,11 +214,11 @@ class ApiServer:
         return copy.deepcopy(list(self.objects.values())), self.version
 
     def _expect(self, resource: FireworksDeployment) -> Raw:
-        raw = self.objects.get(resource.key)
+        raw = self.objects.get(resource.ref)
         if raw is None or raw["metadata"]["uid"] != resource.metadata.uid:
-            raise ResourceGoneError(resource.key)
+            raise ResourceGoneError(resource.ref)
         if raw["metadata"]["resourceVersion"] != resource.metadata.resource_version:
-            raise ResourceChangedError(resource.key)
+            raise ResourceChangedError(resource.ref)
         return raw
 
     def _interfere(self, when: str) -> None:
@@ -228,8 +247,8 @@ class ApiServer:
         raw["metadata"]["resourceVersion"] = str(self.version)
         self.history.append(WatchEvent(copy.deepcopy(raw), deleted=False))
 
-    def _remove(self, key: str) -> None:
-        raw = self.objects.pop(key)
+    def _remove(self, ref: str) -> None:
+        raw = self.objects.pop(ref)
         self.version += 1
         last = copy.deepcopy(raw)
         last["metadata"]["resourceVersion"] = str(self.version)

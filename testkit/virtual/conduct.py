@@ -30,9 +30,11 @@ _MANAGED = frozenset(
         "max_context_length",
         "max_concurrency_per_replica",
         "enable_session_affinity",
+        "direct_route_type",
+        "direct_route_api_keys",
     }
 )
-KEYS = ("team-a/chat", "team-a/code", "team-b/chat")
+REFS = ("team-a/chat", "team-a/code", "team-b/chat")
 """The resources of honest users that there can be."""
 BYSTANDER = "team-c/calm"
 """A resource that serves, and that nobody does anything to."""
@@ -44,8 +46,8 @@ _ADDON_FIELDS = frozenset({"display_name", "description", "default", "public"})
 Marks = dict[str, str]
 
 
-def owner_key(marks: Marks, cluster: str = CLUSTER) -> str | None:
-    """Return the key of the resource that a deployment's marks name, None if it is not one of the cluster."""
+def owner_ref(marks: Marks, cluster: str = CLUSTER) -> str | None:
+    """Return the resource that a deployment's marks name, None if it is not one of the cluster."""
     if marks.get("custom/managed-by") != "fireworks-operator" or marks.get("custom/cluster") != cluster:
         return None
     return f"{marks.get('custom/namespace')}/{marks.get('custom/name')}"
@@ -56,9 +58,9 @@ def is_released(marks: Marks) -> bool:
     return marks.get("custom/released") == "true"
 
 
-def derived_id(key: str, cluster: str = CLUSTER) -> str:
+def derived_id(ref: str, cluster: str = CLUSTER) -> str:
     """Return the deployment id of a resource that names none."""
-    namespace, name = key.split("/")
+    namespace, name = ref.split("/")
     return deployment_id(Owner(cluster, namespace, name))
 
 
@@ -79,7 +81,7 @@ class Conduct:
     Attributes:
         cluster: the id of the operator's cluster.
         agent: the user agent of the operator.
-        owned: deployments that a resource has ever owned, as (key, deployment name).
+        owned: deployments that a resource has ever owned, as (ref, deployment name).
         loaded: addons that the operator has asked for, as (deployment name, model).
         raced: deployments that somebody changed in the middle of a pass, which no look can rule out.
         holders: the user agent of who has created or taken a deployment last, by name: markers may be the same.
@@ -100,9 +102,9 @@ class Conduct:
         """
         marks = {name: dict(each.get("annotations", {})) for name, each in before.deployments.items()}
         for name, tags in marks.items():
-            key = owner_key(tags, self.cluster)
-            if key is not None and self.holders.get(name, self.agent) == self.agent:
-                self.owned.add((key, name))
+            ref = owner_ref(tags, self.cluster)
+            if ref is not None and self.holders.get(name, self.agent) == self.agent:
+                self.owned.add((ref, name))
         for entry in entries:
             raced = entry.path.removeprefix("/v1/").partition(":")[0] in self.raced
             if entry.method != "GET" and entry.user_agent == self.agent and not raced:
@@ -140,13 +142,13 @@ class Conduct:
     def _judge_owned(self, name: str, marks: Marks | None, before: Snapshot, what: str, *, marked: bool) -> None:
         if marks is None:
             return  # it is gone, or was created in between: nothing of anybody's is touched
-        key = owner_key(marks, self.cluster)
-        if key is None and not marked and "custom/managed-by" not in marks:
+        ref = owner_ref(marks, self.cluster)
+        if ref is None and not marked and "custom/managed-by" not in marks:
             # Somebody has removed the marks of what is ours all the same, by its id or by its past.
-            ids = {derived_id(each, self.cluster) for each in (*KEYS, BYSTANDER)}
+            ids = {derived_id(each, self.cluster) for each in (*REFS, BYSTANDER)}
             assert identifier(name) in ids or any(each == name for _, each in self.owned), f"I3: {what}: nobody's"
             return
-        assert key is not None, f"I3: {what} touches what nobody of this cluster owns: {marks}"
+        assert ref is not None, f"I3: {what} touches what nobody of this cluster owns: {marks}"
         gone = before.deployments[name]["state"] == "DELETED" if name in before.deployments else False
         # A deleted one takes no marks: its own resource brings it back first.
         assert gone or not is_released(marks), f"I3: {what} touches what was let go"
@@ -155,8 +157,8 @@ class Conduct:
         if marks is None:
             return
         body: Any = entry.body
-        claimant = owner_key(body.get("tags", {}), self.cluster)
-        owner = owner_key(marks, self.cluster)
+        claimant = owner_ref(body.get("tags", {}), self.cluster)
+        owner = owner_ref(marks, self.cluster)
         if claimant is None or claimant == owner:
             assert owner is not None, f"I3: {what} marks what nobody of this cluster owns"
             return
@@ -206,6 +208,6 @@ class Conduct:
                 marks.get(name, {}).pop(key, None)
             if "custom/managed-by" in body["keys"]:
                 self.holders.pop(name, None)
-        owner = owner_key(marks.get(name, {}), self.cluster)
+        owner = owner_ref(marks.get(name, {}), self.cluster)
         if owner is not None and self.holders.get(name, self.agent) == self.agent:
             self.owned.add((owner, name))

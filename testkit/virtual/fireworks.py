@@ -1,7 +1,6 @@
 """Fireworks as the model sees it: the simulator, its clock, requests that come late, and what exists there."""
 
 import http.client
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +33,7 @@ class LateRequest:
     """A request whose sender has given up, and which Fireworks carries out by `due`."""
 
     call: Call
-    key: str
+    api_key: str
     due: float
 
 
@@ -74,8 +73,8 @@ class Fireworks:
         simulator.add_account(OTHER_ACCOUNT, KEYS[OTHER_ACCOUNT])
         for addon in ADDONS:
             simulator.add_model(addon, kind="HF_PEFT_ADDON", baseModel=BASE_MODEL)
-        for key in (_LATE_KEY, CALM_KEY, NEIGHBOUR_KEY):
-            simulator.add_key(key)
+        for api_key in (_LATE_KEY, CALM_KEY, NEIGHBOUR_KEY):
+            simulator.add_key(api_key)
         self.check_defaults(False)
         began = simulator.now()
         simulator.advance(10.0 - began % 1.0)  # a whole second: every run sees the same fractions
@@ -103,23 +102,23 @@ class Fireworks:
     def land(self, request: LateRequest) -> None:
         """Carry out a request that nobody waits for any more."""
         self.late.remove(request)
-        key = _LATE_KEY if request.call.account == ACCOUNT else request.key
-        self._request(request.call, key, "late")
+        api_key = _LATE_KEY if request.call.account == ACCOUNT else request.api_key
+        self._request(request.call, api_key, "late")
 
     def by_hand(self, method: str, path: str, body: Json | None = None, **query: str) -> None:
         """Do something with the first account's key, as people and their tools do."""
         self._request(Call("by_hand", method, path, query, body), _LATE_KEY, "by hand")
 
-    def _request(self, call: Call, key: str, agent: str) -> None:
+    def _request(self, call: Call, api_key: str, agent: str) -> None:
         parts = urlsplit(self.simulator.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
         query = f"?{urlencode(call.query)}" if call.query else ""
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "User-Agent": agent}
+        headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json", "User-Agent": agent}
         try:
             connection.request(
                 call.method,
                 f"/v1/{call.path}{query}",
-                json.dumps(call.body) if call.body is not None else None,
+                call.content(),
                 headers,
             )
             connection.getresponse().read()

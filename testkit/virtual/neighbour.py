@@ -44,22 +44,22 @@ class Neighbour:
 
         self.process = loop.run_until_complete(start())
 
-    def wish(self, key: str, spec: Spec) -> None:
+    def wish(self, ref: str, spec: Spec) -> None:
         """Create or change a resource."""
         spec = {name: value for name, value in spec.items() if name != "credentialsSecretRef"}
-        if key not in self.server.objects:
-            self.server.create(key, spec)
+        if ref not in self.server.objects:
+            self.server.create(ref, spec)
 
-    def delete(self, key: str) -> None:
+    def delete(self, ref: str) -> None:
         """Delete a resource, if it is there."""
-        if key in self.server.objects:
-            self.server.annotate(key, ANNOTATION_IGNORE_CHECKS, "true")
-            self.server.delete(key)
+        if ref in self.server.objects:
+            self.server.annotate(ref, ANNOTATION_IGNORE_CHECKS, "true")
+            self.server.delete(ref)
 
     def delete_all(self) -> None:
         """Delete every resource."""
-        for key in list(self.server.objects):
-            self.delete(key)
+        for ref in list(self.server.objects):
+            self.delete(ref)
 
     def live(self) -> None:
         """Have its operator observe and do what is due."""

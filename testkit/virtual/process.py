@@ -112,7 +112,7 @@ class Surroundings:
 
     Attributes:
         wall_clock: the time of day as POSIX seconds, perhaps wrong.
-        on_change: told of the resource's key and the request before a deployment is changed.
+        on_change: told of the resource and the request before a deployment is changed.
         limits: what one account may be sent.
     """
 
@@ -127,12 +127,12 @@ class Surroundings:
         default_factory=lambda: OwnCredential(ApiKey(KEYS[ACCOUNT]), None, frozenset({OWN_NAMESPACE}))
     )
     agent: str = AGENT
-    on_change: Callable[[str, Call], None] = lambda key, call: None
+    on_change: Callable[[str, Call], None] = lambda ref, call: None
     limits: Limits = PLENTY
 
 
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
-"""The key of the resource whose pass this is."""
+"""The resource whose pass this is."""
 
 
 class ModelClient(FireworksClient):
@@ -151,8 +151,8 @@ class ModelClient(FireworksClient):
         self.held: defaultdict[str, set[str]] = defaultdict(set)
         self.hold_looks: asyncio.Event | None = None
 
-    async def _send(self, key: ApiKey, call: Call) -> JsonObject:
-        self._judge(key, call)
+    async def _send(self, api_key: ApiKey, call: Call) -> JsonObject:
+        self._judge(api_key, call)
         self._gate.cross()
         self._loop.advance(0.01)
         self._fireworks.catch_up()
@@ -161,9 +161,9 @@ class ModelClient(FireworksClient):
         self._loop.expect_answer()
         try:
             if hang is None:
-                answer = await super()._send(key, call)
+                answer = await super()._send(api_key, call)
             else:
-                answer = await self._send_in_vain(key, call, hang)
+                answer = await self._send_in_vain(api_key, call, hang)
             answered = True
         finally:
             self._loop.answered()
@@ -178,7 +178,7 @@ class ModelClient(FireworksClient):
             await self.hold_looks.wait()
         return answer
 
-    def _judge(self, key: ApiKey, call: Call) -> None:
+    def _judge(self, api_key: ApiKey, call: Call) -> None:
         """Refuse what must not be sent: with too little of the Lease left, or with somebody else's key."""
         if call.method != "GET":
             assert self._around.lease.left() >= WRITE, f"fence: {call.method} {call.path} outlives the Lease"
@@ -189,7 +189,9 @@ class ModelClient(FireworksClient):
         own = self._around.own
         may_use_own = own.api_key is not None and (own.namespaces is None or namespace in own.namespaces)
         held = self.held[namespace] | ({own.api_key.reveal()} if own.api_key is not None and may_use_own else set())
-        assert key.reveal() in held, f"{call.method} {call.path} for {acting}, whose namespace does not hold the key"
+        assert api_key.reveal() in held, (
+            f"{call.method} {call.path} for {acting}, whose namespace does not hold the key"
+        )
         if call.method != "GET":
             self._around.on_change(acting, call)
 
@@ -198,9 +200,9 @@ class ModelClient(FireworksClient):
             self.list_held.set()
             await self.hold_lists.wait()
 
-    async def _send_in_vain(self, key: ApiKey, call: Call, hang: Hang) -> JsonObject:
+    async def _send_in_vain(self, api_key: ApiKey, call: Call, hang: Hang) -> JsonObject:
         """Send a request that is not answered: once it has arrived, the clock may jump to the deadline."""
-        sending = asyncio.ensure_future(super()._send(key, call))
+        sending = asyncio.ensure_future(super()._send(api_key, call))
         while not sending.done() and not self._fireworks.has_arrived(hang):
             await asyncio.wait({sending}, timeout=0)
         if sending.done():
@@ -211,7 +213,7 @@ class ModelClient(FireworksClient):
         finally:
             self._loop.expect_answer()
             if hang.late and call.method != "GET":
-                self._fireworks.late.append(LateRequest(call, key.reveal(), self._loop.time() + LATEST))
+                self._fireworks.late.append(LateRequest(call, api_key.reveal(), self._loop.time() + LATEST))
 
 
 class GatedKubernetes:
@@ -249,10 +251,10 @@ class GatedKubernetes:
         self._gate.cross()
         data = self._server.secrets.get((namespace, name))
         self._held[namespace] |= {each[:1000].decode(errors="replace").strip() for each in (data or {}).values()}
-        return None if data is None else SecretExcerpt.of(data, wanted)
+        return None if data is None else SecretExcerpt.of(data, wanted, *self._server.secrets.versions[namespace, name])
 
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
-        self._server.events.append(Event(resource.key, kind, reason, message))
+        self._server.events.append(Event(resource.ref, kind, reason, message))
         if kind == "Warning":
             self._server.warned.add(resource.metadata.uid)
 
@@ -352,20 +354,20 @@ class Process:
         self.passes.count = 0
         while len(self.queue):
             assert self.passes.count < MOST_PASSES, "the operator spins"
-            key, _ = await self.queue.get()
-            await self._pass(key)
+            ref, _ = await self.queue.get()
+            await self._pass(ref)
 
-    async def _pass(self, key: str) -> None:
+    async def _pass(self, ref: str) -> None:
         self.client.sent.clear()
         await self.controller._free.acquire()
-        acting = _acting.set(key)
+        acting = _acting.set(ref)
         began = time.thread_time()
         try:
-            await self.controller._pass(key)
+            await self.controller._pass(ref)
         finally:
             _acting.reset(acting)
         took = time.thread_time() - began
-        assert took < LONGEST_PASS, f"I8: a pass of {key} keeps everybody waiting for {took:.1f} s"
+        assert took < LONGEST_PASS, f"I8: a pass of {ref} keeps everybody waiting for {took:.1f} s"
         self._judge_pass()
 
     def _judge_pass(self) -> None:

@@ -11,7 +11,7 @@ from fireworks_simulator.testing import JournalEntry, SimulatorClient
 from testkit.promises.invariants import Promises, holds, is_answered
 from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, new_spec
 from testkit.virtual.api_server import ApiServer, Raw
-from testkit.virtual.conduct import BY_HAND, BYSTANDER, Conduct, owner_key
+from testkit.virtual.conduct import BY_HAND, BYSTANDER, Conduct, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks, identifier
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.neighbour import NEIGHBOUR, Neighbour
@@ -202,10 +202,10 @@ class World:
 
     # Others
 
-    def overwrite_status(self, key: str, status: Mapping[str, Any]) -> None:
+    def overwrite_status(self, ref: str, status: Mapping[str, Any]) -> None:
         """Have somebody else write a status: what it says is not the operator's word, and none is broken by it."""
-        self.server.put_status(key, status)
-        self.objects_before[key] = copy.deepcopy(self.server.objects[key])
+        self.server.put_status(ref, status)
+        self.objects_before[ref] = copy.deepcopy(self.server.objects[ref])
 
     def _add_foreign(self, claimed: Collection[str | None] = ()) -> None:
         marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
@@ -263,9 +263,9 @@ class World:
         self.clock_off = 0.0
         self.restore_secret()
 
-    def restore_secret(self, key: str = KEYS[ACCOUNT], **others: bytes) -> None:
+    def restore_secret(self, api_key: str = KEYS[ACCOUNT], **others: bytes) -> None:
         """Put an API key into the Secret of team-a."""
-        self.server.secrets["team-a", "fireworks"] = {"apiKey": key.encode(), **others}
+        self.server.secrets["team-a", "fireworks"] = {"apiKey": api_key.encode(), **others}
 
     def remove_secret(self) -> None:
         """Delete the Secret of team-a."""
@@ -289,7 +289,7 @@ class World:
         return [
             each["name"]
             for each in there
-            if (each["name"] in claimed or owner_key(each.get("annotations", {})) is not None)
+            if (each["name"] in claimed or owner_ref(each.get("annotations", {})) is not None)
             and each["name"] not in self.promises.others
             and each["name"] != calm
         ]
@@ -362,11 +362,11 @@ class World:
 
     def delete_all(self) -> None:
         """Delete every resource, by force, and wait until all is gone."""
-        for key in list(self.server.objects):
-            self.server.annotate(key, ANNOTATION_IGNORE_CHECKS, "true")
-            if key.startswith("mallory/"):  # whose keys are no keys
-                self.server.annotate(key, ANNOTATION_ABANDON, "true")
-            self.server.delete(key)
+        for ref in list(self.server.objects):
+            self.server.annotate(ref, ANNOTATION_IGNORE_CHECKS, "true")
+            if ref.startswith("mallory/"):  # whose keys are no keys
+                self.server.annotate(ref, ANNOTATION_ABANDON, "true")
+            self.server.delete(ref)
         if self.neighbour is not None:
             self.neighbour.delete_all()
         self.settle()

@@ -21,7 +21,7 @@ from fireworks_operator.api.v1alpha1 import FINALIZER
 from fireworks_simulator.testing import JournalEntry
 from testkit.team import Team
 
-KEY, NAMESPACE, NAME = "team/chat", "team", "chat"
+REF, NAMESPACE, NAME = "team/chat", "team", "chat"
 FIRST, SECOND, FOREIGN = (f"accounts/acme/deployments/{each}" for each in ("first", "second", "foreign-0"))
 OURS = {
     "custom/managed-by": "fireworks-operator",
@@ -75,7 +75,7 @@ def a_resource(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of metad
 def a_world(
     resource: dict[str, Any] | None, *deployments: dict[str, Any], addons: Mapping[str, dict[str, Any]] | None = None
 ) -> Snapshot:
-    resources = {} if resource is None else {KEY: resource}
+    resources = {} if resource is None else {REF: resource}
     return Snapshot(resources, {each["name"]: each for each in deployments}, addons or {})
 
 
@@ -154,7 +154,7 @@ def test_a_deployment_that_runs_for_nobody_is_seen_unless_a_user_has_left_it(res
 
 
 def test_a_second_deployment_is_seen_even_if_it_does_not_last() -> None:
-    slots, before = {KEY: a_slot()}, a_world(a_resource(), a_deployment(FIRST))
+    slots, before = {REF: a_slot()}, a_world(a_resource(), a_deployment(FIRST))
     with pytest.raises(BrokenPromiseError, match="two deployments at a time"):
         judge_journal([a_create(SECOND), a_request("DELETE", SECOND)], before, slots)
     judge_journal([a_request("DELETE", FIRST), a_create(SECOND)], before, slots)
@@ -162,7 +162,7 @@ def test_a_second_deployment_is_seen_even_if_it_does_not_last() -> None:
 
 def test_a_request_that_touches_what_is_foreign_is_seen() -> None:
     with pytest.raises(BrokenPromiseError, match="foreign"):
-        judge_journal([a_request("POST", f"{FOREIGN}:setTags", body={"tags": {}})], a_world(None), {KEY: a_slot()})
+        judge_journal([a_request("POST", f"{FOREIGN}:setTags", body={"tags": {}})], a_world(None), {REF: a_slot()})
     before, after = (a_world(None, a_deployment(FOREIGN, displayName=each)) for each in ("theirs", "ours"))
     untouched(before, before)
     with pytest.raises(BrokenPromiseError, match="foreign"):

@@ -17,8 +17,8 @@ ALERT_QUERIES = [(each["alert"], each["expr"]) for each in ALERTS]
 PANEL_QUERIES = [
     (panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel.get("targets", [])
 ]
-EXPORTER_LABELS = {"namespace", "job", "pod", "le"}
-"""Labels that Prometheus adds, and the one of histogram buckets."""
+EXPORTER_LABELS = {"cluster", "namespace", "job", "pod", "le"}
+"""Labels that Prometheus (or what collects from several) adds, and the one of histogram buckets."""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,46 @@ def test_every_metric_of_the_operator_is_on_the_dashboard(metrics: dict[str, set
     families = {name for name in metrics if name.startswith("fireworks_operator_")}
     base = {re.sub(r"_(total|created|bucket|sum|count)$", "", name) for name in families}
     assert [name for name in sorted(base) if name not in shown] == []
+
+
+GRAPHS: list[dict[str, Any]] = [each for each in DASHBOARD["panels"] if each["type"] != "row"]
+each_graph = pytest.mark.parametrize("graph", GRAPHS, ids=[each["title"] for each in GRAPHS])
+
+
+@each_graph
+def test_a_graph_says_what_it_shows(graph: dict[str, Any]) -> None:
+    assert re.fullmatch(r"[A-Z0-9].{15,}\.", graph["description"])
+
+
+@each_graph
+def test_seconds_and_nothing_else_are_drawn_as_seconds(graph: dict[str, Any]) -> None:
+    for target in graph["targets"]:
+        are_seconds = re.search(r"_seconds(_bucket)?\{", target["expr"]) is not None
+        assert (unit(graph, target.get("legendFormat", "")) == "s") is are_seconds, target["expr"]
+
+
+def unit(graph: dict[str, Any], legend: str) -> str:
+    """Return the unit of a series of a graph."""
+    field: dict[str, Any] = graph["fieldConfig"]
+    own = [
+        property_["value"]
+        for override in field["overrides"]
+        if override["matcher"] == {"id": "byName", "options": legend}
+        for property_ in override["properties"]
+        if property_["id"] == "unit"
+    ]
+    return str(own[0] if own else field["defaults"]["unit"])
+
+
+def test_every_query_keeps_to_the_chosen_clusters_and_namespaces() -> None:
+    for title, query in PANEL_QUERIES:
+        series = re.findall(r"\b(?:fireworks_operator|process)_[a-z_]+", query)
+        assert query.count('{cluster=~"$cluster", namespace=~"$namespace"') == len(series), title
+    variables = {each["name"]: each for each in DASHBOARD["templating"]["list"]}
+    # A Prometheus of one cluster has no such label; only a pattern that matches nothing as well finds its series.
+    assert variables["cluster"]["allValue"] == ".*"
+    for name in ("namespace", "job"):
+        assert 'cluster=~"$cluster"' in variables[name]["query"]["query"]
 
 
 def test_each_alert_has_a_runbook_and_each_runbook_an_alert() -> None:

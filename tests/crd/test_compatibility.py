@@ -40,6 +40,8 @@ ACCEPTED: Mapping[str, str] = {
     f"v1alpha1: .spec: rule added or changed: !{_MERGES} || !has(self.addons) || size(self.addons) <= 1": (
         "It holds only with enableHotReloadLatestAddon, which no released version has."
     ),
+    "v1alpha1: .spec: rule added or changed: !has(self.directRoute) || (has(self.placement) && "
+    "has(self.placement.region))": "It holds only with directRoute, which no released version has.",
     "v1alpha1: .spec: rule added or changed: !(has(self.addons) && size(self.addons) > 0) || "
     f"!has(self.enableAddons) || self.enableAddons || {_MERGES}": "It accepts more than before.",
 }

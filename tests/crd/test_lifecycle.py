@@ -10,6 +10,7 @@ from fireworks_operator.api.conditions import ConditionType, Reason, set_conditi
 from fireworks_operator.api.v1alpha1 import (
     IMMUTABLE_FIELDS,
     AddonStatus,
+    DirectRouteSecret,
     Effective,
     EffectivePlacement,
     FireworksDeployment,
@@ -146,6 +147,8 @@ def full_status() -> FireworksDeploymentStatus:
             Identifier(kind="Model", value=MODEL),
         ],
         endpoint="https://api.fireworks.ai/inference/v1",
+        direct_route_handle="acme-chat.direct.fireworks.ai",
+        direct_route_secret=DirectRouteSecret(name="route", keys=["apiKey"], uid="u", resource_version="1"),
         replicas=Replicas(
             desired=1,
             ready=0,

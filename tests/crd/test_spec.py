@@ -3,11 +3,11 @@
 import pytest
 
 from fireworks_operator.api.crd import crd
-from tests.crd import rows_capacity, rows_entries, rows_policies, rows_serving
+from tests.crd import rows_capacity, rows_entries, rows_policies, rows_route, rows_serving
 from tests.crd.row import Row
 from tests.crd.server import Object, RefusedError, Server, manifest
 
-ROWS = [*rows_serving.ROWS, *rows_capacity.ROWS, *rows_policies.ROWS, *rows_entries.ROWS]
+ROWS = [*rows_serving.ROWS, *rows_capacity.ROWS, *rows_policies.ROWS, *rows_entries.ROWS, *rows_route.ROWS]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -14,6 +14,25 @@ from testkit.team import Team
 from testkit.waiting import eventually
 
 
+def test_overview(reader: Reader, team: Team, tmp_path: Path) -> None:
+    manifest = tmp_path / "llama.yaml"
+    terminal = reader.terminal()
+    table = {
+        "llama.yaml": str(manifest),
+        "oci://registry.example.com/charts/fireworks-operator --version 0.1.0": "charts/fireworks-operator",
+        # The CRD of these tests is there already, and no node that would run the pods: the operator runs beside them.
+        "--create-namespace": "--create-namespace --set crds.install=false",
+    }
+    with reader.follow("docs/index.md", table, terminal=terminal) as page:
+        manifest.write_text(next(page.manifests()))
+        page.run("helm install")
+        terminal.run("helm uninstall fireworks-operator --namespace fireworks-system")
+        page.run("kubectl apply")
+        assert team.deployment()["state"] == "READY"
+        page.run("kubectl delete")
+        assert team.find("llama") is None
+
+
 def test_cost_safety(reader: Reader, team: Team) -> None:
     team.create()
     team.until_ready()
@@ -40,6 +59,18 @@ def test_call(reader: Reader, team: Team) -> None:
         said = page.run("eval")
     assert '"object":"chat.completion"' in said
     assert '"object":"text_completion"' in said
+
+
+def test_direct_route(reader: Reader, team: Team) -> None:
+    with reader.follow("docs/how-to/direct-route.md") as page:
+        page.run("kubectl create secret")
+        reader.apply(next(page.manifests()))
+        assert page.run("kubectl wait").splitlines()[-1].endswith(".direct.fireworks.example.com")
+        page.run("kubectl patch secret")
+    team.until_ready("direct")
+    (patch,) = team.journal("PATCH", r"/deployments/")
+    assert isinstance(patch.body, dict)
+    assert patch.body["directRouteApiKeys"] == ["FIRST_KEY", "NEXT_KEY"]
 
 
 def test_import(reader: Reader, team: Team) -> None:
@@ -96,7 +127,7 @@ def test_troubleshooting(reader: Reader, team: Team) -> None:
     team.create()
     team.until_ready()
     with reader.follow("docs/troubleshooting.md", {"NAME": "chat"}) as page:
-        assert "Serving" in page.run("kubectl get fireworksdeployments")
+        assert "Serving" in page.run("# The column REASON")
         page.run("kubectl annotate --overwrite")
         ask(reader, team)
         team.delete()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 VIEWER = ("get,list,watch fireworksdeployments.fireworks.ai", "get secrets")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the programs of a fresh Python environment."""
     folder = tmp_path_factory.mktemp("environment") / "venv"
@@ -27,17 +28,27 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
+def with_pipx(programs: Path) -> dict[str, str]:
+    """Install pipx, and return the variables by which it installs programs beside itself."""
+    subprocess.run([programs / "pip", "install", "--quiet", "pipx"], check=True)
+    return {"PIPX_HOME": str(programs.parent / "pipx"), "PIPX_BIN_DIR": str(programs)}
+
+
 @pytest.mark.proof
 def test_the_plugin(
     reader: Reader, crd: None, programs: Path, own_cluster: Cluster | GivenCluster, tmp_path: Path
 ) -> None:
-    terminal = reader.terminal(programs=programs, folder=publish(tmp_path), FIREWORKS_API_KEY=KEY)
+    terminal = reader.terminal(
+        programs=programs, folder=publish(tmp_path), FIREWORKS_API_KEY=KEY, **with_pipx(programs)
+    )
     operator = reader.operator(tmp_path / "operator.log").start()
     team = reader.team(operator)
     reader.create_namespaces("team-a")
     reader.cluster.kubectl("create", "secret", "generic", "fireworks", "-n", "team-a", f"--from-literal=apiKey={KEY}")
     with reader.follow("docs/kubectl-plugin.md", terminal=terminal) as page:
-        page.run("pip install")
+        page.run("pipx install")
+        shown = terminal.run("kubectl fireworks --version", "fireworks-operator --version")
+        assert shown == [f"{version('fireworks-operator')}\n"] * 2
 
         reader.simulator.set_clock(stepped=True)
         team.create(maxReplicaCount=4)
@@ -60,7 +71,6 @@ def test_the_plugin(
 
         page.run("kubectl fireworks doctor", code=1, terminal=viewer(reader, own_cluster, programs, tmp_path))
 
-        page.write("#!/bin/sh", programs / "kubectl_complete-fireworks")
         assert "orphans" in terminal.run('kubectl __complete fireworks ""')[0]
     operator.stop()
 
@@ -76,11 +86,13 @@ def viewer(reader: Reader, cluster: Cluster | GivenCluster, programs: Path, fold
 @pytest.mark.proof
 def test_the_simulator(reader: Reader, crd: None, programs: Path, tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    terminal = reader.terminal(programs=programs, folder=publish(tmp_path))
+    terminal = reader.terminal(programs=programs, folder=publish(tmp_path), **with_pipx(programs))
     with reader.follow("docs/simulator.md", {"8090": str(port)}, terminal=terminal) as page:
-        simulator = page.start("pip install")
+        simulator = page.start("pipx install")
         simulator.until("listening on", within=300)
         simulator.compare()
+        another = reader.terminal(programs=programs)
+        assert another.run("fireworks-simulator --version") == [f"{version('fireworks-operator')}\n"]
         others = page.start("curl", terminal=reader.terminal(programs=programs))
         others.until('"accounts/acme"')
         others.until("serves /metrics")

@@ -74,6 +74,9 @@ def reconciled_with_rules(spec: Spec) -> Spec:
     if sixteen_bit and spec.get("precision", "").startswith(_QUANTISED):
         del spec["precision"]
         spec.pop("prepareModel", None)
+    if "directRoute" in spec:
+        spec["placement"] = {"region": "US_IOWA_1"}
+        spec["directRoute"] = {"apiKeysSecretRef": {"name": "route"}, **spec["directRoute"]}
     if "placement" in spec:
         spec["placement"] = dict(sorted(spec["placement"].items())[:1]) or {"multiRegion": "US"}
     return spec

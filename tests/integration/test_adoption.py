@@ -49,26 +49,6 @@ def test_the_operators_own_key_adopts_nothing_in_namespaces_that_its_settings_do
 
 
 @pytest.mark.proof
-def test_deleting_a_resource_that_was_never_allowed_to_adopt_leaves_the_deployment(team: Team) -> None:
-    team.simulator.create_foreign(prefix="old")
-    team.create(deploymentId="old-0")
-    team.until("chat", "Stalled", "True", "AdoptionNotAllowed")
-    team.delete()
-    team.until_gone()
-    assert team.simulator.deployment("old-0")["state"] == "READY"
-    assert team.journal("DELETE") == []
-
-
-@pytest.mark.proof
-def test_a_marker_that_somebody_removed_is_written_again(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.simulator.edit(team.deployment_id(), clear=["annotations"])
-    team.eventually(lambda: "custom/name" in team.deployment().get("annotations", {}), "the marker is back")
-    assert len(team.posts()) == 1
-
-
-@pytest.mark.proof
 def test_a_deployment_retained_by_one_team_can_be_taken_up_by_another_resource(team: Team) -> None:
     team.create("first", deletionPolicy="Retain", deploymentId="chat-prod")
     team.until_ready("first")

@@ -23,11 +23,6 @@ def _listed_with(team: Team, fields: Mapping[str, object]) -> str:
     return team.fault("status", method="GET", path="/deployments$", status=200, body=json.dumps(page))
 
 
-def _polls(team: Team, count: int = 2) -> None:
-    seen = team.simulator.last_sequence()
-    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= count, f"{count} polls")
-
-
 @pytest.mark.proof
 def test_replicas_that_wait_for_gpus_are_a_lack_of_capacity_and_no_failure(team: Team) -> None:
     team.simulator.stage(outcome="stockout")
@@ -40,7 +35,7 @@ def test_replicas_that_wait_for_gpus_are_a_lack_of_capacity_and_no_failure(team:
     assert condition(resource, "Reconciling")["status"] == "True", "it goes on by itself"
     assert condition(resource, "Stalled")["status"] == "False", "nobody has to act"
     assert resource["status"]["replicas"]["pendingScheduling"] == 1
-    _polls(team)
+    team.polls()
     assert [each.method for each in team.writes()] == ["POST"]
     team.simulator.clear_fault(rule)
     team.set_status("chat", {"createTime": born})
@@ -48,20 +43,6 @@ def test_replicas_that_wait_for_gpus_are_a_lack_of_capacity_and_no_failure(team:
     team.until_ready()
     # With another time of creation it is another deployment for a moment.
     assert {each["type"] for each in team.events() if each["reason"] != "Conflict"} == {"Normal"}
-
-
-@pytest.mark.proof
-def test_a_deployment_that_served_before_is_waking_while_it_waits_for_gpus(team: Team) -> None:
-    team.create(minReplicaCount=0, autoscalingPolicy={"scaleToZeroWindow": "5m"})
-    team.until_ready()
-    team.simulator.advance(301)
-    team.until("chat", "Ready", "True", "ScaledToZero")
-    team.simulator.edit(team.deployment_id(), stockedOut=True)
-    team.simulator.load(team.deployment_id(), 1)
-    resource = team.until("chat", "Available", "False", "Waking", says="waiting for GPUs")
-    assert condition(resource, "Ready")["status"] == "True"
-    team.simulator.edit(team.deployment_id(), stockedOut=False)
-    team.until("chat", "Available", "True", "Serving")
 
 
 def test_all_replicas_are_lost_with_min_replica_count_1_and_kubectl_wait_no_longer_says_ready(
@@ -93,39 +74,6 @@ def test_all_replicas_are_lost_with_min_replica_count_1_and_kubectl_wait_no_long
 
 
 @pytest.mark.proof
-def test_growth_beyond_the_quota_is_refused_and_harms_neither_the_deployment_nor_others(team: Team) -> None:
-    team.simulator.quota("global--h100-count", 1)
-    team.create("big")
-    team.until_ready("big")
-    team.create("other", baseModel=OTHER_MODEL, acceleratorType="NVIDIA_H200_141GB", displayName="before")
-    team.until_ready("other")
-    team.change("big", minReplicaCount=2)
-    resource = team.until("big", "Stalled", "True", "QuotaExceeded", says="quota: 1")
-    assert condition(resource, "Available")["status"] == "True"
-    assert condition(resource, "Ready")["status"] == "False"
-    team.change("other", displayName="after")
-    team.until_ready("other", within=20)
-    team.delete("other")
-    team.until_gone("other", within=20)
-    team.simulator.quota("global--h100-count", 2)
-    team.annotate("big", "reconcile-at", "now")
-    team.until_ready("big")
-    assert team.deployment()["minReplicaCount"] == 2
-
-
-@pytest.mark.proof
-def test_a_resource_without_quota_does_not_hold_up_its_own_deletion(team: Team) -> None:
-    team.simulator.quota("global--h100-count", 1)
-    team.create()
-    team.until_ready()
-    team.change(minReplicaCount=2)
-    team.until("chat", "Stalled", "True", "QuotaExceeded")
-    team.delete()
-    team.until_gone(within=20)
-    assert team.deployments() == []
-
-
-@pytest.mark.proof
 def test_deletion_waits_for_a_suspended_account_and_says_so(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -137,14 +85,3 @@ def test_deletion_waits_for_a_suspended_account_and_says_so(team: Team) -> None:
     team.simulator.suspend("UNSUSPENDED")
     team.until_gone(within=HEALS_WITHIN)
     assert team.deployments() == []
-
-
-@pytest.mark.proof
-def test_a_draft_model_that_does_not_exist_leaves_the_deployment_serving(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.change(draftModel="accounts/fireworks/models/no-such-drafter", draftTokenCount=4)
-    resource = team.until("chat", "Stalled", "True", "ModelNotFound", says="spec.draftModel")
-    assert condition(resource, "Available")["status"] == "True"
-    team.change(draftModel=None, draftTokenCount=None)
-    team.until_ready()

@@ -54,13 +54,6 @@ def test_every_trouble_with_a_secret_is_named_and_heals_when_it_is_corrected(tea
 
 
 @pytest.mark.proof
-def test_a_secret_key_of_another_name_is_read_where_the_resource_names_it(team: Team) -> None:
-    team.put_secret("keys", production=team.api_key)
-    team.create(credentialsSecretRef={"name": "keys", "key": "production"})
-    team.until_ready()
-
-
-@pytest.mark.proof
 def test_keys_that_stop_working_or_change_account_leave_deployments_serving_and_heal_when_replaced(
     new_team: NewTeam,
 ) -> None:
@@ -88,15 +81,6 @@ def test_keys_that_stop_working_or_change_account_leave_deployments_serving_and_
         team.until_ready(within=HEALS_WITHIN)
         assert [each.method for each in team.writes()] == ["POST"]
         team.assert_no_secret(elsewhere_key, *old_keys)
-
-
-def test_a_secret_that_goes_before_its_resource_does_not_keep_the_deployment_running(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.delete_secret()
-    team.delete()
-    team.until_gone()
-    assert team.deployments() == []
 
 
 @pytest.mark.proof

@@ -14,11 +14,6 @@ DAY = 86400
 OTHER_MODEL = "accounts/fireworks/models/qwen2p5-7b-instruct"
 
 
-def _polls(team: Team, count: int = 2) -> None:
-    seen = team.simulator.last_sequence()
-    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= count, f"{count} polls")
-
-
 def _undeleted(team: Team, times: int) -> bool:
     return sum(each.committed for each in team.journal("POST", ":undelete$")) == times
 
@@ -89,7 +84,7 @@ def test_undeleting_again_and_again_is_given_up_for_a_day(team: Team) -> None:
         team.eventually(partial(_serves, team), "it serves")
         team.simulator.vanish(team.deployment_id(), soft=True)
     team.until("chat", "Stalled", "True", "DeploymentLost", says="3 times within a day")
-    _polls(team)
+    team.polls()
     assert _undeleted(team, 3)
     a_day_ago = (datetime.now(UTC) - timedelta(seconds=DAY + 60)).strftime("%Y-%m-%dT%H:%M:%SZ")
     team.set_status("chat", {"recreations": [a_day_ago] * 3})
@@ -106,7 +101,7 @@ def test_what_was_deleted_elsewhere_is_not_brought_back_while_paused(team: Team)
     team.until_ready()
     team.simulator.vanish(team.deployment_id(), soft=True)
     team.until("chat", "Stalled", "True", "Paused", says="Undelete")
-    _polls(team)
+    team.polls()
     assert _undeleted(team, 0)
     team.change(paused=None)
     team.eventually(lambda: _undeleted(team, 1), "it is brought back")

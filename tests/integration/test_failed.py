@@ -40,11 +40,6 @@ def _failed_ago(team: Team, seconds: float) -> None:
     team.set_status("chat", {"lastAttempt": {**attempt, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ")}})
 
 
-def _two_polls(team: Team) -> None:
-    seen = team.simulator.last_sequence()
-    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "two polls")
-
-
 @pytest.mark.proof
 def test_a_deployment_that_fails_again_and_again_is_replaced_after_pauses_that_grow(failing: Team) -> None:
     failing.create()
@@ -58,7 +53,7 @@ def test_a_deployment_that_fails_again_and_again_is_replaced_after_pauses_that_g
         )
         assert resource["status"]["lastAttempt"]["reason"] == "DeploymentFailed"
         _failed_ago(failing, pause - SPARE)
-        _two_polls(failing)
+        failing.polls()
         assert len(failing.posts()) == count, f"the pause after failure {count} is not over"
         _failed_ago(failing, pause + 1)
     failing.eventually(partial(_failed, failing, len(PAUSES) + 1), "it has failed once more")
@@ -87,7 +82,7 @@ def test_the_pause_goes_on_after_a_restart_and_ends_in_its_time(failing: Team) -
     failing.create()
     failing.eventually(partial(_failed, failing, 1), "it has failed")
     _failed_ago(failing, PAUSES[0] - SPARE)
-    _two_polls(failing)
+    failing.polls()
     before = failing.get()
     seen = failing.simulator.last_sequence()
     operator.restart()
@@ -116,7 +111,7 @@ def test_a_paused_resource_keeps_its_failed_deployment(failing: Team) -> None:
     failing.change(paused=True)
     failing.eventually(lambda: failing.status()["observedGeneration"] == 2, "the pause is seen")
     _failed_ago(failing, PAUSES[-1] + 1)
-    _two_polls(failing)
+    failing.polls()
     assert [each.method for each in failing.writes()] == ["POST"]
 
 
@@ -130,7 +125,7 @@ def test_a_failed_deployment_whose_replicas_serve_is_reported_and_left_alone(tea
     assert condition(resource, "Available")["status"] == "True", "its replicas answer"
     _failed_ago(team, PAUSES[-1] + 1)
     team.annotate("chat", "reconcile-at", "now")
-    _two_polls(team)
+    team.polls()
     assert team.writes(since=seen) == []
     assert condition(team.get(), "Available")["status"] == "True"
 
@@ -144,7 +139,7 @@ def test_a_failed_deployment_that_was_used_lately_is_not_forced_away_but_replace
     team.until("chat", "Stalled", "True", "DeploymentFailed", says="node lost")
     _failed_ago(team, PAUSES[0] + 1)
     team.eventually(lambda: team.journal("DELETE"), "it is tried")
-    _two_polls(team)
+    team.polls()
     assert [(each.status, dict(each.query)) for each in team.journal("DELETE")] == [(400, {"hard": "true"})]
     team.until("chat", "Stalled", "True", "DeploymentFailed", says="node lost")
     team.simulator.advance(HOUR + 1)

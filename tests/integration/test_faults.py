@@ -3,7 +3,6 @@
 import pytest
 
 from testkit.factories import NewTeam
-from testkit.kubernetes_api import condition
 from testkit.team import Team
 
 HEALS_WITHIN = 40.0
@@ -101,21 +100,6 @@ def test_an_outage_does_not_wipe_the_words_of_a_blocked_deletion(team: Team) -> 
     seen = team.simulator.last_sequence()
     team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "the API answers again")
     team.until("chat", "Stalled", "True", "DeletionBlocked", says="ignore-checks=true", within=20)
-
-
-@pytest.mark.proof
-def test_a_suspended_account_is_named_and_work_goes_on_when_it_is_lifted(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.simulator.suspend("CREDIT_DEPLETED")
-    resource = team.until("chat", "Stalled", "True", "AccountSuspended", says="billing")
-    assert condition(resource, "Available")["status"] == "True"
-    team.create("later")
-    team.until("later", "Stalled", "True", "AccountSuspended")
-    team.simulator.suspend("UNSUSPENDED")
-    team.until_ready(within=HEALS_WITHIN)
-    team.until_ready("later", within=HEALS_WITHIN)
-    assert len(team.posts()) == 2
 
 
 @pytest.mark.proof

@@ -1,26 +1,25 @@
 """Faults of changes and deletions: what serves goes on serving, and what was asked for happens in the end."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from testkit.factories import NewTeam
 from testkit.kubernetes_api import condition
+from testkit.stories.faults import ABORTED, IN_USE, LATE, NOT_THERE, REFUSALS, TIME_OUT, UNAVAILABLE, Fault
 from testkit.team import Team
-from tests.integration.faults import HEALS_WITHIN, LIMITS, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, status, watch
+from tests.integration.faults import DONE, HEALS_WITHIN, LIMITS, await_words, end, silent, watch
 from tests.integration.stories import Stories, side_by_side
 
 pytestmark = pytest.mark.proof
 
-TIME_OUT = Fault("time-out before commit", "hang", says="within 8 s")
-LATE = Fault("commit as the client gives up", "late_commit", {"seconds": 0}, reason="", times=1)
-ABORTED = Fault("409 of another kind", "status", status("ABORTED"), says="aborted")
-PATCHES = [*REFUSALS, *UNAVAILABLE, *UNREADABLE, *LIMITS, TIME_OUT, LATE, ABORTED]
-_BLOCKED = Fault("400", "status", status("INVALID_ARGUMENT"), "DeletionBlocked", "so it is", final=True)
-_NOT_THERE = Fault("404 though it is there", "status", status("NOT_FOUND"), reason="", final=True)
+_LATE = silent(LATE[0])
+PATCHES = [*REFUSALS, *UNAVAILABLE, *DONE, *LIMITS, TIME_OUT, _LATE, ABORTED]
+_NOT_THERE = replace(silent(NOT_THERE), times=None, needs_user=True)
 _OTHERS = [fault for fault in REFUSALS if fault.name not in ("400", "404")]
-DELETES = [*_OTHERS, *UNAVAILABLE, *UNREADABLE, *LIMITS, _BLOCKED, _NOT_THERE, TIME_OUT, LATE, ABORTED]
+DELETES = [*_OTHERS, *UNAVAILABLE, *DONE, *LIMITS, IN_USE, _NOT_THERE, TIME_OUT, _LATE, ABORTED]
 
 
 def _changes_in_the_end(team: Team, fault: Fault) -> None:
@@ -29,8 +28,8 @@ def _changes_in_the_end(team: Team, fault: Fault) -> None:
     rule = fault.begin(team, "PATCH", "/deployments/")
     with watch(team) as seen:
         team.change(displayName="changed")
-        fault.await_words(team, seen, rule)
-        fault.end(team, rule)
+        await_words(fault, team, seen, rule)
+        end(fault, team, rule)
         resource = team.until_ready(within=HEALS_WITHIN)
         available = {condition(each, "Available").get("status") for each in seen.objects}
     assert available == {"True"}, "it serves on, whatever happens to the change"
@@ -46,13 +45,13 @@ def _goes_in_the_end(team: Team, fault: Fault) -> None:
     rule = fault.begin(team, "DELETE", "/deployments/")
     with watch(team) as seen:
         team.delete()
-        fault.await_words(team, seen, rule)
+        await_words(fault, team, seen, rule)
     if fault.reason and fault.times is None:
         assert team.find() is not None, "the finalizer holds the resource"
         assert len(team.deployments()) == 1
-        fault.end(team, rule)
+        end(fault, team, rule)
     elif fault is _NOT_THERE:
-        fault.end(team, rule)
+        end(fault, team, rule)
     team.until_gone(within=HEALS_WITHIN)
     assert team.deployments() == [], "nothing is left behind"
     assert len(team.posts()) == 1

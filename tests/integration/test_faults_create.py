@@ -1,23 +1,15 @@
 """Faults of create requests: said while they last, healed afterwards, and there is one deployment throughout."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from testkit.factories import NewTeam
+from testkit.stories.faults import ABORTED, ANOTHERS, LATE, REFUSALS, SLOW, TAKEN, TIME_OUT, UNAVAILABLE, Fault
 from testkit.team import Team
-from tests.integration.faults import (
-    HEALS_WITHIN,
-    LIMITS,
-    REFUSALS,
-    UNAVAILABLE,
-    UNREADABLE,
-    Fault,
-    answer,
-    status,
-    watch,
-)
+from tests.integration.faults import DONE, HEALS_WITHIN, LIMITS, await_words, end, silent, watch
 from tests.integration.stories import Stories, Story, side_by_side
 
 pytestmark = pytest.mark.proof
@@ -25,25 +17,22 @@ pytestmark = pytest.mark.proof
 FAULTS = [
     *REFUSALS,
     *UNAVAILABLE,
-    *UNREADABLE,
+    *DONE,
     *LIMITS,
-    Fault("slow answer", "latency", {"seconds": 3}, reason=""),
-    Fault("time-out before commit", "hang", says="within 8 s"),
-    Fault("commit as the client gives up", "late_commit", {"seconds": 0}, reason="", times=1),
-    Fault("commit 1 s after the client gave up", "late_commit", {"seconds": 1}, reason="", times=1),
-    Fault("409 of another kind", "status", status("ABORTED"), says="aborted"),
-    Fault("409 though nothing is there", "status", status("ALREADY_EXISTS"), reason="", times=3),
-    Fault("answer about another", "status", answer('{"name": "accounts/x/deployments/y"}'), says="does not understand"),
+    *map(silent, (SLOW, *LATE, TAKEN)),
+    TIME_OUT,
+    ABORTED,
+    replace(ANOTHERS, times=None),
 ]
-LATE = "commit 20 s after the client gave up, the resource deleted meanwhile"
+LATER = "commit 20 s after the client gave up, the resource deleted meanwhile"
 
 
 def _creates_once(team: Team, fault: Fault) -> None:
     rule = fault.begin(team, "POST", "/deployments$")
     with watch(team) as seen:
         team.create()
-        fault.await_words(team, seen, rule)
-    fault.end(team, rule)
+        await_words(fault, team, seen, rule)
+    end(fault, team, rule)
     team.until_ready(within=HEALS_WITHIN)
     assert len(team.simulator.deployments()) == 1
     assert [each.method for each in team.writes() if each.committed] == ["POST"], team.explain()
@@ -67,13 +56,13 @@ def _is_deleted_though_it_comes_late(team: Team) -> None:
 def stories(stage: NewTeam) -> Iterator[Stories]:
     """All at once, the longest first."""
     told: dict[str, Story] = {
-        LATE: _is_deleted_though_it_comes_late,
+        LATER: _is_deleted_though_it_comes_late,
         **{each.name: partial(_creates_once, fault=each) for each in FAULTS},
     }
     with side_by_side(stage, told) as stories:
         yield stories
 
 
-@pytest.mark.parametrize("fault", [*(each.name for each in FAULTS), LATE])
+@pytest.mark.parametrize("fault", [*(each.name for each in FAULTS), LATER])
 def test_a_create_request_that_meets_a_fault_leaves_one_deployment_or_none(stories: Stories, fault: str) -> None:
     stories.hear(fault)

@@ -8,30 +8,17 @@ import pytest
 
 from testkit.factories import NewTeam
 from testkit.kubernetes_api import condition
+from testkit.stories.faults import QUIET_LISTS, SEVERAL_PAGES, TOLD_LISTS, UNREADABLE, Fault
 from testkit.team import Team
 from testkit.waiting import steadily
-from tests.integration.faults import HEALS_WITHIN, REFUSALS, UNAVAILABLE, UNREADABLE, Fault, answer, status, watch
+from tests.integration.faults import HEALS_WITHIN, await_words, end, silent, watch
 from tests.integration.stories import Stories, side_by_side
 
 pytestmark = pytest.mark.proof
 
-ENVELOPE = answer('{"error": {"code": 5}}')
-_NO_ACCOUNT = Fault("404", "status", status("NOT_FOUND"), "CredentialsInvalid", "has no account", final=True)
-QUIET = [
-    *(Fault(each.name, each.kind, each.action, "") for each in (*UNAVAILABLE, *UNREADABLE)),
-    Fault("time-out", "hang", reason=""),
-    Fault("429", "rate_limit", {"retryAfter": 1}, reason=""),
-    Fault("answer in an envelope of errors", "status", ENVELOPE, reason=""),
-    Fault("first page fails", "fail_page", {"page": 1}, reason=""),
-    Fault("second page fails", "fail_page", {"page": 2}, reason=""),
-    Fault("same page again and again", "duplicate_page_token", reason=""),
-]
-"""At rest nothing is said of these for ten minutes."""
-_NOT_ALLOWED = Fault("403", "status", status("PERMISSION_DENIED"), "PermissionDenied", "role user", final=True)
-TOLD = [*(each for each in REFUSALS if each.name in ("401", "412")), _NOT_ALLOWED, _NO_ACCOUNT]
+QUIET = [silent(each) for each in (*QUIET_LISTS, *UNREADABLE[3:])]
 OTHER_MODEL = "accounts/fireworks/models/qwen2p5-7b-instruct"
 LAG = "LIST 30 s behind writes"
-SEVERAL_PAGES = {"fail_page", "duplicate_page_token"}
 
 
 def _knows_nothing_new(team: Team, fault: Fault) -> None:
@@ -42,14 +29,14 @@ def _knows_nothing_new(team: Team, fault: Fault) -> None:
     seen = team.simulator.last_sequence()
     rule = fault.begin(team, "GET", "/deployments$")
     with watch(team) as told:
-        fault.await_words(team, told, rule)
+        await_words(fault, team, told, rule)
         hits = 1 if fault.reason or fault.kind in ("hang", "rate_limit") else 2
         team.eventually(lambda: team.simulator.fault_hits(rule) >= hits, "lists fail")
     resource = team.get()
     assert condition(resource, "Available")["status"] == "True"
     assert fault.reason or resource == before, "at rest the status is kept for ten minutes"
     assert team.writes(since=seen) == []
-    fault.end(team, rule)
+    end(fault, team, rule)
     team.change(displayName="after")
     team.until_ready(within=HEALS_WITHIN)
     assert [each.method for each in team.writes(since=seen)] == ["PATCH"]
@@ -138,13 +125,13 @@ def _lags_30_s_behind(team: Team) -> None:
 @pytest.fixture(scope="module")
 def stories(stage: NewTeam) -> Iterator[Stories]:
     """All at once."""
-    faults = {f"LIST {each.name}": partial(_knows_nothing_new, fault=each) for each in (*TOLD, *QUIET)}
+    faults = {f"LIST {each.name}": partial(_knows_nothing_new, fault=each) for each in (*TOLD_LISTS, *QUIET)}
     spoilt = {name: partial(_reads_what_it_can, change=change, name=name) for name, change in SPOILT.items()}
     with side_by_side(stage, {LAG: _lags_30_s_behind, **faults, **spoilt}) as stories:
         yield stories
 
 
-@pytest.mark.parametrize("fault", [LAG, *(f"LIST {each.name}" for each in (*TOLD, *QUIET))])
+@pytest.mark.parametrize("fault", [LAG, *(f"LIST {each.name}" for each in (*TOLD_LISTS, *QUIET))])
 def test_a_list_that_goes_wrong_changes_nothing(stories: Stories, fault: str) -> None:
     stories.hear(fault)
 

@@ -16,11 +16,6 @@ from tests.integration.stories import Stories, Story, side_by_side
 pytestmark = pytest.mark.proof
 
 
-def _two_polls(team: Team) -> None:
-    seen = team.simulator.last_sequence()
-    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "two polls")
-
-
 def _until_state(team: Team, state: str) -> Json:
     team.eventually(lambda: team.status().get("state") == state, f"status says {state}")
     return team.get()
@@ -42,7 +37,7 @@ def _stuck_creating(team: Team) -> None:
     resource = _until_state(team, "CREATING")
     assert condition(resource, "Ready")["status"] == "False"
     assert condition(resource, "Reconciling")["status"] == "True"
-    _two_polls(team)
+    team.polls()
     assert _methods(team) == ["POST"]
     team.simulator.clear_fault(rule)
     team.until_ready()
@@ -65,7 +60,7 @@ def _stuck_updating(team: Team) -> None:
     resource = _until_state(team, "UPDATING")
     assert condition(resource, "Ready")["status"] == "False"
     assert condition(resource, "Available")["status"] == "True"
-    _two_polls(team)
+    team.polls()
     assert _methods(team) == ["POST", "PATCH"]
     team.simulator.clear_fault(rule)
     team.until_ready()
@@ -77,7 +72,7 @@ def _stuck_deleting(team: Team) -> None:
     team.delete()
     resource = _until_state(team, "DELETING")
     assert condition(resource, "Ready")["reason"] == "Deleting"
-    _two_polls(team)
+    team.polls()
     assert team.find() is not None, "the finalizer holds the resource"
     assert _methods(team) == ["POST", "DELETE"]
     team.simulator.clear_fault(rule)
@@ -111,7 +106,7 @@ def _failed_at_once(team: Team) -> None:
     team.create()
     resource = team.until("chat", "Stalled", "True", "DeploymentFailed", says="CUDA out of memory")
     assert condition(resource, "Available")["status"] == "False"
-    _two_polls(team)
+    team.polls()
     assert _methods(team) == ["POST"], "no new try at once"
     team.simulator.stage(f"^accounts/{team.account}/", outcome="ready")
     team.change(acceleratorCount=2)
@@ -124,7 +119,7 @@ def _failed_after_ready(team: Team) -> None:
     team.simulator.fail(team.deployment_id(), "node lost")
     resource = team.until("chat", "Stalled", "True", "DeploymentFailed", says="node lost")
     assert condition(resource, "Available")["status"] == "False"
-    _two_polls(team)
+    team.polls()
     assert _methods(team) == ["POST"], "no new try at once"
     team.change(acceleratorCount=2)
     team.until_ready()
@@ -158,7 +153,7 @@ def _patch_not_applied(team: Team) -> None:
         team.eventually(partial(_has_patched, team, tries), f"{tries} PATCHes")
     resource = team.until("chat", "Stalled", "True", "NotConverging", says="spec.displayName")
     assert condition(resource, "Available")["status"] == "True"
-    _two_polls(team)
+    team.polls()
     assert len(team.journal("PATCH")) == 3, "it is left at that for a while"
     team.simulator.clear_fault(rule)
     team.annotate("chat", "reconcile-at", "4")

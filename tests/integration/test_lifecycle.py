@@ -10,11 +10,6 @@ from testkit.team import Team
 from testkit.waiting import steadily
 
 
-def _two_polls(team: Team) -> None:
-    seen = team.simulator.last_sequence()
-    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= 2, "two polls")
-
-
 def _posted(team: Team, times: int) -> bool:
     return len(team.posts()) == times
 
@@ -46,7 +41,7 @@ def test_a_field_that_the_spec_does_not_name_may_be_changed_in_the_console(team:
     team.create()
     team.until_ready()
     team.simulator.edit(team.deployment_id(), {"displayName": "by hand", "description": "mine"})
-    _two_polls(team)
+    team.polls()
     assert team.deployment()["displayName"] == "by hand"
     assert team.journal("PATCH") == []
 
@@ -116,7 +111,7 @@ def test_with_the_policy_report_a_lost_deployment_is_only_reported(team: Team, s
     team.simulator.vanish(team.deployment_id(), soft=soft)
     resource = team.until("chat", "Stalled", "True", "DeploymentLost", says="externalDeletionPolicy")
     assert condition(resource, "Available")["status"] == "False"
-    _two_polls(team)
+    team.polls()
     assert team.writes(since=seen) == []
     team.change(externalDeletionPolicy="Recreate")
     team.until_ready()
@@ -138,30 +133,6 @@ def test_a_paused_resource_withholds_changes_and_says_what_goes_on_costing(team:
 
 
 @pytest.mark.proof
-def test_a_paused_resource_can_be_deleted(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.change(paused=True)
-    team.delete()
-    team.until_gone()
-    assert team.deployments() == []
-
-
-def test_observing_fills_the_status_and_writes_nothing(team: Team) -> None:
-    team.simulator.create_foreign(prefix="theirs", displayName="theirs")
-    team.create(managementPolicy="Observe", deploymentId="theirs-0", displayName="ours", acceleratorType=None)
-    resource = team.until_ready()
-    assert resource["status"]["modelIdentifier"].endswith("/deployments/theirs-0")
-    assert resource["metadata"].get("finalizers", []) == []
-    team.simulator.edit("theirs-0", {"maxReplicaCount": 4})
-    team.eventually(lambda: team.status()["effective"]["maxReplicaCount"] == 4, "status follows")
-    team.delete()
-    team.until_gone()
-    assert team.writes() == []
-    assert team.simulator.deployment("theirs-0")["state"] == "READY"
-
-
-@pytest.mark.proof
 def test_observing_what_does_not_exist_says_so(team: Team) -> None:
     team.create(managementPolicy="Observe", deploymentId="nothing")
     team.until("chat", "Stalled", "True", "DeploymentLost", says="spec.deploymentId")
@@ -177,30 +148,13 @@ def test_a_resource_that_has_nothing_and_is_only_observed_from_now_on_says_so(te
 
 
 @pytest.mark.proof
-def test_from_manage_to_observe_the_deployment_is_let_go_and_taken_back(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.change(managementPolicy="Observe")
-    team.eventually(lambda: not team.get()["metadata"].get("finalizers"), "the finalizer is gone")
-    team.until_ready()
-    assert len(team.deployments()) == 1
-    team.change(managementPolicy="Manage", displayName="back")
-    team.until_ready()
-    assert team.deployment()["displayName"] == "back"
-    assert len(team.posts()) == 1
-    team.delete()
-    team.until_gone()
-    assert team.deployments() == []
-
-
-@pytest.mark.proof
 def test_a_failed_deployment_is_reported_in_fireworks_words_and_not_replaced_at_once(team: Team) -> None:
     team.simulator.stage(outcome="fail", message="CUDA out of memory", terminationMessage="worker 0 died")
     team.create()
     resource = team.until("chat", "Stalled", "True", "DeploymentFailed", says="CUDA out of memory")
     assert resource["status"]["state"] == "FAILED"
     assert condition(resource, "Available")["status"] == "False"
-    _two_polls(team)
+    team.polls()
     assert [each.method for each in team.writes()] == ["POST"]
 
 
@@ -224,7 +178,7 @@ def test_a_serving_deployment_that_fails_later_is_never_deleted_by_the_operator(
     team.until_ready()
     team.simulator.fail("old-0", "node lost")
     team.until("chat", "Stalled", "True", "DeploymentFailed", says="node lost")
-    _two_polls(team)
+    team.polls()
     assert team.journal("DELETE") == []
 
 

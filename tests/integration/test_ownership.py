@@ -1,12 +1,9 @@
 """One deployment has one resource and one account: who comes second changes nothing."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from testkit.factories import NewTeam
-from testkit.kubernetes_api import condition
 from testkit.team import Team, new_api_key
 
 HEALS_WITHIN = 60.0
@@ -27,36 +24,6 @@ def test_a_second_resource_for_the_same_deployment_is_a_conflict_and_the_first_s
     assert team.get("first") == before
     assert team.deployment() == deployment
     assert team.writes(since=seen) == []
-
-
-def test_of_two_resources_created_at_once_for_one_deployment_one_has_it_and_the_other_says_so(team: Team) -> None:
-    names = ("first", "second")
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda name: team.create(name, deploymentId="chat-prod", adoptionPolicy="Unowned"), names))
-
-    def winner() -> str | None:
-        reasons = {condition(team.get(name), "Ready").get("reason"): name for name in names}
-        return reasons.get("Serving") if "Conflict" in reasons else None
-
-    owner = team.eventually(winner, "one serves, the other is a conflict")
-    (other,) = {*names} - {owner}
-    assert [each.committed for each in team.posts()].count(True) == 1
-    assert team.deployment()["annotations"]["custom/name"] == owner
-    team.delete(other)
-    team.until_gone(other)
-    assert team.deployment()["state"] == "READY"
-    assert team.journal("DELETE") == []
-
-
-@pytest.mark.proof
-def test_a_conflict_ends_when_another_deployment_id_is_chosen(team: Team) -> None:
-    team.create("first", deploymentId="chat-prod")
-    team.until_ready("first")
-    team.create("second", deploymentId="chat-prod")
-    team.until("second", "Stalled", "True", "Conflict")
-    team.change("second", deploymentId="chat-test")
-    team.until_ready("second")
-    assert len(team.deployments()) == 2
 
 
 @pytest.mark.proof

@@ -1,6 +1,7 @@
 """`kubectl fireworks` as a process beside a real API server, the operator and the simulator."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,9 +16,9 @@ from testkit.kubectl_plugin import Plugin
 from testkit.kubernetes.access import Kubectl
 from testkit.kubernetes_api import Json, KubernetesApi
 from testkit.namespaces import Namespace, changed_kubeconfig
+from testkit.stories.addons import add_models, addons, load_elsewhere, loaded, model, until_loaded
 from testkit.team import MODEL, SECRET, Team
 from testkit.waiting import eventually
-from tests.integration.addons import add_models, load_elsewhere, loaded, model, until_loaded
 
 HEAD = ["NAMESPACE", "NAME", "STATE", "REPLICAS", "GPUS", "REASON", "MODEL", "IDENTIFIER"]
 IMPORTED: Mapping[str, Any] = {
@@ -83,22 +84,61 @@ def test_kubectl_finds_the_plugin_and_lists_what_serves_and_why_the_rest_does_no
     assert chat.index("READY") == head.index("STATE"), "columns stand below their heads"
 
 
-def test_list_shows_all_namespaces_unless_one_is_named(
-    team: Team, new_team: Callable[[], Team], plugin: Plugin
+def test_list_shows_the_namespace_of_the_context_another_one_or_all(
+    team: Team, new_team: Callable[[], Team], plugin: Plugin, cluster: LocalCluster, tmp_path: Path
 ) -> None:
     other = new_team()
     team.create()
     other.create("theirs")
-    keys = [(each["namespace"], each["name"]) for each in json.loads(plugin("list", "-o", "json"))]
-    assert (team.namespace, "chat") in keys
-    assert (other.namespace, "theirs") in keys
-    assert keys == sorted(keys)
-    one = yaml.safe_load(plugin("list", "-n", other.namespace, "-o", "yaml"))
+    config: Json = json.loads(cluster.kubeconfig.read_text())
+    config["contexts"][0]["context"]["namespace"] = team.namespace
+    here = tmp_path / "here"
+    here.write_text(json.dumps(config))
+    own = {"KUBECONFIG": str(here)}
+    assert [each["name"] for each in json.loads(plugin("list", "-o", "json", env=own))] == ["chat"]
+    one = yaml.safe_load(plugin("list", "-n", other.namespace, "-o", "yaml", env=own))
     assert [each["name"] for each in one] == ["theirs"]
+    for words in (["-A"], ["-A", "-n", other.namespace]):
+        keys = [(each["namespace"], each["name"]) for each in json.loads(plugin("list", *words, "-o", "json", env=own))]
+        assert (team.namespace, "chat") in keys
+        assert (other.namespace, "theirs") in keys
+        assert keys == sorted(keys)
+
+
+def test_list_selects_by_label_and_prints_names_as_kubectl_takes_them(
+    team: Team, plugin: Plugin, cluster: LocalCluster
+) -> None:
+    team.create("one", metadata={"labels": {"tier": "gold"}})
+    team.create("two", metadata={"labels": {"tier": "silver"}})
+    where = ("-n", team.namespace)
+    assert plugin("list", *where, "-l", "tier=gold", "-o", "name") == "fireworksdeployment.fireworks.ai/one\n"
+    both = plugin("list", *where, "--selector", "tier in (gold,silver)", "-o", "name").split()
+    assert [each.rsplit("/")[-1] for each in both] == ["one", "two"]
+    found = cluster.kubectl("get", *where, "-o", "name", *both)
+    assert found.stdout.split() == both
+    told = plugin("list", *where, "-l", "tier=lead")
+    assert told == (
+        f"There is no FireworksDeployment with these labels in namespace {team.namespace}; -A shows all namespaces.\n"
+    )
+
+
+def test_a_wide_list_adds_age_account_deployment_and_message_in_one_line(team: Team, plugin: Plugin) -> None:
+    team.create()
+    team.until_ready()
+    head, row = plugin("list", "-n", team.namespace, "-o", "wide").splitlines()
+    assert head.split() == [*HEAD[:6], "AGE", "ACCOUNT", "DEPLOYMENT", "MODEL", "IDENTIFIER", "MESSAGE"]
+    assert row.split()[-8:-3] == [
+        *(team.account, team.deployment()["name"].rsplit("/", 1)[-1], identifier(team)),
+        *("1", "of"),
+    ]
+    assert row.index("1 of 1") == head.index("MESSAGE"), "columns stand below their heads"
 
 
 def test_an_empty_list_says_so(plugin: Plugin) -> None:
-    assert plugin("list", "-n", "nobody-is-here") == "There is no FireworksDeployment in namespace nobody-is-here.\n"
+    told = "There is no FireworksDeployment in namespace kube-public; -A shows all namespaces.\n"
+    assert plugin("list", "-n", "kube-public") == told
+    assert plugin("list", "-n", "nobody-is-here") == "There is no namespace nobody-is-here.\n"
+    assert plugin("list", "-n", "nobody-is-here", "-o", "json") == "[]\n"
 
 
 # --- status ----------------------------------------------------------------------------------------------------------
@@ -163,6 +203,24 @@ def test_the_lines_of_endpoint_set_a_client_up_and_its_request_is_answered(team:
     first, answer = plugin.run("sh", "-c", script).stdout.splitlines()
     assert first == f"{plugin.environment['FIREWORKS_BASE_URL']}/inference/v1 {identifier(team)} same key"
     assert json.loads(answer)["object"] == "chat.completion"
+
+
+def test_the_endpoint_as_data(team: Team, plugin: Plugin) -> None:
+    add_models(team)
+    team.create(addons=addons("tone"))
+    until_loaded(team, "tone")
+    found = json.loads(plugin("endpoint", "chat", "-n", team.namespace, "-o", "json"))
+    assert found == yaml.safe_load(plugin("endpoint", "chat", "-n", team.namespace, "-o", "yaml"))
+    assert found == {
+        "namespace": team.namespace,
+        "name": "chat",
+        "baseURL": f"{plugin.environment['FIREWORKS_BASE_URL']}/inference/v1",
+        "model": identifier(team),
+        "apiKeyVariable": "FIREWORKS_API_KEY",
+        "addons": [
+            {"model": model(team, "tone"), "modelIdentifier": f"{model(team, 'tone')}#{team.deployment()['name']}"}
+        ],
+    }
 
 
 def test_endpoint_says_what_comes_first_while_there_is_none(team: Team, plugin: Plugin) -> None:
@@ -282,6 +340,7 @@ def test_orphans_are_deployments_of_this_cluster_whose_resource_does_not_exist(
     ]  # fmt: skip
     found = json.loads(plugin("orphans", "-n", team.namespace, "-o", "json"))
     assert [each["deploymentName"] for each in found] == [f"accounts/{team.account}/deployments/lost-0"]
+    assert plugin("orphans", "-A", "-n", "nobody-is-here", "-o", "name") == f"{found[0]['deploymentName']}\n"
     assert "No orphans" in plugin("orphans", "-n", "nobody-is-here")
     assert len(team.writes()) == writes
     assert team.simulator.deployment("lost-0")["state"] == "READY"
@@ -292,8 +351,11 @@ def test_orphans_are_deployments_of_this_cluster_whose_resource_does_not_exist(
 
 def test_doctor_finds_nothing_wrong_where_all_is_well(team: Team, plugin: Plugin) -> None:
     team.create()
+    team.until_ready()
     lines = plugin("doctor", "-n", team.namespace).splitlines()
-    assert [line.split()[0] for line in lines] == ["ok"] * 6
+    assert [line.split()[0] for line in lines] == ["ok"] * 7
+    data = json.loads(plugin("doctor", "-n", team.namespace, "-o", "json"))
+    assert [each["message"] for each in data] == [line[20:] for line in lines]
     assert any(
         f"Secret {team.namespace}/{SECRET}: Fireworks accepts it, account {team.account}" in each for each in lines
     )
@@ -326,9 +388,25 @@ def test_doctor_tells_what_its_user_or_another_one_may_not_do(
     assert "failed  permissions you may not create, update, patch, delete fireworksdeployments" in told
     assert "is installed; you may not read it, so its version is unknown" in told
     account = f"system:serviceaccount:{team.namespace}:reader"
-    told = plugin("doctor", "-n", team.namespace, "--as", account, code=1)
-    assert f"failed  permissions {account} may not patch fireworksdeployments in namespace" in told
-    assert f"failed  permissions {account} may not get secrets in namespace" in told
+    for option in ("--as", "--subject"):
+        told = plugin("doctor", "-n", team.namespace, option, account, code=1)
+        assert f"failed  permissions {account} may not patch fireworksdeployments in namespace" in told
+        assert f"failed  permissions {account} may not get secrets in namespace" in told
+    told = plugin("doctor", "-n", team.namespace, "--subject", account, code=1, env={"KUBECONFIG": str(reader)})
+    assert "use an account that may create subjectaccessreviews, or omit --subject" in told
+
+
+def test_doctor_as_another_user_sees_what_that_one_sees(
+    team: Team, plugin: Plugin, cluster: LocalCluster, tmp_path: Path
+) -> None:
+    team.create()
+    team.until_ready()
+    told = plugin("doctor", "-n", team.namespace, "--as", "jane", code=1)
+    assert "failed  permissions jane may not get, list, watch fireworksdeployments in namespace" in told
+    assert "its version is unknown" in told
+    assert plugin("doctor", "-n", team.namespace, "--as", "jane", "--as-group", "system:masters").count("ok  ") == 7
+    assert "cannot list resource" in plugin.refuse("list", "-n", team.namespace, "--as", "jane")
+    assert "chat" in plugin("list", "-n", team.namespace, "--as", "jane", "--as-group", "system:masters")
 
 
 # --- which cluster, and what goes wrong ------------------------------------------------------------------------------
@@ -353,6 +431,9 @@ def test_the_first_of_several_kubeconfigs_names_the_context_as_with_kubectl(
     assert "in namespace default" in plugin.refuse("status", "chat", "--context", "bare", env=files)
     assert "127.0.0.1:1" in plugin.refuse("list", "--context", "far", env=files)
     assert "only bare, far, mine" in plugin.refuse("list", "--context", "other", env=files)
+    assert "127.0.0.1:1" in plugin.refuse("list", "--cluster", "far", env=files)
+    assert 'there is no cluster "nowhere"' in plugin.refuse("list", "--cluster", "nowhere", env=files)
+    assert 'there is no user "nobody"' in plugin.refuse("list", "--user", "nobody", env=files)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +445,6 @@ def test_the_first_of_several_kubeconfigs_names_the_context_as_with_kubectl(
         (["orphans"], {"FIREWORKS_API_KEY": ""}, "set FIREWORKS_API_KEY"),
         (["orphans"], {"FIREWORKS_API_KEY": "fw_wrong-key"}, "Set FIREWORKS_API_KEY to a valid API key."),
         (["import", "x"], {"FIREWORKS_BASE_URL": "http://127.0.0.1:1"}, "Check FIREWORKS_BASE_URL and the network."),
-        (["import", "x"], {"FIREWORKS_BASE_URL": "ftp://x"}, "FIREWORKS_BASE_URL must be like https"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence_with_the_way_out(
@@ -391,9 +471,9 @@ def test_kubectl_completes_commands_options_and_names(team: Team, plugin: Plugin
     kubectl = cluster.kubectl_program()
 
     def offered(*words: str) -> list[str]:
-        done = plugin.run(
-            str(kubectl.program), "__complete", "fireworks", *words, env={"KUBECACHEDIR": str(kubectl.cache)}
-        )
+        path = f"{kubectl.program.parent}{os.pathsep}{plugin.environment['PATH']}"
+        own = {"KUBECACHEDIR": str(kubectl.cache), "KUBERC": "off", "PATH": path}
+        done = plugin.run(str(kubectl.program), "__complete", "fireworks", *words, env=own)
         *lines, directive = done.stdout.splitlines()
         assert directive == ":4", "no file names"
         return [line.split("\t")[0] for line in lines]
@@ -401,5 +481,6 @@ def test_kubectl_completes_commands_options_and_names(team: Team, plugin: Plugin
     assert offered("") == ["doctor", "endpoint", "import", "list", "orphans", "query", "shapes", "status"]
     assert offered("status", "-n", team.namespace, "co") == ["code"]
     assert offered("query", "-n", team.namespace, "co") == ["code"]
-    assert offered("list", "-o", "") == ["json", "yaml"]
+    assert offered("list", "-o", "") == ["wide", "name", "json", "yaml"]
+    assert team.namespace in offered("list", "-n", "")
     assert offered("status", "--wa") == ["--watch"]

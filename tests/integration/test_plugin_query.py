@@ -8,9 +8,9 @@ import pytest
 from fireworks_simulator.testing import SimulatorClient
 from testkit.factories import Cluster
 from testkit.kubectl_plugin import Plugin
+from testkit.stories.addons import add_models, addons, model, until_loaded
 from testkit.team import MODEL, Team
 from testkit.waiting import eventually
-from tests.integration.addons import add_models, addons, model, until_loaded
 
 WRONG = "fw_not-the-key-of-anybody"
 

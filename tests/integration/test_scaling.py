@@ -8,22 +8,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from fireworks_simulator.testing import JournalEntry
 from testkit.kubernetes_api import Json, KubernetesError, condition, resources_path
 from testkit.team import Team
 
 DRAFT = "accounts/fireworks/models/llama-v3p2-1b-instruct"
 WITH_DRAFTER = "accounts/fireworks/models/llama-v3p3-70b-instruct"
 """A model that brings a drafter of its own."""
-
-
-def _patches(team: Team) -> list[JournalEntry]:
-    return team.journal("PATCH", r"/deployments/")
-
-
-def _polls(team: Team, count: int = 2) -> None:
-    seen = team.simulator.last_sequence()
-    team.eventually(lambda: len(team.journal("GET", "/deployments$", since=seen)) >= count, f"{count} polls")
 
 
 def _ask(team: Team) -> int:
@@ -71,24 +61,12 @@ def test_a_parked_deployment_costs_nothing_is_not_woken_and_serves_when_it_is_un
     assert condition(resource, "Available")["status"] == "False"
     team.eventually(lambda: team.deployment().get("replicaCount", 0) == 0, "no replica runs")
     assert _ask(team) == 404
-    _polls(team)
+    team.polls()
     team.until("chat", "Ready", "True", "Parked", within=20)
     team.change(minReplicaCount=1, maxReplicaCount=2)
     team.until("chat", "Available", "True", "Serving")
     team.until_ready()
-    assert [each.query["updateMask"] for each in _patches(team)] == ["min_replica_count,max_replica_count"] * 2
-
-
-@pytest.mark.proof
-def test_a_maximum_of_zero_alone_parks_and_its_removal_unparks(team: Team) -> None:
-    team.create(minReplicaCount=1)
-    team.until_ready()
-    team.change(minReplicaCount=None, maxReplicaCount=0)
-    team.until("chat", "Ready", "True", "Parked")
-    team.change(maxReplicaCount=None)
-    team.until("chat", "Ready", "True", "ScaledToZero")
-    deployment = team.deployment()
-    assert (deployment.get("minReplicaCount", 0), deployment["maxReplicaCount"]) == (0, 1)
+    assert [each.query["updateMask"] for each in team.patches()] == ["min_replica_count,max_replica_count"] * 2
 
 
 @pytest.mark.proof
@@ -108,7 +86,7 @@ def test_status_follows_the_replicas_and_ready_does_not_flicker(team: Team) -> N
     for resource in watch.objects:
         assert condition(resource, "Ready")["status"] == "True"
         assert condition(resource, "Available")["status"] == "True"
-    assert _patches(team) == []
+    assert team.patches() == []
 
 
 @pytest.mark.proof
@@ -128,7 +106,7 @@ def test_windows_and_load_targets_change_one_by_one_and_return_to_the_defaults(t
         team.until_ready()
         policy |= expected
         assert team.deployment()["autoscalingPolicy"] == policy, change
-    assert len(_patches(team)) == len(steps)
+    assert len(team.patches()) == len(steps)
     team.change(autoscalingPolicy=None)
     team.until_ready()
     windows = {"scaleUpWindow": "30s", "scaleDownWindow": "600s", "scaleToZeroWindow": "3600s"}
@@ -168,7 +146,7 @@ def test_speculation_is_exchanged_changed_and_turned_off_in_one_request_each(tea
         assert [*found, deployment.get("ngramSpeculationLength", 0)] == [step.draft_model, step.tokens, step.ngram], (
             step.reason
         )
-        assert len(_patches(team)) == count, step.reason
+        assert len(team.patches()) == count, step.reason
 
 
 @pytest.mark.proof
@@ -176,13 +154,13 @@ def test_the_models_own_drafter_gives_way_to_ngrams_and_is_left_alone_before(tea
     team.create(baseModel=WITH_DRAFTER)
     team.until_ready()
     assert team.deployment()["draftModel"] == DRAFT
-    _polls(team)
-    assert _patches(team) == [], "what the spec does not name is Fireworks' to choose"
+    team.polls()
+    assert team.patches() == [], "what the spec does not name is Fireworks' to choose"
     team.change(ngramSpeculationLength=8, draftTokenCount=4)
     team.until_ready()
     assert team.deployment()["ngramSpeculationLength"] == 8
     assert team.deployment().get("draftModel", "") == ""
-    assert len(_patches(team)) == 1
+    assert len(team.patches()) == 1
 
 
 def test_speculation_that_was_disabled_at_creation_stays_so(team: Team) -> None:
@@ -191,7 +169,7 @@ def test_speculation_that_was_disabled_at_creation_stays_so(team: Team) -> None:
     assert "draftModel" not in team.deployment()
     team.change(displayName="Chat")
     team.until_ready()
-    (patch,) = _patches(team)
+    (patch,) = team.patches()
     assert "disableSpeculativeDecoding" not in patch.query
     assert "draftModel" not in team.deployment()
     with pytest.raises(KubernetesError, match=r"spec\.disableSpeculativeDecoding cannot be changed"):
@@ -206,5 +184,5 @@ def test_long_prompt_tuning_is_switched_on_and_off(team: Team) -> None:
         team.change(longPrompt=value)
         team.until_ready()
         assert team.deployment().get("autoTune", {}).get("longPrompt", False) is expected
-    assert {each.query["updateMask"] for each in _patches(team)} == {"auto_tune"}
-    assert len(_patches(team)) == 4
+    assert {each.query["updateMask"] for each in team.patches()} == {"auto_tune"}
+    assert len(team.patches()) == 4

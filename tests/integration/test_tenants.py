@@ -1,34 +1,23 @@
 """One team against another: nobody uses what is not theirs, and nobody is disturbed by who tries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from fireworks_operator.core.identity import Owner, deployment_id
 from testkit.factories import NewTeam
-from testkit.kubernetes_api import Json, KubernetesApi, KubernetesError, condition, resources_path
+from testkit.kubernetes_api import KubernetesApi, KubernetesError, condition, resources_path
+from testkit.stories.team import AnyTeam
+from testkit.stories.tenants import (
+    APART,
+    SHARING,
+    assert_told_nothing,
+    assert_untouched,
+    claim_by_a_forged_status,
+    serving,
+)
 from testkit.team import MODEL, Team, new_api_key
 from testkit.waiting import steadily
-
-HIDDEN = ("state", "modelIdentifier", "replicas", "effective", "createTime", "deploymentName")
-"""What a status would tell of a deployment."""
-
-
-def _told_nothing(team: Team, name: str = "mine") -> None:
-    found = set(HIDDEN) & team.status(name).keys()
-    assert not found, f"the status tells {found} of somebody else's deployment"
-
-
-def _serving(team: Team, name: str = "theirs", /, **spec: object) -> Json:
-    team.create(name, spec=spec)
-    team.until_ready(name)
-    return next(each for each in team.deployments() if each["annotations"]["custom/name"] == name)
-
-
-def _untouched(team: Team, before: Json, name: str = "theirs") -> None:
-    assert next(each for each in team.deployments() if each["name"] == before["name"]) == before
-    assert condition(team.get(name), "Ready")["status"] == "True"
-
 
 # --- Secrets and accounts ---------------------------------------------------------------------------------------------
 
@@ -48,7 +37,7 @@ def test_a_secret_of_another_namespace_cannot_be_named(new_team: NewTeam) -> Non
 @pytest.mark.proof
 def test_another_teams_account_id_beside_ones_own_key_opens_nothing(new_team: NewTeam) -> None:
     victim, thief = new_team(), new_team()
-    before = _serving(victim, deploymentId="chat-prod")
+    before = serving(victim, deploymentId="chat-prod")
     thief.put_secret("crooked", apiKey=thief.api_key, accountId=victim.account)
     for number, spec in enumerate(
         (
@@ -59,8 +48,8 @@ def test_another_teams_account_id_beside_ones_own_key_opens_nothing(new_team: Ne
     ):
         thief.create(f"mine-{number}", spec=spec, credentialsSecretRef={"name": "crooked"})
         thief.until(f"mine-{number}", "Stalled", "True", says="account")
-        _told_nothing(thief, f"mine-{number}")
-    _untouched(victim, before)
+        assert_told_nothing(thief, f"mine-{number}")
+    assert_untouched(victim, before)
     assert len(victim.writes()) == 1
 
 
@@ -79,7 +68,7 @@ def test_whatever_fireworks_answers_to_a_crooked_key_its_victim_goes_on(
     new_team: NewTeam, answer: str, action: Mapping[str, object]
 ) -> None:
     victim, thief = new_team(), new_team()
-    _serving(victim)
+    serving(victim)
     key = new_api_key()
     key_id = thief.simulator.add_key(key)
     match = {"account": victim.account, "keyId": key_id}
@@ -96,59 +85,37 @@ def test_whatever_fireworks_answers_to_a_crooked_key_its_victim_goes_on(
     thief.assert_no_secret(key)
 
 
+@pytest.mark.proof
+@pytest.mark.parametrize("story", APART, ids=lambda story: story.__name__)
+def test_teams_with_an_account_each(new_team: NewTeam, story: Callable[[AnyTeam, AnyTeam], None]) -> None:
+    story(new_team(), new_team())
+
+
 # --- deployments of a shared account ----------------------------------------------------------------------------------
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("policy", ["Never", "Unowned"])
-def test_another_teams_deployment_cannot_be_claimed_by_its_id(sharing_teams: list[Team], policy: str) -> None:
-    victim, thief = sharing_teams
-    before = _serving(victim)
-    identifier = str(before["name"]).rsplit("/", 1)[-1]
-    thief.create("mine", deploymentId=identifier, adoptionPolicy=policy, displayName="mine now", minReplicaCount=0)
-    thief.until("mine", "Stalled", "True", "Conflict", says="another resource")
-    _told_nothing(thief)
-    thief.annotate("mine", "ignore-checks", "true")
-    thief.delete("mine")
-    thief.until_gone("mine")
-    _untouched(victim, before)
-    assert victim.journal("DELETE") == []
-
-
-@pytest.mark.proof
-def test_another_teams_deployment_cannot_be_looked_at_with_the_key_that_both_share(sharing_teams: list[Team]) -> None:
-    victim, thief = sharing_teams
-    before = _serving(victim)
-    thief.create("mine", deploymentId=str(before["name"]).rsplit("/", 1)[-1], managementPolicy="Observe")
-    thief.until("mine", "Stalled", "True", "Conflict", says="spec.credentialsSecretRef")
-    _told_nothing(thief)
-    _untouched(victim, before)
+@pytest.mark.parametrize("story", SHARING, ids=lambda story: story.__name__)
+def test_teams_that_share_an_account(sharing_teams: list[Team], story: Callable[[AnyTeam, AnyTeam], None]) -> None:
+    story(*sharing_teams)
 
 
 def test_a_forged_status_claims_nothing(sharing_teams: list[Team]) -> None:
     """Who may write a status, as none of the chart's roles for users allows, may still not act as somebody else."""
     victim, thief = sharing_teams
-    before = _serving(victim)
+    serving(victim)
     status = victim.status("theirs")
     manifest = thief.manifest("mine", {}, {"paused": True}) | {"status": status}
     thief.api.request("POST", resources_path(thief.namespace), manifest)
     thief.until("mine", "Stalled", "True", "Paused")
     assert "deploymentName" not in thief.status("mine"), "what a manifest says of status is ignored"
-    thief.set_status("mine", {key: value for key, value in status.items() if key != "conditions"})
-    thief.change("mine", paused=None)
-    thief.until("mine", "Stalled", "True", "Conflict", says="another resource")
-    thief.change("mine", displayName="mine now", minReplicaCount=0)
-    thief.until("mine", "Stalled", "True", "Conflict")
-    thief.annotate("mine", "ignore-checks", "true")
-    thief.delete("mine")
-    thief.until_gone("mine")
-    _untouched(victim, before)
+    claim_by_a_forged_status(victim, thief)
 
 
 @pytest.mark.proof
 def test_a_forged_status_with_an_account_does_not_lead_there(new_team: NewTeam) -> None:
     victim, thief = new_team(), new_team()
-    before = _serving(victim)
+    before = serving(victim)
     thief.create("mine", paused=True)
     thief.until("mine", "Stalled", "True", "Paused")
     thief.set_status("mine", {"deploymentName": before["name"], "account": thief.account, "createTime": None})
@@ -158,24 +125,7 @@ def test_a_forged_status_with_an_account_does_not_lead_there(new_team: NewTeam) 
     steadily(lambda: victim.deployments()[0] == before, "nothing changes", seconds=2.0, explain=thief.explain)
     thief.annotate("mine", "abandon", "true")
     thief.until_gone("mine")
-    _untouched(victim, before)
-
-
-@pytest.mark.proof
-def test_a_marker_that_somebody_forged_moves_no_resource_to_another_deployment(new_team: NewTeam) -> None:
-    victim, thief = new_team(), new_team()
-    before = _serving(victim)
-    marker = {key: value for key, value in before["annotations"].items() if key.startswith("custom/")}
-    thief.simulator.create_foreign(prefix="bait", annotations=marker)
-    bait = thief.simulator.deployment("bait-0")
-    thief.create("mine", deploymentId="bait-0", adoptionPolicy="Unowned")
-    thief.until("mine", "Stalled", "True", "Conflict")
-    victim.change("theirs", displayName="still theirs")
-    victim.until_ready("theirs")
-    assert victim.status("theirs")["deploymentName"] == before["name"]
-    victim.delete("theirs")
-    victim.until_gone("theirs")
-    assert thief.simulator.deployment("bait-0") == bait, "nobody acts upon it"
+    assert_untouched(victim, before)
 
 
 @pytest.mark.proof

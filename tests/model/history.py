@@ -5,11 +5,11 @@ from typing import Any
 
 from testkit.promises.specs import UNOWNED, new_spec
 from testkit.virtual.api_server import Raw
-from testkit.virtual.conduct import KEYS
+from testkit.virtual.conduct import REFS
 from testkit.virtual.neighbour import OTHER_ID, SAME_ID, Neighbour
 from testkit.virtual.process import Process
 from tests.model.choices import YES_OR_NO, AnEdit, Count, OneOf, event
-from tests.model.scene import A_KEY, AFTERWARDS, Scene
+from tests.model.scene import A_REF, AFTERWARDS, Scene
 
 _DAY = 86_400.0
 
@@ -30,17 +30,17 @@ class History(Scene):
     def an_old_status_is_restored(self, which: int, of: int, age: int, then: str) -> None:
         """Of another day, or of another resource, as where namespaces are mapped."""
         world = self.world
-        key = self._resource(which)
-        past = world.promises.past[(*KEYS, key)[of]]
-        if key not in world.server.objects or not past:
+        ref = self._resource(which)
+        past = world.promises.past[(*REFS, ref)[of]]
+        if ref not in world.server.objects or not past:
             return
-        if "deletionTimestamp" in world.server.objects[key]["metadata"]:
+        if "deletionTimestamp" in world.server.objects[ref]["metadata"]:
             return
         status = past[age % len(past)]
-        owned = {each["name"] for each in world.promises.owned(key, world.fireworks.state())}
+        owned = {each["name"] for each in world.promises.owned(ref, world.fireworks.state())}
         world.promises.left |= owned - {status.get("deploymentName")}  # counted as orphaned
-        world.overwrite_status(key, status)
-        self._wiped(world.server.objects[key])
+        world.overwrite_status(ref, status)
+        self._wiped(world.server.objects[ref])
         self._then(then)
 
     @event(
@@ -52,19 +52,19 @@ class History(Scene):
     def a_namespace_is_deleted(self, which: int, trouble: str, lost: bool, then: str) -> None:
         """Secrets go before resources; perhaps the status was lost before, as in a restore that is undone."""
         world = self.world
-        key = self._resource(which)
-        if key not in world.server.objects:
+        ref = self._resource(which)
+        if ref not in world.server.objects:
             return
-        if lost and "deletionTimestamp" not in world.server.objects[key]["metadata"]:
-            world.overwrite_status(key, {"observedGeneration": -1})
-            self._wiped(world.server.objects[key])
+        if lost and "deletionTimestamp" not in world.server.objects[ref]["metadata"]:
+            world.overwrite_status(ref, {"observedGeneration": -1})
+            self._wiped(world.server.objects[ref])
             world.restart()
         if trouble == "no Secret":
             world.remove_secret()
         elif trouble == "no answer":
             world.fireworks.fault("status", method="GET", times=6, code="UNAVAILABLE")
             self._then("poll")
-        world.server.delete(key)
+        world.server.delete(ref)
         self._then(then)
 
     @event()
@@ -80,16 +80,16 @@ class History(Scene):
         world = self.world
         world.judge()
         there = {each["metadata"]["uid"] for each in self.backup[0].values()}
-        for key, raw in world.server.objects.items():
+        for ref, raw in world.server.objects.items():
             if raw["metadata"]["uid"] not in there:  # nobody remembers it
-                names = {each["name"] for each in world.promises.owned(key, world.fireworks.state())}
+                names = {each["name"] for each in world.promises.owned(ref, world.fireworks.state())}
                 world.promises.left |= names | {raw["status"].get("deploymentName", "")}
         world.server.roll_back(copy.deepcopy(self.backup))
-        for key, raw in world.server.objects.items():
+        for ref, raw in world.server.objects.items():
             self._wiped(raw)
             world.promises.left |= {
                 each["name"]
-                for each in world.promises.owned(key, world.fireworks.state())
+                for each in world.promises.owned(ref, world.fireworks.state())
                 if each["name"] != raw["status"].get("deploymentName")
             }
         world.objects_before = {}
@@ -144,42 +144,42 @@ class History(Scene):
     def _neighbour(self, same: bool) -> Neighbour:
         return self.world.add_neighbour(cluster=SAME_ID if same else OTHER_ID, uid="kube-system/another")
 
-    @event(same=YES_OR_NO, key=A_KEY, adopts=YES_OR_NO, then=AFTERWARDS)
-    def the_neighbour_wishes(self, same: bool, key: str, adopts: bool, then: str) -> None:
+    @event(same=YES_OR_NO, ref=A_REF, adopts=YES_OR_NO, then=AFTERWARDS)
+    def the_neighbour_wishes(self, same: bool, ref: str, adopts: bool, then: str) -> None:
         """Another cluster with a key of the account, perhaps with the same id, wants something, perhaps the same."""
         changes: list[tuple[str, Any]] = [("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned")] if adopts else []
         neighbour = self._neighbour(same)
-        neighbour.wish(key, new_spec(key.split("/")[0], changes))
+        neighbour.wish(ref, new_spec(ref.split("/")[0], changes))
         neighbour.live()
         self._then(then)
 
-    @event(key=A_KEY, then=AFTERWARDS)
-    def the_neighbour_deletes(self, key: str, then: str) -> None:
+    @event(ref=A_REF, then=AFTERWARDS)
+    def the_neighbour_deletes(self, ref: str, then: str) -> None:
         """What was its own goes, and nothing else."""
         if self.world.neighbour is not None:
-            self.world.neighbour.delete(key)
+            self.world.neighbour.delete(ref)
             self.world.neighbour.live()
             self._then(then)
 
     @event(same=YES_OR_NO, which=Count(0, 2), ours_goes=YES_OR_NO)
     def both_want_the_same(self, same: bool, which: int, ours_goes: bool) -> None:
         """Each adopts what belongs to nobody, between two LISTs of the other; then one of them goes."""
-        world, key = self.world, KEYS[which]
-        if key in world.server.objects:
+        world, ref = self.world, REFS[which]
+        if ref in world.server.objects:
             return
         self._live(1.0)
         changes: list[tuple[str, Any]] = [("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned")]
         neighbour = self._neighbour(same)
         neighbour.live()
-        neighbour.wish(key, new_spec(key.split("/")[0], changes))
+        neighbour.wish(ref, new_spec(ref.split("/")[0], changes))
         neighbour.live()
         world.judge()
-        world.server.create(key, new_spec(key.split("/")[0], changes))
+        world.server.create(ref, new_spec(ref.split("/")[0], changes))
         self._then("work")
         self._live(3.0)
-        if ours_goes and key in world.server.objects:
-            world.server.delete(key)
+        if ours_goes and ref in world.server.objects:
+            world.server.delete(ref)
             self._live(3.0)
         else:
-            neighbour.delete(key)
+            neighbour.delete(ref)
             neighbour.live()

@@ -10,12 +10,12 @@ from fireworks_operator.api.v1alpha1 import (
 from testkit.promises.invariants import holds
 from testkit.promises.outcome import check_settled, wanted_name
 from testkit.promises.specs import new_spec
-from testkit.virtual.conduct import BYSTANDER, KEYS
+from testkit.virtual.conduct import BYSTANDER, REFS
 from testkit.virtual.process import Process
 from tests.model.choices import YES_OR_NO, AnEdit, Count, Edits, OneOf, event
 from tests.model.history import History
 from tests.model.people import People
-from tests.model.scene import A_KEY, AFTERWARDS
+from tests.model.scene import A_REF, AFTERWARDS
 from tests.model.strangers import Strangers
 from tests.model.troubles import Troubles
 
@@ -32,10 +32,10 @@ class Machine(Troubles, People, Strangers, History):
     def begin_anew(self) -> None:
         """Have people clear up what only they can, so that a history that goes on for long stays a lively one."""
         world, server = self.world, self.world.server
-        for key, raw in tuple(server.objects.items()):
-            if key != BYSTANDER and not holds(raw["status"], "Ready"):
-                server.annotate(key, ANNOTATION_ABANDON, "true")
-                server.delete(key)
+        for ref, raw in tuple(server.objects.items()):
+            if ref != BYSTANDER and not holds(raw["status"], "Ready"):
+                server.annotate(ref, ANNOTATION_ABANDON, "true")
+                server.delete(ref)
         if world.neighbour is not None:
             world.neighbour.delete_all()
             world.neighbour.live()
@@ -44,33 +44,33 @@ class Machine(Troubles, People, Strangers, History):
 
     # Users
 
-    @initialize(key=A_KEY.strategy(), changes=Edits(0, 3).strategy(), serves=YES_OR_NO.strategy())
-    def there_is_a_resource(self, key: str, changes: list[tuple[str, object]], serves: bool) -> None:
+    @initialize(ref=A_REF.strategy(), changes=Edits(0, 3).strategy(), serves=YES_OR_NO.strategy())
+    def there_is_a_resource(self, ref: str, changes: list[tuple[str, object]], serves: bool) -> None:
         self.world.add_bystander()
-        self.world.server.create(key, new_spec(key.split("/")[0], changes))
+        self.world.server.create(ref, new_spec(ref.split("/")[0], changes))
         if serves:
             for seconds in (0.0, 3.0, 62.0):
                 self.world.advance(seconds)
                 self.world.poll()
 
-    @event(key=A_KEY, changes=Edits(0, 3), then=AFTERWARDS)
-    def a_user_creates(self, key: str, changes: list[tuple[str, object]], then: str) -> None:
-        if key not in self.world.server.objects:
-            self.world.server.create(key, new_spec(key.split("/")[0], changes))
+    @event(ref=A_REF, changes=Edits(0, 3), then=AFTERWARDS)
+    def a_user_creates(self, ref: str, changes: list[tuple[str, object]], then: str) -> None:
+        if ref not in self.world.server.objects:
+            self.world.server.create(ref, new_spec(ref.split("/")[0], changes))
             self._then(then)
 
     @event(which=Count(0, 2), changes=Edits(1, 2), then=AFTERWARDS)
     def a_user_edits(self, which: int, changes: list[tuple[str, object]], then: str) -> None:
-        key = self._resource(which)
+        ref = self._resource(which)
         for name, value in changes:
-            self._edit(key, name, value)
+            self._edit(ref, name, value)
         self._then(then)
 
     @event(which=Count(0, 2), then=AFTERWARDS)
     def a_user_deletes(self, which: int, then: str) -> None:
-        key = self._resource(which)
-        if key in self.world.server.objects:
-            self.world.server.delete(key)
+        ref = self._resource(which)
+        if ref in self.world.server.objects:
+            self.world.server.delete(ref)
             self._then(then)
 
     @event(
@@ -82,26 +82,26 @@ class Machine(Troubles, People, Strangers, History):
         then=AFTERWARDS,
     )
     def a_user_annotates(self, which: int, annotation: str, value: str | None, then: str) -> None:
-        key = self._resource(which)
-        if key in self.world.server.objects:
-            self.world.server.annotate(key, annotation, value)
+        ref = self._resource(which)
+        if ref in self.world.server.objects:
+            self.world.server.annotate(ref, annotation, value)
             self._then(then)
 
     @event(which=Count(0, 2), new_uid=YES_OR_NO, then=AFTERWARDS)
     def a_backup_is_restored(self, which: int, new_uid: bool, then: str) -> None:
-        key = self._resource(which)
-        if key in self.world.server.objects:
-            self._restore(key, new_uid=new_uid)
+        ref = self._resource(which)
+        if ref in self.world.server.objects:
+            self._restore(ref, new_uid=new_uid)
             self._then(then)
 
-    def _restore(self, key: str, *, new_uid: bool) -> None:
-        if "deletionTimestamp" not in self.world.server.objects[key]["metadata"]:
-            raw, promises = self.world.server.objects[key], self.world.promises
+    def _restore(self, ref: str, *, new_uid: bool) -> None:
+        if "deletionTimestamp" not in self.world.server.objects[ref]["metadata"]:
+            raw, promises = self.world.server.objects[ref], self.world.promises
             if raw["metadata"]["uid"] in promises.wiped:  # what only an old status named is an orphan now
-                names = {each["name"] for each in promises.owned(key, self.world.fireworks.state())}
+                names = {each["name"] for each in promises.owned(ref, self.world.fireworks.state())}
                 promises.left |= names - {wanted_name(raw)}
-            self.world.server.restore(key, new_uid=new_uid)
-            uid = self.world.server.objects[key]["metadata"]["uid"]
+            self.world.server.restore(ref, new_uid=new_uid)
+            uid = self.world.server.objects[ref]["metadata"]["uid"]
             self.world.promises.wiped.add(uid)
             self.world.promises.forget(uid)
 
@@ -125,8 +125,8 @@ class Machine(Troubles, People, Strangers, History):
     ) -> None:
         """What was asked for may come into being long after somebody has changed their mind."""
         world = self.world
-        key = next((each for each in KEYS if each not in world.server.objects), None)
-        if key is None:
+        ref = next((each for each in REFS if each not in world.server.objects), None)
+        if ref is None:
             return
         world.heal()
         if answer in ("late", "never"):
@@ -135,23 +135,23 @@ class Machine(Troubles, People, Strangers, History):
             world.fireworks.fault(answer, method="POST")
         if next_answer is not None:
             world.fireworks.fault("status", method="POST", code=next_answer)
-        world.server.create(key, new_spec(key.split("/")[0], []))
+        world.server.create(ref, new_spec(ref.split("/")[0], []))
         for _ in range(rounds):
             self._then("wait")
-        self._change_mind(key, then)
+        self._change_mind(ref, then)
         for pause in (1.0, 3.0, seconds):
             world.advance(pause)
             world.poll()
 
-    def _change_mind(self, key: str, then: str) -> None:
-        if key not in self.world.server.objects:
+    def _change_mind(self, ref: str, then: str) -> None:
+        if ref not in self.world.server.objects:
             return
         if then == "deletes":
-            self.world.server.delete(key)
+            self.world.server.delete(ref)
         elif then == "renames":
-            self._edit(key, "deploymentId", "renamed")
+            self._edit(ref, "deploymentId", "renamed")
         elif then == "restores":
-            self._restore(key, new_uid=False)
+            self._restore(ref, new_uid=False)
         elif then == "kills":
             self.world.restart()
 
@@ -167,10 +167,10 @@ class Machine(Troubles, People, Strangers, History):
 
     @event(which=Count(0, 2))
     def a_pass_is_made(self, which: int) -> None:
-        key = self._resource(which)
+        ref = self._resource(which)
 
         async def look(process: Process) -> None:
-            process.queue.add(key)
+            process.queue.add(ref)
             await process.work()
 
         self.world.run(look)
@@ -216,9 +216,9 @@ class Machine(Troubles, People, Strangers, History):
     def a_user_edits_during_a_pass(
         self, crossings: int, which: int, changes: list[tuple[str, object]], how: str
     ) -> None:
-        key = self._resource(which)
-        self._edit(key, *changes[0])
-        self.world.process.gate.plan(crossings, lambda: self._edit(key, *changes[1]))
+        ref = self._resource(which)
+        self._edit(ref, *changes[0])
+        self.world.process.gate.plan(crossings, lambda: self._edit(ref, *changes[1]))
         self._then(how)
 
     @event(which=Count(0, 2), edit=AnEdit())

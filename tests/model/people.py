@@ -5,7 +5,7 @@ from typing import Any
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON
 from testkit.promises.invariants import holds
 from testkit.promises.specs import H100, UNOWNED, new_spec
-from testkit.virtual.conduct import KEYS, owner_key
+from testkit.virtual.conduct import REFS, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, identifier
 from testkit.virtual.process import CLUSTER
 from tests.model.choices import YES_OR_NO, Count, OneOf, event
@@ -72,13 +72,13 @@ class People(Scene):
         name = names[which % len(names)]
         self.world.fireworks.by_hand("POST", f"{name}:undelete", {})
         self.world.judge_later(name)
-        key = owner_key(self._as_it_is(name).get("annotations", {}))
-        if key is None or self._claims(key) != name:
+        ref = owner_ref(self._as_it_is(name).get("annotations", {}))
+        if ref is None or self._claims(ref) != name:
             self.world.promises.left.add(name)  # whoever brings it back looks after it
         self._then(then)
 
-    def _claims(self, key: str) -> str | None:
-        raw = self.world.server.objects.get(key)
+    def _claims(self, ref: str) -> str | None:
+        raw = self.world.server.objects.get(ref)
         return None if raw is None else raw["status"].get("deploymentName")
 
     @event(which=Count(0, 9), owner=OneOf("another cluster", "another resource", "nobody"), then=AFTERWARDS)
@@ -110,10 +110,10 @@ class People(Scene):
         world = self.world
         self._live(1.0)
         self._give(f"accounts/{ACCOUNT}/deployments/{UNOWNED}", owner)
-        key = KEYS[which]
-        if key not in world.server.objects:
+        ref = REFS[which]
+        if ref not in world.server.objects:
             changes: list[tuple[str, object]] = [("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned")]
-            world.server.create(key, new_spec(key.split("/")[0], changes))
+            world.server.create(ref, new_spec(ref.split("/")[0], changes))
         self._then("work")
         self._then(then)
 
@@ -169,8 +169,8 @@ class People(Scene):
         """Somebody deletes a deployment, and nobody knows whether the operator's wish to have it back was heard."""
         world = self.world
         name = self._deployment(which)
-        key = None if name is None else owner_key(self._as_it_is(name).get("annotations", {}))
-        if name is None or key not in KEYS or self._claims(key) != name:
+        ref = None if name is None else owner_ref(self._as_it_is(name).get("annotations", {}))
+        if name is None or ref not in REFS or self._claims(ref) != name:
             return
         world.heal()
         if answer in ("late", "never"):
@@ -182,10 +182,10 @@ class People(Scene):
         self._live(1.0)
         if then == "kills":
             world.restart()
-        elif then != "waits" and key in world.server.objects:
+        elif then != "waits" and ref in world.server.objects:
             if then == "abandons":
-                world.server.annotate(key, ANNOTATION_ABANDON, "true")
-            world.server.delete(key)
+                world.server.annotate(ref, ANNOTATION_ABANDON, "true")
+            world.server.delete(ref)
         self._live(1.0, 3.0, seconds)
 
     @event(which=Count(0, 9), brings_back=YES_OR_NO, lists=YES_OR_NO, then=AFTERWARDS)
@@ -195,10 +195,10 @@ class People(Scene):
         """Under the policy Report; then its resource is deleted, perhaps while no LIST comes through."""
         world = self.world
         name = self._deployment(which)
-        key = None if name is None else owner_key(self._as_it_is(name).get("annotations", {}))
-        if name is None or key not in KEYS or self._claims(key) != name:
+        ref = None if name is None else owner_ref(self._as_it_is(name).get("annotations", {}))
+        if name is None or ref not in REFS or self._claims(ref) != name:
             return
-        self._edit(key, "externalDeletionPolicy", "Report")
+        self._edit(ref, "externalDeletionPolicy", "Report")
         self._live(1.0)
         world.fireworks.simulator.vanish(identifier(name), soft=True)
         world.judge_later(name)
@@ -209,8 +209,8 @@ class People(Scene):
         if not lists:
             world.fireworks.fault("status", method="GET", path="/deployments$", times=4, code="UNAVAILABLE")
             self._live(62.0)
-        if key in world.server.objects:
-            world.server.delete(key)
+        if ref in world.server.objects:
+            world.server.delete(ref)
         self._then("work")
         self._then(then)
 
@@ -221,8 +221,8 @@ class People(Scene):
         world.heal()
         self._live(1.0, 62.0, 62.0)
         name = self._deployment(which)
-        key = None if name is None else owner_key(self._as_it_is(name).get("annotations", {}))
-        if name is None or key not in KEYS or self._claims(key) != name:
+        ref = None if name is None else owner_ref(self._as_it_is(name).get("annotations", {}))
+        if name is None or ref not in REFS or self._claims(ref) != name:
             return
         if self._as_it_is(name)["state"] != "READY" or self._as_it_is(name).get("minReplicaCount", 0) == 0:
             return
@@ -231,11 +231,11 @@ class People(Scene):
         world.fireworks.simulator.edit(identifier(name), stockedOut=True, readyReplicas=0)
         world.judge_later(name)
         self._live(*(62.0 for _ in range(round(PATIENCE / 62.0) + 2)))
-        raw, there = world.server.objects[key], self._as_it_is(name)
+        raw, there = world.server.objects[ref], self._as_it_is(name)
         asked = raw["spec"].get("minReplicaCount", 0) > 0 and not raw["spec"].get("paused")
         serves = there.get("replicaStats", {}).get("readyReplicaCount", 0) > 0
-        if asked and not serves and self._claims(key) == name:
-            assert not holds(raw["status"], "Ready"), f"{key} is Ready without a replica for {PATIENCE} s"
+        if asked and not serves and self._claims(ref) == name:
+            assert not holds(raw["status"], "Ready"), f"{ref} is Ready without a replica for {PATIENCE} s"
         world.fireworks.simulator.clear_stages()
         world.fireworks.simulator.edit(identifier(name), stockedOut=False, readyReplicas=1)
         world.judge_later(name)

@@ -5,13 +5,13 @@ from hypothesis.stateful import RuleBasedStateMachine
 from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.specs import changed
 from testkit.virtual.api_server import RefusedError
-from testkit.virtual.conduct import KEYS
+from testkit.virtual.conduct import REFS
 from testkit.virtual.fireworks import Json
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.world import World
 from tests.model.choices import OneOf
 
-A_KEY = OneOf(*KEYS)
+A_REF = OneOf(*REFS)
 AFTERWARDS = OneOf("nothing", "work", "work", "poll", "poll", "wait")
 """How far the operator comes before the next thing happens."""
 
@@ -40,15 +40,15 @@ class Scene(RuleBasedStateMachine):
 
     def _resource(self, which: int) -> str:
         """Pick a resource that exists, if there is any."""
-        there = [key for key in KEYS if key in self.world.server.objects] or KEYS
+        there = [ref for ref in REFS if ref in self.world.server.objects] or REFS
         return there[which % len(there)]
 
-    def _edit(self, key: str, name: str, value: object) -> None:
-        raw = self.world.server.objects.get(key)
+    def _edit(self, ref: str, name: str, value: object) -> None:
+        raw = self.world.server.objects.get(ref)
         if raw is None or (name == "deploymentId" and raw["metadata"]["uid"] in self.world.promises.wiped):
             return
         try:
-            self.world.server.edit(key, changed(raw["spec"], name, value))
+            self.world.server.edit(ref, changed(raw["spec"], name, value))
         except RefusedError:
             return
 

@@ -6,9 +6,8 @@ from typing import Any
 from fireworks_operator.api.v1alpha1 import ANNOTATION_RECONCILE_AT
 from testkit.promises.invariants import STRANGERS
 from testkit.promises.specs import FOREIGN, UNOWNED, new_spec
-from testkit.virtual.conduct import BYSTANDER, KEYS, derived_id
-from testkit.virtual.fireworks import ACCOUNT, OTHER_ACCOUNT, TWIN
-from testkit.virtual.fireworks import KEYS as API_KEYS
+from testkit.virtual.conduct import BYSTANDER, REFS, derived_id
+from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, TWIN
 from tests.model.choices import Count, OneOf, event
 from tests.model.scene import AFTERWARDS, Scene
 
@@ -19,8 +18,8 @@ SECRETS: dict[str, dict[str, bytes]] = {
     "bogus, beside the account": {"apiKey": b"fw_bogus%d", **_BESIDE},
     "twin": {"apiKey": TWIN.encode()},
     "twin, beside the account": {"apiKey": TWIN.encode(), **_BESIDE},
-    "another account's": {"apiKey": API_KEYS[OTHER_ACCOUNT].encode()},
-    "another account's, beside the account": {"apiKey": API_KEYS[OTHER_ACCOUNT].encode(), **_BESIDE},
+    "another account's": {"apiKey": KEYS[OTHER_ACCOUNT].encode()},
+    "another account's, beside the account": {"apiKey": KEYS[OTHER_ACCOUNT].encode(), **_BESIDE},
     "huge account": {"apiKey": b"fw_bogus%d", "accountId": b"a" * _MEGABYTE},
     "huge": {"apiKey": b"fw_bogus%d", "else": b"x" * _MEGABYTE, **_BESIDE},
     "huge key": {"apiKey": b"k" * _MEGABYTE},
@@ -29,7 +28,7 @@ SECRETS: dict[str, dict[str, bytes]] = {
     "a word": {"apiKey": b"Delete", **_BESIDE},
 }
 """Secrets that a stranger has; `%d` is another number each time."""
-_OTHERS = (None, FOREIGN, UNOWNED, *(derived_id(key) for key in (*KEYS, BYSTANDER)))
+_OTHERS = (None, FOREIGN, UNOWNED, *(derived_id(ref) for ref in (*REFS, BYSTANDER)))
 """Deployment ids that strangers name."""
 _MARKED = tuple(f"accounts/{ACCOUNT}/deployments/{name}" for name in _OTHERS if name is not None)
 FORGED: tuple[dict[str, Any], ...] = (
@@ -84,13 +83,13 @@ class Strangers(Scene):
     def _stranger(self, secret: dict[str, bytes], *, policy: str, deployment: str | None, adopts: str) -> None:
         number = self.count % 10
         self.count += 1
-        key, secrets = f"{STRANGERS}/evil-{number}", self.world.server.secrets
+        ref, secrets = f"{STRANGERS}/evil-{number}", self.world.server.secrets
         filled = {name: value.replace(b"%d", b"%d" % self.count) for name, value in secret.items()}
         secrets[STRANGERS, f"evil-{number}"] = filled
         spec = new_spec(STRANGERS, [("deploymentId", deployment), ("managementPolicy", policy)])
         spec |= {"adoptionPolicy": adopts, "credentialsSecretRef": {"name": f"evil-{number}"}}
-        if key not in self.world.server.objects:
-            self.world.server.create(key, spec)
+        if ref not in self.world.server.objects:
+            self.world.server.create(ref, spec)
 
     @event(then=AFTERWARDS)
     def a_crowd_of_strangers_comes(self, then: str) -> None:
@@ -113,25 +112,25 @@ class Strangers(Scene):
     def a_stranger_goes(self, which: int, then: str) -> None:
         """The Secret first."""
         self.world.server.secrets.pop((STRANGERS, f"evil-{which}"), None)
-        key = f"{STRANGERS}/evil-{which}"
-        if key in self.world.server.objects:
-            self.world.server.delete(key)
+        ref = f"{STRANGERS}/evil-{which}"
+        if ref in self.world.server.objects:
+            self.world.server.delete(ref)
         self._then(then)
 
     @event(which=Count(0, 9), status=OneOf(*FORGED), then=AFTERWARDS)
     def a_stranger_forges_a_status(self, which: int, status: dict[str, Any], then: str) -> None:
         """What is written there is not the operator's."""
-        key = f"{STRANGERS}/evil-{which}"
-        if key in self.world.server.objects:
-            self.world.overwrite_status(key, status)
+        ref = f"{STRANGERS}/evil-{which}"
+        if ref in self.world.server.objects:
+            self.world.overwrite_status(ref, status)
             self._then(then)
 
     @event(which=Count(0, 9), annotation=OneOf(*ANNOTATIONS), then=AFTERWARDS)
     def a_stranger_annotates(self, which: int, annotation: tuple[str, str], then: str) -> None:
         """More than anybody needs."""
-        key = f"{STRANGERS}/evil-{which}"
-        if key in self.world.server.objects:
-            self.world.server.annotate(key, *annotation)
+        ref = f"{STRANGERS}/evil-{which}"
+        if ref in self.world.server.objects:
+            self.world.server.annotate(ref, *annotation)
             self._then(then)
 
     @event(code=OneOf("PERMISSION_DENIED", "NOT_FOUND", "INTERNAL", "UNIMPLEMENTED"), times=OneOf(1, 3, 1000))
@@ -173,10 +172,10 @@ class Strangers(Scene):
         world.judge()
         writes = world.server.writes
         for number in range(words):
-            for key in ("acme-key-1", "acme-key-3", "acme-key-4"):
+            for key_id in ("acme-key-1", "acme-key-3", "acme-key-4"):
                 world.fireworks.simulator.fault(
                     "status",
-                    match={"method": "GET", "path": "/acme/deployments$", "keyId": key},
+                    match={"method": "GET", "path": "/acme/deployments$", "keyId": key_id},
                     times=1,
                     code="UNAVAILABLE",
                     message=f"no backend at 10.0.{number}.{number}: try {number:032x} at 12:0{number}:00",

@@ -35,9 +35,9 @@ TROUBLES = [
 def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
     """A world with one resource without addons and one with an addon, both of which serve."""
     world = World(loop, simulator)
-    for key in (PLAIN, TUNED):
-        spec = {**new_spec(key.partition("/")[0], []), "minReplicaCount": 1}
-        world.server.create(key, spec | ({"addons": [{"model": ADDONS[0]}]} if key == TUNED else {}))
+    for ref in (PLAIN, TUNED):
+        spec = {**new_spec(ref.partition("/")[0], []), "minReplicaCount": 1}
+        world.server.create(ref, spec | ({"addons": [{"model": ADDONS[0]}]} if ref == TUNED else {}))
     live(world, 300.0)
     assert holds(status(world, PLAIN), "Ready")
     assert holds(status(world, TUNED), "AddonsReady")
@@ -45,8 +45,8 @@ def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
     world.close()
 
 
-def status(world: World, key: str) -> dict[str, Any]:
-    found: dict[str, Any] = world.server.objects[key]["status"]
+def status(world: World, ref: str) -> dict[str, Any]:
+    found: dict[str, Any] = world.server.objects[ref]["status"]
     return found
 
 

@@ -13,7 +13,7 @@ from testkit.virtual.fireworks import identifier
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.world import World
 
-KEY = "team-b/chat"
+REF = "team-b/chat"
 MINUTE = 60.0
 Change = tuple[str, object]
 
@@ -26,7 +26,7 @@ class Scene:
 
     def begin(self, *changes: Change) -> None:
         """Create it, and wait until it serves."""
-        self.world.server.create(KEY, new_spec("team-b", list(changes)))
+        self.world.server.create(REF, new_spec("team-b", list(changes)))
         self.live(90)
         assert self.ready() == ("True", "Serving")
 
@@ -56,7 +56,7 @@ class Scene:
     @property
     def status(self) -> dict[str, Any]:
         """The resource's status."""
-        found: dict[str, Any] = self.world.server.objects[KEY]["status"]
+        found: dict[str, Any] = self.world.server.objects[REF]["status"]
         return found
 
     def tells(self, kind: str) -> tuple[str, str]:
@@ -255,13 +255,13 @@ def test_replicas_that_take_long_to_load_lack_no_capacity(scene: Scene) -> None:
 
 def test_a_parked_deployment_and_one_at_zero_lack_nothing(scene: Scene) -> None:
     scene.begin(("minReplicaCount", 1))
-    spec = scene.world.server.objects[KEY]["spec"]
+    spec = scene.world.server.objects[REF]["spec"]
     scene.happen(stockedOut=True, lostReplicas=1)
-    scene.world.server.edit(KEY, {**spec, "minReplicaCount": 0, "maxReplicaCount": 0})
+    scene.world.server.edit(REF, {**spec, "minReplicaCount": 0, "maxReplicaCount": 0})
     scene.live(60 * MINUTE, step=60.0)
     assert scene.ready() == ("True", "Parked")
     assert scene.tells("CapacityPending")[0] != "True"
-    scene.world.server.edit(KEY, {**spec, "minReplicaCount": 0, "maxReplicaCount": 1})
+    scene.world.server.edit(REF, {**spec, "minReplicaCount": 0, "maxReplicaCount": 1})
     scene.live(60 * MINUTE, step=60.0)
     assert scene.ready() == ("True", "ScaledToZero")
     assert "waitingSince" not in scene.status["replicas"]
@@ -271,7 +271,7 @@ def test_a_minimum_that_is_raised_while_it_sleeps_is_in_force_when_a_replica_ser
     scene.begin(("scaleToZeroWindow", "5m"))
     scene.asleep()
     scene.happen(stockedOut=True)
-    scene.world.server.edit(KEY, {**scene.world.server.objects[KEY]["spec"], "minReplicaCount": 1})
+    scene.world.server.edit(REF, {**scene.world.server.objects[REF]["spec"], "minReplicaCount": 1})
     scene.live(14 * MINUTE, step=20.0)
     assert scene.ready() == ("False", "Updating")
     scene.live(2 * MINUTE)
@@ -284,7 +284,7 @@ def test_a_minimum_that_is_raised_while_it_sleeps_is_in_force_when_a_replica_ser
 def test_a_rolling_update_without_replica_for_a_minute_is_an_update_and_no_loss(scene: Scene) -> None:
     scene.begin(("minReplicaCount", 1))
     simulator = scene.world.fireworks.simulator
-    scene.world.server.edit(KEY, {**scene.world.server.objects[KEY]["spec"], "acceleratorCount": 2})
+    scene.world.server.edit(REF, {**scene.world.server.objects[REF]["spec"], "acceleratorCount": 2})
     scene.world.work()
     scene.happen(state="UPDATING", lostReplicas=1)
     told = {scene.ready()}
@@ -301,7 +301,7 @@ def test_a_rolling_update_without_replica_for_a_minute_is_an_update_and_no_loss(
 def test_the_loss_of_what_is_only_observed_or_paused_is_told_too(scene: Scene, policy: Change) -> None:
     scene.begin(("minReplicaCount", 1))
     name, value = policy
-    scene.world.server.edit(KEY, {**scene.world.server.objects[KEY]["spec"], name: value})
+    scene.world.server.edit(REF, {**scene.world.server.objects[REF]["spec"], name: value})
     scene.live(45)
     assert scene.ready() == ("True", "Serving")
     scene.happen(stockedOut=True, lostReplicas=1)
@@ -313,7 +313,7 @@ def test_the_loss_of_what_is_only_observed_or_paused_is_told_too(scene: Scene, p
 
 def test_the_loss_of_what_waits_for_a_person_is_told_when_its_time_has_come(scene: Scene) -> None:
     scene.begin(("minReplicaCount", 1))
-    scene.world.server.edit(KEY, {**scene.world.server.objects[KEY]["spec"], "acceleratorType": "NVIDIA_A100_80GB"})
+    scene.world.server.edit(REF, {**scene.world.server.objects[REF]["spec"], "acceleratorType": "NVIDIA_A100_80GB"})
     scene.live(45)
     assert scene.tells("Stalled") == ("True", "ReplaceRequired")
     scene.happen(stockedOut=True, lostReplicas=1)
@@ -329,7 +329,7 @@ def test_what_has_lost_its_replicas_can_be_deleted(scene: Scene) -> None:
     scene.happen(stockedOut=True, lostReplicas=1)
     scene.live(4 * MINUTE)
     scene.world.delete_all()
-    assert KEY not in scene.world.server.objects
+    assert REF not in scene.world.server.objects
     assert scene.world.ours() == []
 
 

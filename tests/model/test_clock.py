@@ -13,7 +13,7 @@ from testkit.virtual.fireworks import identifier
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.world import World
 
-KEY = "team-b/chat"
+REF = "team-b/chat"
 DAY = 86_400.0
 
 
@@ -60,13 +60,13 @@ def _live(world: World, seconds: float, *, step: float = 20.0) -> None:
 
 
 def _serve(world: World) -> None:
-    world.server.create(KEY, new_spec("team-b", []))
+    world.server.create(REF, new_spec("team-b", []))
     _live(world, 80.0)
-    assert holds(world.server.objects[KEY]["status"], "Ready")
+    assert holds(world.server.objects[REF]["status"], "Ready")
 
 
 def _reason(world: World, kind: str) -> str:
-    found = condition(world.server.objects[KEY]["status"], kind)
+    found = condition(world.server.objects[REF]["status"], kind)
     return str(found["reason"]) if found is not None else ""
 
 
@@ -93,14 +93,14 @@ def test_a_lost_create_is_sorted_out_when_the_clock_jumps_there_and_back(
         world.fireworks.hang("POST", late=True)
     else:
         world.fireworks.fault(answer, method="POST")
-    world.server.create(KEY, new_spec("team-b", []))
+    world.server.create(REF, new_spec("team-b", []))
     world.work()
     world.poll()
     clock.set(off)
     _live(world, 60.0)
     clock.set(0.0)
     _live(world, 120.0)
-    assert holds(world.server.objects[KEY]["status"], "Ready")
+    assert holds(world.server.objects[REF]["status"], "Ready")
     assert len(world.ours()) == 1
 
 
@@ -110,13 +110,13 @@ def test_a_refused_create_is_tried_again_in_time_when_the_clock_jumps_there_and_
 ) -> None:
     world.fireworks.simulator.quota("global--h100-count", 0)
     clock.set(off)
-    world.server.create(KEY, new_spec("team-b", []))
+    world.server.create(REF, new_spec("team-b", []))
     _live(world, 40.0)
     assert _reason(world, "Stalled") == "QuotaExceeded"
     clock.set(0.0)
     world.fireworks.simulator.quota("global--h100-count", 8)
     _live(world, 400.0)
-    assert holds(world.server.objects[KEY]["status"], "Ready"), "it waits minutes, not a day"
+    assert holds(world.server.objects[REF]["status"], "Ready"), "it waits minutes, not a day"
     assert len(world.ours()) == 1
 
 
@@ -126,13 +126,13 @@ def test_a_deletion_after_a_lost_create_ends_in_time_when_the_clock_jumps_there_
 ) -> None:
     clock.set(off)
     world.fireworks.fault("drop_before_commit", method="POST", times=3)
-    world.server.create(KEY, new_spec("team-b", []))
+    world.server.create(REF, new_spec("team-b", []))
     world.work()
     world.poll()
-    world.server.delete(KEY)
+    world.server.delete(REF)
     clock.set(0.0)
     _live(world, 300.0)
-    assert KEY not in world.server.objects, "it waits a minute for what may still come, not a day"
+    assert REF not in world.server.objects, "it waits a minute for what may still come, not a day"
     assert world.ours() == []
 
 
@@ -142,13 +142,13 @@ def test_ready_is_kept_for_ten_minutes_of_an_outage_not_for_a_day(world: World, 
     clock.set(off)
     world.fireworks.simulator.fault("status", match={"keyId": "acme-key-1"}, code="UNAVAILABLE")
     _live(world, 300.0)
-    assert holds(world.server.objects[KEY]["status"], "Ready"), "an outage of five minutes"
+    assert holds(world.server.objects[REF]["status"], "Ready"), "an outage of five minutes"
     clock.set(0.0)
     _live(world, 600.0)
     assert _reason(world, "Ready") == "ApiUnavailable", "an outage of a quarter of an hour"
     world.heal()
     _live(world, 300.0)
-    assert holds(world.server.objects[KEY]["status"], "Ready")
+    assert holds(world.server.objects[REF]["status"], "Ready")
     assert len(world.ours()) == 1
 
 
@@ -158,13 +158,13 @@ def test_a_failed_deployment_is_not_replaced_before_its_pause_when_the_clock_jum
 ) -> None:
     world.fireworks.simulator.stage(outcome="fail", message="no luck")
     clock.set(off)
-    world.server.create(KEY, new_spec("team-b", []))
+    world.server.create(REF, new_spec("team-b", []))
     _live(world, 100.0)
     assert _reason(world, "Stalled") == "DeploymentFailed"
     world.fireworks.simulator.clear_stages()
     clock.set(0.0)
     _live(world, 1200.0)
-    assert holds(world.server.objects[KEY]["status"], "Ready"), "it is replaced after minutes, not a day"
+    assert holds(world.server.objects[REF]["status"], "Ready"), "it is replaced after minutes, not a day"
     assert len(world.ours()) == 1
 
 
@@ -174,7 +174,7 @@ def test_a_deletion_under_way_is_finished_when_the_clock_jumps_there_and_back(
 ) -> None:
     _serve(world)
     clock.set(off)
-    world.server.delete(KEY)
+    world.server.delete(REF)
     _live(world, 40.0)
     clock.set(0.0)
     check_settled(world)
@@ -184,7 +184,7 @@ def test_a_deployment_that_is_deleted_elsewhere_comes_back_whatever_the_clock_sa
     world: World, clock: Clock
 ) -> None:
     _serve(world)
-    deployment = identifier(world.server.objects[KEY]["status"]["deploymentName"])
+    deployment = identifier(world.server.objects[REF]["status"]["deploymentName"])
     clock.set(30 * DAY)
     for _ in range(4):
         _live(world, 180.0)
@@ -196,5 +196,5 @@ def test_a_deployment_that_is_deleted_elsewhere_comes_back_whatever_the_clock_sa
     _live(world, 60.0)
     assert _reason(world, "Stalled") == "DeploymentLost"
     _live(world, 2 * DAY + 1200.0, step=600.0)
-    assert holds(world.server.objects[KEY]["status"], "Ready"), "the pause begins again at its end, and lasts a day"
+    assert holds(world.server.objects[REF]["status"], "Ready"), "the pause begins again at its end, and lasts a day"
     assert len(world.ours()) == 1

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.slow
 
 ALL = os.environ.get("AWAIT_POINTS") == "all"
 """Every point of every flow, as `make chaos` does; else some of the longer flows' points."""
-_ALWAYS = frozenset({"create", "adopt", "update", "delete", "undelete"})
-KEY = "team-a/chat"
+_ALWAYS = frozenset({"create", "adopt", "update", "rotate the keys of a direct route", "delete", "undelete"})
+REF = "team-a/chat"
 _NEVER = 1_000_000
 """More crossings than any flow has."""
 _PAUSES = (0.0, 1.0, 3.0, 5.0, 15.0, 31.0, 62.0, 62.0, 125.0, 310.0, 310.0, 610.0, 910.0, 3700.0)
@@ -44,6 +44,7 @@ class Flow:
         act: what the operator has to answer.
         done: whether all has come to its end.
         creates: deployments that may come into being on the way.
+        key_patches: how often the API keys of a direct route are sent by PATCH; after a kill once more at most.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Flow:
     act: Callable[[World], None]
     done: Callable[[World], bool]
     creates: int
+    key_patches: int = 0
 
 
 # --- what happens -----------------------------------------------------------------------------------------------------
@@ -60,7 +62,7 @@ def _nothing(world: World) -> None: ...
 
 
 def _create(world: World, *edits: Edit) -> None:
-    world.server.create(KEY, new_spec("team-a", list(edits)))
+    world.server.create(REF, new_spec("team-a", list(edits)))
 
 
 def _serve(world: World, *edits: Edit) -> None:
@@ -70,18 +72,31 @@ def _serve(world: World, *edits: Edit) -> None:
 
 def _begin(world: World) -> None:
     _create(world)
-    _drive(world, lambda world: world.server.objects[KEY]["status"].get("state") == "CREATING")
+    _drive(world, lambda world: world.server.objects[REF]["status"].get("state") == "CREATING")
 
 
 def _edit(world: World, *edits: Edit) -> None:
-    spec = world.server.objects[KEY]["spec"]
+    spec = world.server.objects[REF]["spec"]
     for edit in edits:
         spec = changed(spec, *edit)
-    world.server.edit(KEY, spec)
+    world.server.edit(REF, spec)
+
+
+def _rotate(world: World) -> None:
+    world.server.secrets[_ROUTE_SECRET] = {"apiKey": b"route-key-of-tomorrow"}
+
+
+def _put_keys(world: World) -> None:
+    world.server.secrets[_ROUTE_SECRET] = {"apiKey": b"route-key-of-today"}
+
+
+def _serve_with_route(world: World) -> None:
+    _put_keys(world)
+    _serve(world, *_ROUTE)
 
 
 def _delete(world: World) -> None:
-    world.server.delete(KEY)
+    world.server.delete(REF)
 
 
 def _serve_and_delete(world: World) -> None:
@@ -91,7 +106,7 @@ def _serve_and_delete(world: World) -> None:
 
 
 def _vanish(world: World, *, soft: bool) -> None:
-    name = world.server.objects[KEY]["status"]["deploymentName"]
+    name = world.server.objects[REF]["status"]["deploymentName"]
     world.fireworks.simulator.vanish(identifier(name), soft=soft)
     world.judge_later(name)
 
@@ -107,13 +122,13 @@ def _fail(world: World) -> None:
 
 
 def _reason(world: World, kind: str) -> str:
-    found = condition(world.server.objects[KEY]["status"], kind)
+    found = condition(world.server.objects[REF]["status"], kind)
     return str(found["reason"]) if found is not None else ""
 
 
 def _serves(world: World) -> bool:
     """One deployment, as the spec says, and the resource says so."""
-    raw = world.server.objects.get(KEY)
+    raw = world.server.objects.get(REF)
     if raw is None or not holds(raw["status"], "Ready"):
         return False
     if raw["status"]["observedGeneration"] != raw["metadata"]["generation"]:
@@ -122,7 +137,21 @@ def _serves(world: World) -> bool:
     deployment = world.fireworks.state().deployments.get(raw["status"]["deploymentName"])
     if names != [raw["status"]["deploymentName"]] or deployment is None or mismatches(raw["spec"], deployment):
         return False
+    if "directRoute" in raw["spec"] and not _has_route_keys(world, raw):
+        return False
     return _addons(world, deployment["name"]) == {each["model"] for each in raw["spec"].get("addons", ())}
+
+
+def _has_route_keys(world: World, raw: Raw) -> bool:
+    """The API keys of the Secret as it is now are those that Fireworks was sent last, and the status says so."""
+    sent = [
+        each.body["directRouteApiKeys"]
+        for each in world.fireworks.simulator.journal()
+        if each.committed and isinstance(each.body, dict) and "directRouteApiKeys" in each.body
+    ]
+    wanted = world.server.secrets[_ROUTE_SECRET]["apiKey"].decode()
+    version = raw["status"].get("directRouteSecret", {}).get("resourceVersion")
+    return sent[-1:] == [[wanted]] and version == world.server.secrets.versions[_ROUTE_SECRET][1]
 
 
 def _addons(world: World, deployment: str) -> set[str]:
@@ -132,22 +161,27 @@ def _addons(world: World, deployment: str) -> set[str]:
 
 
 def _is_gone(world: World) -> bool:
-    return KEY not in world.server.objects and not world.ours()
+    return REF not in world.server.objects and not world.ours()
 
 
 def _is_let_go(world: World) -> bool:
     """The resource is gone, and its deployment goes on."""
-    return KEY not in world.server.objects and len(list(world.fireworks.state().live())) == _OTHERS + 1
+    return REF not in world.server.objects and len(list(world.fireworks.state().live())) == _OTHERS + 1
 
 
 def _is_observed(world: World) -> bool:
-    raw: Raw = world.server.objects[KEY]
+    raw: Raw = world.server.objects[REF]
     observed = raw["status"]["observedGeneration"] == raw["metadata"]["generation"]
     return observed and holds(raw["status"], "Ready") and FINALIZER not in raw["metadata"]["finalizers"]
 
 
 _OTHERS = 2
 """Deployments of others that each scene has."""
+_ROUTE_SECRET = ("team-a", "route")
+_ROUTE: tuple[Edit, ...] = (
+    ("placement", {"region": "US_IOWA_1"}),
+    ("directRoute", {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}),
+)
 _LORA: Edit = ("addons", ADDONS)
 _ADOPT: tuple[Edit, ...] = (("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned"), ("displayName", "Chat"))
 
@@ -165,6 +199,8 @@ FLOWS = (
         _serves,
         creates=0,
     ),
+    Flow("create with a direct route", _put_keys, lambda world: _create(world, *_ROUTE), _serves, creates=1),
+    Flow("rotate the keys of a direct route", _serve_with_route, _rotate, _serves, creates=0, key_patches=1),
     Flow("load addons", _serve, lambda world: _edit(world, _LORA), _serves, creates=0),
     Flow("unload addons", lambda world: _serve(world, _LORA), lambda world: _edit(world, ("addons", None)), _serves, 0),
     Flow("delete", _serve, _delete, _is_gone, creates=0),
@@ -210,12 +246,20 @@ def _tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at:
         assert (world.process is first) == (crossed < kill_at), "the kill has ended the process"
         posts = world.fireworks.simulator.journal(method="POST", path="/deployments$", since=since)
         assert sum(each.committed for each in posts) == flow.creates, "exactly so many deployments came into being"
-        if KEY in world.server.objects and flow.done is not _is_observed:
-            assert world.server.objects[KEY]["metadata"]["finalizers"] == [FINALIZER]
+        _check_key_patches(world, flow, since, killed=world.process is not first)
+        if REF in world.server.objects and flow.done is not _is_observed:
+            assert world.server.objects[REF]["metadata"]["finalizers"] == [FINALIZER]
         _drive(world, flow.done)  # and so it stays
         return crossed
     finally:
         world.close()
+
+
+def _check_key_patches(world: World, flow: Flow, since: int, *, killed: bool) -> None:
+    patches = world.fireworks.simulator.journal(method="PATCH", since=since)
+    sent = [str(each.body) for each in patches if "direct_route_api_keys" in each.query["updateMask"]]
+    assert flow.key_patches <= len(sent) <= flow.key_patches + killed, "API keys are sent no more often than needed"
+    assert len(set(sent)) <= 1, "and each time the same ones"
 
 
 @pytest.mark.timeout(900)

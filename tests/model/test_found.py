@@ -17,7 +17,7 @@ from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.process import Process
 from testkit.virtual.world import World
 
-KEY = "team-b/chat"
+REF = "team-b/chat"
 SECRET = {"credentialsSecretRef": {"name": "fireworks"}}
 
 
@@ -25,7 +25,7 @@ SECRET = {"credentialsSecretRef": {"name": "fireworks"}}
 def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
     """A world with one resource, whose deployment serves."""
     world = World(loop, simulator)
-    world.server.create(KEY, new_spec("team-b", []))
+    world.server.create(REF, new_spec("team-b", []))
     for seconds in (0.0, 3.0, 62.0):
         world.advance(seconds)
         world.poll()
@@ -36,13 +36,13 @@ def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
 
 def status(world: World) -> dict[str, Any]:
     """The status of the resource."""
-    found: dict[str, Any] = world.server.objects[KEY]["status"]
+    found: dict[str, Any] = world.server.objects[REF]["status"]
     return found
 
 
 def observe(world: World) -> None:
     """Only observe the deployment from now on."""
-    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], "managementPolicy": "Observe"})
+    world.server.edit(REF, {**world.server.objects[REF]["spec"], "managementPolicy": "Observe"})
     world.work()
 
 
@@ -72,7 +72,7 @@ def test_an_addon_that_is_said_to_be_loaded_but_is_in_no_list_is_told_and_asked_
 ) -> None:
     world.fireworks.fault("status", method="POST", times=1000, code="ALREADY_EXISTS")
     world.server.edit(
-        KEY, {**world.server.objects[KEY]["spec"], "minReplicaCount": 1, "addons": [{"model": ADDONS[0]}]}
+        REF, {**world.server.objects[REF]["spec"], "minReplicaCount": 1, "addons": [{"model": ADDONS[0]}]}
     )
     for _ in range(30):
         world.advance(60.0)
@@ -95,7 +95,7 @@ def test_an_addon_that_is_said_to_be_loaded_but_is_in_no_list_is_told_and_asked_
 @pytest.mark.parametrize("soft", [True, False], ids=["softly", "for good"])
 @pytest.mark.parametrize("policy", [{"externalDeletionPolicy": "Report"}, {"managementPolicy": "Observe"}])
 def test_a_loss_that_is_only_reported_costs_nothing_but_lists(world: World, soft: bool, policy: dict[str, str]) -> None:
-    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], **policy})
+    world.server.edit(REF, {**world.server.objects[REF]["spec"], **policy})
     world.work()
     world.fireworks.simulator.vanish(identifier(status(world)["deploymentName"]), soft=soft)
     for _ in range(3):
@@ -119,16 +119,16 @@ def test_a_loss_that_is_only_reported_costs_nothing_but_lists(world: World, soft
 def test_a_resource_that_is_applied_again_at_once_gets_its_deployment_back_also_with_the_policy_report(
     world: World,
 ) -> None:
-    spec = {**world.server.objects[KEY]["spec"], "externalDeletionPolicy": "Report"}
-    world.server.edit(KEY, spec)
+    spec = {**world.server.objects[REF]["spec"], "externalDeletionPolicy": "Report"}
+    world.server.edit(REF, spec)
     world.work()
-    world.server.delete(KEY)
+    world.server.delete(REF)
     world.work()
     deployment = world.fireworks.state().deployments[status(world)["deploymentName"]]
     assert deployment["state"] == "DELETING"
-    world.server.objects[KEY]["metadata"]["finalizers"].clear()  # as somebody does who does not want to wait
-    world.server.delete(KEY)
-    world.server.create(KEY, spec)
+    world.server.objects[REF]["metadata"]["finalizers"].clear()  # as somebody does who does not want to wait
+    world.server.delete(REF)
+    world.server.create(REF, spec)
     for seconds in (0.0, 3.0, 62.0, 62.0, 62.0):
         world.advance(seconds)
         world.poll()
@@ -139,7 +139,7 @@ def test_an_addon_that_is_accepted_but_is_in_no_list_is_told_and_not_asked_for_a
     accepted = {"name": "accounts/acme/deployedModels/x", "model": ADDONS[0], "state": "DEPLOYING"}
     world.fireworks.fault("status", method="POST", times=1000, status=200, body=json.dumps(accepted))
     world.server.edit(
-        KEY, {**world.server.objects[KEY]["spec"], "minReplicaCount": 1, "addons": [{"model": ADDONS[0]}]}
+        REF, {**world.server.objects[REF]["spec"], "minReplicaCount": 1, "addons": [{"model": ADDONS[0]}]}
     )
     for _ in range(30):
         world.advance(60.0)
@@ -170,7 +170,7 @@ def test_an_id_that_is_taken_by_no_deployment_is_asked_for_ever_more_rarely_unti
     world = World(loop, simulator)
     try:
         world.fireworks.fault("status", method="POST", times=1000, code="ALREADY_EXISTS")
-        world.server.create(KEY, new_spec("team-b", []))
+        world.server.create(REF, new_spec("team-b", []))
         _live(world, 600.0)
         assert len(world.fireworks.simulator.journal(method="POST")) <= 14
         told = condition(status(world), "Ready")
@@ -197,12 +197,12 @@ def test_an_owner_marker_that_is_accepted_but_never_seen_is_written_ever_more_ra
 
 
 def test_an_addon_that_is_not_unloaded_whatever_is_answered_is_asked_for_ever_more_rarely(world: World) -> None:
-    spec = {**world.server.objects[KEY]["spec"], "minReplicaCount": 1, "enableAddons": True}
-    world.server.edit(KEY, {**spec, "addons": [{"model": ADDONS[0]}]})
+    spec = {**world.server.objects[REF]["spec"], "minReplicaCount": 1, "enableAddons": True}
+    world.server.edit(REF, {**spec, "addons": [{"model": ADDONS[0]}]})
     _live(world, 180.0)
     assert holds(status(world), "AddonsReady")
     world.fireworks.fault("status", method="DELETE", times=1000, status=200, body="{}")
-    world.server.edit(KEY, spec)
+    world.server.edit(REF, spec)
     _live(world, 600.0)
     assert 3 <= len(world.fireworks.simulator.journal(method="DELETE")) <= 14
     world.heal()
@@ -219,13 +219,13 @@ def _live(world: World, seconds: float) -> None:
 
 
 def _remembered(process: Process) -> dict[str, object]:
-    """What the parts of a process hold by a resource's key."""
+    """What the parts of a process hold of a resource."""
     parts = (process.reconciler, process.controller, process.queue, process.store, process.reconciler._bindings)
     return {
         f"{type(part).__name__}.{name}": held
         for part in parts
         for name, held in vars(part).items()
-        if isinstance(held, dict | set) and KEY in held
+        if isinstance(held, dict | set) and REF in held
     }
 
 
@@ -243,11 +243,11 @@ def test_a_resource_that_is_gone_leaves_nothing_behind_in_memory(
     if told == "before the answer":
         monkeypatch.setattr(ApiServer, "remove_finalizer", remove_and_tell)
     assert _remembered(world.process)
-    world.server.delete(KEY)
+    world.server.delete(REF)
     for _ in range(3):
         world.advance(20.0)
         world.poll()
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert not _remembered(world.process)
 
 
@@ -264,7 +264,7 @@ def test_one_answer_that_denies_a_listed_deployment_neither_leaves_it_behind_nor
             world.advance(20.0)
             world.poll()
             world.judge()
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert world.fireworks.state().deployments[deployment]["state"] == "DELETED"
     posts = world.fireworks.simulator.journal(method="POST", path="/deployments$")
     assert sum(each.committed for each in posts) == 1
@@ -298,19 +298,19 @@ def test_a_listed_deployment_that_is_denied_for_good_is_told_and_asked_for_ever_
         assert world.fireworks.state().deployments[deployment]["displayName"] == "New"
         assert holds(status(world), "Ready")
     else:
-        assert KEY not in world.server.objects
+        assert REF not in world.server.objects
         assert world.fireworks.state().deployments[deployment]["state"] == "DELETED"
 
 
 def ask_for_a_change(world: World) -> None:
     """Change the spec, so that the deployment is looked at before it is changed."""
-    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], "displayName": "New"})
+    world.server.edit(REF, {**world.server.objects[REF]["spec"], "displayName": "New"})
     world.work()
 
 
 def ask_for_the_deletion(world: World) -> None:
     """Delete the resource."""
-    world.server.delete(KEY)
+    world.server.delete(REF)
     world.work()
 
 
@@ -320,16 +320,16 @@ def test_garbage_in_the_status_neither_stops_the_resource_nor_leaves_its_deploym
     world: World, garbage: str, deleted: bool
 ) -> None:
     deployment = status(world)["deploymentName"]
-    raw = world.server.objects[KEY]
+    raw = world.server.objects[REF]
     raw["status"]["deploymentName"] = garbage
     world.server._changed(raw)
     if deleted:
-        world.server.delete(KEY)
+        world.server.delete(REF)
     for _ in range(5):
         world.advance(20.0)
         world.poll()
     if deleted:
-        assert KEY not in world.server.objects
+        assert REF not in world.server.objects
         assert world.fireworks.state().deployments[deployment]["state"] == "DELETED"
     else:
         assert status(world)["deploymentName"] == deployment
@@ -339,7 +339,7 @@ def test_garbage_in_the_status_neither_stops_the_resource_nor_leaves_its_deploym
 
 
 def test_another_account_in_the_status_than_in_the_deployments_name_opens_nothing(world: World) -> None:
-    raw = world.server.objects[KEY]
+    raw = world.server.objects[REF]
     raw["status"]["deploymentName"] = "accounts/another/deployments/theirs"
     world.server._changed(raw)
     seen = world.fireworks.simulator.last_sequence()
@@ -388,14 +388,14 @@ def test_a_deployment_that_another_cluster_took_over_is_not_shown_as_serving_and
 
 
 def test_what_is_refused_is_told_of_the_account_of_the_key_that_is_there_now(world: World) -> None:
-    key = "team-a/look"
-    world.server.create(key, {"baseModel": "m", "managementPolicy": "Observe", "deploymentId": "nowhere"} | SECRET)
+    ref = "team-a/look"
+    world.server.create(ref, {"baseModel": "m", "managementPolicy": "Observe", "deploymentId": "nowhere"} | SECRET)
 
     def told() -> str:
         for _ in range(3):
             world.advance(31.0)
             world.poll()
-        ready = condition(world.server.objects[key]["status"], "Ready")
+        ready = condition(world.server.objects[ref]["status"], "Ready")
         return str(ready["message"]) if ready is not None else ""
 
     assert "accounts/acme/deployments/nowhere" in told()

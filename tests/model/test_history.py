@@ -13,7 +13,7 @@ from testkit.virtual.fireworks import identifier
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.world import World
 
-KEY = "team-b/chat"
+REF = "team-b/chat"
 BY_HAND: dict[str, Any] = {
     "minReplicaCount": 2,
     "maxReplicaCount": 4,
@@ -38,7 +38,7 @@ def _live(world: World, seconds: float = 130.0) -> None:
 
 
 def _status(world: World) -> dict[str, Any]:
-    found: dict[str, Any] = world.server.objects[KEY]["status"]
+    found: dict[str, Any] = world.server.objects[REF]["status"]
     return found
 
 
@@ -48,7 +48,7 @@ def _deployment(world: World) -> dict[str, Any]:
 
 
 def _create(world: World) -> None:
-    world.server.create(KEY, new_spec("team-b", []))
+    world.server.create(REF, new_spec("team-b", []))
     _live(world)
     world.fireworks.simulator.edit(identifier(_status(world)["deploymentName"]), BY_HAND)
     world.judge_later(_status(world)["deploymentName"])
@@ -56,7 +56,7 @@ def _create(world: World) -> None:
 
 def _adopt(world: World) -> None:
     world.fireworks.simulator.edit("unowned-0", BY_HAND)
-    world.server.create(KEY, {**new_spec("team-b", []), "deploymentId": "unowned-0", "adoptionPolicy": "Unowned"})
+    world.server.create(REF, {**new_spec("team-b", []), "deploymentId": "unowned-0", "adoptionPolicy": "Unowned"})
 
 
 HOW = pytest.mark.parametrize("begin", [_create, _adopt], ids=["created", "taken over"])
@@ -68,7 +68,7 @@ def test_a_production_deployment_is_not_scaled_down_when_the_status_is_lost(worl
     _live(world)
     before = {name: _deployment(world)[name] for name in BY_HAND}
     assert before["minReplicaCount"] == 2
-    world.server.restore(KEY, new_uid=False)
+    world.server.restore(REF, new_uid=False)
     _live(world)
     assert {name: _deployment(world)[name] for name in BY_HAND} == before
     assert not world.fireworks.simulator.journal(method="PATCH", path="/v1/")
@@ -80,12 +80,12 @@ def test_a_production_deployment_is_not_scaled_down_when_the_status_is_lost(worl
 
 def test_what_was_scaled_by_hand_while_it_was_let_go_stays_so(world: World) -> None:
     spec = {**new_spec("team-b", []), "minReplicaCount": 1}
-    world.server.create(KEY, spec)
+    world.server.create(REF, spec)
     _live(world)
-    world.server.edit(KEY, {**spec, "managementPolicy": "Observe"})
+    world.server.edit(REF, {**spec, "managementPolicy": "Observe"})
     _live(world)
     world.fireworks.simulator.edit(identifier(_status(world)["deploymentName"]), BY_HAND)
-    world.server.edit(KEY, new_spec("team-b", []))
+    world.server.edit(REF, new_spec("team-b", []))
     _live(world)
     assert _deployment(world)["minReplicaCount"] == 2
     assert "custom/released" not in _deployment(world)["annotations"]
@@ -100,9 +100,9 @@ def test_only_what_was_created_here_is_deleted_for_good_to_make_room(world: Worl
     name = _status(world)["deploymentName"]
     world.fireworks.simulator.vanish(identifier(name), soft=True)
     world.judge_later(name)
-    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], "acceleratorType": H200})
+    world.server.edit(REF, {**world.server.objects[REF]["spec"], "acceleratorType": H200})
     if lost:
-        world.server.restore(KEY, new_uid=False)
+        world.server.restore(REF, new_uid=False)
     _live(world)
     deletions = world.fireworks.simulator.journal(method="DELETE")
     if begin is _create:
@@ -115,7 +115,7 @@ def test_only_what_was_created_here_is_deleted_for_good_to_make_room(world: Worl
     assert (stalled["status"], stalled["reason"]) == ("True", Reason.REPLACE_REQUIRED)
     assert "Put the old value back" in stalled["message"]
     world.server.edit(
-        KEY, {**world.server.objects[KEY]["spec"], "acceleratorType": _deployment(world)["acceleratorType"]}
+        REF, {**world.server.objects[REF]["spec"], "acceleratorType": _deployment(world)["acceleratorType"]}
     )
     _live(world)
     assert holds(_status(world), "Ready"), "brought back"
@@ -124,12 +124,12 @@ def test_only_what_was_created_here_is_deleted_for_good_to_make_room(world: Worl
 
 def test_applied_again_within_seven_days_it_comes_back_as_the_spec_says(world: World) -> None:
     """Created for this name and used by nobody: it comes back as a new one would be."""
-    world.server.create(KEY, {**new_spec("team-b", []), "displayName": "former", "minReplicaCount": 1})
+    world.server.create(REF, {**new_spec("team-b", []), "displayName": "former", "minReplicaCount": 1})
     _live(world)
-    world.server.delete(KEY)
+    world.server.delete(REF)
     _live(world)
-    assert KEY not in world.server.objects
-    world.server.create(KEY, new_spec("team-b", []))
+    assert REF not in world.server.objects
+    world.server.create(REF, new_spec("team-b", []))
     _live(world)
     assert holds(_status(world), "Ready")
     assert (_deployment(world).get("displayName", ""), _deployment(world).get("minReplicaCount", 0)) == ("", 0)
@@ -139,11 +139,11 @@ def test_applied_again_within_seven_days_it_comes_back_as_the_spec_says(world: W
 def test_taken_over_and_applied_again_within_seven_days_it_comes_back_as_its_makers_had_it(world: World) -> None:
     _adopt(world)
     _live(world)
-    spec = world.server.objects[KEY]["spec"]
-    world.server.delete(KEY)
+    spec = world.server.objects[REF]["spec"]
+    world.server.delete(REF)
     _live(world)
-    assert KEY not in world.server.objects
-    world.server.create(KEY, spec)
+    assert REF not in world.server.objects
+    world.server.create(REF, spec)
     _live(world)
     assert holds(_status(world), "Ready")
     assert {name: _deployment(world)[name] for name in BY_HAND} | {"autoscalingPolicy": 0} == BY_HAND | {

@@ -41,9 +41,9 @@ def go_on(world: World, rounds: int = 6) -> None:
         world.poll()
 
 
-def status(world: World, key: str) -> dict[str, Any]:
+def status(world: World, ref: str) -> dict[str, Any]:
     """The status of a resource."""
-    found: dict[str, Any] = world.server.objects[key]["status"]
+    found: dict[str, Any] = world.server.objects[ref]["status"]
     return found
 
 
@@ -52,9 +52,9 @@ def owners(world: World) -> dict[str, object]:
     return {each["name"]: each.get("annotations") for each in world.fireworks.state().live()}
 
 
-def is_told_that_the_key_is_wrong(world: World, key: str) -> bool:
+def is_told_that_the_key_is_wrong(world: World, ref: str) -> bool:
     """Whether a resource says that Fireworks does not accept its key."""
-    ready = condition(status(world, key), "Ready")
+    ready = condition(status(world, ref), "Ready")
     return ready is not None and (ready["status"], ready["reason"]) == ("False", Reason.CREDENTIALS_INVALID)
 
 

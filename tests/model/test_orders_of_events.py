@@ -15,7 +15,7 @@ from testkit.virtual.fireworks import ACCOUNT, KEYS, LateRequest, identifier
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.world import World
 
-KEY = "team-a/chat"
+REF = "team-a/chat"
 ADOPTING: list[tuple[str, object]] = [("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned")]
 UNOWNED_NAME = f"accounts/{ACCOUNT}/deployments/{UNOWNED}"
 ANOTHERS = {
@@ -30,7 +30,7 @@ ANOTHERS = {
 def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
     """A world with one resource, whose deployment serves."""
     world = World(loop, simulator)
-    world.server.create(KEY, new_spec("team-a", []))
+    world.server.create(REF, new_spec("team-a", []))
     live(world, 0.0, 3.0, 62.0)
     assert holds(status(world), "Ready")
     yield world
@@ -44,21 +44,21 @@ def live(world: World, *pauses: float) -> None:
         world.poll()
 
 
-def status(world: World, key: str = KEY) -> dict[str, Any]:
+def status(world: World, ref: str = REF) -> dict[str, Any]:
     """The status of a resource."""
-    found: dict[str, Any] = world.server.objects[key]["status"]
+    found: dict[str, Any] = world.server.objects[ref]["status"]
     return found
 
 
-def stalled(world: World, key: str = KEY) -> str:
+def stalled(world: World, ref: str = REF) -> str:
     """Why a person must act, empty if nobody must."""
-    found = condition(status(world, key), "Stalled")
+    found = condition(status(world, ref), "Stalled")
     return str(found["reason"]) if found is not None and found["status"] == "True" else ""
 
 
 def edit(world: World, **fields: object) -> None:
     """Change the spec; the operator hears of it."""
-    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], **fields})
+    world.server.edit(REF, {**world.server.objects[REF]["spec"], **fields})
     world.work()
 
 
@@ -93,20 +93,20 @@ def test_a_deployment_that_was_being_brought_back_is_not_left_running_when_its_r
     world: World,
 ) -> None:
     name = lose_an_undelete(world)
-    world.server.delete(KEY)
+    world.server.delete(REF)
     live(world, *[5.0] * 30)
     world.judge()
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert deployment(world, name)["state"] == "DELETED"
 
 
 def test_a_restart_does_not_forget_that_a_deployment_was_being_brought_back(world: World) -> None:
     name = lose_an_undelete(world)
     world.restart()
-    world.server.delete(KEY)
+    world.server.delete(REF)
     live(world, *[5.0] * 30)
     world.judge()
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert deployment(world, name)["state"] == "DELETED"
 
 
@@ -115,10 +115,10 @@ def test_a_late_request_does_not_revive_what_was_brought_back_by_another_and_the
     live(world, *[3.0] * 4)
     assert deployment(world, name)["state"] != "DELETED", "the second request had an answer"
     assert world.fireworks.late, "and the first one is still under way"
-    world.server.delete(KEY)
+    world.server.delete(REF)
     live(world, *[5.0] * 40)
     world.judge()
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert deployment(world, name)["state"] == "DELETED"
 
 
@@ -152,14 +152,14 @@ def test_a_deployment_that_a_person_has_brought_back_is_not_left_running(world: 
         world.fireworks.simulator.fault("status", match=match, times=1000, code="UNAVAILABLE")
         live(world, 60.0, 60.0, 60.0)
     by_hand(world, name, "undelete", {})
-    world.server.delete(KEY)
+    world.server.delete(REF)
     world.work()
     world.judge()
-    assert KEY in world.server.objects or deployment(world, name)["state"] != "READY"
+    assert REF in world.server.objects or deployment(world, name)["state"] != "READY"
     world.fireworks.simulator.clear_faults()
     live(world, *[15.0] * 12)
     world.judge()
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert deployment(world, name)["state"] == "DELETED"
 
 
@@ -169,7 +169,7 @@ def test_a_deployment_that_a_person_has_brought_back_is_not_left_running(world: 
 def lose_the_status(world: World, trouble: str, *, told: bool) -> None:
     """Restore the resource without its status, while nothing can be asked; the operator may have said so by then."""
     name = status(world)["deploymentName"]
-    world.server.restore(KEY, new_uid=False)
+    world.server.restore(REF, new_uid=False)
     world.restart()
     if trouble == "no Secret":
         world.remove_secret()
@@ -179,9 +179,9 @@ def lose_the_status(world: World, trouble: str, *, told: bool) -> None:
         live(world, 5.0, 61.0)
         assert "deploymentName" not in status(world)
         assert status(world)["conditions"]
-    world.server.delete(KEY)
+    world.server.delete(REF)
     live(world, *[30.0] * 8)
-    assert KEY in world.server.objects, f"it goes, and {name} stays"
+    assert REF in world.server.objects, f"it goes, and {name} stays"
 
 
 @pytest.mark.parametrize("told", [False, True], ids=["at once", "after a while"])
@@ -198,7 +198,7 @@ def test_a_resource_restored_without_its_status_does_not_go_before_it_is_known_w
     world.heal()
     live(world, *[31.0] * 12)
     world.judge()
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert deployment(world, name)["state"] == "DELETED"
 
 
@@ -207,11 +207,11 @@ def test_a_resource_restored_without_its_status_can_be_let_go_with_a_warning(
     world: World, trouble: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lose_the_status(world, trouble, told=True)
-    world.promises.wiped.add(world.server.objects[KEY]["metadata"]["uid"])  # let go by the user's word
+    world.promises.wiped.add(world.server.objects[REF]["metadata"]["uid"])  # let go by the user's word
     caplog.clear()
-    world.server.annotate(KEY, ANNOTATION_ABANDON, "true")
+    world.server.annotate(REF, ANNOTATION_ABANDON, "true")
     live(world, 5.0)
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert any(each.levelname == "WARNING" and "does not know" in each.getMessage() for each in caplog.records)
     assert world.process.passes.left == ["Abandon"]
 
@@ -226,12 +226,12 @@ def test_a_resource_that_never_had_a_usable_key_is_deleted_at_once(
             world.remove_secret()
         else:
             world.fireworks.fault("status", method="GET", times=10_000, code="UNAVAILABLE")
-        world.server.create(KEY, new_spec("team-a", []))
+        world.server.create(REF, new_spec("team-a", []))
         live(world, 0.0, 61.0, 61.0)
         assert status(world)["conditions"], "it is told what is missing"
-        world.server.delete(KEY)
+        world.server.delete(REF)
         live(world, 1.0)
-        assert KEY not in world.server.objects
+        assert REF not in world.server.objects
         assert world.process.passes.left == []
     finally:
         world.close()
@@ -243,16 +243,16 @@ def test_a_resource_whose_creation_was_refused_is_deleted_at_once_also_without_a
     world = World(loop, simulator)
     try:
         world.fireworks.simulator.quota("global--h100-count", 0)
-        world.server.create(KEY, new_spec("team-a", []))
+        world.server.create(REF, new_spec("team-a", []))
         live(world, 0.0, 3.0, 3.0)
         assert stalled(world) == Reason.QUOTA_EXCEEDED
         assert "deploymentName" not in status(world)
         world.remove_secret()
         world.restart()
         live(world, 1.0)
-        world.server.delete(KEY)
+        world.server.delete(REF)
         live(world, 1.0)
-        assert KEY not in world.server.objects
+        assert REF not in world.server.objects
     finally:
         world.close()
 
@@ -298,9 +298,9 @@ def test_what_another_cluster_has_taken_in_the_meantime_is_not_marked_as_let_go(
     live(world, 62.0)
     by_hand(world, name, "setTags", {"tags": ANOTHERS})
     world.judge_later(name)
-    world.server.delete(KEY)
+    world.server.delete(REF)
     live(world, 1.0)
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert "custom/released" not in deployment(world, name)["annotations"]
 
 
@@ -316,9 +316,9 @@ def test_a_deployment_made_again_by_somebody_else_under_the_same_id_is_left_alon
     world.judge_later(name)
     live(world, 62.0)
     assert stalled(world) == Reason.CONFLICT
-    world.server.delete(KEY)
+    world.server.delete(REF)
     world.promises.left.add(name)
     live(world, *[15.0] * 4)
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert deployment(world, name)["state"] == "READY"
     assert world.process.passes.left == ["NotOurs"]

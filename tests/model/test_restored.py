@@ -14,7 +14,7 @@ from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.process import Process
 from testkit.virtual.world import World
 
-KEY, LATER = "team-b/chat", "team-b/later"
+REF, LATER = "team-b/chat", "team-b/later"
 
 
 @dataclass
@@ -40,9 +40,9 @@ def backup(world: World) -> Backup:
 def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
     """A world with one resource, whose deployment serves."""
     world = World(loop, simulator)
-    world.server.create(KEY, new_spec("team-b", []))
+    world.server.create(REF, new_spec("team-b", []))
     _live(world, 65.0)
-    assert holds(world.server.objects[KEY]["status"], "Ready")
+    assert holds(world.server.objects[REF]["status"], "Ready")
     yield world
     world.close()
 
@@ -62,7 +62,7 @@ def _sweep(world: World) -> None:
 
 
 def _edit(world: World, **fields: object) -> None:
-    world.server.edit(KEY, {**world.server.objects[KEY]["spec"], **fields})
+    world.server.edit(REF, {**world.server.objects[REF]["spec"], **fields})
 
 
 def _change(world: World) -> None:
@@ -70,7 +70,7 @@ def _change(world: World) -> None:
 
 
 def _delete(world: World) -> None:
-    world.server.delete(KEY)
+    world.server.delete(REF)
 
 
 @pytest.mark.parametrize("meanwhile", [_change, _delete], ids=["changed", "deleted"])
@@ -92,7 +92,7 @@ def test_an_edit_after_a_restore_is_acted_upon_without_a_restart(
     _live(world, 65.0)
     (name,) = world.ours()
     assert world.fireworks.state().deployments[name]["displayName"] == "after the restore"
-    assert holds(world.server.objects[KEY]["status"], "Ready")
+    assert holds(world.server.objects[REF]["status"], "Ready")
     writes = world.server.writes
     _sweep(world)
     _live(world, 120.0)
@@ -105,14 +105,14 @@ def test_a_resource_that_the_backup_does_not_have_is_not_looked_after_any_more(w
     _live(world, 65.0)
     saved.restore()
     _sweep(world)
-    assert [each.key for each in world.process.store] == [KEY]
+    assert [each.ref for each in world.process.store] == [REF]
     assert len(world.ours()) == 2, "what it left behind is counted as orphaned, and not deleted"
 
 
 def test_a_resource_that_a_restore_brings_back_can_be_deleted_although_it_was_let_go_before(world: World) -> None:
     _edit(world, deletionPolicy="Retain")
     _live(world, 10.0)
-    world.server.delete(KEY)
+    world.server.delete(REF)
     saved = backup(world)
 
     async def let_go(process: Process) -> None:
@@ -120,9 +120,9 @@ def test_a_resource_that_a_restore_brings_back_can_be_deleted_although_it_was_le
         await process.work()
 
     world.run(let_go)
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects
     assert world.server.history.pop().deleted, "the watch breaks before it tells"
     saved.restore()
     _sweep(world)
     _live(world, 90.0)
-    assert KEY not in world.server.objects
+    assert REF not in world.server.objects

@@ -39,15 +39,15 @@ def go_on(world: World, rounds: int = 4) -> None:
         world.poll()
 
 
-def status(world: World, key: str) -> dict[str, Any]:
+def status(world: World, ref: str) -> dict[str, Any]:
     """The status of a resource."""
-    found: dict[str, Any] = world.server.objects[key].get("status", {})
+    found: dict[str, Any] = world.server.objects[ref].get("status", {})
     return found
 
 
-def told(world: World, key: str) -> str:
+def told(world: World, ref: str) -> str:
     """What a resource says of itself."""
-    ready = condition(status(world, key), "Ready")
+    ready = condition(status(world, ref), "Ready")
     return "" if ready is None else str(ready["message"])
 
 

@@ -39,11 +39,16 @@ def test_in_a_burst_each_resource_gets_one_deployment_and_none_is_stuck(results:
         assert sample.figures["twice created"] == sample.figures["stuck"] == 0, contender
 
 
-@pytest.mark.parametrize("scenario", ["latency", "outage", "deletion"])
+@pytest.mark.parametrize("scenario", ["latency", "outage", "deletion", "writers"])
 def test_nothing_is_stuck(results: Mapping[str, Result], scenario: str) -> None:
     samples = results[scenario].samples
     assert samples
-    assert {each.contender: each.figures["stuck"] for each in samples if each.figures["stuck"]} == {}
+    assert {each.contender: each.figures["stuck"] for each in samples if each.figures.get("stuck")} == {}
+
+
+def test_what_users_create_beside_the_operator_is_timed_with_and_without_it(results: Mapping[str, Result]) -> None:
+    assert [each.contender for each in results["writers"].samples] == ["nobody", "bare clients", "operator"]
+    assert all(each.figures["kubectl s"] > 0 for each in results["writers"].samples)
 
 
 def test_a_mass_deletion_leaves_nothing_at_fireworks(results: Mapping[str, Result]) -> None:

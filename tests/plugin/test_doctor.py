@@ -1,6 +1,7 @@
-"""What doctor says of the CRD."""
+"""What doctor says of the CRD, and of the operator by what it has seen."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from fireworks_operator.api.crd import crd
 from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError
 from fireworks_operator.plugin.check import State
-from fireworks_operator.plugin.doctor import check_crd
+from fireworks_operator.plugin.doctor import check_crd, check_operator
 from fireworks_operator.ports import ResourceGoneError
 
 ESTABLISHED = {"conditions": [{"type": "Established", "status": "True"}]}
@@ -58,5 +59,34 @@ async def test_the_crd_must_be_there_and_of_this_version(
 ) -> None:
     client = cast("KubernetesClient", _ApiServer(definition, listing))
     found = await check_crd(client, "team-a")
+    assert (found.state, says in found.message) == (state, True), found
+    assert bool(found.way_out) == (state is State.FAILED)
+
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def an_object(name: str, generation: int, observed: int | None, seconds: float = 3600) -> dict[str, Any]:
+    """A resource that was created so long ago."""
+    created = (NOW - timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+    metadata = {"namespace": "team-a", "name": name, "generation": generation, "creationTimestamp": created}
+    return {"metadata": metadata, "status": {} if observed is None else {"observedGeneration": observed}}
+
+
+@pytest.mark.parametrize(
+    ("objects", "state", "says"),
+    [
+        ([], State.SKIPPED, "there is no resource that shows whether"),
+        ([an_object("chat", 2, 2)], State.OK, "has seen the one resource as it is now"),
+        ([an_object("chat", 2, 2), an_object("code", 1, 1)], State.OK, "has seen all 2 resources as they are now"),
+        ([an_object("chat", 2, 2), an_object("code", 2, 1)], State.FAILED, "as they are now: team-a/code"),
+        ([an_object("chat", 1, -1)], State.FAILED, "as they are now: team-a/chat"),
+        ([an_object("chat", 1, None)], State.FAILED, "as they are now: team-a/chat"),
+        ([an_object("chat", 1, -1, seconds=5)], State.OK, "has seen"),
+        ([an_object(f"m{n}", 1, -1) for n in range(7)], State.FAILED, "team-a/m4 and 2 more"),
+    ],
+)
+def test_the_operator_is_judged_by_what_it_has_seen(objects: list[dict[str, Any]], state: State, says: str) -> None:
+    found = check_operator(objects, NOW)
     assert (found.state, says in found.message) == (state, True), found
     assert bool(found.way_out) == (state is State.FAILED)

@@ -35,6 +35,7 @@ WIRE = st.fixed_dictionaries(
         "maxReplicaCount": st.sampled_from([0, 1, 5]),
         "precision": st.sampled_from(["PRECISION_UNSPECIFIED", "BF16", "FP8"]),
         "deploymentShape": st.sampled_from(["", SHAPE]),
+        "directRouteType": st.sampled_from(["DIRECT_ROUTE_TYPE_UNSPECIFIED", "INTERNET"]),
         "draftModel": st.sampled_from(["", DRAFTER]),
         "draftTokenCount": st.integers(0, 4),
         "ngramSpeculationLength": st.sampled_from([0, 8]),
@@ -120,6 +121,7 @@ def test_replica_bounds_are_written_although_fireworks_leaves_zeros_out() -> Non
     ("wire", "told"),
     [
         ({"displayName": "x" * 64}, "longer than 63"),
+        ({"directRouteType": "INTERNET"}, "directRoute.type INTERNET: the operator leaves the direct route as it is"),
         ({"maxContextLength": 100_000_001}, "not between 0 and 100000000"),
         ({"precision": "fp8"}, "not in a format"),
         ({"autoscalingPolicy": {"scaleUpWindow": "7200s"}}, "scaleUpWindow 7200s: a resource may have 0s to 3600s"),

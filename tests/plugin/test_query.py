@@ -163,7 +163,13 @@ async def find(
 @pytest.mark.parametrize(
     ("answer", "spec", "key", "source", "reason"),
     [
-        (SecretExcerpt({"apiKey": THEIRS.encode()}, "apiKey"), REFERENCE, THEIRS, "the Secret team-a/fireworks", "own"),
+        (
+            SecretExcerpt({"apiKey": THEIRS.encode()}, "apiKey"),
+            REFERENCE,
+            THEIRS,
+            'the Secret team-a/fireworks (key "apiKey")',
+            "own",
+        ),
         (SecretForbiddenError("no"), REFERENCE, OWN, "FIREWORKS_API_KEY", "who may not read it uses another"),
         (None, {}, OWN, "FIREWORKS_API_KEY", "the operator's own cannot be read"),
     ],

@@ -15,7 +15,7 @@ from fireworks_operator.plugin.listing import HEAD
 from fireworks_operator.plugin.output import Row, print_columns, print_table
 from fireworks_operator.plugin.progress import stage_of, stage_text
 from fireworks_operator.plugin.status_view import View, print_view
-from fireworks_operator.plugin.summary import UNREADABLE, UNSEEN, summarize, summary_of
+from fireworks_operator.plugin.summary import UNREADABLE, UNSEEN, age_text, summarize, summary_of
 from testkit.builders import BASE_MODEL, BORN, NAME, NOW, a_resource
 
 IDENTIFIER = f"{BASE_MODEL}#{NAME}"
@@ -265,3 +265,25 @@ def test_a_table_in_a_terminal_keeps_identifiers_in_one_piece() -> None:
 def test_a_table_in_a_pipe_has_one_line_per_row_and_no_empty_cell(capsys: pytest.CaptureFixture[str]) -> None:
     print_columns(("NAME", "STATE"), [Row(("a", ""), "red", ""), Row(("longer", "READY"), below="id")], "ID")
     assert capsys.readouterr().out.splitlines() == ["NAME    STATE  ID", "a       -      -", "longer  READY  id"]
+
+
+@pytest.mark.parametrize(("length", "apart"), [(7, False), (8, True), (63, True)])
+def test_in_80_columns_long_names_have_a_line_of_their_own(length: int, apart: bool) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True)
+    names = ["n" * length, "chat"]
+    cells = ["UPDATING", "1 [0,16]", "8 x NVIDIA_H100_80GB", "CredentialsInvalid"]
+    print_table(console, HEAD, [Row(["t" * 9, name, *cells], "red", IDENTIFIER) for name in names], names=2)
+    lines = [line for line in plain(out.getvalue()) if IDENTIFIER not in line]
+    assert [len(line) for line in lines if len(line) > 80] == []
+    assert len(lines) == (6 if apart else 3)
+    columns = {line.index(word) for line in lines for word in ("STATE", "UPDATING") if word in line}
+    assert len(columns) == 1, "the columns stand below their heads"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (119, "119s"), (120, "2m"), (7300, "2h"), (172800, "2d"), (86400 * 400, "400d")]
+)
+def test_an_age_is_as_brief_as_that_of_kubectl(seconds: int, text: str) -> None:
+    assert age_text(NOW - timedelta(seconds=seconds), NOW) == text
+    assert age_text(None, NOW) == ""

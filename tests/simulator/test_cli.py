@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -139,5 +140,20 @@ def test_without_its_extra_it_says_what_to_install() -> None:
     blocked = "import sys; sys.modules['starlette'] = None; from fireworks_simulator.__main__ import main; main()"
     ended = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.startswith("fireworks-simulator needs the Python package starlette")
-    assert "pip install 'fireworks-operator[simulator]'" in ended.stderr
+    assert ended.stderr == (
+        "fireworks-simulator needs the Python package starlette, which comes with the extra simulator: install "
+        "'fireworks-operator[simulator]', for example with pipx or uv tool\n"
+    )
+
+
+def test_a_port_that_is_taken_is_told_with_the_way_out() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(main, ["--port", port])
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: cannot listen on 127.0.0.1:{port}: Address already in use; choose another port with --port (0: any "
+        f"free one), or end the process that uses {port}.\n"
+    )

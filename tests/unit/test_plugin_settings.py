@@ -3,7 +3,8 @@
 import click
 import pytest
 
-from fireworks_operator.plugin.fireworks import explain, open_client, read_key, read_settings
+from fireworks_operator.plugin.advice import explain
+from fireworks_operator.plugin.fireworks import open_client, read_key, read_settings
 from tests.unit.fireworks.calls import KEY, failure
 from tests.unit.fireworks.raw_server import RawServer, replies
 from tests.unit.network.handshake import server_context
@@ -22,7 +23,7 @@ from tests.unit.network.handshake import server_context
         (
             "FIREWORKS_BASE_URL",
             "http://api.fireworks.ai",
-            "FIREWORKS_BASE_URL must use https: otherwise API keys are sent",
+            "FIREWORKS_BASE_URL: must use https: otherwise API keys are sent",
         ),
         (
             "FIREWORKS_API_KEY",

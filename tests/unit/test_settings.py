@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from fireworks_operator.settings import Settings, explain_settings, variable
+from fireworks_operator.settings import Settings, explain_settings, misspelt, variable
 
 DEFAULTS = {name: field.get_default() for name, field in Settings.model_fields.items()}
 PREFIX = "FIREWORKS_OPERATOR_"
@@ -115,7 +115,64 @@ def test_a_value_that_cannot_be_used_is_refused_by_its_variable_and_not_shown(
     assert "hunter2" not in told
 
 
-def test_all_values_that_cannot_be_used_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(PREFIX + "REQUEST_BURST", "x")
-    monkeypatch.setenv(PREFIX + "LOG_FORMAT", "xml")
-    assert len(refusal().splitlines()) == 3
+WRONG = {
+    "FIREWORKS_API_KEY": ("Bearer fw_hunter2", "it is a header (Bearer …); provide only the key, such as fw_…"),
+    "FIREWORKS_ACCOUNT_ID": ("accounts/acme", "an account id consists of 1 to 128 letters, digits, dots, _ and -"),
+    "FIREWORKS_BASE_URL": ("http://fw.example", "must use https: otherwise API keys are sent in plain text"),
+    PREFIX + "WATCH_NAMESPACES": ("team-a Team_B team-*", "a namespace has lower-case letters, digits and hyphens"),
+    PREFIX + "REQUEST_BURST": (
+        "plenty",
+        "Input should be a valid integer, unable to parse string as an integer; for exa",
+    ),
+    PREFIX + "POLL_INTERVAL_IDLE": ("-7", "Input should be greater than 0; for example 60"),
+    PREFIX + "LEADER_ELECTION": ("maybe", "Input should be a valid boolean, unable to interpret input; for example "),
+    PREFIX + "NAMESPACE": ("A", "a namespace has lower-case letters, digits and hyphens, such as team-a"),
+    PREFIX + "LOG_FORMAT": ("xml", "Input should be 'json' or 'text'; for example json"),
+}
+
+
+def test_all_values_that_cannot_be_used_are_told_at_once_each_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, (text, _) in WRONG.items():
+        monkeypatch.setenv(name, text)
+    head, *lines = refusal().splitlines()
+    assert head == "Invalid settings:"
+    assert len(lines) == len(WRONG)
+    for name, (text, words) in WRONG.items():
+        (line,) = (each for each in lines if each.startswith(f"  {name}: "))
+        assert line.startswith(f"  {name}: {words}")
+        assert text not in line.partition(": ")[2]
+
+
+def test_plain_http_is_for_loopback_unless_it_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIREWORKS_BASE_URL", "http://simulator.fireworks:8090")
+    assert "FIREWORKS_BASE_URL: must use https" in refusal()
+    monkeypatch.setenv(PREFIX + "ALLOW_HTTP", "true")
+    assert Settings().base_url == "http://simulator.fireworks:8090"
+    monkeypatch.setenv(PREFIX + "ALLOW_HTTP", "perhaps")
+    assert len(refusal().splitlines()) == 2, "whether http is allowed is not known"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        (PREFIX + "POLL_INTERVALL_IDLE", PREFIX + "POLL_INTERVAL_IDLE"),
+        (PREFIX + "HELTH_PORT", PREFIX + "HEALTH_PORT"),
+        (PREFIX + "WATCH_NAMESPACE", PREFIX + "WATCH_NAMESPACES"),
+        (PREFIX + "API_KEY", "FIREWORKS_API_KEY"),
+        ("FIREWORKS_LOG_LEVEL", PREFIX + "LOG_LEVEL"),
+        ("FIREWORKS_API_KEYS", "FIREWORKS_API_KEY"),
+        (PREFIX + "SERVICE_PORT", None),
+        (PREFIX + "PORT_8080_TCP_PORT", None),
+        (PREFIX + "TEAM", None),
+        ("FIREWORKS_SIMULATOR_PORT", None),
+        ("FIREWORKS_CLUSTER_DIR", None),
+        ("LOG_LEVEL", None),
+        *((variable(name), None) for name in Settings.model_fields),
+    ],
+)
+def test_a_variable_whose_name_is_misspelt_is_told_with_the_one_that_is_meant(name: str, meant: str | None) -> None:
+    assert misspelt({name: "8080"}) == ({} if meant is None else {name: meant})
+
+
+def test_the_address_of_a_service_is_no_misspelt_setting() -> None:
+    assert misspelt({PREFIX + "HEALTHPORT": "tcp://10.96.1.2:8080"}) == {}

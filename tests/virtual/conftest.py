@@ -6,6 +6,7 @@ days. What a real process, API server, network or kubectl has to prove stays in 
 tests that are marked `proof` are kept here:
 
     here                          there
+    test_stories                  test_stories, from the tables of testkit.stories
     test_requests                 test_faults_create, _change; blocked deletions of test_delete
     test_lists                    test_faults_list, LISTs of test_faults
     test_states                   test_faults_state; DELETING for half an hour of test_delete

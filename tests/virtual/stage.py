@@ -84,7 +84,7 @@ class MemorySimulator(SimulatorClient):
         body: Mapping[str, object] | None = None,
         query: Mapping[str, object] | None = None,
         *,
-        key: str = "",
+        api_key: str = "",
     ) -> tuple[int, bytes]:
         """Send any request, not by the operator; return status and body of the answer."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
@@ -95,7 +95,7 @@ class MemorySimulator(SimulatorClient):
             "raw_path": path.encode(),
             "root_path": "",
             "query_string": urllib.parse.urlencode(given).encode(),
-            "headers": [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")],
+            "headers": [(b"authorization", f"Bearer {api_key}".encode()), (b"content-type", b"application/json")],
         }
         content = json.dumps(body).encode() if body is not None else b""
         return _at_once(_exchange(self._app, scope, content))
@@ -134,8 +134,8 @@ class Kubernetes(ApiServer):
         super()._changed(raw)
         self.watched()
 
-    def _remove(self, key: str) -> None:
-        super()._remove(key)
+    def _remove(self, ref: str) -> None:
+        super()._remove(ref)
         self.watched()
 
 

@@ -5,26 +5,25 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from fireworks_operator.api.v1alpha1 import GROUP
 from fireworks_simulator.testing import JournalEntry
+from testkit.conditions import condition, holds, summary
+from testkit.stories.team import AT_REST, MODEL, SECRET, SPEC, AnyTeam, Json
 from testkit.virtual.api_server import Event, Raw
 from tests.virtual.stage import OWN_ACCOUNT, OWN_KEY, PATIENCE, MemorySimulator, Stage
 
-MODEL = "accounts/fireworks/models/llama-v3p1-8b-instruct"
 OTHER_MODEL = "accounts/fireworks/models/qwen2p5-7b-instruct"
-SPEC: Mapping[str, Any] = {"baseModel": MODEL, "acceleratorType": "NVIDIA_H100_80GB", "minReplicaCount": 1}
-SECRET = "fireworks"
-Json = dict[str, Any]
 T = TypeVar("T")
-_STATES_GONE = frozenset({"DELETING", "DELETED"})
 
 
 @dataclass(slots=True)
-class Team:
+class Team(AnyTeam):
     """One namespace with its account; `own` teams have no Secret and use the operator's own key."""
 
+    patience: ClassVar[float] = PATIENCE
+    slack: ClassVar[float] = 0.0
     stage: Stage
     simulator: MemorySimulator
     namespace: str
@@ -51,13 +50,13 @@ class Team:
 
     def new_key(self, name: str) -> str:
         """Return an API key that Fireworks does not know yet."""
-        key = f"fw_{name}-of-{self.namespace}"
-        self.keys.add(key)
-        return key
+        api_key = f"fw_{name}-of-{self.namespace}"
+        self.keys.add(api_key)
+        return api_key
 
     # --- resources -------------------------------------------------------------------------------------------------
 
-    def key(self, name: str) -> str:
+    def ref(self, name: str) -> str:
         """Return `namespace/name`."""
         return f"{self.namespace}/{name}"
 
@@ -73,40 +72,34 @@ class Team:
         """Create a resource: the least that Fireworks accepts and `spec`, where None removes a field."""
         secret = {} if self.own else {"credentialsSecretRef": {"name": SECRET}}
         fields = {**SPEC, **secret, **(spec or {}), **more}
-        self.stage.server.create(self.key(name), {key: value for key, value in fields.items() if value is not None})
+        self.stage.server.create(self.ref(name), {key: value for key, value in fields.items() if value is not None})
         for annotation, value in (annotations or {}).items():
             self.annotate(name, annotation, value)
 
+    def create_at_once(self, *names: str, **spec: object) -> None:
+        """Create several resources before the operator sees any of them."""
+        for name in names:
+            self.create(name, spec=spec)
+
     def find(self, name: str = "chat") -> Raw | None:
         """Return a resource, None if it is gone."""
-        return copy.deepcopy(self.stage.server.objects.get(self.key(name)))
-
-    def get(self, name: str = "chat") -> Raw:
-        """Return a resource that exists."""
-        found = self.find(name)
-        assert found is not None, f"{name} is gone"
-        return found
-
-    def status(self, name: str = "chat") -> Json:
-        """Return a resource's status."""
-        status: Json = self.get(name)["status"]
-        return status
+        return copy.deepcopy(self.stage.server.objects.get(self.ref(name)))
 
     def change(self, name: str = "chat", /, **spec: object) -> None:
         """Merge fields into a spec; None removes one."""
-        self.stage.server.edit(self.key(name), _merged(self.get(name)["spec"], spec))
+        self.stage.server.edit(self.ref(name), _merged(self.get(name)["spec"], spec))
 
     def annotate(self, name: str, annotation: str, value: str) -> None:
         """Set an annotation of this operator, without its prefix."""
-        self.stage.server.annotate(self.key(name), f"{GROUP}/{annotation}", value)
+        self.stage.server.annotate(self.ref(name), f"{GROUP}/{annotation}", value)
 
     def set_status(self, name: str, status: Mapping[str, Any]) -> None:
         """Merge fields into the status by hand; None removes one."""
-        self.stage.server.put_status(self.key(name), {"observedGeneration": -1, **_merged(self.status(name), status)})
+        self.stage.server.put_status(self.ref(name), {"observedGeneration": -1, **_merged(self.status(name), status)})
 
     def delete(self, name: str = "chat") -> None:
         """Ask for deletion, without waiting for it."""
-        self.stage.server.delete(self.key(name))
+        self.stage.server.delete(self.ref(name))
 
     def versions(self, name: str = "chat", since: int = 0) -> list[Raw]:
         """Return every version of a resource that the watch has told of; `since`: a length that `told()` gave."""
@@ -120,7 +113,11 @@ class Team:
 
     def events(self, name: str = "chat") -> list[Event]:
         """Return the events about a resource, oldest first."""
-        return [each for each in self.stage.server.events if each.key == self.key(name)]
+        return [each for each in self.stage.server.events if each.ref == self.ref(name)]
+
+    def happened(self, name: str = "chat") -> set[tuple[str, str]]:
+        """Return types and reasons of the events about a resource."""
+        return {(each.kind, each.reason) for each in self.events(name)}
 
     # --- Secrets ---------------------------------------------------------------------------------------------------
 
@@ -132,35 +129,27 @@ class Team:
         """Delete a Secret."""
         del self.stage.server.secrets[self.namespace, name]
 
+    # --- the operator ----------------------------------------------------------------------------------------------
+
+    def restart_operator(self) -> None:
+        """End the operator's process and start another one."""
+        self.stage.restart()
+
+    def hurry(self, name: str = "chat") -> None:
+        """Leave the operator to wait: that costs nothing here."""
+
+    def pass_time(self, seconds: float) -> None:
+        """Let so many seconds pass, for all."""
+        self.stage.wait(seconds)
+
     # --- waiting ---------------------------------------------------------------------------------------------------
 
-    def until_ready(self, name: str = "chat", *, within: float = PATIENCE) -> Raw:
-        """Let time pass until a resource is Ready for its spec as it is now, and return it."""
-        return self.until(name, "Ready", "True", within=within)
-
-    def until(
-        self, name: str, kind: str, value: str, reason: str | None = None, *, within: float = PATIENCE, says: str = ""
-    ) -> Raw:
-        """Let time pass until there is a condition of the current generation, and return the resource."""
-
-        def look() -> Raw | None:
-            resource = self.get(name)
-            found = condition(resource, kind)
-            generation = resource["metadata"]["generation"]
-            current = found.get("observedGeneration") == generation == resource["status"].get("observedGeneration")
-            met = found.get("status") == value and reason in (None, found.get("reason"))
-            return resource if current and met and says in found["message"] else None
-
-        what = f"{name}: {kind}={value}" + (f" {reason}" if reason else "") + (f" saying “{says}”" if says else "")
-        return self.eventually(look, what, within=within)
-
-    def until_gone(self, name: str = "chat", *, within: float = PATIENCE) -> None:
-        """Let time pass until a resource no longer exists."""
-        self.eventually(lambda: self.find(name) is None, f"{name} is gone", within=within)
-
-    def eventually(self, look: Callable[[], T | None], what: str, *, within: float = PATIENCE) -> T:
+    def eventually(
+        self, look: Callable[[], T | None], what: str, *, name: str | None = None, within: float | None = None
+    ) -> T:
         """Let time pass as `Stage.eventually` does, and tell status and requests if it does not happen."""
-        return self.stage.eventually(look, what, within=within, explain=self.explain)
+        within = self.patience if within is None else within
+        return self.stage.eventually(look, what, within=within, explain=lambda: self.explain(name))
 
     def steadily(self, look: Callable[[], bool], what: str, *, seconds: float) -> None:
         """Let time pass as `Stage.steadily` does."""
@@ -170,18 +159,22 @@ class Team:
         """Let time pass."""
         self.stage.wait(seconds)
 
-    def polls(self, count: int = 2) -> None:
-        """Let time pass until the account has been listed so many times."""
-        seen = self.simulator.last_sequence()
-        self.eventually(
-            lambda: len(self.journal("GET", "/deployments$", since=seen)) >= count,
-            f"{count} polls",
-            within=count * 90.0,
-        )
+    def assert_at_rest(self, *names: str, said: tuple[str, ...] = AT_REST, seconds: float = 40.0) -> None:
+        """Assert that after some seconds nothing is written anywhere for a while."""
+        self.wait(10)
+        seen, writes = self.seen(), self.stage.server.writes
+        self.wait(seconds)
+        assert self.writes(since=seen) == [], self.explain()
+        assert self.stage.server.writes == writes
+        resources = names or ("chat",)
+        assert [summary(self.get(each)) for each in resources] == [said] * len(resources)
 
-    def explain(self) -> str:
+    def explain(self, name: str | None = None) -> str:
         """Describe the situation for a failure message."""
-        found = [each for key, each in self.stage.server.objects.items() if key.startswith(f"{self.namespace}/")]
+        objects = (
+            each for each in self.stage.server.objects.values() if each["metadata"]["namespace"] == self.namespace
+        )
+        found = [each for each in objects if name in (None, each["metadata"]["name"])]
         shown = [{"metadata": each["metadata"], "status": each["status"]} for each in found[:3]]
         began = self.journal()[:1]
         requests = [
@@ -193,68 +186,10 @@ class Team:
 
     # --- Fireworks -------------------------------------------------------------------------------------------------
 
-    def journal(self, method: str | None = None, path: str | None = None, since: int = 0) -> list[JournalEntry]:
-        """Return the operator's requests for this account so far; `virtual` is when, in seconds."""
-        found = self.simulator.journal(method=method, path=path, account=self.account, since=since)
-        return [each for each in found if each.user_agent]
-
-    def posts(self) -> list[JournalEntry]:
-        """Return the create requests so far."""
-        return self.journal("POST", r"/deployments$")
-
-    def patches(self) -> list[JournalEntry]:
-        """Return the change requests so far."""
-        return self.journal("PATCH", r"/deployments/")
-
-    def writes(self, since: int = 0) -> list[JournalEntry]:
-        """Return the requests that change something at Fireworks."""
-        return [each for each in self.journal(since=since) if each.method != "GET"]
-
-    def methods(self, since: int = 0) -> list[str]:
-        """Return what was asked to be changed: the verb after the colon where there is one, else the method."""
-        return [each.path.partition(":")[2] or each.method for each in self.writes(since)]
-
-    def seen(self) -> int:
-        """Return the number of the latest request."""
-        return self.simulator.last_sequence()
-
-    def deployments(self) -> list[Json]:
-        """Return the deployments of the account that are not deleted."""
-        return [each for each in self.simulator.deployments() if each["state"] not in _STATES_GONE]
-
-    def deployment(self) -> Json:
-        """Return the account's only deployment."""
-        (found,) = self.deployments()
-        return found
-
-    def deployment_id(self, name: str = "chat") -> str:
-        """Return the id of a resource's deployment."""
-        return str(self.status(name)["deploymentName"]).rsplit("/", 1)[-1]
-
     def ask(self, path: str, body: Mapping[str, object] | None, method: str = "POST", **query: str) -> tuple[int, Json]:
-        """Send a request with the team's key, not by the operator; return HTTP status and JSON of the answer."""
-        status, content = self.simulator.request(method, path, body, query, key=self.api_key)
+        """Send a request with the team's key and without a user agent; return HTTP status and JSON of the answer."""
+        status, content = self.simulator.request(method, path, body, query, api_key=self.api_key)
         return status, json.loads(content)
-
-    def fault(
-        self,
-        kind: str,
-        *,
-        method: str | None = None,
-        path: str | None = None,
-        times: int | None = None,
-        action: Mapping[str, object] | None = None,
-        **more: object,
-    ) -> str:
-        """Make requests for this account go wrong; see SimulatorClient.fault. `more` adds to `action`."""
-        match = {"account": self.account, "method": method, "path": path}
-        given = {name: value for name, value in match.items() if value is not None}
-        body = {"match": given, "action": {"kind": kind, **(action or {}), **more}, "times": times}
-        return str(self.simulator.call("POST", "/faults", body)["id"])
-
-    def hits(self, rule: str) -> int:
-        """Return how many requests have met a fault."""
-        return self.simulator.fault_hits(rule)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
@@ -275,17 +210,6 @@ NewTeam = Callable[[], Team]
 """Makes one more team of a stage."""
 
 
-def condition(resource: Raw | None, kind: str) -> Json:
-    """Return a condition of a resource; empty if it has none of that type."""
-    conditions = (resource or {}).get("status", {}).get("conditions", [])
-    return next((each for each in conditions if each["type"] == kind), {})
-
-
-def holds(resource: Raw | None, kind: str) -> str:
-    """Return the status of a condition: True, False or Unknown; empty if there is none of that type."""
-    return str(condition(resource, kind).get("status", ""))
-
-
 def pauses(requests: Sequence[JournalEntry]) -> list[float]:
     """Return the seconds from each request to the next."""
     return [later.virtual - earlier.virtual for earlier, later in pairwise(requests)]
@@ -303,3 +227,6 @@ def _merged(value: Mapping[str, Any], patch: Mapping[str, Any]) -> Json:
         else:
             merged[name] = new
     return merged
+
+
+__all__ = ["MODEL", "OTHER_MODEL", "SECRET", "Json", "NewTeam", "Team", "condition", "holds", "pauses"]

@@ -2,20 +2,9 @@
 
 import pytest
 
-from tests.virtual.addons import (
-    AT_REST,
-    LOADING,
-    STALLED,
-    add_models,
-    addons,
-    assert_at_rest,
-    load_elsewhere,
-    loaded,
-    loads,
-    model,
-    outcome,
-    until_loaded,
-)
+from testkit.conditions import summary
+from testkit.stories.addons import add_models, addons, load_elsewhere, loaded, loads, model, until_loaded
+from testkit.stories.team import AT_REST, LOADING, STALLED
 from tests.virtual.team import Team, condition, holds
 
 PATIENCE = 600
@@ -48,7 +37,7 @@ def test_a_new_resource_is_ready_once_all_its_addons_are(tuned: Team) -> None:
     tuned.simulator.timing(addon=120)
     tuned.create(addons=addons("tone", "style"))
     resource = tuned.until("chat", "Ready", "False", "LoadingAddons", says=model(tuned, "style"))
-    assert outcome(resource) == LOADING
+    assert summary(resource) == LOADING
     assert holds(resource, "Available") == "True"
     question = {"model": resource["status"]["modelIdentifier"], "messages": [{"role": "user", "content": "Hello"}]}
     assert tuned.ask("/inference/v1/chat/completions", question)[1]["choices"], "the base model serves"
@@ -57,7 +46,7 @@ def test_a_new_resource_is_ready_once_all_its_addons_are(tuned: Team) -> None:
     assert told(tuned, 0)[-2:] == [("False", "LoadingAddons"), ("True", "Serving")]
     assert reasons(tuned).count("LoadingAddons") == 1
     assert "AddonsLoading" not in reasons(tuned), "one event for one thing"
-    assert_at_rest(tuned, seconds=1200)
+    tuned.assert_at_rest(seconds=1200)
 
 
 def test_an_addon_that_is_added_takes_ready_until_it_is_loaded_and_one_that_leaves_does_not(tuned: Team) -> None:
@@ -72,7 +61,7 @@ def test_an_addon_that_is_added_takes_ready_until_it_is_loaded_and_one_that_leav
     since = tuned.told()
     tuned.change(addons=addons("style"))
     until_loaded(tuned, "style")
-    assert_at_rest(tuned)
+    tuned.assert_at_rest()
     assert told(tuned, since) == [("True", "Serving")]
 
 
@@ -87,13 +76,13 @@ def test_of_several_addons_one_that_fails_stalls_the_resource_and_the_others_are
         ),
         "the others are loaded",
     )
-    assert_at_rest(tuned, told=STALLED)
+    tuned.assert_at_rest(said=STALLED)
     assert holds(tuned.get(), "Available") == "True"
     warnings = [each.reason for each in tuned.events() if each.kind == "Warning"]
     assert warnings == ["AddonFailed"], "told once, and not by each condition"
     tuned.change(addons=addons("tone", "style"))
     tuned.until_ready()
-    assert_at_rest(tuned)
+    tuned.assert_at_rest()
 
 
 def test_an_addon_that_is_lost_at_fireworks_takes_ready_until_it_is_loaded_again(tuned: Team) -> None:
@@ -104,11 +93,11 @@ def test_an_addon_that_is_lost_at_fireworks_takes_ready_until_it_is_loaded_again
     tuned.wait(700)
     tuned.ask(f"/v1/{loaded(tuned)['tone']['name']}", None, "DELETE")
     resource = tuned.until("chat", "Ready", "False", "LoadingAddons", says=model(tuned, "tone"), within=400)
-    assert outcome(resource) == LOADING
+    assert summary(resource) == LOADING
     assert holds(resource, "Available") == "True"
     tuned.until_ready(within=700)
     assert {each["state"] for each in loaded(tuned).values()} == {"DEPLOYED"}
-    assert_at_rest(tuned)
+    tuned.assert_at_rest()
 
 
 def test_a_disturbance_of_the_list_of_addons_does_not_take_ready_away(tuned: Team) -> None:
@@ -121,10 +110,10 @@ def test_a_disturbance_of_the_list_of_addons_does_not_take_ready_away(tuned: Tea
     tuned.wait(PATIENCE - 60)
     assert tuned.stage.server.writes == writes, "nothing is told for as long as an outage may last"
     tuned.until("chat", "AddonsReady", "Unknown", within=200)
-    assert outcome(tuned.get()) == AT_REST, "the last LIST is the last word"
+    assert summary(tuned.get()) == AT_REST, "the last LIST is the last word"
     tuned.simulator.clear_fault(rule)
     tuned.until("chat", "AddonsReady", "True", within=400)
-    assert_at_rest(tuned)
+    tuned.assert_at_rest()
 
 
 def test_a_change_while_the_addons_cannot_be_listed_is_ready_once_they_are_known(tuned: Team) -> None:
@@ -135,7 +124,7 @@ def test_a_change_while_the_addons_cannot_be_listed_is_ready_once_they_are_known
     tuned.wait(120)
     tuned.change(addons=addons("tone", "style"))
     resource = tuned.until("chat", "Ready", "Unknown", "ApiUnavailable", says="The loaded addons cannot be listed")
-    assert outcome(resource) == ("Unknown", "True", "False")
+    assert summary(resource) == ("Unknown", "True", "False")
     assert holds(resource, "Available") == "True"
     tuned.simulator.clear_fault(rule)
     tuned.until_ready(within=400)
@@ -152,7 +141,7 @@ def test_what_an_observed_deployment_has_not_loaded_is_nothing_to_wait_for(tuned
     )
     tuned.until("watcher", "AddonsReady", "False", says=model(tuned, "style"))
     tuned.until("watcher", "Ready", "True")
-    assert_at_rest(tuned, "watcher")
+    tuned.assert_at_rest("watcher")
     assert loads(tuned) == []
 
 

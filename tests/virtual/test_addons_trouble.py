@@ -5,28 +5,24 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.virtual.addons import (
-    AT_REST,
-    LOADING,
+from testkit.conditions import summary
+from testkit.stories.addons import (
     MISFIT,
     OTHER_BASE,
     REFUSED_LOAD,
-    STALLED,
     add_models,
     addons,
-    assert_at_rest,
     hide_records,
     last,
-    load_elsewhere,
     loaded,
     loads,
     model,
-    outcome,
     requests,
     states,
     until_failed,
     until_loaded,
 )
+from testkit.stories.team import AT_REST, LOADING, STALLED
 from tests.virtual.team import MODEL, Json, Team, condition, holds, pauses
 
 REFUSED = (60, 300, 900, 3600)
@@ -113,7 +109,7 @@ def test_what_fireworks_refuses_about_an_addon_is_told_tried_rarely_and_made_in_
     seen = tuned.seen()
     tuned.change(addons=row.after)
     resource = until_failed(tuned, row.says)
-    assert outcome(resource) == (STALLED if row.after else AT_REST), "only what the spec names keeps it from Ready"
+    assert summary(resource) == (STALLED if row.after else AT_REST), "only what the spec names keeps it from Ready"
     assert condition(resource, "Ready")["reason"] == ("AddonFailed" if row.after else "Serving")
     assert holds(resource, "AddonsReady") == "False"
     version = resource["metadata"]["resourceVersion"]
@@ -134,7 +130,7 @@ def test_what_fireworks_refuses_about_an_addon_is_told_tried_rarely_and_made_in_
 def test_an_addon_of_another_base_model_is_told_in_words_and_loaded_once_it_fits(tuned: Team) -> None:
     tuned.create(addons=addons("alien"))
     resource = until_failed(tuned, MISFIT, OTHER_BASE, f"the deployment serves {MODEL}", "remove it from spec.addons")
-    assert outcome(resource) == STALLED
+    assert summary(resource) == STALLED
     assert loads(tuned) == [], "it is told without a request that could only be refused"
     assert model(tuned, "alien") in condition(resource, "Stalled")["message"]
     (entry,) = resource["status"]["addons"]
@@ -149,7 +145,7 @@ def test_an_addon_that_does_not_fit_keeps_no_other_waiting_and_is_looked_at_seld
     tuned.create(addons=addons("alien", "tone", "stranger"))
     until_failed(tuned, f"{model(tuned, 'alien')}: {MISFIT}", f"{model(tuned, 'stranger')}: {MISFIT}")
     tuned.eventually(lambda: loaded(tuned).keys() == {"tone"}, "the third is loaded", within=10)
-    assert_at_rest(tuned, told=STALLED)
+    tuned.assert_at_rest(said=STALLED)
     seen = tuned.seen()
     tuned.wait(4 * 3600)
     asked = tuned.journal("GET", "/models/alien$", since=seen)
@@ -159,7 +155,7 @@ def test_an_addon_that_does_not_fit_keeps_no_other_waiting_and_is_looked_at_seld
     tuned.eventually(lambda: loads(tuned) == ["tone", "alien"], "by itself, once it fits", within=3700)
     tuned.change(addons=addons("alien", "tone"))
     until_loaded(tuned, "alien", "tone")
-    assert_at_rest(tuned)
+    tuned.assert_at_rest()
 
 
 def test_two_refused_addons_are_both_told_and_keep_no_third_waiting(tuned: Team) -> None:
@@ -171,7 +167,7 @@ def test_two_refused_addons_are_both_told_and_keep_no_third_waiting(tuned: Team)
     assert sorted(loads(tuned)) == ["alien", "stranger", "tone"]
     tuned.annotate("chat", "reconcile-at", "now")
     tuned.eventually(lambda: len(loads(tuned)) == 5, "both are tried again", within=10)
-    assert_at_rest(tuned, told=STALLED)
+    tuned.assert_at_rest(said=STALLED)
     assert sorted(loads(tuned)[3:]) == ["alien", "stranger"]
 
 
@@ -181,7 +177,7 @@ def test_two_refused_changes_are_both_told_and_each_is_tried_once(tuned: Team) -
     tuned.fault("status", method="PATCH", path="/deployedModels/", code="INVALID_ARGUMENT", message="not so")
     tuned.change(addons=addons("tone", "style", public=True))
     until_failed(tuned, f"{model(tuned, 'tone')}: Fireworks refuses the addon: not so", f"{model(tuned, 'style')}: ")
-    assert_at_rest(tuned, told=STALLED)
+    tuned.assert_at_rest(said=STALLED)
     assert len(requests(tuned, "PATCH")) == 2
 
 
@@ -191,8 +187,8 @@ def test_an_addon_that_fails_to_load_is_told_in_fireworks_words_until_it_does(tu
     tuned.eventually(lambda: "tone" in loaded(tuned), "it is being loaded")
     name = last(loaded(tuned)["tone"]["name"])
     tuned.simulator.edit_deployed_model(name, statusCode="INTERNAL", statusMessage="LoRA failed to load")
-    assert outcome(until_failed(tuned, "LoRA failed to load")) == STALLED
-    assert_at_rest(tuned, told=STALLED)
+    assert summary(until_failed(tuned, "LoRA failed to load")) == STALLED
+    tuned.assert_at_rest(said=STALLED)
     tuned.simulator.edit_deployed_model(name, state="DEPLOYED", statusCode="OK", statusMessage="")
     until_loaded(tuned, "tone")
     assert loads(tuned) == ["tone"]
@@ -203,12 +199,12 @@ def test_an_addon_that_loads_for_over_a_quarter_of_an_hour_is_told(tuned: Team) 
     tuned.create(addons=addons("tone"))
     tuned.until("chat", "AddonsReady", "False", "AddonsLoading")
     began = tuned.stage.now()
-    assert outcome(tuned.until("chat", "Ready", "False", "LoadingAddons")) == LOADING
+    assert summary(tuned.until("chat", "Ready", "False", "LoadingAddons")) == LOADING
     tuned.until("chat", "AddonsReady", "False", "AddonFailed", within=PATIENCE + 70)
-    assert outcome(tuned.get()) == STALLED
+    assert summary(tuned.get()) == STALLED
     assert tuned.stage.now() - began >= PATIENCE - 5
     until_loaded(tuned, "tone", within=3600)
-    assert outcome(tuned.get()) == AT_REST
+    assert summary(tuned.get()) == AT_REST
     assert loads(tuned) == ["tone"]
 
 
@@ -219,49 +215,14 @@ def test_an_addon_of_a_deployment_scaled_to_zero_waits_for_a_replica(tuned: Team
     tuned.until("chat", "AddonsReady", "False", "AddonsLoading", says="until the deployment has a replica")
     tuned.until("chat", "Ready", "True", "ScaledToZero")
     tuned.eventually(lambda: states(tuned) == {"tone": "DEPLOYING"}, "it is listed")
-    assert_at_rest(tuned, seconds=PATIENCE + 120)
+    tuned.assert_at_rest(seconds=PATIENCE + 120)
     tuned.simulator.load(tuned.deployment_id(), 1)
     tuned.until("chat", "Available", "True")
     until_loaded(tuned, "tone")
     assert loads(tuned) == ["tone"]
 
 
-def test_where_fireworks_refuses_to_load_without_a_replica_it_is_told(tuned: Team) -> None:
-    tuned.simulator.assume(load_while_not_ready="refuse")
-    tuned.create(minReplicaCount=0, maxReplicaCount=0, enableAddons=True, addons=addons("tone"))
-    tuned.until("chat", "AddonsReady", "False", "AddonFailed", says="is not ready")
-    tuned.until("chat", "Ready", "True", "Parked")
-    tuned.change(maxReplicaCount=1, minReplicaCount=1)
-    tuned.until("chat", "Available", "True")
-    until_loaded(tuned, "tone", within=REFUSED[0] + REFUSED[1])
-
-
 # --- the deployment goes, or is held back ---------------------------------------------------------------------------
-
-
-def test_a_deleted_resource_has_its_addons_unloaded_before_its_deployment_is_deleted(tuned: Team) -> None:
-    tuned.create(addons=addons("tone", "style"))
-    until_loaded(tuned, "tone", "style")
-    seen = tuned.seen()
-    tuned.delete()
-    tuned.until_gone()
-    assert tuned.deployments() == []
-    asked = tuned.journal("DELETE", since=seen)
-    assert ["deployedModels" in each.path for each in asked] == [True, True, False]
-    assert [each.query for each in asked] == [{}] * 3
-    assert all(each.committed for each in asked), "each of them once"
-
-
-def test_what_others_have_loaded_blocks_a_deletion_and_is_left_to_them(tuned: Team) -> None:
-    tuned.create(addons=addons("tone"))
-    name = until_loaded(tuned, "tone")["status"]["deploymentName"]
-    theirs = load_elsewhere(tuned, name, "terms")
-    tuned.delete()
-    tuned.until("chat", "Stalled", "True", "DeletionBlocked", says="1 loaded addons, unload them first")
-    assert loaded(tuned).keys() == {"terms"}
-    tuned.ask(f"/v1/{theirs}", None, "DELETE")
-    tuned.until_gone(within=130)
-    assert tuned.deployments() == []
 
 
 def test_a_paused_resource_keeps_its_addons_as_they_are(tuned: Team) -> None:
@@ -274,7 +235,7 @@ def test_a_paused_resource_keeps_its_addons_as_they_are(tuned: Team) -> None:
     assert tuned.writes(since=seen) == []
     tuned.change(paused=None)
     until_loaded(tuned, "style")
-    assert_at_rest(tuned)
+    tuned.assert_at_rest()
 
 
 @pytest.mark.parametrize("hidden", [True, False], ids=["refused by Fireworks", "does not fit"])
@@ -286,6 +247,6 @@ def test_a_restart_loads_nothing_twice_and_tries_nothing_refused_again(tuned: Te
     tuned.eventually(lambda: states(tuned) == {"tone": "DEPLOYED", "alien": None}, "the other one is loaded")
     version, seen = tuned.get()["metadata"]["resourceVersion"], tuned.seen()
     tuned.stage.restart()
-    assert_at_rest(tuned, seconds=20, told=STALLED)
+    tuned.assert_at_rest(seconds=20, said=STALLED)
     assert tuned.get()["metadata"]["resourceVersion"] == version
     assert tuned.writes(since=seen) == []

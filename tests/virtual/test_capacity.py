@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.virtual.team import OTHER_MODEL, Team, condition, holds
+from tests.virtual.team import OTHER_MODEL, Team, holds
 
 PATIENCE = 180
 """Seconds for which the replicas of a new deployment may wait for GPUs before it is called a lack of capacity."""
@@ -37,17 +37,6 @@ def test_replicas_that_wait_for_gpus_are_a_lack_of_capacity_and_no_failure(team:
     team.until_ready()
     assert {each.kind for each in team.events()} <= {"Normal", "Warning"}
     assert {each.reason for each in team.events() if each.kind == "Warning"} <= {"CapacityPending"}
-
-
-def test_a_deployment_that_served_before_is_waking_while_it_waits_for_gpus(team: Team) -> None:
-    team.create(minReplicaCount=0, autoscalingPolicy={"scaleToZeroWindow": "5m"})
-    team.until("chat", "Ready", "True", "ScaledToZero", within=400)
-    team.simulator.edit(team.deployment_id(), stockedOut=True)
-    team.simulator.load(team.deployment_id(), 1)
-    resource = team.until("chat", "Available", "False", "Waking", says="waiting for GPUs")
-    assert holds(resource, "Ready") == "True"
-    team.simulator.edit(team.deployment_id(), stockedOut=False)
-    team.until("chat", "Available", "True", "Serving")
 
 
 def test_all_replicas_are_lost_with_min_replica_count_1_and_it_is_no_longer_ready_after_two_minutes(
@@ -103,50 +92,6 @@ def test_a_used_up_quota_is_this_resources_trouble_alone(team: Team, status: str
     assert len(refused) == 1, "it was not asked in vain again and again"
 
 
-def test_growth_beyond_the_quota_is_refused_and_harms_neither_the_deployment_nor_others(team: Team) -> None:
-    team.simulator.quota("global--h100-count", 1)
-    team.create("big")
-    team.until_ready("big")
-    team.create("other", spec={**H200, "displayName": "before"})
-    team.until_ready("other")
-    team.change("big", minReplicaCount=2)
-    resource = team.until("big", "Stalled", "True", "QuotaExceeded", says="quota: 1")
-    assert holds(resource, "Available") == "True"
-    assert holds(resource, "Ready") == "False"
-    team.change("other", displayName="after")
-    team.until_ready("other", within=10)
-    team.delete("other")
-    team.until_gone("other", within=20)
-    team.simulator.quota("global--h100-count", 2)
-    team.until_ready("big", within=REFUSED[0] + 10)
-    assert team.deployment()["minReplicaCount"] == 2
-
-
-def test_a_resource_without_quota_does_not_hold_up_its_own_deletion(team: Team) -> None:
-    team.simulator.quota("global--h100-count", 1)
-    team.create()
-    team.until_ready()
-    team.change(minReplicaCount=2)
-    team.until("chat", "Stalled", "True", "QuotaExceeded")
-    team.delete()
-    team.until_gone(within=20)
-    assert team.deployments() == []
-
-
-def test_a_suspended_account_is_named_and_work_goes_on_when_it_is_lifted(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.simulator.suspend("CREDIT_DEPLETED")
-    resource = team.until("chat", "Stalled", "True", "AccountSuspended", says="billing")
-    assert holds(resource, "Available") == "True"
-    team.create("later")
-    team.until("later", "Stalled", "True", "AccountSuspended")
-    team.simulator.suspend("UNSUSPENDED")
-    team.until_ready(within=70)
-    team.until_ready("later", within=70)
-    assert len(team.posts()) == 2
-
-
 def test_deletion_waits_for_a_suspended_account_and_says_so(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -160,14 +105,3 @@ def test_deletion_waits_for_a_suspended_account_and_says_so(team: Team) -> None:
     team.simulator.suspend("UNSUSPENDED")
     team.until_gone(within=70)
     assert team.deployments() == []
-
-
-def test_a_draft_model_that_does_not_exist_leaves_the_deployment_serving(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.change(draftModel="accounts/fireworks/models/no-such-drafter", draftTokenCount=4)
-    resource = team.until("chat", "Stalled", "True", "ModelNotFound", says="spec.draftModel")
-    assert holds(resource, "Available") == "True"
-    assert "spec.draftModel" in condition(resource, "Ready")["message"]
-    team.change(draftModel=None, draftTokenCount=None)
-    team.until_ready()

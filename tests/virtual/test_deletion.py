@@ -37,38 +37,6 @@ def test_the_resource_stays_until_fireworks_says_deleted(team: Team) -> None:
     assert team.methods() == ["POST", "DELETE"]
 
 
-def test_deleting_a_resource_that_is_being_created_deletes_its_deployment(team: Team) -> None:
-    team.simulator.timing(downloading=600)
-    team.create()
-    team.eventually(lambda: team.status().get("state") == "CREATING", "it is being created")
-    team.delete()
-    team.until_gone()
-    assert team.deployments() == []
-
-
-@pytest.mark.parametrize("refused", ["no such accelerator", "quota"])
-def test_deleting_a_resource_that_fireworks_never_accepted_ends_at_once(team: Team, refused: str) -> None:
-    if refused == "quota":
-        team.simulator.quota("global--h100-count", 0)
-        team.create()
-        team.until("chat", "Stalled", "True", "QuotaExceeded", says="quota: 0")
-    else:
-        team.create(acceleratorType="NVIDIA_H100_90GB")
-        team.until("chat", "Stalled", "True", "RejectedByFireworks", says="NVIDIA_H100_90GB")
-    assert "deploymentName" not in team.status(), "the claim is given back, so that the spec can be corrected"
-    team.delete()
-    team.until_gone(within=5)
-    assert team.simulator.deployments() == []
-
-
-def test_a_resource_that_nobody_has_touched_yet_is_deleted_without_a_word_to_fireworks(team: Team) -> None:
-    team.create(paused=True)
-    team.until("chat", "Stalled", "True", "Paused")
-    team.delete()
-    team.until_gone(within=5)
-    assert team.writes() == []
-
-
 # --- what blocks it -------------------------------------------------------------------------------------------------
 
 
@@ -97,18 +65,6 @@ def test_ignore_checks_set_to_anything_but_true_forces_nothing(team: Team, value
     team.until("chat", "Stalled", "True", "DeletionBlocked")
     team.wait(600)
     assert len(team.deployments()) == 1
-
-
-def test_the_annotation_ignore_checks_deletes_a_deployment_in_use(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.simulator.traffic(team.deployment_id())
-    team.delete()
-    team.until("chat", "Stalled", "True", "DeletionBlocked")
-    team.annotate("chat", "ignore-checks", "true")
-    team.until_gone(within=10)
-    assert team.deployments() == []
-    assert team.journal("DELETE")[-1].query == {"ignoreChecks": "true"}
 
 
 @pytest.mark.parametrize("how", ["the others go", "ignore-checks"])
@@ -152,33 +108,12 @@ def test_retain_leaves_the_deployment_and_the_resource_of_the_same_name_takes_it
     assert "custom/released" not in team.deployment()["annotations"], team.explain()
 
 
-def test_abandon_lets_the_resource_go_and_leaves_the_deployment(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.simulator.traffic(team.deployment_id())
-    team.delete()
-    team.until("chat", "Stalled", "True", "DeletionBlocked")
-    team.annotate("chat", "abandon", "true")
-    team.until_gone(within=10)
-    assert team.deployment()["state"] == "READY"
-    assert ("Warning", "Deleting") in {(each.kind, each.reason) for each in team.events()}
-
-
 def test_abandon_has_no_effect_on_a_resource_that_is_not_being_deleted(team: Team) -> None:
     team.create(annotations={"abandon": "true"})
     team.until_ready()
     seen = team.seen()
     team.steadily(lambda: team.find() is not None, "the resource is there", seconds=600)
     assert team.writes(since=seen) == []
-
-
-def test_a_deployment_that_vanished_meanwhile_does_not_hold_the_resource(team: Team) -> None:
-    team.create(externalDeletionPolicy="Report")
-    team.until_ready()
-    team.simulator.vanish(team.deployment_id())
-    team.until("chat", "Stalled", "True", "DeploymentLost")
-    team.delete()
-    team.until_gone(within=10)
 
 
 # --- what is on its way ---------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.virtual.addons import add_models, addons, assert_at_rest, until_loaded
+from testkit.stories.addons import add_models, addons, until_loaded
 from tests.virtual.team import MODEL, Json, Team, holds, pauses
 
 AT_REST = 66.0
@@ -49,7 +49,7 @@ def test_what_differs_from_what_fireworks_chose_is_set(
     team.create(deployedModel=wanted)
     team.until_ready()
     until(team, "chat", *after)
-    assert_at_rest(team)
+    team.assert_at_rest()
     assert team.methods() == ["POST", "PATCH"][: 1 + is_sent]
 
 
@@ -60,12 +60,12 @@ def test_a_second_deployment_becomes_the_default_and_gives_it_back(team: Team) -
     team.until_ready("second")
     until(team, "second", True, False)
     assert settings(team, "first") == (False, False), "one is the default"
-    assert_at_rest(team, "first", "second")
+    team.assert_at_rest("first", "second")
     team.change("second", deployedModel=None)
     team.change("first", deployedModel={"default": True})
     until(team, "first", True, False)
     assert settings(team, "second") == (False, False)
-    assert_at_rest(team, "first", "second")
+    team.assert_at_rest("first", "second")
     assert team.journal("DELETE") == [], "the base model is never unloaded"
 
 
@@ -78,7 +78,7 @@ def test_what_is_changed_by_hand_is_put_back(team: Team, meddled: dict[str, bool
     by_hand(team, "chat", **meddled)
     until(team, "chat", True, False)
     team.until_ready()
-    assert_at_rest(team)
+    team.assert_at_rest()
     assert team.methods() == ["POST", "PATCH"]
     assert {holds(each, "Available") for each in team.versions(since=told)} == {"True"}
 
@@ -96,7 +96,7 @@ def test_two_that_both_want_to_be_the_default_are_told_so_without_a_war_of_reque
     team.change("second", deployedModel=None)
     team.until_ready("first", within=400)
     team.until_ready("second", within=400)
-    assert_at_rest(team, "first", "second")
+    team.assert_at_rest("first", "second")
 
 
 def test_a_refused_change_is_told_tried_rarely_and_keeps_the_deployment_serving(team: Team) -> None:
@@ -117,10 +117,10 @@ def test_the_base_model_is_no_addon(team: Team) -> None:
     team.create(deployedModel={"public": True}, addons=addons("tone"))
     until_loaded(team, "tone")
     until(team, "chat", True, True)
-    assert_at_rest(team)
+    team.assert_at_rest()
     team.change(addons=None, enableAddons=True, deployedModel=None)
     until_loaded(team)
-    assert_at_rest(team)
+    team.assert_at_rest()
     assert settings(team) == (True, True), "it stays as it is"
     assert len(team.journal("DELETE", "/deployedModels/")) == 1
 

@@ -1,6 +1,6 @@
 """What users may put into model of an inference request: status lists it, and Fireworks answers to it."""
 
-from tests.virtual.addons import add_models, addons, assert_at_rest, until_loaded
+from testkit.stories.addons import add_models, addons, until_loaded
 from tests.virtual.team import MODEL, Json, Team
 
 
@@ -33,7 +33,7 @@ def test_every_identifier_of_a_deployment_works(team: Team) -> None:
     assert team.status()["modelIdentifier"] == identifiers(team)["ModelAndDeployment"]
     for value in identifiers(team).values():
         assert answers(team, value), value
-    assert_at_rest(team, seconds=1200)
+    team.assert_at_rest(seconds=1200)
 
 
 def test_a_model_whose_default_deployment_is_another_one_is_no_identifier(team: Team) -> None:
@@ -42,7 +42,7 @@ def test_a_model_whose_default_deployment_is_another_one_is_no_identifier(team: 
     team.create(addons=addons("tone"))
     until_loaded(team, "tone")
     assert list(identifiers(team)) == ["ModelAndDeployment", "Deployment"]
-    assert_at_rest(team, "first", "chat", seconds=1200)
+    team.assert_at_rest("first", "chat", seconds=1200)
 
 
 def test_the_default_moves_to_another_deployment(team: Team) -> None:
@@ -53,7 +53,7 @@ def test_the_default_moves_to_another_deployment(team: Team) -> None:
     assert status == 200
     team.eventually(lambda: "Model" not in identifiers(team), "the model alone reaches it no longer", within=120)
     assert not answers(team, MODEL)
-    assert_at_rest(team, seconds=1200)
+    team.assert_at_rest(seconds=1200)
 
 
 def test_lists_that_fail_take_no_identifier_away(team: Team) -> None:

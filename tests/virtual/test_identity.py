@@ -12,7 +12,7 @@ NEW_CLUSTER = "rebuilt"
 
 def _lose(team: Team) -> None:
     """Let the resource go as it does with its cluster, while no operator runs: the deployment stays."""
-    team.stage.server.objects[team.key("chat")]["metadata"]["finalizers"].clear()
+    team.stage.server.objects[team.ref("chat")]["metadata"]["finalizers"].clear()
     team.delete()
     assert team.find() is None
 
@@ -110,7 +110,7 @@ def test_a_resource_whose_status_was_wiped_finds_its_deployment(team: Team, foun
     team.create(displayName="Chat")
     status = team.until_ready()["status"]
     team.stage.stop()
-    team.stage.server.restore(team.key("chat"), new_uid=False)
+    team.stage.server.restore(team.ref("chat"), new_uid=False)
     if found != "in the list":
         team.fault("omit_from_list", names=[status["deploymentName"]], times=2)
     if found == "by the name of a former cluster":

@@ -5,32 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 
+from testkit.stories.faults import QUIET_LISTS, SEVERAL_PAGES, TOLD_LISTS, Fault, error, names
 from testkit.virtual.api_server import Raw
-from tests.virtual.faults import REFUSALS, UNAVAILABLE, UNREADABLE, Fault, answer, error, names
 from tests.virtual.team import OTHER_MODEL, Team, condition, holds
 
 PATIENCE = 600.0
 """Seconds for which a trouble of observing is not told about a resource at rest."""
 LISTS = "/deployments$"
-UNUSABLE = "status", answer('{"error": {"code": 5}}')
-QUIET = [
-    *UNAVAILABLE,
-    *UNREADABLE[:3],
-    Fault("time-out", "an outage that swallows requests", "hang", says="within 20 s"),
-    Fault("429", "others use up the account's requests", "rate_limit", {"retryAfter": 1}, "RateLimited"),
-    Fault("answer in an envelope of errors", "an API gateway", *UNUSABLE),
-    Fault("first page fails", "an outage in the middle of a LIST", "fail_page", {"page": 1}),
-    Fault("second page fails", "the same: half a LIST is none", "fail_page", {"page": 2}),
-    Fault("same page again and again", "a bug: the LIST has no end", "duplicate_page_token"),
-]
-"""Nobody can do anything about these."""
-TOLD = [
-    *(each for each in REFUSALS if each.name in ("401", "412")),
-    Fault("403", "the key may not list", "status", error("PERMISSION_DENIED"), "PermissionDenied", "role user"),
-    Fault("404", "an account of that id is gone", "status", error("NOT_FOUND"), "CredentialsInvalid", "no account"),
-]
-"""A person must act."""
-SEVERAL_PAGES = {"fail_page", "duplicate_page_token"}
 
 
 def _at_rest(team: Team, fault: Fault) -> Raw:
@@ -51,7 +32,7 @@ def _goes_on(team: Team, seen: int) -> None:
     assert len(team.posts()) == 1
 
 
-@pytest.mark.parametrize("fault", QUIET, ids=names(QUIET))
+@pytest.mark.parametrize("fault", QUIET_LISTS, ids=names(QUIET_LISTS))
 def test_a_list_that_fails_is_told_after_ten_minutes_and_changes_nothing(team: Team, fault: Fault) -> None:
     before, seen = _at_rest(team, fault), team.seen()
     rule = fault.begin(team, "GET", LISTS)
@@ -67,7 +48,7 @@ def test_a_list_that_fails_is_told_after_ten_minutes_and_changes_nothing(team: T
     _goes_on(team, seen)
 
 
-@pytest.mark.parametrize("fault", TOLD, ids=names(TOLD))
+@pytest.mark.parametrize("fault", TOLD_LISTS, ids=names(TOLD_LISTS))
 def test_a_list_that_is_refused_is_told_at_once_and_changes_nothing(team: Team, fault: Fault) -> None:
     _at_rest(team, fault)
     seen, began = team.seen(), team.stage.now()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.virtual.addons import add_models, addons, assert_at_rest, last, loaded, loads, until_loaded
+from testkit.stories.addons import add_models, addons, last, loaded, loads, until_loaded
 from tests.virtual.team import Team, holds
 
 
@@ -16,7 +16,7 @@ def merged(team: Team) -> Team:
 
 
 def test_the_only_addon_is_merged_and_called_by_the_name_of_the_deployment(merged: Team) -> None:
-    assert_at_rest(merged)
+    merged.assert_at_rest()
     (entry,) = merged.status()["addons"]
     assert entry["modelIdentifier"] == merged.status()["deploymentName"]
     (load,) = merged.journal("POST", "/deployedModels$")
@@ -28,7 +28,7 @@ def test_another_addon_takes_its_place_without_an_unload_and_without_an_outage(m
     told = merged.told()
     merged.change(addons=addons("style"))
     until_loaded(merged, "style")
-    assert_at_rest(merged)
+    merged.assert_at_rest()
     assert (loads(merged), [*loaded(merged)]) == (["tone", "style"], ["style"])
     assert merged.journal("DELETE") == []
     assert {holds(each, "Available") for each in merged.versions(since=told)} == {"True"}
@@ -38,7 +38,7 @@ def test_another_addon_takes_its_place_without_an_unload_and_without_an_outage(m
 def test_an_addon_that_leaves_the_spec_without_a_successor_is_unloaded(merged: Team) -> None:
     merged.change(addons=None)
     until_loaded(merged)
-    assert_at_rest(merged)
+    merged.assert_at_rest()
     assert len(merged.journal("DELETE", "/deployedModels/")) == 1
 
 
@@ -53,7 +53,7 @@ def test_an_addon_that_somebody_else_merges_gives_way_again(merged: Team) -> Non
     assert status == 200
     merged.eventually(lambda: loaded(merged).keys() == {"tone"}, "the addon of the spec is back", within=120)
     until_loaded(merged, "tone")
-    assert_at_rest(merged)
+    merged.assert_at_rest()
 
 
 def test_a_deployment_with_an_addon_of_its_own_learns_to_merge_it(team: Team) -> None:
@@ -64,6 +64,6 @@ def test_a_deployment_with_an_addon_of_its_own_learns_to_merge_it(team: Team) ->
     team.until_ready()
     until_loaded(team, "tone")
     team.wait(60)
-    assert_at_rest(team)
+    team.assert_at_rest()
     assert loads(team) == ["tone", "tone"]
     assert team.deployment()["enableHotReloadLatestAddon"] is True

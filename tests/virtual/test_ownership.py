@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.virtual.team import NewTeam, Team, condition, holds
+from tests.virtual.team import NewTeam, Team, holds
 
 FOREIGN_MARKER = {
     "custom/managed-by": "fireworks-operator",
@@ -55,24 +55,6 @@ def test_the_operators_own_key_adopts_nothing_in_namespaces_that_its_settings_do
     assert _committed(own_team) == []
 
 
-def test_deleting_a_resource_that_was_never_allowed_to_adopt_leaves_the_deployment(team: Team) -> None:
-    team.simulator.create_foreign(prefix="old")
-    team.create(deploymentId="old-0")
-    team.until("chat", "Stalled", "True", "AdoptionNotAllowed")
-    team.delete()
-    team.until_gone()
-    assert team.simulator.deployment("old-0")["state"] == "READY"
-    assert team.journal("DELETE") == []
-
-
-def test_a_marker_that_somebody_removed_is_written_again(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.simulator.edit(team.deployment_id(), clear=["annotations"])
-    team.eventually(lambda: "custom/name" in team.deployment().get("annotations", {}), "the marker is back")
-    assert len(team.posts()) == 1
-
-
 def test_a_deployment_retained_by_one_resource_can_be_taken_up_by_another(team: Team) -> None:
     team.create("first", deletionPolicy="Retain", deploymentId="chat-prod")
     team.until_ready("first")
@@ -102,35 +84,6 @@ def test_a_second_resource_for_the_same_deployment_is_a_conflict_and_the_first_s
     assert team.writes(since=seen) == []
 
 
-def test_of_two_resources_created_at_once_for_one_deployment_one_has_it_and_the_other_says_so(team: Team) -> None:
-    names = ("first", "second")
-    for name in names:
-        team.create(name, deploymentId="chat-prod", adoptionPolicy="Unowned")
-
-    def winner() -> str | None:
-        reasons = {condition(team.get(name), "Ready").get("reason"): name for name in names}
-        return reasons.get("Serving") if "Conflict" in reasons else None
-
-    owner = team.eventually(winner, "one serves, the other is a conflict")
-    (other,) = {*names} - {owner}
-    assert [each.committed for each in team.posts()].count(True) == 1
-    assert team.deployment()["annotations"]["custom/name"] == owner
-    team.delete(other)
-    team.until_gone(other)
-    assert team.deployment()["state"] == "READY"
-    assert team.journal("DELETE") == []
-
-
-def test_a_conflict_ends_when_another_deployment_id_is_chosen(team: Team) -> None:
-    team.create("first", deploymentId="chat-prod")
-    team.until_ready("first")
-    team.create("second", deploymentId="chat-prod")
-    team.until("second", "Stalled", "True", "Conflict")
-    team.change("second", deploymentId="chat-test")
-    team.until_ready("second")
-    assert len(team.deployments()) == 2
-
-
 # --- paused ---------------------------------------------------------------------------------------------------------
 
 
@@ -149,30 +102,7 @@ def test_a_paused_resource_withholds_changes_and_says_what_goes_on_costing(team:
     assert team.deployment()["displayName"] == "after"
 
 
-def test_a_paused_resource_can_be_deleted(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.change(paused=True)
-    team.delete()
-    team.until_gone()
-    assert team.deployments() == []
-
-
 # --- observed -------------------------------------------------------------------------------------------------------
-
-
-def test_observing_fills_the_status_and_writes_nothing(team: Team) -> None:
-    team.simulator.create_foreign(prefix="theirs", displayName="theirs")
-    team.create(managementPolicy="Observe", deploymentId="theirs-0", displayName="ours", acceleratorType=None)
-    resource = team.until_ready()
-    assert resource["status"]["modelIdentifier"].endswith("/deployments/theirs-0")
-    assert resource["metadata"]["finalizers"] == []
-    team.simulator.edit("theirs-0", {"maxReplicaCount": 4})
-    team.eventually(lambda: team.status()["effective"]["maxReplicaCount"] == 4, "status follows")
-    team.delete()
-    team.until_gone()
-    assert team.writes() == []
-    assert team.simulator.deployment("theirs-0")["state"] == "READY"
 
 
 @pytest.mark.parametrize("before", ["nothing", "a refused spec"])
@@ -186,22 +116,6 @@ def test_observing_what_does_not_exist_says_so(team: Team, before: str) -> None:
         team.change(managementPolicy="Observe")
         team.until("chat", "Stalled", "True", "DeploymentLost", says="to observe")
     assert _committed(team) == []
-
-
-def test_from_manage_to_observe_the_deployment_is_let_go_and_taken_back(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.change(managementPolicy="Observe")
-    team.eventually(lambda: not team.get()["metadata"]["finalizers"], "the finalizer is gone")
-    team.until_ready()
-    assert len(team.deployments()) == 1
-    team.change(managementPolicy="Manage", displayName="back")
-    team.until_ready()
-    assert team.deployment()["displayName"] == "back"
-    assert len(team.posts()) == 1
-    team.delete()
-    team.until_gone()
-    assert team.deployments() == []
 
 
 # --- the finalizer --------------------------------------------------------------------------------------------------

@@ -39,17 +39,6 @@ def test_a_parked_deployment_costs_nothing_is_not_woken_and_serves_when_it_is_un
     assert [each.query["updateMask"] for each in team.patches()] == ["min_replica_count,max_replica_count"] * 2
 
 
-def test_a_maximum_of_zero_alone_parks_and_its_removal_unparks(team: Team) -> None:
-    team.create(minReplicaCount=1)
-    team.until_ready()
-    team.change(minReplicaCount=None, maxReplicaCount=0)
-    team.until("chat", "Ready", "True", "Parked")
-    team.change(maxReplicaCount=None)
-    team.until("chat", "Ready", "True", "ScaledToZero")
-    deployment = team.deployment()
-    assert (deployment.get("minReplicaCount", 0), deployment["maxReplicaCount"]) == (0, 1)
-
-
 def test_status_follows_the_replicas_and_ready_does_not_flicker(team: Team) -> None:
     team.create(
         minReplicaCount=1, maxReplicaCount=3, autoscalingPolicy={"scaleUpWindow": "0s", "scaleDownWindow": "0s"}

@@ -6,27 +6,27 @@ from dataclasses import dataclass
 import pytest
 
 from fireworks_simulator.testing import JournalEntry
-from testkit.virtual.api_server import Raw
-from tests.virtual.faults import (
+from testkit.stories.faults import (
     ABORTED,
+    ANOTHERS,
+    IN_USE,
+    LATE,
+    NOT_THERE,
     RATE_LIMIT,
     REFUSALS,
     RETRY_AFTER,
+    SLOW,
+    TAKEN,
     TIME_OUT,
     UNAVAILABLE,
     UNREADABLE,
     Fault,
-    error,
 )
+from testkit.virtual.api_server import Raw
 from tests.virtual.team import Team, condition, holds, pauses
 
 REFUSED = (60, 300, 900, 3600)
 """Seconds between two tries of what Fireworks has refused: the cause is a person's to remove."""
-LATE = [
-    Fault("commit as the client gives up", "a slow control plane", "late_commit", {"seconds": 0}, times=1),
-    Fault("commit 1 s after the client gave up", "the same", "late_commit", {"seconds": 1}, times=1),
-]
-SLOW = Fault("slow answer", "a busy control plane", "latency", {"seconds": 3})
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +196,10 @@ def test_a_request_that_fails_for_a_while_is_told_and_tried_again_by_itself_unti
 BLOCKED = (60, 120, 300, 600)
 """Seconds between two tries to delete: GPUs cost money until they are gone."""
 _KEPT = [each for each in REFUSALS if each.name not in ("400", "404")]
-_BLOCKED = Fault(
-    "400", "it is in use", "status", error("INVALID_ARGUMENT"), "DeletionBlocked", "refuses to delete the deployment"
-)
 REFUSED_ROWS = [
     *(pytest.param(row, id=row.id) for row in _rows(CREATE, REFUSALS, *REFUSED)),
     *(pytest.param(row, id=row.id) for row in _rows(CHANGE, REFUSALS, *REFUSED)),
-    *(pytest.param(row, id=row.id) for row in _rows(DELETE, [*_KEPT, _BLOCKED], *BLOCKED)),
+    *(pytest.param(row, id=row.id) for row in _rows(DELETE, [*_KEPT, IN_USE], *BLOCKED)),
 ]
 
 
@@ -249,21 +246,12 @@ def test_who_has_removed_the_cause_of_a_refusal_need_not_wait(team: Team, reques
 
 # --- done, and nobody knows -----------------------------------------------------------------------------------------
 
-_NOT_THERE = Fault("404 though it is there", "a cache at Fireworks", "status", error("NOT_FOUND"), times=2)
-_TAKEN = Fault("409 though nothing is there", "an id that is not free yet", "status", error("ALREADY_EXISTS"), times=3)
-_OTHER = Fault(
-    "answer about another",
-    "a cache that mixes answers up",
-    "status",
-    {"status": 200, "body": '{"name": "accounts/x/deployments/y"}'},
-    times=2,
-)
 DONE_ROWS = [
     *(Row(request, each) for request in (CREATE, CHANGE, DELETE) for each in (*UNREADABLE, *LATE, SLOW)),
-    Row(CREATE, _TAKEN),
-    Row(CREATE, _OTHER),
-    Row(CHANGE, _OTHER),
-    Row(DELETE, _NOT_THERE),
+    Row(CREATE, TAKEN),
+    Row(CREATE, ANOTHERS),
+    Row(CHANGE, ANOTHERS),
+    Row(DELETE, NOT_THERE),
 ]
 
 

@@ -5,98 +5,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from testkit.stories.at_rest import STATES, ready
 from tests.virtual.team import OTHER_MODEL, Team, holds
 
 FINALIZER = "fireworks.ai/deployment"
 
 # --- at rest --------------------------------------------------------------------------------------------------------
-
-
-def _ready(team: Team) -> None:
-    team.create()
-    team.until_ready()
-
-
-def _scaled_to_zero(team: Team) -> None:
-    team.create(minReplicaCount=0, autoscalingPolicy={"scaleToZeroWindow": "5m"})
-    team.until("chat", "Ready", "True", "ScaledToZero", within=400)
-
-
-def _parked(team: Team) -> None:
-    team.create(minReplicaCount=0, maxReplicaCount=0)
-    team.until("chat", "Ready", "True", "Parked")
-
-
-def _creating(team: Team) -> None:
-    team.simulator.timing(downloading=6000)
-    team.create()
-    team.eventually(lambda: team.status().get("replicas", {}).get("downloadingModel") == 1, "the model is loaded")
-
-
-def _updating(team: Team) -> None:
-    team.simulator.timing(updating=6000)
-    _ready(team)
-    team.change(acceleratorCount=2)
-    team.eventually(lambda: team.status()["state"] == "UPDATING", "status says UPDATING")
-
-
-def _refused(team: Team) -> None:
-    team.create(acceleratorType="NVIDIA_H100_90GB")
-    team.until("chat", "Stalled", "True", "RejectedByFireworks")
-
-
-def _failed(team: Team) -> None:
-    team.simulator.stage(outcome="fail", message="no luck")
-    team.create()
-    team.until("chat", "Stalled", "True", "DeploymentFailed", says="no luck")
-
-
-def _replace_required(team: Team) -> None:
-    _ready(team)
-    team.change(acceleratorType="NVIDIA_H200_141GB")
-    team.until("chat", "Stalled", "True", "ReplaceRequired")
-
-
-def _blocked(team: Team) -> None:
-    _ready(team)
-    team.simulator.traffic(team.deployment_id())
-    team.delete()
-    team.until("chat", "Stalled", "True", "DeletionBlocked")
-
-
-def _paused(team: Team) -> None:
-    _ready(team)
-    team.change(paused=True, displayName="later")
-    team.until("chat", "Stalled", "True", "Paused")
-
-
-def _observed(team: Team) -> None:
-    team.simulator.create_foreign(prefix="theirs")
-    team.create(deploymentId="theirs-0", managementPolicy="Observe")
-    team.until_ready()
-
-
-def _not_converging(team: Team) -> None:
-    _ready(team)
-    team.fault("ignore_patch")
-    team.change(displayName="after")
-    team.until("chat", "Stalled", "True", "NotConverging")
-
-
-STATES: dict[str, Callable[[Team], None]] = {
-    "ready": _ready,
-    "scaled to zero": _scaled_to_zero,
-    "parked": _parked,
-    "creating": _creating,
-    "updating": _updating,
-    "refused": _refused,
-    "failed": _failed,
-    "replacement required": _replace_required,
-    "deletion blocked": _blocked,
-    "paused": _paused,
-    "observed": _observed,
-    "not converging": _not_converging,
-}
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -114,7 +28,7 @@ def test_a_restart_repeats_nothing(team: Team, state: str) -> None:
 
 
 def test_the_status_survives_a_restart_during_an_outage_and_the_deployment_counts_as_serving(team: Team) -> None:
-    _ready(team)
+    ready(team)
     before = team.get()
     fault = team.fault("status", status=503, code="UNAVAILABLE")
     team.stage.restart()
@@ -130,7 +44,7 @@ def test_the_status_survives_a_restart_during_an_outage_and_the_deployment_count
 
 
 def test_a_deletion_asked_for_while_the_operator_was_down_happens_when_it_is_back(team: Team) -> None:
-    _ready(team)
+    ready(team)
     team.stage.stop()
     team.delete()
     team.wait(60)
@@ -174,7 +88,7 @@ def test_a_resource_deleted_and_created_again_while_the_operator_was_down_keeps_
     team.create(displayName="first")
     before = team.until_ready()
     team.stage.stop()
-    team.stage.server.objects[team.key("chat")]["metadata"]["finalizers"].clear()
+    team.stage.server.objects[team.ref("chat")]["metadata"]["finalizers"].clear()
     team.delete()
     assert team.find() is None, "somebody was impatient and took the finalizer away"
     team.create(spec={"displayName": "first", **AGAIN[again]})
@@ -255,7 +169,7 @@ def test_killed_again_and_again_there_is_one_deployment_per_resource(team: Team)
 @pytest.mark.parametrize("lost", [True, False], ids=["the request is lost", "the request takes effect"])
 def test_killed_while_deleting_the_deployment_is_deleted_after_the_restart(team: Team, lost: bool) -> None:
     team.simulator.timing(deleting=20)
-    _ready(team)
+    ready(team)
     if lost:
         team.fault("drop_before_commit", method="DELETE", times=1)
     team.delete()

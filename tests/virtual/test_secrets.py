@@ -10,8 +10,6 @@ from tests.virtual.team import SECRET, NewTeam, Team, condition, holds
 
 REREAD = 62.0
 """Seconds within which a Secret that is of no use is read again."""
-TRIED_AGAIN = 35.0
-"""Seconds after which a key that was refused is tried again, the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +126,6 @@ def test_a_serving_deployment_whose_secret_names_another_account_is_left_to_serv
     assert team.methods() == ["POST"]
 
 
-def test_a_secret_key_of_another_name_is_read_where_the_resource_names_it(team: Team) -> None:
-    team.put_secret("keys", production=team.api_key)
-    team.create(credentialsSecretRef={"name": "keys", "key": "production"})
-    team.until_ready()
-
-
 def test_a_key_that_stops_working_leaves_its_deployment_serving_and_heals_when_it_is_replaced(team: Team) -> None:
     team.create()
     team.until_ready()
@@ -181,15 +173,6 @@ def test_with_another_accounts_key_nothing_is_created_and_nothing_is_deleted(tea
     else:
         team.until_ready(within=REREAD)
         assert len(team.deployments()) == 1
-
-
-def test_a_secret_that_goes_before_its_resource_does_not_keep_the_deployment_running(team: Team) -> None:
-    team.create()
-    team.until_ready()
-    team.delete_secret()
-    team.delete()
-    team.until_gone()
-    assert team.deployments() == []
 
 
 def test_a_key_without_the_right_to_create_is_told_apart_from_a_wrong_key(team: Team) -> None:

@@ -1,18 +1,26 @@
 """One team against another: nobody uses what is not theirs, and nobody is disturbed by who tries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from fireworks_operator.controller.accounts.key_source import OwnCredential
 from fireworks_operator.core.identity import Owner, deployment_id
 from fireworks_operator.fireworks.api_key import ApiKey
+from testkit.stories.team import AnyTeam
+from testkit.stories.tenants import (
+    APART,
+    SHARING,
+    assert_told_nothing,
+    assert_untouched,
+    claim_by_a_forged_status,
+    deployment_of,
+    serving,
+)
 from testkit.virtual.process import CLUSTER
 from tests.virtual.stage import OWN_KEY, Stage
-from tests.virtual.team import MODEL, OTHER_MODEL, Json, NewTeam, Team, holds
+from tests.virtual.team import MODEL, OTHER_MODEL, NewTeam, Team
 
-HIDDEN = ("state", "modelIdentifier", "replicas", "effective", "createTime", "deploymentName")
-"""What a status would tell of a deployment."""
 REFUSED = 62.0
 """Seconds until what was refused is tried again, at most."""
 
@@ -35,26 +43,6 @@ def sharing(stage: Stage) -> list[Team]:
     return [Team.begin(stage, own=True), Team.begin(stage, own=True)]
 
 
-def _told_nothing(team: Team, name: str = "mine") -> None:
-    found = set(HIDDEN) & team.status(name).keys()
-    assert not found, f"the status tells {found} of somebody else's deployment"
-
-
-def _of(team: Team, name: str = "theirs") -> Json:
-    return next(each for each in team.deployments() if each["annotations"]["custom/name"] == name)
-
-
-def _serving(team: Team, name: str = "theirs", /, **spec: object) -> Json:
-    team.create(name, spec=spec)
-    team.until_ready(name)
-    return _of(team, name)
-
-
-def _untouched(team: Team, before: Json, name: str = "theirs") -> None:
-    assert next(each for each in team.deployments() if each["name"] == before["name"]) == before
-    assert holds(team.get(name), "Ready") == "True"
-
-
 # --- Secrets and accounts ---------------------------------------------------------------------------------------------
 
 
@@ -70,13 +58,13 @@ def _untouched(team: Team, before: Json, name: str = "theirs") -> None:
 def test_another_teams_account_id_beside_ones_own_key_opens_nothing(
     victim: Team, thief: Team, spec: Mapping[str, object]
 ) -> None:
-    before = _serving(victim, deploymentId="chat-prod")
+    before = serving(victim, deploymentId="chat-prod")
     thief.put_secret("crooked", apiKey=thief.api_key, accountId=victim.account)
     thief.create("mine", spec=spec, credentialsSecretRef={"name": "crooked"})
     thief.until("mine", "Stalled", "True", says="account")
     thief.wait(600)
-    _told_nothing(thief)
-    _untouched(victim, before)
+    assert_told_nothing(thief)
+    assert_untouched(victim, before)
     assert len(victim.writes()) == 1
 
 
@@ -93,7 +81,7 @@ def test_another_teams_account_id_beside_ones_own_key_opens_nothing(
 def test_whatever_fireworks_answers_to_a_crooked_key_its_victim_goes_on(
     victim: Team, thief: Team, answer: str, action: Mapping[str, object]
 ) -> None:
-    _serving(victim)
+    serving(victim)
     key = thief.new_key("crooked")
     key_id = thief.simulator.add_key(key)
     body = {"match": {"account": victim.account, "keyId": key_id}, "action": {"kind": "status", **action}}
@@ -108,77 +96,39 @@ def test_whatever_fireworks_answers_to_a_crooked_key_its_victim_goes_on(
     assert thief.deployments() == []
 
 
+@pytest.mark.parametrize("story", APART, ids=lambda story: story.__name__)
+def test_teams_with_an_account_each(victim: Team, thief: Team, story: Callable[[AnyTeam, AnyTeam], None]) -> None:
+    story(victim, thief)
+
+
 # --- deployments of a shared account ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("policy", ["Never", "Unowned"])
-def test_another_teams_deployment_cannot_be_claimed_by_its_id(sharing: list[Team], policy: str) -> None:
-    victim, thief = sharing
-    before = _serving(victim)
-    identifier = str(before["name"]).rsplit("/", 1)[-1]
-    thief.create("mine", deploymentId=identifier, adoptionPolicy=policy, displayName="mine now", minReplicaCount=0)
-    thief.until("mine", "Stalled", "True", "Conflict", says="another resource")
-    _told_nothing(thief)
-    thief.annotate("mine", "ignore-checks", "true")
-    thief.delete("mine")
-    thief.until_gone("mine")
-    _untouched(victim, before)
-    assert victim.journal("DELETE") == []
-
-
-def test_another_teams_deployment_cannot_be_looked_at_with_the_key_that_both_share(sharing: list[Team]) -> None:
-    victim, thief = sharing
-    before = _serving(victim)
-    thief.create("mine", deploymentId=str(before["name"]).rsplit("/", 1)[-1], managementPolicy="Observe")
-    thief.until("mine", "Stalled", "True", "Conflict", says="spec.credentialsSecretRef")
-    _told_nothing(thief)
-    _untouched(victim, before)
+@pytest.mark.parametrize("story", SHARING, ids=lambda story: story.__name__)
+def test_teams_that_share_an_account(sharing: list[Team], story: Callable[[AnyTeam, AnyTeam], None]) -> None:
+    story(*sharing)
 
 
 def test_a_forged_status_claims_nothing(sharing: list[Team]) -> None:
     victim, thief = sharing
-    before = _serving(victim)
-    status = victim.status("theirs")
+    serving(victim)
     thief.create("mine", paused=True)
     thief.until("mine", "Stalled", "True", "Paused")
-    thief.set_status("mine", {key: value for key, value in status.items() if key != "conditions"})
-    thief.change("mine", paused=None)
-    thief.until("mine", "Stalled", "True", "Conflict", says="another resource")
-    thief.change("mine", displayName="mine now", minReplicaCount=0)
-    thief.until("mine", "Stalled", "True", "Conflict")
-    thief.annotate("mine", "ignore-checks", "true")
-    thief.delete("mine")
-    thief.until_gone("mine")
-    _untouched(victim, before)
+    claim_by_a_forged_status(victim, thief)
 
 
 def test_a_forged_status_with_an_account_does_not_lead_there(victim: Team, thief: Team) -> None:
-    before = _serving(victim)
+    before = serving(victim)
     thief.create("mine", paused=True)
     thief.until("mine", "Stalled", "True", "Paused")
     thief.set_status("mine", {"deploymentName": before["name"], "account": thief.account, "createTime": None})
     thief.change("mine", paused=None)
     thief.wait(30)
     thief.delete("mine")
-    thief.steadily(lambda: _of(victim) == before, "nothing changes", seconds=600)
+    thief.steadily(lambda: deployment_of(victim) == before, "nothing changes", seconds=600)
     thief.annotate("mine", "abandon", "true")
     thief.until_gone("mine")
-    _untouched(victim, before)
-
-
-def test_a_marker_that_somebody_forged_moves_no_resource_to_another_deployment(victim: Team, thief: Team) -> None:
-    before = _serving(victim)
-    marker = {key: value for key, value in before["annotations"].items() if key.startswith("custom/")}
-    thief.simulator.create_foreign(prefix="bait", annotations=marker)
-    bait = thief.simulator.deployment("bait-0")
-    thief.create("mine", deploymentId="bait-0", adoptionPolicy="Unowned")
-    thief.until("mine", "Stalled", "True", "Conflict")
-    victim.change("theirs", displayName="still theirs")
-    victim.until_ready("theirs")
-    assert victim.status("theirs")["deploymentName"] == before["name"]
-    victim.delete("theirs")
-    victim.until_gone("theirs")
-    assert thief.simulator.deployment("bait-0") == bait, "nobody acts upon it"
+    assert_untouched(victim, before)
 
 
 def test_nobody_can_take_the_id_that_another_teams_resource_will_have(sharing: list[Team]) -> None:

@@ -159,7 +159,7 @@ def object_schema(model: type[ApiModel]) -> dict[str, Any]:
 def _with_default(schema: dict[str, Any], field: FieldInfo, about: Schema) -> dict[str, Any]:
     if not about.stored_default:
         return schema
-    default = field.get_default()
+    default = field.get_default(call_default_factory=True)
     return schema | {"default": default.value if isinstance(default, StrEnum) else default}
 
 

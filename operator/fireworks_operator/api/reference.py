@@ -20,6 +20,23 @@ _FIELDS_INTRO = f"""\
 Fields have the names of the Fireworks REST API. Fireworks decides what the spec leaves unset; the values in
 effect are in `status.effective`. Values that Fireworks defines, such as accelerator types, regions and
 precisions, are not listed in the schema, so new ones can be used immediately.
+
+A model is enough. This resource also chooses the hardware and the number of replicas, and brings its own API key:
+
+```yaml
+apiVersion: {GROUP}/{VERSION}
+kind: {KIND}
+metadata:
+  name: chat
+spec:
+  baseModel: accounts/fireworks/models/llama-v3p1-8b-instruct
+  acceleratorType: NVIDIA_H100_80GB
+  acceleratorCount: 1
+  minReplicaCount: 1
+  maxReplicaCount: 3
+  credentialsSecretRef:
+    name: fireworks
+```
 """
 _CONDITIONS_INTRO = """\
 <!-- Generated from the enums in operator/fireworks_operator/api/conditions.py; change those instead. -->
@@ -84,9 +101,12 @@ class _Field:
 
 
 def _fields(path: str, model: type[ApiModel]) -> Iterator[_Field]:
-    """Yield the fields of a model and of those inside it, each with the rules that stand at it."""
+    """Yield the fields of a model and of those inside it, each with the rules that stand at it.
+
+    What the model declares itself comes before what it inherits: with a spec, that is `baseModel`.
+    """
     schemas = object_schema(model)
-    for field in model.model_fields.values():
+    for _, field in sorted(model.model_fields.items(), key=lambda item: item[0] not in model.__annotations__):
         name = field.alias or ""
         schema, about, inner = schemas["properties"][name], schema_of(field), model_of(field.annotation)
         here = f"{path}.{name}"

@@ -10,6 +10,7 @@ from .formats import (
     matches,
     model_rules,
 )
+from .spec_direct_route import DirectRouteFields
 from .spec_hardware import HardwareFields
 from .spec_inference import InferenceFields
 from .spec_parts import (
@@ -33,7 +34,7 @@ _MERGES = "(has(self.enableHotReloadLatestAddon) && self.enableHotReloadLatestAd
 _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
-class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, InferenceFields):
+class FireworksDeploymentSpec(TagFields, DirectRouteFields, HardwareFields, ScalingFields, InferenceFields):
     """The deployment that you want. Fields have the names of the Fireworks REST API (deployments)."""
 
     base_model: Annotated[
@@ -234,5 +235,11 @@ class FireworksDeploymentSpec(TagFields, HardwareFields, ScalingFields, Inferenc
             "!has(self.deploymentShape) || !has(self.acceleratorType)",
             "spec.acceleratorType must not be set together with spec.deploymentShape, which determines the accelerator",
             ".acceleratorType",
+        ),
+        Rule(
+            "!has(self.directRoute) || (has(self.placement) && has(self.placement.region))",
+            "spec.placement.region is required with spec.directRoute, which leads to one region; set it, for example "
+            "to US_IOWA_1, or remove spec.directRoute",
+            ".directRoute",
         ),
     )

@@ -170,6 +170,18 @@ class Identifier(ApiModel):
     value: Annotated[str, Schema("The value of model in an inference request.", max_length=1024)]
 
 
+class DirectRouteSecret(ApiModel):
+    """The version of a Secret whose API keys were sent to Fireworks; it tells nothing about the keys."""
+
+    name: Annotated[str, Schema("Name of the Secret.", max_length=253)]
+    keys: Annotated[
+        list[Annotated[str, Schema(max_length=253)]],
+        Schema("The keys of the Secret that held the API keys.", max_items=16, list_type="atomic"),
+    ]
+    uid: Annotated[str, Schema("metadata.uid of the Secret.", max_length=128)]
+    resource_version: Annotated[str, Schema("metadata.resourceVersion of the Secret.", max_length=128)]
+
+
 class LastAttempt(ApiModel):
     """The last attempt that failed or must not be repeated soon; it lets pauses survive a restart."""
 
@@ -257,6 +269,22 @@ class FireworksDeploymentStatus(ApiModel):
         ),
     ] = None
     endpoint: Annotated[str | None, Schema("Base URL of the OpenAI-compatible inference API.", max_length=1024)] = None
+    direct_route_handle: Annotated[
+        str | None,
+        Schema(
+            "How the direct route is reached: the host name for INTERNET, the service attachment for "
+            "GCP_PRIVATE_SERVICE_CONNECT, the service name for AWS_PRIVATELINK.",
+            example="acme-chat-prod.us-iowa-1.direct.fireworks.ai",
+            max_length=256,
+        ),
+    ] = None
+    direct_route_secret: Annotated[
+        DirectRouteSecret | None,
+        Schema(
+            "The version of the Secret whose API keys were sent to Fireworks last. When the Secret changes, they are "
+            "sent again."
+        ),
+    ] = None
     replicas: Annotated[Replicas | None, Schema("How many replicas there are, by stage.")] = None
     effective: Annotated[
         Effective | None, Schema("The settings in effect at Fireworks, including those that the spec leaves unset.")

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from .base import ApiModel, Rule, Schema, Time
 from .spec import FireworksDeploymentSpec
+from .spec_direct_route import ApiKeysReference, DirectRoute
 from .spec_parts import (
     Addon,
     AdoptionPolicy,
@@ -23,6 +24,7 @@ from .status import (
     AddonStatus,
     Condition,
     ConditionStatus,
+    DirectRouteSecret,
     Effective,
     EffectivePlacement,
     FireworksDeploymentStatus,
@@ -44,11 +46,14 @@ __all__ = [
     "Addon",
     "AddonStatus",
     "AdoptionPolicy",
+    "ApiKeysReference",
     "ApiModel",
     "AutoscalingPolicy",
     "Condition",
     "ConditionStatus",
     "DeletionPolicy",
+    "DirectRoute",
+    "DirectRouteSecret",
     "Effective",
     "EffectivePlacement",
     "ExternalDeletionPolicy",
@@ -178,6 +183,6 @@ class FireworksDeployment(ApiModel):
             raise InvalidResourceError("; ".join(found)) from error
 
     @cached_property
-    def key(self) -> str:
+    def ref(self) -> str:
         """`namespace/name`."""
         return f"{self.metadata.namespace}/{self.metadata.name}"

@@ -1,4 +1,4 @@
-"""The loop: what is seen puts keys into the queue, and workers take them out again."""
+"""The loop: what is seen puts resources into the queue, and workers take them out again."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from fireworks_operator.controller.passes.reconciler import Reconciler
-from fireworks_operator.controller.passes.result import PassResult
+from fireworks_operator.controller.passes.result import After, Now, PassResult, Retry
 from fireworks_operator.core.actions import RemoveFinalizer, Waiting
 from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
@@ -25,7 +25,7 @@ class PassObserver(Protocol):
     """Is told about every pass; `observability.metrics` implements it through the app."""
 
     def waited(self, seconds: float) -> None:
-        """A key waited so long for its pass."""
+        """A resource waited so long for its pass."""
 
     def passed(self, action: str, result: str, seconds: float) -> None:
         """A pass ended."""
@@ -75,35 +75,35 @@ class Controller:
         if deleted:
             self._on_deleted(raw)
             return
-        key, seen = self._store.see(raw)
-        unreadable = self._store.unreadable(key)
+        ref, seen = self._store.see(raw)
+        unreadable = self._store.unreadable(ref)
         if unreadable is not None:
-            log.error("%s cannot be parsed and is skipped: %s", key, unreadable.problem)
+            log.error("%s cannot be parsed and is skipped: %s", ref, unreadable.problem)
         elif seen is Seen.OLDER:
             self.sweep_wanted.set()  # mostly a late word, but only a LIST can tell
         elif seen is Seen.NEW:
-            self._queue.add(key, Priority.USER)
+            self._queue.add(ref, Priority.USER)
         elif seen is Seen.WISH:
-            self._skip_pauses.add(key)
-            self._queue.add(key, Priority.USER)
-            self._reconciler.interrupt(key)
-        elif seen is Seen.STATUS and self._queue.holds(key):
+            self._skip_pauses.add(ref)
+            self._queue.add(ref, Priority.USER)
+            self._reconciler.interrupt(ref)
+        elif seen is Seen.STATUS and self._queue.holds(ref):
             # Mostly a write of the pass itself, told before it is answered: the end of the pass knows.
-            self._told[key] = raw["metadata"]["resourceVersion"]
+            self._told[ref] = raw["metadata"]["resourceVersion"]
         elif seen is Seen.STATUS:
-            self._queue.add(key)
+            self._queue.add(ref)
 
     def _on_deleted(self, raw: Mapping[str, Any]) -> None:
         metadata = raw.get("metadata", {})
-        key = f"{metadata.get('namespace')}/{metadata.get('name')}"
-        if self._store.remove(key, str(metadata.get("uid"))):
-            self._forget(key)
+        ref = f"{metadata.get('namespace')}/{metadata.get('name')}"
+        if self._store.remove(ref, str(metadata.get("uid"))):
+            self._forget(ref)
 
-    def _forget(self, key: str) -> None:
-        self._queue.drop(key)
-        self._reconciler.forget(key)
-        self._skip_pauses.discard(key)
-        self._told.pop(key, None)
+    def _forget(self, ref: str) -> None:
+        self._queue.drop(ref)
+        self._reconciler.forget(ref)
+        self._skip_pauses.discard(ref)
+        self._told.pop(ref, None)
 
     def versions(self) -> Versions:
         """Return what is known before a LIST is asked for."""
@@ -123,25 +123,25 @@ class Controller:
             self._store.start_anew()
             self.sweep_wanted.set()  # late words from before may have come in meanwhile
         present = {str(each["metadata"]["uid"]) for each in objects}
-        for key, uid in self._store.gone(present, version):
-            if self._store.remove(key, uid):
-                log.info("%s was deleted; the watch missed the event", key)
-                self._forget(key)
+        for ref, uid in self._store.gone(present, version):
+            if self._store.remove(ref, uid):
+                log.info("%s was deleted; the watch missed the event", ref)
+                self._forget(ref)
         for each in objects:
             self.on_object(each, False)
 
     async def run(self) -> None:
-        """Hand out keys until cancelled; passes under way are then given up."""
+        """Hand out resources until cancelled; passes under way are then given up."""
         try:
             while True:
                 await self._free.acquire()
                 try:
-                    key, waited = await self._queue.get()
+                    ref, waited = await self._queue.get()
                 except BaseException:
                     self._free.release()
                     raise
                 self._watcher.waited(waited)
-                task = asyncio.get_running_loop().create_task(self._pass(key), name=f"pass {key}")
+                task = asyncio.get_running_loop().create_task(self._pass(ref), name=f"pass {ref}")
                 self._passes.add(task)
                 task.add_done_callback(self._passes.discard)
         finally:
@@ -149,41 +149,41 @@ class Controller:
                 task.cancel()
             await asyncio.gather(*self._passes, return_exceptions=True)
 
-    async def _pass(self, key: str) -> None:
+    async def _pass(self, ref: str) -> None:
         started = perf_counter()
         slot = _Slot(self._free)
-        skip_pauses = key in self._skip_pauses
-        self._skip_pauses.discard(key)
+        skip_pauses = ref in self._skip_pauses
+        self._skip_pauses.discard(ref)
         action, outcome = "None", "error"
         try:
-            result = await self._reconciler.reconcile(key, skip_pauses=skip_pauses, release_slot=slot.release)
+            result = await self._reconciler.reconcile(ref, skip_pauses=skip_pauses, release_slot=slot.release)
             if result is None:
-                self._queue.forget(key)
+                self._queue.forget(ref)
             else:
-                action, outcome = result.action.name, _outcome(result)
+                action, outcome = result.action.name, _label(result)
                 self._tell(result)
-                self._plan(key, result, skip_pauses=skip_pauses)
+                self._plan(ref, result, skip_pauses=skip_pauses)
         except ResourceChangedError:
             outcome = "changed"
-            self._again(key, skip_pauses=skip_pauses)
+            self._again(ref, skip_pauses=skip_pauses)
         except WithdrawnError:
             outcome = "changed"  # the wish that interrupted it has queued the next pass
         except ResourceGoneError:
             outcome = "gone"
         except KubernetesUnavailableError as error:
             outcome = "unavailable"
-            pause = self._again(key, skip_pauses=skip_pauses)
-            log.warning("%s: %s Trying again in %.0f s.", key, error, pause)
+            pause = self._again(ref, skip_pauses=skip_pauses)
+            log.warning("%s: %s Trying again in %.0f s.", ref, error, pause)
         except Exception:
-            pause = self._again(key, skip_pauses=skip_pauses)
-            log.exception("%s: the pass failed unexpectedly; retrying in %.0f s", key, pause)
+            pause = self._again(ref, skip_pauses=skip_pauses)
+            log.exception("%s: the pass failed unexpectedly; retrying in %.0f s", ref, pause)
         finally:
-            told = self._told.pop(key, None)
-            if told is not None and not self._store.is_own(key, told):
-                self._queue.add(key)
-            self._queue.done(key)
-            if self._store.get(key) is None and self._store.unreadable(key) is None:
-                self._reconciler.forget(key)  # it went during the pass, which has noted something since
+            told = self._told.pop(ref, None)
+            if told is not None and not self._store.is_own(ref, told):
+                self._queue.add(ref)
+            self._queue.done(ref)
+            if self._store.get(ref) is None and self._store.unreadable(ref) is None:
+                self._reconciler.forget(ref)  # it went during the pass, which has noted something since
             slot.release()
             self._watcher.passed(action, outcome, perf_counter() - started)
 
@@ -193,26 +193,26 @@ class Controller:
         if isinstance(result.action, RemoveFinalizer) and result.action.left is not None:
             self._watcher.left_running(result.action.cause)
 
-    def _again(self, key: str, *, skip_pauses: bool) -> float:
+    def _again(self, ref: str, *, skip_pauses: bool) -> float:
         if skip_pauses:
-            self._skip_pauses.add(key)
-        return self._queue.add_failed(key)
+            self._skip_pauses.add(ref)
+        return self._queue.add_failed(ref)
 
-    def _plan(self, key: str, result: PassResult, *, skip_pauses: bool) -> None:
-        if skip_pauses and result.inconclusive:
-            self._skip_pauses.add(key)
-        if result.failed:
-            self._queue.add_failed(key)
-            return
-        if not result.inconclusive:
-            self._queue.forget(key)
-        if result.again == 0.0:
-            self._queue.add(key, Priority.PROGRESS if result.looks else Priority.USER)
-        elif result.again is not None:
-            self._queue.add_after(key, result.again)
+    def _plan(self, ref: str, result: PassResult, *, skip_pauses: bool) -> None:
+        if skip_pauses and not result.conclusive:
+            self._skip_pauses.add(ref)
+        if result.conclusive and not isinstance(result.next, Retry):
+            self._queue.forget(ref)
+        match result.next:
+            case Now(priority):
+                self._queue.add(ref, priority)
+            case After(seconds):
+                self._queue.add_after(ref, seconds)
+            case Retry():
+                self._queue.add_failed(ref)
 
 
-def _outcome(result: PassResult) -> str:
+def _label(result: PassResult) -> str:
     if result.error is not None:
         return "error"
     return "waiting" if isinstance(result.action, Waiting) else "done"

@@ -14,7 +14,7 @@ class PassMetrics:
         metrics.queue_depth.set_function(lambda: float(len(queue)))
 
     def waited(self, seconds: float) -> None:
-        """A key waited so long for its pass."""
+        """A resource waited so long for its pass."""
         self._metrics.queue_wait.observe(seconds)
 
     def passed(self, action: str, result: str, seconds: float) -> None:

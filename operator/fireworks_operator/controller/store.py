@@ -15,7 +15,7 @@ OWN_WRITES = 8
 class Unreadable:
     """A resource that the models cannot read, with the field path and what is wrong there."""
 
-    key: str
+    ref: str
     uid: str
     problem: str
 
@@ -50,11 +50,11 @@ class Seen(Enum):
     WISH = auto()
     """A user changed the spec or one of our annotations, or asked for deletion."""
     NEW = auto()
-    """Not known before, by key and uid."""
+    """Not known before, by namespace, name and uid."""
 
 
 class Store:
-    """Resources by key. Objects older than what is stored are ignored, whichever way they come."""
+    """Resources by `namespace/name`. Objects older than what is stored are ignored, whichever way they come."""
 
     def __init__(self) -> None:
         """Create an empty store."""
@@ -73,43 +73,43 @@ class Store:
         """Iterate over the readable resources."""
         return iter(tuple(self._resources.values()))
 
-    def get(self, key: str) -> FireworksDeployment | None:
+    def get(self, ref: str) -> FireworksDeployment | None:
         """Return a resource, None if it is gone or unreadable."""
-        return self._resources.get(key)
+        return self._resources.get(ref)
 
     def claims(self) -> dict[str, str | None]:
-        """Return the deployment that each resource claims by key; None where it claims none, or cannot be read."""
-        claimed = {key: each.status.deployment_name for key, each in self._resources.items()}
+        """Return the deployment that each resource claims; None where it claims none, or cannot be read."""
+        claimed = {ref: each.status.deployment_name for ref, each in self._resources.items()}
         return {**dict.fromkeys(self._unreadable), **claimed}
 
-    def unreadable(self, key: str) -> Unreadable | None:
+    def unreadable(self, ref: str) -> Unreadable | None:
         """Return why a resource cannot be read, None if it can or is gone."""
-        return self._unreadable.get(key)
+        return self._unreadable.get(ref)
 
     def see(self, raw: Mapping[str, Any]) -> tuple[str, Seen]:
         """Take in an object as the API server sent it."""
         metadata = raw.get("metadata", {})
-        key = f"{metadata.get('namespace')}/{metadata.get('name')}"
-        known = self._resources.get(key)
-        if known is not None and key not in self._outdated and _is_version(metadata, at_most=_version(known)):
-            return key, self._tell(known, metadata)  # most of what comes, and to read it is what costs
+        ref = f"{metadata.get('namespace')}/{metadata.get('name')}"
+        known = self._resources.get(ref)
+        if known is not None and ref not in self._outdated and _is_version(metadata, at_most=_version(known)):
+            return ref, self._tell(known, metadata)  # most of what comes, and to read it is what costs
         try:
             resource = FireworksDeployment.parse(raw)
         except InvalidResourceError as error:
-            self._resources.pop(key, None)
-            self._told.pop(key, None)
-            self._outdated.discard(key)
-            self._unreadable[key] = Unreadable(key, str(metadata.get("uid")), str(error))
-            return key, Seen.NEW
-        self._told[resource.key] = _version(resource)
-        return resource.key, self._take(resource)
+            self._resources.pop(ref, None)
+            self._told.pop(ref, None)
+            self._outdated.discard(ref)
+            self._unreadable[ref] = Unreadable(ref, str(metadata.get("uid")), str(error))
+            return ref, Seen.NEW
+        self._told[resource.ref] = _version(resource)
+        return resource.ref, self._take(resource)
 
     def _tell(self, known: FireworksDeployment, metadata: Mapping[str, Any]) -> Seen:
         """Note which version was told of what is known already."""
         if metadata.get("uid") != known.metadata.uid:
             return Seen.NOTHING
-        told, version = self._told.get(known.key, 0), int(metadata["resourceVersion"])
-        self._told[known.key] = version
+        told, version = self._told.get(known.ref, 0), int(metadata["resourceVersion"])
+        self._told[known.ref] = version
         return Seen.OLDER if version < told else Seen.NOTHING
 
     def versions(self) -> Versions:
@@ -125,43 +125,43 @@ class Store:
 
     def put(self, resource: FireworksDeployment) -> None:
         """Take in a resource as a write of our own has left it."""
-        versions = self._own.get(resource.key, ())
-        self._own[resource.key] = (*versions[-OWN_WRITES:], resource.metadata.resource_version)
+        versions = self._own.get(resource.ref, ())
+        self._own[resource.ref] = (*versions[-OWN_WRITES:], resource.metadata.resource_version)
         self._take(resource)
 
-    def is_own(self, key: str, version: str) -> bool:
+    def is_own(self, ref: str, version: str) -> bool:
         """Tell whether a version of a resource was left by one of our latest writes."""
-        return version in self._own.get(key, ())
+        return version in self._own.get(ref, ())
 
     def _take(self, resource: FireworksDeployment) -> Seen:
-        before = self._resources.get(resource.key)
-        outdated = resource.key in self._outdated
+        before = self._resources.get(resource.ref)
+        outdated = resource.ref in self._outdated
         if before is not None and not outdated and _version(resource) <= _version(before):
             return Seen.NOTHING  # the same object, or a late word of a former one of the same name
-        self._outdated.discard(resource.key)
+        self._outdated.discard(resource.ref)
         self._newest = max(self._newest, _version(resource))
-        self._unreadable.pop(resource.key, None)
-        self._resources[resource.key] = resource
+        self._unreadable.pop(resource.ref, None)
+        self._resources[resource.ref] = resource
         if before is None or before.metadata.uid != resource.metadata.uid:
             return Seen.NEW
         return Seen.WISH if _wish(before) != _wish(resource) else Seen.STATUS
 
-    def remove(self, key: str, uid: str) -> bool:
+    def remove(self, ref: str, uid: str) -> bool:
         """Forget a resource that is gone, unless another of the same name has taken its place."""
-        resource, unreadable = self._resources.get(key), self._unreadable.get(key)
+        resource, unreadable = self._resources.get(ref), self._unreadable.get(ref)
         if resource is not None and resource.metadata.uid == uid:
-            del self._resources[key]
-            self._own.pop(key, None)
-            self._told.pop(key, None)
-            self._outdated.discard(key)
+            del self._resources[ref]
+            self._own.pop(ref, None)
+            self._told.pop(ref, None)
+            self._outdated.discard(ref)
             return True
         if unreadable is not None and unreadable.uid == uid:
-            del self._unreadable[key]
+            del self._unreadable[ref]
             return True
         return False
 
     def gone(self, present: Collection[str], version: int) -> list[tuple[str, str]]:
-        """Note a complete LIST, and return key and uid of what it no longer has.
+        """Note a complete LIST, and return name and uid of what it no longer has.
 
         Args:
             present: the uids in the LIST.
@@ -171,10 +171,10 @@ class Store:
         missing = [
             each
             for each in self
-            if each.metadata.uid not in present and (_version(each) <= version or each.key in self._outdated)
+            if each.metadata.uid not in present and (_version(each) <= version or each.ref in self._outdated)
         ]
-        unreadable = [(each.key, each.uid) for each in self._unreadable.values() if each.uid not in present]
-        return [(each.key, each.metadata.uid) for each in missing] + unreadable
+        unreadable = [(each.ref, each.uid) for each in self._unreadable.values() if each.uid not in present]
+        return [(each.ref, each.metadata.uid) for each in missing] + unreadable
 
 
 def _version(resource: FireworksDeployment) -> int:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import DirectRouteSecret
 
 WAIT = "Wait"
 """What every pass that only waits counts as in metrics and logs."""
@@ -76,12 +77,13 @@ class PrepareModel:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """POST the deployment under the claimed id."""
+    """POST the deployment under the claimed id, with the API keys of its direct route in this version of a Secret."""
 
     target: str
     body: Mapping[str, JsonValue]
     query: Mapping[str, str]
     fields: tuple[str, ...]
+    route_secret: DirectRouteSecret | None = None
     name: ClassVar[str] = "Create"
 
 
@@ -97,6 +99,14 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyChange:
+    """The API keys of a direct route become those in a version of a Secret or, by None, none at all."""
+
+    secret: DirectRouteSecret | None
+    field: ClassVar[str] = "directRoute.apiKeysSecretRef"
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """PATCH the drifted managed fields. `mask` has snake_case wire paths, `fields` spec paths."""
 
@@ -104,7 +114,13 @@ class Update:
     body: Mapping[str, JsonValue]
     mask: tuple[str, ...]
     fields: tuple[str, ...]
+    route_keys: KeyChange | None = None
     name: ClassVar[str] = "Update"
+
+    @property
+    def is_of_keys_alone(self) -> bool:
+        """Whether it is about the API keys of the direct route and nothing else; nobody can see that it was made."""
+        return self.fields == (KeyChange.field,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +195,7 @@ class SetDeployedModel:
     name: ClassVar[str] = "SetDeployedModel"
 
     @property
-    def key(self) -> str:
+    def remembered_as(self) -> str:
         """What the change is remembered by: a DeployedModel that is made has its name from Fireworks."""
         return f"base model of {self.target}"
 

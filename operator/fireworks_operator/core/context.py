@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.api.v1alpha1 import DirectRouteSecret, FireworksDeployment
 from fireworks_operator.fireworks.models import Deployment, Model
 
 from .diagnosis import Diagnosis
@@ -36,7 +36,7 @@ class Unusable:
     needs_user: bool = True
 
 
-Credential = Usable | Unusable
+CredentialState = Usable | Unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,13 @@ class Context:
         default_shape: a deployment whose spec names no hardware is created with Fireworks' default shape.
         models: records of the models that the spec names, by full name, where they were asked for.
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
+        route_secret: the version that the Secret with the API keys of the direct route has now, or why it is of no
+            use; None where it was not read.
     """
 
     now: datetime
     cluster_id: str
-    credential: Credential
+    credential: CredentialState
     previous_cluster_ids: tuple[str, ...] = ()
     cluster_uid: str = ""
     adoption_namespaces: frozenset[str] = frozenset()
@@ -123,6 +125,7 @@ class Context:
     default_shape: bool = True
     models: Mapping[str, Model] = field(default_factory=dict)
     crd_deleting: bool = False
+    route_secret: DirectRouteSecret | Unusable | None = None
 
     def owner(self, resource: FireworksDeployment) -> Owner:
         """Return the owner marker of a resource."""

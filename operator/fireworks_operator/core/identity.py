@@ -39,7 +39,7 @@ class Owner:
     uid: str = field(default="", compare=False)
 
     @property
-    def key(self) -> str:
+    def ref(self) -> str:
         """`namespace/name`."""
         return f"{self.namespace}/{self.name}"
 
@@ -162,7 +162,7 @@ def orphaned_from(
     owner = parse_marker(annotations)
     if owner is None or owner.cluster not in clusters or is_released(annotations) or owner.is_elsewhere(uid, clusters):
         return None
-    claimed = claims.get(owner.key, "")
+    claimed = claims.get(owner.ref, "")
     return None if claimed in (None, name) else owner
 
 

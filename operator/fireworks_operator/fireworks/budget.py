@@ -106,18 +106,18 @@ class AccountBudget:
         self._paused_until = now
         self._timer: asyncio.TimerHandle | None = None
 
-    async def acquire(self, *, lane: Lane = Lane.OTHER, key: str = "") -> None:
+    async def acquire(self, *, lane: Lane = Lane.OTHER, ref: str = "") -> None:
         """Wait until one request may be sent. A wait that ends otherwise costs nothing and holds nobody up.
 
         Args:
             lane: what the request is for.
-            key: the resource that it is for, `namespace/name`; namespaces are the tenants of a lane.
+            ref: `namespace/name` of the resource that it is for; namespaces are the tenants of a lane.
 
         Raises:
-            WithdrawnError: `withdraw` was called for the key.
+            WithdrawnError: `withdraw` was called for the resource.
         """
-        waiter = self._waiter_of[key] = asyncio.get_running_loop().create_future()
-        tenant = key.partition("/")[0]
+        waiter = self._waiter_of[ref] = asyncio.get_running_loop().create_future()
+        tenant = ref.partition("/")[0]
         self._waiting[lane].push(tenant, waiter)
         self._serve()
         try:
@@ -130,12 +130,12 @@ class AccountBudget:
             self._serve()
             raise
         finally:
-            if self._waiter_of.get(key) is waiter:
-                del self._waiter_of[key]
+            if self._waiter_of.get(ref) is waiter:
+                del self._waiter_of[ref]
 
-    def withdraw(self, key: str) -> None:
+    def withdraw(self, ref: str) -> None:
         """End the wait of a resource, if it is waiting."""
-        waiter = self._waiter_of.get(key)
+        waiter = self._waiter_of.get(ref)
         if waiter is not None and not waiter.done():
             waiter.set_exception(WithdrawnError)
 

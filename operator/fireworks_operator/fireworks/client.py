@@ -88,27 +88,27 @@ class FireworksClient:
 
     # Accounts and models
 
-    async def list_accounts(self, key: ApiKey) -> tuple[Account, ...]:
+    async def list_accounts(self, api_key: ApiKey) -> tuple[Account, ...]:
         """Return the accounts that the key can see (the first 200)."""
         call = Call("list_accounts", "GET", "accounts", {"pageSize": "200"})
-        return parse_accounts(await self._send(key, call))
+        return parse_accounts(await self._send(api_key, call))
 
-    async def get_model(self, key: ApiKey, name: str) -> Model:
+    async def get_model(self, api_key: ApiKey, name: str) -> Model:
         """Return a model by its full name, `accounts/A/models/M`."""
-        return Model.parse(await self._send(key, Call("get_model", "GET", resource_path(name, "models"))))
+        return Model.parse(await self._send(api_key, Call("get_model", "GET", resource_path(name, "models"))))
 
-    async def prepare_model(self, key: ApiKey, name: str, precision: str) -> None:
+    async def prepare_model(self, api_key: ApiKey, name: str, precision: str) -> None:
         """Have a model prepared for a precision, which its record lists once that is done."""
         path = f"{resource_path(name, 'models')}:prepare"
-        await self._send(key, Call("prepare_model", "POST", path, body={"precision": precision}))
+        await self._send(api_key, Call("prepare_model", "POST", path, body={"precision": precision}))
 
     async def match_shapes(
-        self, key: ApiKey, account: str, base_model: str, *, addons: bool = False
+        self, api_key: ApiKey, account: str, base_model: str, *, addons: bool = False
     ) -> tuple[DeploymentShape, ...]:
         """Return the shapes (the first page, which has room for 50) that fit a deployment of this model in the account.
 
         Args:
-            key: of the account.
+            api_key: of the account.
             account: that is to own the deployment.
             base_model: full name; a LoRA model stands for its base.
             addons: only those in which addons can be enabled.
@@ -118,13 +118,13 @@ class FireworksClient:
         request: JsonObject = {"parent": f"accounts/{account}", "deployment": deployment}
         body: JsonObject = {"createDeploymentRequest": request}
         call = Call("match_shapes", "POST", f"{path}/deploymentShapeVersions:match", body=body)
-        return parse_shapes(await self._send(key, call))
+        return parse_shapes(await self._send(api_key, call))
 
     # Deployments
 
     async def list_deployments(
         self,
-        key: ApiKey,
+        api_key: ApiKey,
         account: str,
         *,
         page_token: str | None = None,
@@ -140,94 +140,104 @@ class FireworksClient:
         if show_deleted:
             query["showDeleted"] = "true"
         path = f"{account_path(account)}/deployments"
-        answer = await self._send(key, Call("list_deployments", "GET", path, query))
+        answer = await self._send(api_key, Call("list_deployments", "GET", path, query))
         return DeploymentPage.parse(answer, known)
 
-    async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
+    async def get_deployment(self, api_key: ApiKey, name: str) -> Deployment:
         """Return a deployment by its full name, also one that is soft-deleted (state `DELETED`)."""
         call = Call("get_deployment", "GET", resource_path(name, "deployments"))
-        return _same(name, Deployment.parse(await self._send(key, call)))
+        return _same(name, Deployment.parse(await self._send(api_key, call)))
 
     async def create_deployment(
         self,
-        key: ApiKey,
+        api_key: ApiKey,
         account: str,
         deployment_id: str,
         body: Mapping[str, JsonValue],
         *,
         query: Mapping[str, str] | None = None,
+        route_keys: Sequence[ApiKey] = (),
     ) -> Deployment:
         """Create a deployment under an id of our choice, so that a second try finds the first.
 
-        `query` holds what the API takes as query parameters, such as `disableSpeculativeDecoding`.
+        `query` holds what the API takes as query parameters, such as `disableSpeculativeDecoding`; `route_keys` are the
+        API keys of its direct route.
         """
         name = f"accounts/{account}/deployments/{deployment_id}"
         resource_path(name, "deployments")
         path = f"{account_path(account)}/deployments"
         parameters = {**(query or {}), "deploymentId": deployment_id}
-        call = Call("create_deployment", "POST", path, parameters, body)
-        return _same(name, Deployment.parse(await self._send(key, call)))
+        call = Call("create_deployment", "POST", path, parameters, body, route_keys)
+        return _same(name, Deployment.parse(await self._send(api_key, call)))
 
     async def update_deployment(
-        self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+        self,
+        api_key: ApiKey,
+        name: str,
+        body: Mapping[str, JsonValue],
+        mask: Sequence[str],
+        *,
+        route_keys: Sequence[ApiKey] = (),
     ) -> Deployment:
         """Change the fields that `mask` names (snake_case paths) to what `body` says, and no others.
+
+        Where the mask names the API keys of the direct route, `route_keys` are what they become.
 
         Raises:
             ValueError: an empty mask, which might mean "replace everything", or one with other paths.
         """
         path = resource_path(name, "deployments")
-        call = Call("update_deployment", "PATCH", path, {"updateMask": _update_mask(mask)}, body)
-        return _same(name, Deployment.parse(await self._send(key, call)))
+        call = Call("update_deployment", "PATCH", path, {"updateMask": _update_mask(mask)}, body, route_keys)
+        return _same(name, Deployment.parse(await self._send(api_key, call)))
 
     async def delete_deployment(
-        self, key: ApiKey, name: str, *, hard: bool = False, ignore_checks: bool = False
+        self, api_key: ApiKey, name: str, *, hard: bool = False, ignore_checks: bool = False
     ) -> None:
         """Delete a deployment: recoverable for 7 days, or for good with `hard`, which frees its id.
 
         `ignore_checks` deletes it even if it was used within the last hour.
         """
         query = {name: "true" for name, wanted in (("hard", hard), ("ignoreChecks", ignore_checks)) if wanted}
-        await self._send(key, Call("delete_deployment", "DELETE", resource_path(name, "deployments"), query))
+        await self._send(api_key, Call("delete_deployment", "DELETE", resource_path(name, "deployments"), query))
 
-    async def undelete_deployment(self, key: ApiKey, name: str) -> Deployment:
+    async def undelete_deployment(self, api_key: ApiKey, name: str) -> Deployment:
         """Bring a soft-deleted deployment back."""
         path = resource_path(name, "deployments") + ":undelete"
         call = Call("undelete_deployment", "POST", path, body={})
-        return _same(name, Deployment.parse(await self._send(key, call)))
+        return _same(name, Deployment.parse(await self._send(api_key, call)))
 
-    async def set_tags(self, key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
+    async def set_tags(self, api_key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
         """Set annotations (keys `custom/…`) and leave all others."""
         path = resource_path(name, "deployments") + ":setTags"
-        await self._send(key, Call("set_tags", "POST", path, body={"tags": dict(tags)}))
+        await self._send(api_key, Call("set_tags", "POST", path, body={"tags": dict(tags)}))
 
-    async def delete_tags(self, key: ApiKey, name: str, keys: Sequence[str]) -> None:
+    async def delete_tags(self, api_key: ApiKey, name: str, keys: Sequence[str]) -> None:
         """Remove annotations by key and leave all others."""
         path = resource_path(name, "deployments") + ":deleteTags"
-        await self._send(key, Call("delete_tags", "POST", path, body={"keys": list(keys)}))
+        await self._send(api_key, Call("delete_tags", "POST", path, body={"keys": list(keys)}))
 
-    async def termination_message(self, key: ApiKey, name: str) -> str:
+    async def termination_message(self, api_key: ApiKey, name: str) -> str:
         """Return why a replica of the deployment died; empty if the server does not know."""
         path = resource_path(name, "deployments") + "/terminationMessage"
-        return message(await self._send(key, Call("termination_message", "GET", path)), "message")
+        return message(await self._send(api_key, Call("termination_message", "GET", path)), "message")
 
     # Addons (deployed models)
 
     async def list_deployed_models(
-        self, key: ApiKey, account: str, page_token: str | None = None, *, page_size: int = 200
+        self, api_key: ApiKey, account: str, page_token: str | None = None, *, page_size: int = 200
     ) -> DeployedModelPage:
         """Return one page (at most 200 entries) of the deployed models of an account, by name."""
         path = f"{account_path(account)}/deployedModels"
         call = Call("list_deployed_models", "GET", path, _page_query(page_token, page_size))
-        return DeployedModelPage.parse(await self._send(key, call))
+        return DeployedModelPage.parse(await self._send(api_key, call))
 
-    async def get_deployed_model(self, key: ApiKey, name: str) -> DeployedModel:
+    async def get_deployed_model(self, api_key: ApiKey, name: str) -> DeployedModel:
         """Return a deployed model by its full name, `accounts/A/deployedModels/ID`."""
         call = Call("get_deployed_model", "GET", resource_path(name, "deployedModels"))
-        return _same(name, DeployedModel.parse(await self._send(key, call)))
+        return _same(name, DeployedModel.parse(await self._send(api_key, call)))
 
     async def load_addon(
-        self, key: ApiKey, account: str, body: Mapping[str, JsonValue], *, replace_merged: bool = False
+        self, api_key: ApiKey, account: str, body: Mapping[str, JsonValue], *, replace_merged: bool = False
     ) -> DeployedModel:
         """Load an addon into a deployment; the server chooses the id, so the pair of names identifies it.
 
@@ -235,10 +245,10 @@ class FireworksClient:
         """
         path = f"{account_path(account)}/deployedModels"
         query = {"replaceMergedAddon": "true"} if replace_merged else {}
-        return DeployedModel.parse(await self._send(key, Call("load_addon", "POST", path, query, body)))
+        return DeployedModel.parse(await self._send(api_key, Call("load_addon", "POST", path, query, body)))
 
     async def update_deployed_model(
-        self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+        self, api_key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
     ) -> DeployedModel:
         """Change the fields that `mask` names, as `update_deployment` does.
 
@@ -247,14 +257,14 @@ class FireworksClient:
         """
         path = resource_path(name, "deployedModels")
         call = Call("update_deployed_model", "PATCH", path, {"updateMask": _update_mask(mask)}, body)
-        return _same(name, DeployedModel.parse(await self._send(key, call)))
+        return _same(name, DeployedModel.parse(await self._send(api_key, call)))
 
-    async def unload_addon(self, key: ApiKey, name: str) -> None:
+    async def unload_addon(self, api_key: ApiKey, name: str) -> None:
         """Take an addon out of its deployment."""
-        await self._send(key, Call("unload_addon", "DELETE", resource_path(name, "deployedModels")))
+        await self._send(api_key, Call("unload_addon", "DELETE", resource_path(name, "deployedModels")))
 
-    async def _send(self, key: ApiKey, call: Call) -> JsonObject:
-        return await self._transport.send(key, call)
+    async def _send(self, api_key: ApiKey, call: Call) -> JsonObject:
+        return await self._transport.send(api_key, call)
 
 
 def _page_query(page_token: str | None, page_size: int) -> dict[str, str]:

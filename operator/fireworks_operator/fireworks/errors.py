@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -212,14 +212,14 @@ class _Answer:
     broken: bool = False  # empty, or JSON that cannot be decoded, as after a cut connection
 
 
-def classify(status: int, headers: Mapping[str, str], body: bytes, *, hidden: str = "") -> FireworksError:
+def classify(status: int, headers: Mapping[str, str], body: bytes, *, hidden: Collection[str] = ()) -> FireworksError:
     """Say what an answer that is no success means.
 
     Args:
         status: HTTP status. A 2xx is given only if its body is not the promised JSON object.
         headers: of the answer, in any case; `Retry-After`, `Date`, `Content-Type` and `Location` are used.
         body: the decoded (unzipped) body.
-        hidden: a secret that the message must not show, in whatever way it is escaped in the body.
+        hidden: secrets that the message must not show, in whatever way they are escaped in the body.
 
     Both envelopes are understood: `{"code", "message", "details"}` of the control plane and `{"error": {…}}`
     of the edge. Source: Fireworks REST reference (gatewayCode) and grpc-gateway's mapping of codes to HTTP.
@@ -227,7 +227,9 @@ def classify(status: int, headers: Mapping[str, str], body: bytes, *, hidden: st
     lower = {name.lower(): value for name, value in headers.items()}
     answer = _read(status, lower, body)
     kind = _kind(status, answer)
-    message = answer.message.replace(hidden, REDACTED) if hidden else answer.message
+    message = answer.message
+    for secret in hidden:
+        message = message.replace(secret, REDACTED)
     return FireworksError(
         kind,
         _without_numbers(message) if kind in _TRANSIENT else message,

@@ -93,14 +93,14 @@ class InferenceClient:
     ) -> None:
         await self._transport.close()
 
-    async def ask(self, key: ApiKey, question: Question) -> AsyncGenerator[Piece]:
+    async def ask(self, api_key: ApiKey, question: Question) -> AsyncGenerator[Piece]:
         """Ask and yield the answer as it comes.
 
         Raises:
             FireworksError: it is refused, or breaks off before its end; `status` tells why.
         """
         finished = False
-        async with aclosing(self._transport.stream(key, question.to_call())) as chunks:
+        async with aclosing(self._transport.stream(api_key, question.to_call())) as chunks:
             async for event in _events(chunks):
                 piece = _piece(event)
                 finished = finished or piece.finish != ""

@@ -40,10 +40,11 @@ from .fields import (
     within,
 )
 from .names import is_account_id, is_resource_name
+from .request import ROUTE_KEYS_FIELD
 from .wire import JsonObject
 
 # Enterprise routing keys stand in plain text in a deployment: never kept, so that they can never be shown.
-_SECRET_FIELDS = frozenset({"directRouteApiKeys"})
+_SECRET_FIELDS = frozenset({ROUTE_KEYS_FIELD})
 
 _CAMEL_CASE = ConfigDict(alias_generator=to_camel)
 
@@ -112,6 +113,7 @@ class Deployment:
     active_model_version: ToldWord = ""
     target_model_version: ToldWord = ""
     deployment_template: ToldWord = ""
+    direct_route_handle: ToldWord = ""
     raw: SkipValidation[Mapping[str, JsonValue]] = field(default_factory=dict, repr=False)
 
     @property

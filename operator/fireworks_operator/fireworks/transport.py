@@ -1,10 +1,9 @@
 """How requests reach Fireworks: connections, TLS, proxies and deadlines, and what is told of each request."""
 
 import asyncio
-import json
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
@@ -16,6 +15,7 @@ import httpx
 from fireworks_operator.network.aiohttp_transport import AiohttpTransport, RequestProgress
 from fireworks_operator.network.connector import connector
 from fireworks_operator.network.proxy import proxy_for
+from fireworks_operator.network.reasons import reason_of
 from fireworks_operator.network.trust import certificate_trouble, default_context
 from fireworks_operator.network.tunnel import ProxyFailedError
 from fireworks_operator.text import REDACTED
@@ -24,7 +24,7 @@ from .api_key import ApiKey
 from .base_url import BaseUrl
 from .body import MAX_ERROR_BYTES, MAX_RESPONSE_BYTES, Body
 from .errors import ErrorKind, FireworksError, classify, steady
-from .request import Call, RequestRecord
+from .request import Call, RequestRecord, Secret
 from .wire import JsonObject, decode_json
 
 # What the budget of an account lets through may hang until its deadline: 180 requests, which must hold up no other.
@@ -102,47 +102,47 @@ class Transport:
         """Close all connections; calls under way fail."""
         await self._http.aclose()
 
-    async def send(self, key: ApiKey, call: Call) -> JsonObject:
+    async def send(self, api_key: ApiKey, call: Call) -> JsonObject:
         """Send one request and return the JSON object it is answered with, or raise a FireworksError."""
         started = time.perf_counter()
         code, kind = "Cancelled", None
         try:
-            status, answer = await self._exchange(key, call)
+            status, answer = await self._exchange(api_key, call)
             code = str(status)
         except FireworksError as error:
             code, kind = str(error.status or error.kind), error.kind
             raise
         else:
-            key.accept()
+            api_key.accept()
             return answer
         finally:
             if self._observe is not None:
                 seconds = time.perf_counter() - started
-                self._observe(RequestRecord(call.operation, call.account, code, seconds, kind, key.fingerprint))
+                self._observe(RequestRecord(call.operation, call.account, code, seconds, kind, api_key.fingerprint))
 
-    async def stream(self, key: ApiKey, call: Call) -> AsyncGenerator[bytes]:
+    async def stream(self, api_key: ApiKey, call: Call) -> AsyncGenerator[bytes]:
         """Send one request and yield the body of its answer as it comes, or raise a FireworksError.
 
         Only the connection has a deadline: how long an answer may take, and be, is the caller's to say.
         """
         progress = RequestProgress()
         try:
-            async with self._open(key, call, _CONNECT_SECONDS, progress, _AS_IT_COMES) as response:
+            async with self._open(api_key, call, _CONNECT_SECONDS, progress, _AS_IT_COMES) as response:
                 if not response.is_success:
                     status, headers, body = await _read_body(response)
-                    raise _refusal(key, status, headers, body)
-                key.accept()
+                    raise _refusal((api_key, *call.route_keys), status, headers, body)
+                api_key.accept()
                 async for chunk in response.aiter_raw():
                     yield chunk
         except _ERRORS as error:
             raise self._translated(progress, error) from None
 
-    async def _exchange(self, key: ApiKey, call: Call) -> tuple[int, JsonObject]:
+    async def _exchange(self, api_key: ApiKey, call: Call) -> tuple[int, JsonObject]:
         progress = RequestProgress()
         seconds = self._deadlines.read if call.method == "GET" else self._deadlines.write
         try:
             async with asyncio.timeout(seconds):
-                status, headers, body = await self._read(key, call, seconds, progress)
+                status, headers, body = await self._read(api_key, call, seconds, progress)
         except TimeoutError:
             what = "no complete response" if progress.sent else f"no connection{self._way}"
             raise self._failure(progress, f"{what} within {seconds:g} s") from None
@@ -155,18 +155,18 @@ class Transport:
                 value = None
             if isinstance(value, dict):
                 return status, value
-        raise _refusal(key, status, headers, body)
+        raise _refusal((api_key, *call.route_keys), status, headers, body)
 
     async def _read(
-        self, key: ApiKey, call: Call, seconds: float, progress: RequestProgress
+        self, api_key: ApiKey, call: Call, seconds: float, progress: RequestProgress
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Send the request and read the whole answer, up to the size limit."""
-        async with self._open(key, call, min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds), progress) as response:
+        async with self._open(api_key, call, min(_CONNECT_SECONDS, _CONNECT_SHARE * seconds), progress) as response:
             return await _read_body(response)
 
     def _open(
         self,
-        key: ApiKey,
+        api_key: ApiKey,
         call: Call,
         connect_seconds: float,
         progress: RequestProgress,
@@ -175,11 +175,11 @@ class Transport:
         """Send the request; the answer's body is yet to be read."""
         if self._http.is_closed:
             raise FireworksError(ErrorKind.UNREACHABLE, "the client is closed")
-        headers = {"Authorization": f"Bearer {key.reveal()}", **further}
-        content = None
+        headers = {"Authorization": f"Bearer {api_key.reveal()}", **further}
+        content: bytes | None = None
         if call.body is not None:
             headers["Content-Type"] = "application/json"
-            content = json.dumps(call.body, allow_nan=False).encode()
+            content = call.content()
         query = f"?{urlencode(call.query, safe=',')}" if call.query else ""
         return self._http.stream(
             call.method,
@@ -199,7 +199,7 @@ class Transport:
             return self._failure(progress, f"the connection timed out{self._way}")
         cause = error.__cause__ or error
         # Of a request that was sent, only the kind of error: the library's words may quote it.
-        reason = type(error).__name__ if progress.sent else _reason(cause)
+        reason = type(error).__name__ if progress.sent else reason_of(cause)
         return self._failure(progress, reason, cause)
 
     def _failure(self, progress: RequestProgress, reason: str, error: BaseException | None = None) -> FireworksError:
@@ -240,9 +240,13 @@ async def _read_body(response: httpx.Response) -> tuple[int, Mapping[str, str], 
     return response.status_code, answered, body.finish()
 
 
-def _refusal(key: ApiKey, status: int, headers: Mapping[str, str], body: bytes) -> FireworksError:
-    shown = body.replace(key.reveal().encode(), REDACTED.encode())
-    return classify(status, headers, shown, hidden=key.reveal())
+def _refusal(secrets: Iterable[Secret], status: int, headers: Mapping[str, str], body: bytes) -> FireworksError:
+    """Say what an answer means that is no success, without what was sent in confidence and may come back in it."""
+    # The longest first, so that a key that contains another one goes as a whole.
+    hidden = sorted((each.reveal() for each in secrets), key=len, reverse=True)
+    for secret in hidden:
+        body = body.replace(secret.encode(), REDACTED.encode())
+    return classify(status, headers, body, hidden=hidden)
 
 
 def _authorities() -> ssl.SSLContext:
@@ -264,25 +268,3 @@ class _NoCookies(CookieJar):
 async def _set_aside_location(response: httpx.Response) -> None:
     """Keep httpx from parsing `Location`: even unfollowed, an invalid one would replace the answer by an error."""
     response.extensions["location"] = response.headers.pop("location", "")
-
-
-def _reason(error: BaseException) -> str:
-    """Say why there is no connection, in the system's own words: never in the library's.
-
-    Those may quote headers, or the URL of a proxy with its password.
-    """
-    if isinstance(error, ProxyFailedError):
-        return str(error)
-    trouble = certificate_trouble(error)
-    if trouble is not None:
-        return f"certificate verify failed: {trouble.verify_message.rstrip('.')}"
-    words = type(error).__name__
-    cause: BaseException | None = error
-    while cause is not None:
-        # "Connection refused" comes wrapped several times, at last in a group with one error per address.
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-        if isinstance(cause, OSError) and cause.strerror:
-            words = cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return words

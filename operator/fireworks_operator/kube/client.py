@@ -12,9 +12,12 @@ from typing import Any, Final, Literal, Self
 import aiohttp
 from pydantic_core import from_json
 
+from fireworks_operator.network.reasons import reason_of
+from fireworks_operator.network.tunnel import ProxyFailedError
 from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 
 from .credentials import Credentials, load_credentials
+from .kubeconfig import AS_WRITTEN, Overrides
 from .session import ApiSession, Request
 
 DEADLINE: Final = 10.0
@@ -43,6 +46,10 @@ class KubernetesForbiddenError(KubernetesUnavailableError):
     """403: RBAC, a quota or an admission policy refuses the call; the text names verb and resource."""
 
 
+class KubernetesUnauthorizedError(KubernetesUnavailableError):
+    """401, or 403 as anonymous: the API server does not know who is asking."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """One field that the API server objects to, with its words."""
@@ -67,19 +74,23 @@ class KubernetesRefusedError(KubernetesUnavailableError):
         self.causes = tuple(causes)
 
 
-async def connect(kubeconfig: Path | None = None, context: str | None = None) -> "KubernetesClient":
+async def connect(
+    kubeconfig: Path | None = None, overrides: Overrides = AS_WRITTEN, *, deadline: float | None = DEADLINE
+) -> "KubernetesClient":
     """Return a client for the API server that `kubeconfig`, $KUBECONFIG or the service account names.
 
     Nothing is sent yet. The client belongs to the running event loop.
 
     Args:
         kubeconfig: one file, or several as in $KUBECONFIG.
-        context: name of a context in it; None for the current one.
+        overrides: what counts in place of the kubeconfig.
+        deadline: seconds that a call may take unless it says otherwise; None: for as long as it likes.
 
     Raises:
         CredentialsError: there is no usable way to reach an API server.
     """
-    return KubernetesClient(await load_credentials(kubeconfig, context), kubeconfig, context)
+    credentials = await load_credentials(kubeconfig, overrides)
+    return KubernetesClient(credentials, kubeconfig, overrides, deadline=deadline)
 
 
 class KubernetesClient:
@@ -89,11 +100,13 @@ class KubernetesClient:
         self,
         credentials: Credentials,
         kubeconfig: Path | None = None,
-        context: str | None = None,
+        overrides: Overrides = AS_WRITTEN,
         *,
+        deadline: float | None = DEADLINE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        where = (kubeconfig,) if context is None else (kubeconfig, context)
+        self._deadline = deadline
+        where = (kubeconfig,) if overrides == AS_WRITTEN else (kubeconfig, overrides)
 
         async def load() -> Credentials:
             return await load_credentials(*where)
@@ -120,7 +133,7 @@ class KubernetesClient:
         query: Mapping[str, str] | None = None,
         body: object | None = None,
         content_type: str = JSON,
-        deadline: float = DEADLINE,
+        deadline: float | None = None,
     ) -> Json:
         """Send one request and return the JSON object of the answer.
 
@@ -130,16 +143,18 @@ class KubernetesClient:
             query: query parameters, not encoded.
             body: anything that `json.dumps` takes.
             content_type: media type of the body.
-            deadline: seconds that the whole call may take.
+            deadline: seconds that the whole call may take; None: as long as all calls of this client.
 
         Raises:
             ResourceChangedError: 409, a stale resourceVersion or a name that is taken.
             ResourceGoneError: 404.
             KubernetesForbiddenError: 403.
             KubernetesRefusedError: any other 4xx.
-            KubernetesUnavailableError: no answer in time, no connection, 401 with fresh credentials, 429,
-                5xx, or an answer that is not of an API server.
+            KubernetesUnauthorizedError: 401 with fresh credentials.
+            KubernetesUnavailableError: no answer in time, no connection, 429, 5xx, or an answer that is not of an
+                API server.
         """
+        deadline = self._deadline if deadline is None else deadline
         data = None if body is None else json.dumps(body).encode()
         headers = {} if data is None else {"Content-Type": content_type}
         try:
@@ -148,7 +163,8 @@ class KubernetesClient:
         except TimeoutError:
             raise KubernetesUnavailableError(f"{_describe(method, path)}: no answer within {deadline:g} s.") from None
         except aiohttp.ClientError as error:
-            raise KubernetesUnavailableError(f"{_describe(method, path)}: {_reason(error)}{self._trouble}") from None
+            reason = _no_answer(error, self._session.credentials.server)
+            raise KubernetesUnavailableError(f"{_describe(method, path)}: {reason}.{self._trouble}") from None
         if status >= 300:
             raise self._error(_describe(method, path), status, answer or {})
         if answer is None:
@@ -170,12 +186,12 @@ class KubernetesClient:
 
     def _error(self, call: str, status: int, answer: Json) -> Exception:
         if _is_anonymous(status, answer):
-            return KubernetesUnavailableError(
+            return KubernetesUnauthorizedError(
                 f"{call}: the API server treats the request as anonymous ({_ANONYMOUS}): sign in, or give the user "
                 f"in the kubeconfig credentials that it accepts ({status}).{self._trouble}"
             )
         error = _error(call, status, answer)
-        return KubernetesUnavailableError(f"{error}{self._trouble}") if status == 401 else error
+        return KubernetesUnauthorizedError(f"{error}{self._trouble}") if status == 401 else error
 
     @property
     def _trouble(self) -> str:
@@ -200,9 +216,11 @@ def _is_anonymous(status: int, answer: Json | None) -> bool:
     return status == 403 and f'User "{_ANONYMOUS}" ' in words
 
 
-def _reason(error: aiohttp.ClientError) -> str:
-    """Return what went wrong, without texts that could quote a proxy's URL and the password in it."""
-    return str(error) if isinstance(error, aiohttp.ClientConnectorError) else type(error).__name__
+def _no_answer(error: aiohttp.ClientError, server: str) -> str:
+    """Say why a request got no answer, without texts that could quote a proxy's URL and the password in it."""
+    if isinstance(error, aiohttp.ClientConnectorError | ProxyFailedError):
+        return f"the API server {server} cannot be reached: {reason_of(error)}"
+    return f"the connection to the API server {server} failed: {reason_of(error)}"
 
 
 def _error(call: str, status: int, answer: Json) -> Exception:
@@ -228,6 +246,8 @@ def _causes(answer: Json) -> list[Cause]:
 def _describe(method: Method, path: str) -> str:
     """Name a call in RBAC's words: `patch fireworksdeployments/status default/a`."""
     parts = path.strip("/").split("/")
+    if parts[0] not in ("api", "apis"):
+        return f"{_VERBS[method]} {path}"
     parts = parts[2:] if parts[0] == "api" else parts[3:]
     namespace = ""
     if len(parts) > 2 and parts[0] == "namespaces":
@@ -235,4 +255,6 @@ def _describe(method: Method, path: str) -> str:
     resource, name, subresource = (*parts, "", "", "")[:3]
     verb = "list" if method == "GET" and not name else _VERBS[method]
     what = f"{resource}/{subresource}" if subresource else resource
+    if namespace and not name:
+        return f"{verb} {what} in namespace {namespace}"
     return f"{verb} {what} {namespace}/{name}" if namespace else f"{verb} {what} {name}".rstrip()

@@ -11,7 +11,7 @@ from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneErr
 from .client import KubernetesClient, KubernetesForbiddenError
 from .resources import CRD, STARTS_WITHIN, CrdMissingError, list_resources
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 CONNECT_RETRY: Final = 2.0
 """Seconds between two tries to reach the API server before the work begins."""
@@ -31,7 +31,7 @@ async def patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await call()
         except KubernetesUnavailableError as error:
-            logger.warning("%s Trying again in %.0f s.", error, CONNECT_RETRY)
+            log.warning("%s Trying again in %.0f s.", error, CONNECT_RETRY)
             await asyncio.sleep(CONNECT_RETRY)
 
 
@@ -126,7 +126,7 @@ class CrdGuard:
             return True
         except KubernetesForbiddenError as error:
             if not self._warned:
-                logger.warning("Deleting the CRD would delete every deployment: %s", error)
+                log.warning("Deleting the CRD would delete every deployment: %s", error)
                 self._warned = True
             return False
         return "deletionTimestamp" in crd["metadata"]

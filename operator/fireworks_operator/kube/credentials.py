@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config
 from multidict import CIMultiDict
 
 from fireworks_operator.network.proxy import Proxy, ProxyError, proxy_for, proxy_named
 
 from .exec_plugin import Issued, PluginError, issue
-from .kubeconfig import Chosen, Cluster, KubeconfigError, User, choose, decode, split
+from .kubeconfig import AS_WRITTEN, Chosen, Cluster, KubeconfigError, Overrides, User, choose, decode, split
 from .oidc import id_token
 
 USER_AGENT: Final = "fireworks-operator"
@@ -96,7 +94,7 @@ class Credentials:
         return any(_stamp(file) != stamp for file, stamp in self.files.items())
 
 
-async def load_credentials(kubeconfig: Path | None, context: str | None = None) -> Credentials:
+async def load_credentials(kubeconfig: Path | None, overrides: Overrides = AS_WRITTEN) -> Credentials:
     """Read the credentials anew: from `kubeconfig`, else from $KUBECONFIG, else from the service account.
 
     `~/.kube/config` is never used by itself: an operator that was started in the wrong terminal must not act
@@ -104,7 +102,7 @@ async def load_credentials(kubeconfig: Path | None, context: str | None = None) 
 
     Args:
         kubeconfig: one file, or several as in $KUBECONFIG; an empty path counts as none.
-        context: name of a context; None for the current one.
+        overrides: what counts in place of the kubeconfig; the service account takes none.
 
     Raises:
         CredentialsError: neither is there, or it cannot be used.
@@ -113,7 +111,7 @@ async def load_credentials(kubeconfig: Path | None, context: str | None = None) 
     source = str(given) if given is not None else os.environ.get("KUBECONFIG", "")
     if source.strip(os.pathsep):
         try:
-            return await _from_kubeconfig(source, context)
+            return await _from_kubeconfig(source, overrides)
         except (KubeconfigError, PluginError, ProxyError) as error:
             raise CredentialsError(f"Cannot use kubeconfig {source}: {error}.") from None
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
@@ -122,6 +120,10 @@ async def load_credentials(kubeconfig: Path | None, context: str | None = None) 
 
 
 async def _from_service_account() -> Credentials:
+    # Imported here: it takes half a second, and a command line outside of a pod does not need it.
+    from kubernetes.aio.client import Configuration
+    from kubernetes.aio.config import ConfigException, load_incluster_config
+
     configuration = Configuration()
     try:
         load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
@@ -139,9 +141,9 @@ async def _from_service_account() -> Credentials:
     )
 
 
-async def _from_kubeconfig(source: str, context: str | None) -> Credentials:
+async def _from_kubeconfig(source: str, overrides: Overrides) -> Credentials:
     before = {file: _stamp(file) for file in split(source)}
-    chosen = choose(source, context)
+    chosen = choose(source, overrides)
     cluster, user = chosen.cluster, chosen.user
     _refuse_twofold(cluster, user)
     named = {

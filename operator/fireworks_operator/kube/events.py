@@ -26,7 +26,7 @@ from fireworks_operator.timing import Backoff, TokenBucket
 from .client import MERGE_PATCH, Json, KubernetesClient
 from .writer import FIELD_MANAGER, OnWrite, WriteResult, result_of
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 AGGREGATION: Final = timedelta(minutes=10)
 """The same event again within this time raises the count of the one before."""
@@ -184,7 +184,7 @@ class KubernetesEvents:
         self._task = None
         self._drops.tell()
         if self._waiting:
-            logger.warning("%d events were not written before shutdown.", len(self._waiting))
+            log.warning("%d events were not written before shutdown.", len(self._waiting))
 
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
         """Queue an event about a resource; must be called in the event loop that `start` was called in."""
@@ -212,7 +212,7 @@ class KubernetesEvents:
                 try:
                     await self._write(record)
                 except Exception:
-                    logger.exception("The event %s was lost.", record.subject.reason)
+                    log.exception("The event %s was lost.", record.subject.reason)
                 if self._drops.due:
                     self._drops.tell()
             self._drops.tell()
@@ -241,7 +241,7 @@ class KubernetesEvents:
                     continue
                 subject = record.subject
                 where = f"{subject.namespace}/{subject.name}"
-                logger.warning("The event %s of %s was lost: %s", subject.reason, where, error)
+                log.warning("The event %s of %s was lost: %s", subject.reason, where, error)
             else:
                 self._report("ok")
             return
@@ -303,7 +303,7 @@ class _Drops:
     def tell(self) -> None:
         """Log how many there were since the last time, if any."""
         if self._count > 0:
-            logger.warning(
+            log.warning(
                 "Too many events at once: %d were dropped. The conditions contain the same information.", self._count
             )
             self._count = 0

@@ -98,6 +98,41 @@ class User(_Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a command line says in place of the kubeconfig, by the options of kubectl; empty: nothing.
+
+    Attributes:
+        context: name of the context, in place of the current one.
+        cluster: name of the cluster, in place of that of the context.
+        user: name of the user, in place of that of the context.
+        impersonate: as whom to act, in place of all that the user says of it.
+        impersonate_groups: the groups to act with; none: those that Kubernetes itself gives.
+    """
+
+    context: str = ""
+    cluster: str = ""
+    user: str = ""
+    impersonate: str = ""
+    impersonate_groups: tuple[str, ...] = ()
+
+    def of(self, user: User) -> User:
+        """Return the user with what is said of impersonation here."""
+        if not self.impersonate and not self.impersonate_groups:
+            return user
+        return user.model_copy(
+            update={
+                "impersonate": self.impersonate,
+                "impersonate_uid": "",
+                "impersonate_groups": list(self.impersonate_groups),
+                "impersonate_extra": None,
+            }
+        )
+
+
+AS_WRITTEN: Final = Overrides()
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """What a context stands for.
 
@@ -124,7 +159,7 @@ def split(source: str) -> list[Path]:
     return [Path(part).expanduser() for part in source.split(os.pathsep) if part]
 
 
-def choose(source: str, context: str | None = None) -> Chosen:
+def choose(source: str, overrides: Overrides = AS_WRITTEN) -> Chosen:
     """Return what a context stands for, by default the current one.
 
     Of several files the first one that has an entry of a name counts, and the first one that names a current context.
@@ -136,17 +171,19 @@ def choose(source: str, context: str | None = None) -> Chosen:
     configs = [(file, _read(file)) for file in files if file.exists()]
     if not configs:
         raise KubeconfigError("the file does not exist")
-    name = context or next((str(each["current-context"]) for _, each in configs if each.get("current-context")), "")
+    name = overrides.context or next(
+        (str(each["current-context"]) for _, each in configs if each.get("current-context")), ""
+    )
     if not name:
         raise KubeconfigError("it has no current-context")
     _, found = _find(configs, "context", name)
-    cluster_name, user_name = found.get("cluster"), found.get("user")
+    cluster_name, user_name = overrides.cluster or found.get("cluster"), overrides.user or found.get("user")
     if not cluster_name:
         raise KubeconfigError(f'the context "{name}" names no cluster')
     if not user_name:
         raise KubeconfigError(f'the context "{name}" names no user')
     cluster = _entry(configs, "cluster", str(cluster_name), Cluster)
-    user = _entry(configs, "user", str(user_name), User)
+    user = overrides.of(_entry(configs, "user", str(user_name), User))
     if not cluster.server:
         raise KubeconfigError(f'the cluster "{cluster_name}" has no server')
     return Chosen(cluster, user, str(user_name), tuple(files))

@@ -25,7 +25,7 @@ from .client import connect
 from .contact import Contact
 from .lease_record import LEASE_ERRORS, LeaseRecord
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 MUTATION_MARGIN: Final = WRITE_DEADLINE + 1.0
 """Seconds of Lease that must be left to send a change to Fireworks: its deadline, and some for the clocks."""
@@ -138,7 +138,7 @@ class LeaseElector:
             if not self._acquired.done():
                 self._acquired.set_exception(error)
                 return
-            logger.exception("Leader election has failed.")
+            log.exception("Leader election has failed.")
             self._lose(str(error))
 
     def _lose(self, sentence: str) -> None:
@@ -159,7 +159,7 @@ class LeaseElector:
                 self._acquired.cancel()
                 return
             self._renewed_at = record.renewed_at
-            logger.info("Became the leader as %s.", self._identity)
+            log.info("Became the leader as %s.", self._identity)
             self._acquired.set_result(None)
             try:
                 await self._hold(record)
@@ -175,7 +175,7 @@ class LeaseElector:
         while not await self._in_time(record.hold, self._timings.renew_deadline):
             if record.holder and record.holder != told:
                 told = record.holder
-                logger.info("The Lease %s/%s is held by %s; waiting.", self._namespace, self._name, told)
+                log.info("The Lease %s/%s is held by %s; waiting.", self._namespace, self._name, told)
             # The jitter keeps candidates apart that started together.
             if await self._stopped_within(self._timings.retry_period * random.uniform(1, 1.2)):  # noqa: S311
                 return False
@@ -192,7 +192,7 @@ class LeaseElector:
             if await self._stopped_within(min(timings.retry_period, left)):
                 return
             if self._heartbeat_age() > timings.max_heartbeat_age:
-                logger.warning("The main loop has been unresponsive for too long; the Lease is not renewed.")
+                log.warning("The main loop has been unresponsive for too long; the Lease is not renewed.")
                 continue
             # Half of it, so that one connection that has gone dead leaves time for a new one.
             patience = min(self._until_deadline(record), timings.renew_deadline / 2)
@@ -218,10 +218,10 @@ class LeaseElector:
             async with asyncio.timeout(seconds):
                 done = await action()
         except TimeoutError:
-            logger.warning("The Lease: no response within %.1f s.", seconds)
+            log.warning("The Lease: no response within %.1f s.", seconds)
             self.contact.failed("The Lease: no response in time.")
         except LEASE_ERRORS as error:
-            logger.warning("The Lease: %s", error)
+            log.warning("The Lease: %s", error)
             if isinstance(error, KubernetesUnavailableError):
                 self.contact.failed(f"The Lease: {error}")
             else:  # another candidate was faster

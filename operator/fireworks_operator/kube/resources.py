@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneErr
 
 from .client import Json, KubernetesClient, KubernetesRefusedError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 CRD: Final = f"{PLURAL}.{GROUP}"
 PAGE_SIZE: Final = 500
@@ -63,7 +63,7 @@ async def ensure_served(client: KubernetesClient, namespaces: Collection[str] = 
         while not await _is_served(client, namespace):
             if clock() >= deadline:
                 raise CrdMissingError
-            logger.info("%s is not served: the API server may be starting, or the CRD is not installed.", CRD)
+            log.info("%s is not served: the API server may be starting, or the CRD is not installed.", CRD)
             await asyncio.sleep(_PAUSE)
 
 
@@ -75,10 +75,17 @@ async def _is_served(client: KubernetesClient, namespace: str | None) -> bool:
     return True
 
 
-async def list_resources(client: KubernetesClient, namespace: str | None = None) -> tuple[list[Json], str]:
+async def list_resources(
+    client: KubernetesClient, namespace: str | None = None, *, selector: str | None = None
+) -> tuple[list[Json], str]:
     """Return all objects of the kind as one snapshot, with its resourceVersion.
 
     Pages are read to the end or not at all: a caller never takes a part for the whole.
+
+    Args:
+        client: of the API server.
+        namespace: where; None for all namespaces.
+        selector: labels that they must have, as kubectl takes them; None for any.
 
     Raises:
         CrdMissingError: the API server does not know the kind.
@@ -88,7 +95,7 @@ async def list_resources(client: KubernetesClient, namespace: str | None = None)
     restarts = 0
     while True:
         try:
-            return await _list_once(client, namespace)
+            return await _list_once(client, namespace, {} if selector is None else {"labelSelector": selector})
         except ResourceGoneError:
             raise CrdMissingError from None
         except KubernetesRefusedError as error:
@@ -100,9 +107,11 @@ async def list_resources(client: KubernetesClient, namespace: str | None = None)
             restarts += 1
 
 
-async def _list_once(client: KubernetesClient, namespace: str | None) -> tuple[list[Json], str]:
+async def _list_once(
+    client: KubernetesClient, namespace: str | None, wanted: Mapping[str, str]
+) -> tuple[list[Json], str]:
     items: list[Json] = []
-    query = {"limit": str(PAGE_SIZE)}
+    query = {"limit": str(PAGE_SIZE), **wanted}
     while True:
         page = await client.request("GET", collection_path(namespace), query=query)
         items.extend(page["items"])
@@ -110,4 +119,4 @@ async def _list_once(client: KubernetesClient, namespace: str | None) -> tuple[l
         token = metadata.get("continue")
         if not token:
             return items, str(metadata["resourceVersion"])
-        query = {"limit": str(PAGE_SIZE), "continue": token}
+        query = {"limit": str(PAGE_SIZE), **wanted, "continue": token}

@@ -1,4 +1,4 @@
-"""Single Secrets, read by name; two values of each are kept, for a minute. Secrets are never listed or watched."""
+"""Single Secrets, read by name; a few values of each are kept, for a minute. Secrets are never listed or watched."""
 
 import asyncio
 import base64
@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from fireworks_operator.ports import (
@@ -30,7 +30,7 @@ UNANSWERED_FOR: Final = 1.0
 """Seconds for which a failed read stands for those that wait behind it, so that time-outs do not add up."""
 
 AT_ONCE: Final = 4
-"""Secrets that are being read at a time: each may have a megabyte, of which all but two short values is dropped."""
+"""Secrets that are being read at a time: each may have a megabyte, of which all but a few short values is dropped."""
 
 # Base64 of one byte more than is looked at, so that a value that is too long can be told.
 _LONGEST_ENCODED: Final = (LONGEST_VALUE // 3 + 1) * 4
@@ -119,7 +119,7 @@ class KubernetesSecrets:
             return _Answer(asked_at, self._clock() + MISSING_FOR, error=SecretForbiddenError(str(error)))
         except KubernetesUnavailableError as error:
             return _Answer(asked_at, self._clock() + UNANSWERED_FOR, error=error)
-        excerpt = _excerpt(secret.get("data") or {}, wanted)
+        excerpt = _excerpt(secret, wanted)
         return _Answer(asked_at, self._clock() + FOUND_FOR, excerpt)
 
     def _keep(self, question: _Question, answer: _Answer) -> None:
@@ -143,8 +143,11 @@ class KubernetesSecrets:
         self._forget()
 
 
-def _excerpt(encoded: Mapping[str, str], wanted: tuple[str, ...]) -> SecretExcerpt:
+def _excerpt(secret: Mapping[str, Any], wanted: tuple[str, ...]) -> SecretExcerpt:
     """Decode what is wanted, and no more of it than is looked at."""
+    encoded: Mapping[str, str] = secret.get("data") or {}
     values = {key: base64.b64decode(encoded[key][:_LONGEST_ENCODED]) for key in wanted if encoded.get(key)}
     cut = {key: value if len(value) <= LONGEST_VALUE else None for key, value in values.items()}
-    return SecretExcerpt(cut, tell_names(encoded))
+    metadata = secret.get("metadata") or {}
+    uid, version = str(metadata.get("uid", "")), str(metadata.get("resourceVersion", ""))
+    return SecretExcerpt(cut, tell_names(encoded), uid, version)

@@ -15,7 +15,7 @@ from yarl import URL
 from .connection import new_session
 from .credentials import Credentials, CredentialsError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 CHECK_INTERVAL: Final = 60.0
 """Seconds after which a projected token is read again, and it is looked whether files have changed (as client-go)."""
@@ -200,7 +200,7 @@ class ApiSession:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._renewing = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("Could not reload the Kubernetes credentials: %s", type(error).__name__)
+            log.error("Could not reload the Kubernetes credentials: %s", type(error).__name__)
 
     async def _renew(self, *, line: bool) -> None:
         old = self._way
@@ -210,7 +210,7 @@ class ApiSession:
             self._way = self._way_of(loaded, old.line if keeps_line else None)
         except CredentialsError as error:
             if str(error) != self.trouble:
-                logger.warning("Cannot reload the Kubernetes credentials: %s", error)
+                log.warning("Cannot reload the Kubernetes credentials: %s", error)
             self.trouble = str(error)
         else:
             self.trouble = ""

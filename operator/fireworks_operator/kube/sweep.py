@@ -11,7 +11,7 @@ from fireworks_operator.ports import KubernetesUnavailableError
 from .client import KubernetesClient
 from .resources import CrdMissingError, list_resources
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 SWEEP_GAP: Final = 30.0
 """Seconds between two LISTs of all resources at least, whatever the watch says."""
@@ -76,7 +76,7 @@ class Sweep(Generic[Known]):
             try:
                 await self.once()
             except (KubernetesUnavailableError, CrdMissingError) as error:
-                logger.warning("%s", error)
+                log.warning("%s", error)
                 if wanted:
                     self._receiver.sweep_wanted.set()
 

@@ -28,7 +28,7 @@ from .credentials import CredentialsError, load_credentials
 from .resources import CrdMissingError
 from .watch_session import QUIET_WATCH, Change, KopfSession, OnObjects, shortened
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 OnObject = Callable[[Mapping[str, Any], bool], None]
 """Takes the object as the API server sent it, and whether it is gone."""
@@ -108,7 +108,7 @@ class KopfWatch:
         while True:
             why = await self._run_once()
             pause = patience.next_pause()
-            logger.warning("The watch of %s was closed: %s. Relisting in %.0f s.", PLURAL, why, pause)
+            log.warning("The watch of %s was closed: %s. Relisting in %.0f s.", PLURAL, why, pause)
             await asyncio.sleep(pause)
 
     async def _run_once(self) -> str:
@@ -135,7 +135,7 @@ class KopfWatch:
             try:
                 self._on_object(raw, deleted)
             except Exception:
-                logger.exception("An event of %s could not be processed.", raw.get("metadata", {}).get("name"))
+                log.exception("An event of %s could not be processed.", raw.get("metadata", {}).get("name"))
 
 
 class _KopfThread:
@@ -164,9 +164,9 @@ class _KopfThread:
             _call_in(self._kopf_loop, self._stop_flag.set)
         _, waiting = await asyncio.wait({self.ended}, timeout=STOP_TIMEOUT)
         if waiting:
-            logger.warning("Kopf did not stop within %g s and was abandoned.", STOP_TIMEOUT)
+            log.warning("Kopf did not stop within %g s and was abandoned.", STOP_TIMEOUT)
         elif not self.ended.cancelled() and (error := self.ended.exception()) is not None:
-            logger.warning("Kopf stopped with an error: %s", error)
+            log.warning("Kopf stopped with an error: %s", error)
 
     def _run(self) -> None:
         error: BaseException | None = None
@@ -234,7 +234,7 @@ class _KopfThread:
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log what nobody caught; but not that Kopf's streams, one inside the other, are closed in any order at the end."""
     if "asyncgen" in context:
-        logger.debug("While stopping Kopf: %s", context["message"], exc_info=context.get("exception"))
+        log.debug("While stopping Kopf: %s", context["message"], exc_info=context.get("exception"))
     else:
         loop.default_exception_handler(context)
 

@@ -16,7 +16,7 @@ from fireworks_operator.timing import Backoff, Patience
 from .credentials import USER_AGENT, Credentials
 from .session import ApiSession, Request
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 Change = tuple[Mapping[str, Any], bool]
 """An object as the API server sent it, and whether it is gone."""
@@ -65,7 +65,7 @@ class WatchStream:
             yield self._hand_on([rest])
         except _BrokenError as trouble:
             pause = self._patience.next_pause()
-            logger.warning("The watch of %s was closed: %s. Relisting in %.0f s.", PLURAL, trouble, pause)
+            log.warning("The watch of %s was closed: %s. Relisting in %.0f s.", PLURAL, trouble, pause)
             await asyncio.sleep(pause)
             yield _EXPIRED
 

@@ -10,7 +10,7 @@ from fireworks_operator.ports import KubernetesUnavailableError, ResourceChanged
 from .client import JSON_PATCH, Json, KubernetesClient, KubernetesForbiddenError, KubernetesRefusedError
 from .resources import resource_path
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FIELD_MANAGER: Final = "fireworks-operator"
 """The operator's name in `metadata.managedFields`."""
@@ -122,9 +122,9 @@ class KubernetesWriter:
         except KubernetesRefusedError as error:
             if error.status == 422 and not error.causes:
                 self._report(kind, "gone")
-                raise ResourceGoneError(f"{resource.key} is no longer the resource {metadata.uid}.") from None
+                raise ResourceGoneError(f"{resource.ref} is no longer the resource {metadata.uid}.") from None
             self._report(kind, "refused")
-            logger.error("The API server rejected the %s of %s: %s", kind, resource.key, error)  # noqa: TRY400
+            log.error("The API server rejected the %s of %s: %s", kind, resource.ref, error)  # noqa: TRY400
             raise StatusRefusedError(str(error)) from error
         except Exception as error:
             self._report(kind, result_of(error))

@@ -74,10 +74,10 @@ class Metrics:
         self._controller()
         self._fireworks()
         self._kubernetes()
-        build = self._gauge(
+        self.build_info = self._gauge(
             "build_info", "Version of the operator; the value is always 1.", "version", "python_version"
         )
-        build.labels(version, platform.python_version()).set(1)
+        self.build_info.labels(version, platform.python_version()).set(1)
 
     def _controller(self) -> None:
         self.reconciles = self._counter(
@@ -207,10 +207,10 @@ class Metrics:
 
     def set_circuits(self, is_open: Mapping[str, bool], replaced: Iterable[str]) -> None:
         """Set the circuits of the API keys in use, by fingerprint, and drop those of keys that were replaced."""
-        for key in replaced:
-            self.circuit_open.remove(key)
-        for key, refused in is_open.items():
-            self.circuit_open.labels(key).set(refused)
+        for fingerprint in replaced:
+            self.circuit_open.remove(fingerprint)
+        for fingerprint, refused in is_open.items():
+            self.circuit_open.labels(fingerprint).set(refused)
 
     def keep_accounts(self, known: Collection[str], *, in_use: Collection[str]) -> None:
         """Drop the gauges of accounts that are not in use, and all that was counted for those that are not known."""

@@ -64,20 +64,24 @@ OF_THE_OPERATOR: Final = (
 )
 
 
-async def check_rights(client: KubernetesClient, namespace: str | None, user: User | None) -> AsyncIterator[Check]:
+async def check_rights(
+    client: KubernetesClient, namespace: str | None, user: User | None, *, ask_about: bool
+) -> AsyncIterator[Check]:
     """Yield one check per right: what users need, or for a service account what the operator needs.
 
     Args:
-        client: asks as the user of the kubeconfig.
+        client: asks as the user of the kubeconfig, or as `user`.
         namespace: where; None for all namespaces.
         user: whose rights; None for those of the kubeconfig.
+        ask_about: whether the client is somebody else than `user`.
     """
     operator = user is not None and user.is_service_account
+    subject = user if ask_about else None
     for right in OF_THE_OPERATOR if operator else OF_USERS:
         try:
-            missing = [each for each in right.verbs if not await _may(client, namespace, user, right, each)]
+            missing = [each for each in right.verbs if not await _may(client, namespace, subject, right, each)]
         except KubernetesForbiddenError as error:
-            way_out = "use an account that may create subjectaccessreviews, or omit --as"
+            way_out = "use an account that may create subjectaccessreviews, or omit --subject"
             yield Check.failed("permissions", str(error), way_out)
             return
         yield _check(right, missing, namespace, user)

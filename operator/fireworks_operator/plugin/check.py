@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from pydantic import JsonValue
+
 
 class State(StrEnum):
     """How a check came out."""
@@ -21,6 +23,11 @@ class Check:
     subject: str
     message: str
     way_out: str = ""
+
+    def to_data(self) -> dict[str, JsonValue]:
+        """Return the same for programs."""
+        data: dict[str, JsonValue] = {"state": self.state.value, "subject": self.subject, "message": self.message}
+        return data | ({"wayOut": self.way_out} if self.way_out else {})
 
     @classmethod
     def ok(cls, subject: str, message: str) -> Self:

@@ -1,150 +1,126 @@
-"""The commands of `kubectl fireworks`; no logic."""
+"""The commands of `kubectl fireworks`; no logic.
 
-import asyncio
+Each command imports what it needs when it runs: help, completion and mistakes in the command line are answered at once.
+"""
+
 import sys
-from collections.abc import Callable, Coroutine
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import click
 
-from fireworks_operator.api.v1alpha1 import InvalidResourceError
-from fireworks_operator.fireworks.errors import FireworksError
-from fireworks_operator.fireworks.inference import Question
-from fireworks_operator.kube.client import KubernetesForbiddenError
-from fireworks_operator.kube.credentials import CredentialsError
-from fireworks_operator.kube.resources import CRD, CrdMissingError
-from fireworks_operator.ports import KubernetesUnavailableError
-
-from .access import User
-from .completion import complete_names, offer
+from .completion import offer
 from .connection import Choice
-from .doctor import Questions, examine
-from .duration import to_seconds
-from .endpoint import show_endpoint
-from .fireworks import explain
-from .importing import print_manifests
-from .keys import SecretKey
-from .listing import show_list
-from .orphans import show_orphans
-from .output import Format
-from .query import Query, ask
-from .shapes import ShapeFormat, show_shapes
-from .status import show_status
+from .form import Form
+from .options import NAME, output, timeout, with_cluster
+from .own_key import require_key
 
 Answer = TypeVar("Answer")
-Command = TypeVar("Command", bound=Callable[..., object])
-
-_PARAMETERS = {
-    "kubeconfig": click.option(
-        "--kubeconfig",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Path of the kubeconfig; overrides KUBECONFIG.",
-    ),
-    "context": click.option("--context", help="Context of the kubeconfig; defaults to the current context."),
-}
-_NAMESPACE = click.option("-n", "--namespace", help="Namespace; defaults to that of the context.")
-_NAMESPACE_OR_ALL = click.option("-n", "--namespace", help="Namespace; defaults to all namespaces.")
-_OUTPUT = click.option(
-    "-o", "--output", type=click.Choice([each.value for each in Format]), help="Machine-readable output format."
-)
-_NAME = click.argument("name", shell_complete=complete_names)
-
-
-def _cluster_options(command: Command) -> Command:
-    for option in _PARAMETERS.values():
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fireworks-operator", message="%(version)s")
 def main() -> None:
-    """Inspect FireworksDeployments and query their deployments at Fireworks AI; never changes either."""
+    """Inspect FireworksDeployments and query their deployments at Fireworks AI; never changes either.
+
+    \b
+    Examples:
+    kubectl fireworks list
+    kubectl fireworks status chat --watch --timeout 30m
+    kubectl fireworks query chat "Who are you?"
+    """  # noqa: D301 - a real backspace tells click to leave the lines as they are
 
 
 @main.command("list")
-@_NAMESPACE_OR_ALL
-@click.option("-A", "--all-namespaces", is_flag=True, help="The default; accepted for consistency with kubectl.")
-@_OUTPUT
-@_cluster_options
-def list_command(
-    kubeconfig: Path | None, context: str | None, namespace: str | None, all_namespaces: bool, output: str | None
-) -> None:
-    """Show all FireworksDeployments.
+@click.option("-A", "--all-namespaces", is_flag=True, help="Show the resources of all namespaces.")
+@click.option("-l", "--selector", metavar="LABELS", help="Only resources with these labels, such as team=a,env!=dev.")
+@output(Form.WIDE, Form.NAME, Form.JSON, Form.YAML)
+@with_cluster()
+def list_command(choice: Choice, all_namespaces: bool, selector: str | None, form: Form | None) -> None:
+    """Show the FireworksDeployments of a namespace.
 
-    Shows state, replicas, GPUs, model identifier, and why a resource is not ready.
-    """
-    choice = Choice(kubeconfig, context, None if all_namespaces else namespace)
-    _run(show_list(choice, _format(output)))
+    Shows state, replicas, GPUs, model identifier, and why a resource is not ready. The format wide adds age, account,
+    deployment and message, and keeps to one line per resource.
+
+    \b
+    Examples:
+    kubectl fireworks list
+    kubectl fireworks list -A -o wide
+    kubectl fireworks list -n team-a -l tier=production
+    kubectl fireworks list -A -o json
+    """  # noqa: D301
+    from .listing import show_list
+
+    _run(show_list(choice, form, every=all_namespaces, selector=selector))
 
 
 @main.command()
-@_NAME
-@_NAMESPACE
+@NAME
 @click.option(
     "-w", "--watch", is_flag=True, help="Watch until it is ready (exit code 0) or user action is required (1)."
 )
-@_OUTPUT
-@_cluster_options
+@timeout("How long to watch before giving up with exit code 1; without it, there is no limit.")
+@output(Form.JSON, Form.YAML)
+@with_cluster()
 @click.pass_context
 def status(
-    ctx: click.Context,
-    kubeconfig: Path | None,
-    context: str | None,
-    namespace: str | None,
-    name: str,
-    watch: bool,
-    output: str | None,
+    ctx: click.Context, choice: Choice, name: str, watch: bool, seconds: float | None, form: Form | None
 ) -> None:
     """Show one FireworksDeployment.
 
     Shows progress, pending changes, conditions and notices.
-    """
-    ctx.exit(_run(show_status(Choice(kubeconfig, context, namespace), name, _format(output), watch=watch)))
+
+    \b
+    Examples:
+    kubectl fireworks status chat
+    kubectl fireworks status chat -n team-a --watch --timeout 30m
+    kubectl fireworks status chat -o json
+    """  # noqa: D301
+    if seconds is not None and not watch:
+        raise click.UsageError("--timeout requires --watch.")
+    from .status import show_status
+
+    ctx.exit(_run(show_status(choice, name, form, watch=watch, seconds=seconds)))
 
 
 @main.command()
-@_NAME
-@_NAMESPACE
-@_cluster_options
-def endpoint(kubeconfig: Path | None, context: str | None, namespace: str | None, name: str) -> None:
+@NAME
+@output(Form.JSON, Form.YAML)
+@with_cluster()
+def endpoint(choice: Choice, name: str, form: Form | None) -> None:
     """Print the settings for an OpenAI client.
 
-    Use it as eval "$(kubectl fireworks endpoint NAME)". The API key is expected in FIREWORKS_API_KEY and is not
-    shown.
-    """
-    _run(show_endpoint(Choice(kubeconfig, context, namespace), name))
+    By default as lines for a shell. The API key is expected in FIREWORKS_API_KEY and is not shown.
+
+    \b
+    Examples:
+    eval "$(kubectl fireworks endpoint chat)"
+    kubectl fireworks endpoint chat -n team-a
+    kubectl fireworks endpoint chat -o json
+    """  # noqa: D301
+    from .endpoint import show_endpoint
+
+    _run(show_endpoint(choice, name, form))
 
 
 @main.command()
-@_NAME
+@NAME
 @click.argument("text")
-@_NAMESPACE
 @click.option("--addon", metavar="MODEL", help="Ask this LoRA addon: the full name of its model, or just the id.")
 @click.option("--completions", is_flag=True, help="Use /completions with TEXT as the prompt, instead of a chat.")
 @click.option("--stream", is_flag=True, help="Print the answer as it arrives.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Most tokens of the answer; Fireworks decides by default.")
-@click.option(
-    "--timeout",
-    metavar="DURATION",
-    callback=to_seconds,
-    default="15m",
-    show_default=True,
-    help="How long to wait for the answer; a cold start takes minutes.",
-)
-@_cluster_options
+@timeout("How long to wait for the answer; a cold start takes minutes.", default="15m")
+@with_cluster()
 def query(
-    kubeconfig: Path | None,
-    context: str | None,
-    namespace: str | None,
+    choice: Choice,
     name: str,
     text: str,
     addon: str | None,
     completions: bool,
     stream: bool,
     max_tokens: int | None,
-    timeout: float,
+    seconds: float,
 ) -> None:
     """Ask a deployment and print its answer.
 
@@ -153,37 +129,44 @@ def query(
     to first token and tokens per second are printed on standard error. TEXT may be - for standard input.
 
     \b
+    Examples:
     kubectl fireworks query chat "Who are you?"
     kubectl fireworks query chat "Tell me a story." --stream --max-tokens 500
     kubectl fireworks query chat "Say this is" --completions -n team-a
     kubectl fireworks query support "My order is late." --addon support-en
     git diff | kubectl fireworks query chat -
-    """  # noqa: D301 - a real backspace tells click to leave the lines as they are
+    """  # noqa: D301
     text = sys.stdin.read() if text == "-" else text
     if not text.strip():
         raise click.UsageError("TEXT is empty.")
+    from fireworks_operator.fireworks.inference import Question
+
+    from .query import Query, ask
+
     question = Question("", text, chat=not completions, max_tokens=max_tokens)
-    _run(ask(Choice(kubeconfig, context, namespace), name, Query(question, addon, stream, timeout)))
+    _run(ask(choice, name, Query(question, addon, stream, seconds)))
 
 
 @main.command()
 @click.argument("model")
 @click.option("--addons", is_flag=True, help="Only shapes in which LoRA addons can be loaded.")
-@click.option(
-    "-o", "--output", type=click.Choice([each.value for each in ShapeFormat]), help="Machine-readable output format."
-)
-def shapes(model: str, addons: bool, output: str | None) -> None:
+@output(Form.NAME, Form.JSON, Form.YAML)
+def shapes(model: str, addons: bool, form: Form | None) -> None:
     """Show the deployment shapes and hardware for a model.
 
     MODEL is the full name of a model, or the id of one of your own account. The shapes are those that Fireworks has
     validated for it; put a name or the preset into spec.deploymentShape. Queries Fireworks with FIREWORKS_API_KEY.
 
     \b
+    Examples:
     kubectl fireworks shapes accounts/fireworks/models/llama-v3p1-8b-instruct
     kubectl fireworks shapes my-model --addons
     kubectl fireworks shapes accounts/fireworks/models/gpt-oss-120b -o name
-    """  # noqa: D301 - a real backspace tells click to leave the lines as they are
-    _run(show_shapes(model, None if output is None else ShapeFormat(output), addons=addons))
+    """  # noqa: D301
+    require_key()
+    from .shapes import show_shapes
+
+    _run(show_shapes(model, form, addons=addons))
 
 
 @main.command("import")
@@ -196,55 +179,77 @@ def import_command(deployments: tuple[str, ...], every: bool, namespace: str | N
 
     DEPLOYMENT is an id or a full name at Fireworks. The manifests use managementPolicy Observe, so applying them
     changes nothing. Queries Fireworks with FIREWORKS_API_KEY.
-    """
+
+    \b
+    Examples:
+    kubectl fireworks import my-deployment -n team-a --secret fireworks
+    kubectl fireworks import --all -n team-a --secret fireworks > imported.yaml
+    """  # noqa: D301
     if every == bool(deployments):
         raise click.UsageError("Specify deployments, or use --all.")
+    require_key()
+    from .importing import print_manifests
+
     _run(print_manifests(deployments, every=every, namespace=namespace, secret=secret))
 
 
 @main.command()
-@_NAMESPACE_OR_ALL
-@_OUTPUT
-@_cluster_options
-def orphans(kubeconfig: Path | None, context: str | None, namespace: str | None, output: str | None) -> None:
+@click.option("-A", "--all-namespaces", is_flag=True, help="The default; accepted for consistency with list.")
+@output(Form.NAME, Form.JSON, Form.YAML)
+@with_cluster("Namespace; defaults to all namespaces.")
+def orphans(choice: Choice, all_namespaces: bool, form: Form | None) -> None:
     """Show deployments without a resource.
 
     Lists deployments that were created by this cluster and whose FireworksDeployment does not exist. Deletes nothing.
     Queries Fireworks with FIREWORKS_API_KEY, so it covers the account of that key.
-    """
-    _run(show_orphans(Choice(kubeconfig, context, namespace), _format(output)))
+
+    \b
+    Examples:
+    kubectl fireworks orphans
+    kubectl fireworks orphans -n team-a -o json
+    """  # noqa: D301
+    require_key()
+    from .orphans import show_orphans
+
+    _run(show_orphans(choice, form, every=all_namespaces))
 
 
 @main.command()
 @click.option(
-    "-n", "--namespace", help="Namespace; defaults to that of the context, and to all namespaces for Secrets."
-)
-@click.option(
-    "--as",
-    "user",
-    help="User whose permissions to check; for a service account, the permissions that the operator needs.",
+    "--subject",
+    metavar="USERNAME",
+    help="Ask Kubernetes about the permissions of this user, without impersonating anybody.",
 )
 @click.option("--secret", help="A Secret to check in addition to those that FireworksDeployments refer to.")
 @click.option("--key", default="apiKey", show_default=True, help="The key in that Secret.")
-@_cluster_options
+@output(Form.JSON, Form.YAML)
+@with_cluster("Namespace; defaults to that of the context, and to all namespaces for Secrets.", checked=False)
 @click.pass_context
 def doctor(
-    ctx: click.Context,
-    kubeconfig: Path | None,
-    context: str | None,
-    namespace: str | None,
-    user: str | None,
-    secret: str | None,
-    key: str,
+    ctx: click.Context, choice: Choice, subject: str | None, secret: str | None, key: str, form: Form | None
 ) -> None:
     """Check the prerequisites of deployments.
 
-    Checks Kubernetes, the CRD, permissions, Secrets and API keys; exits with code 1 if a check fails.
-    """
+    Checks Kubernetes, the CRD, permissions, the operator, Secrets and API keys; exits with code 1 if a check fails.
+    With --as, all checks at Kubernetes are made as that user; for a service account, the permissions that the
+    operator needs are checked.
+
+    \b
+    Examples:
+    kubectl fireworks doctor -n team-a
+    kubectl fireworks doctor --as jane --as-group developers
+    kubectl fireworks doctor --as system:serviceaccount:fireworks-system:fireworks-operator
+    kubectl fireworks doctor -n team-a --secret fireworks
+    """  # noqa: D301
+    from .access import User
+    from .doctor import Questions, examine
+    from .keys import SecretKey
+
     questions = Questions(
-        user=None if user is None else User(user), secret=None if secret is None else SecretKey(secret, key)
+        subject=None if subject is None else User(subject),
+        secret=None if secret is None else SecretKey(secret, key),
     )
-    ctx.exit(0 if _run(examine(Choice(kubeconfig, context, namespace), questions)) else 1)
+    ctx.exit(0 if _run(examine(choice, questions, form)) else 1)
 
 
 @main.command("__complete", hidden=True, context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -255,30 +260,7 @@ def complete(words: tuple[str, ...]) -> None:
         click.echo(line)
 
 
-def _format(output: str | None) -> Format | None:
-    return None if output is None else Format(output)
-
-
 def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run to the end; what went wrong is said in one sentence, with the way out."""
-    try:
-        return asyncio.run(work)
-    except CrdMissingError:
-        raise click.ClickException(
-            f"{CRD} is not installed in this cluster: install it with `fireworks-operator crd | kubectl apply "
-            "--server-side -f -`."
-        ) from None
-    except KubernetesForbiddenError as error:
-        raise click.ClickException(
-            f"{error} Ask for the permission; `kubectl fireworks doctor` shows which one."
-        ) from None
-    except KubernetesUnavailableError as error:
-        raise click.ClickException(f"{error} Check the context: kubectl config current-context.") from None
-    except InvalidResourceError as error:
-        raise click.ClickException(
-            f"The resource cannot be parsed ({error}): correct it, or use the plugin version that matches the operator."
-        ) from None
-    except FireworksError as error:
-        raise click.ClickException(explain(error)) from None
-    except CredentialsError as error:
-        raise click.ClickException(str(error)) from None
+    from .running import run
+
+    return run(work)

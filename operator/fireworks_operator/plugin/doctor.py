@@ -1,7 +1,9 @@
 """`kubectl fireworks doctor`: what a deployment needs to come about, and the way out where it is missing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import click
 from rich.text import Text
@@ -18,10 +20,16 @@ from .access import User, check_rights
 from .check import Check, State
 from .connection import Choice, Connection, connected
 from .fireworks import open_client, read_settings
+from .form import Form
 from .keys import SecretKey, check_own, check_secret
-from .output import new_console
+from .output import new_console, print_data
+from .running import INSTALL_CRD, way_out
 
-_INSTALL = "run `fireworks-operator crd | kubectl apply --server-side -f -` with the operator's version"
+_INSTALL = f"install the operator's chart, or the CRD alone: run {INSTALL_CRD} with the operator's version"
+
+_NOTICED_WITHIN: Final = timedelta(seconds=30)
+"""After its creation, a resource may go unseen for so long."""
+_MOST_NAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +37,20 @@ class Questions:
     """What doctor is to look at.
 
     Attributes:
-        user: whose rights; None: those of the kubeconfig.
+        subject: whose rights to ask about; None: those of who asks.
         secret: a Secret to look at besides those that resources name; None: only those.
     """
 
-    user: User | None = None
+    subject: User | None = None
     secret: SecretKey | None = None
 
 
-async def examine(choice: Choice, questions: Questions) -> bool:
-    """Print each check as it is made, and tell whether none failed."""
+async def examine(choice: Choice, questions: Questions, form: Form | None = None) -> bool:
+    """Print each check as it is made, or all as data, and tell whether none failed."""
+    if form is not None:
+        checks = [each async for each in _checks(choice, questions)]
+        print_data([each.to_data() for each in checks], form)
+        return all(each.state is not State.FAILED for each in checks)
     console = new_console()
     styles = {State.OK: "green", State.FAILED: "bold red", State.SKIPPED: "dim"}
     healthy, said = True, ""
@@ -61,13 +73,17 @@ async def _checks(choice: Choice, questions: Questions) -> AsyncIterator[Check]:
             async with connected(choice) as connection:
                 async for each in _cluster_checks(connection, choice, questions):
                     yield each
+                objects = await _resources(connection, choice)
+                yield check_operator(objects, datetime.now(UTC))
                 secrets = KubernetesSecrets(connection.client)
-                for where in await _secrets(connection, choice, questions):
+                for where in _secrets(objects, connection, questions):
                     tried = True
                     yield await check_secret(fireworks, secrets, where)
-        except (CredentialsError, click.ClickException, KubernetesUnavailableError) as error:
+        except (CredentialsError, click.ClickException) as error:
             message = error.message if isinstance(error, click.ClickException) else str(error)
             yield Check.failed("Kubernetes", message, "check the kubeconfig and its context: kubectl cluster-info")
+        except KubernetesUnavailableError as error:
+            yield Check.failed("Kubernetes", str(error), way_out(error))
         own = await check_own(fireworks, settings)
         if own is not None:
             yield own
@@ -83,12 +99,36 @@ async def _cluster_checks(connection: Connection, choice: Choice, questions: Que
     version = await connection.client.request("GET", "/version")
     yield Check.ok("Kubernetes", f"API server {version.get('gitVersion', 'of an unknown version')} is reachable")
     yield await check_crd(connection.client, connection.namespace)
-    if questions.user is not None and questions.user.is_service_account:
-        namespace = choice.namespace
-    else:
-        namespace = connection.namespace
-    async for each in check_rights(connection.client, namespace, questions.user):
+    user = questions.subject or (User(choice.impersonate) if choice.impersonate else None)
+    namespace = choice.namespace if user is not None and user.is_service_account else connection.namespace
+    async for each in check_rights(connection.client, namespace, user, ask_about=questions.subject is not None):
         yield each
+
+
+def check_operator(objects: Sequence[Json], now: datetime) -> Check:
+    """Tell by the resources whether the operator looks after them; it may run outside of the cluster."""
+    if not objects:
+        return Check.skipped("operator", "there is no resource that shows whether the operator is running")
+    unseen = sorted(filter(None, (_unseen(each, now) for each in objects)))
+    if not unseen:
+        many = "the one resource as it is" if len(objects) == 1 else f"all {len(objects)} resources as they are"
+        return Check.ok("operator", f"has seen {many} now")
+    names = ", ".join(unseen[:_MOST_NAMES]) + (f" and {len(unseen) - _MOST_NAMES} more" if unseen[_MOST_NAMES:] else "")
+    return Check.failed(
+        "operator",
+        f"has not seen these resources as they are now: {names}",
+        "check that it is running and manages their namespace: kubectl get deployments -A -l "
+        "app.kubernetes.io/name=fireworks-operator",
+    )
+
+
+def _unseen(raw: Json, now: datetime) -> str | None:
+    """Return the name of a resource that the operator has not seen as it is now, None if it has or is about to."""
+    metadata = raw["metadata"]
+    if raw.get("status", {}).get("observedGeneration", -1) == metadata.get("generation"):
+        return None
+    young = now - datetime.fromisoformat(metadata["creationTimestamp"]) < _NOTICED_WITHIN
+    return None if young else f"{metadata['namespace']}/{metadata['name']}"
 
 
 async def check_crd(client: KubernetesClient, namespace: str) -> Check:
@@ -125,13 +165,18 @@ def _schema(definition: Json) -> object:
     return versions.get(VERSION)
 
 
-async def _secrets(connection: Connection, choice: Choice, questions: Questions) -> list[SecretKey]:
-    """Return the Secret that was asked about and those that resources name, as far as these may be listed."""
-    found = set() if questions.secret is None else {questions.secret.within(connection.namespace)}
+async def _resources(connection: Connection, choice: Choice) -> list[Json]:
+    """Return the resources that may be listed."""
     try:
         objects, _ = await list_resources(connection.client, choice.namespace)
     except (CrdMissingError, KubernetesForbiddenError):
-        objects = []
+        return []
+    return objects
+
+
+def _secrets(objects: Sequence[Json], connection: Connection, questions: Questions) -> list[SecretKey]:
+    """Return the Secret that was asked about and those that resources name."""
+    found = set() if questions.secret is None else {questions.secret.within(connection.namespace)}
     for each in objects:
         reference = each.get("spec", {}).get("credentialsSecretRef")
         if reference:

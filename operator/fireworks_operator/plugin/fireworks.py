@@ -4,27 +4,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Final
 
 import click
 from pydantic import ValidationError
 
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient
-from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 from fireworks_operator.settings import Settings, explain_settings
 
-_NETWORK: Final = "Check FIREWORKS_BASE_URL and the network."
-_WAYS_OUT: Final = {
-    ErrorKind.UNAUTHENTICATED: "Set FIREWORKS_API_KEY to a valid API key.",
-    ErrorKind.PERMISSION_DENIED: "Use an API key with the role user or admin.",
-    ErrorKind.SUSPENDED: "Resolve the billing issue at https://fireworks.ai/account/billing.",
-    ErrorKind.RATE_LIMITED: "Try again in a minute.",
-    ErrorKind.UNREACHABLE: _NETWORK,
-    ErrorKind.NO_ANSWER: _NETWORK,
-    ErrorKind.WRONG_ENDPOINT: _NETWORK,
-    ErrorKind.PROTOCOL: _NETWORK,
-}
+from .own_key import no_key
 
 
 def read_settings() -> Settings:
@@ -37,17 +25,6 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise click.ClickException(explain_settings(error)) from None
-
-
-def explain(error: FireworksError) -> str:
-    """Say what went wrong and what to do about it."""
-    words = str(error).rstrip(".")
-    return f"Fireworks: {words}. {way_out(error)}".rstrip()
-
-
-def way_out(error: FireworksError) -> str:
-    """Say what to do about an error; empty where nothing is known to help."""
-    return f"{error.advice}." if error.advice else _WAYS_OUT.get(error.kind, "")
 
 
 def open_client(settings: Settings) -> FireworksClient:
@@ -124,7 +101,7 @@ async def signed_in(settings: Settings) -> AsyncIterator[Account]:
     """
     key = read_key(settings)
     if key is None:
-        raise click.ClickException("This command queries Fireworks and requires an API key: set FIREWORKS_API_KEY.")
+        raise no_key()
     async with open_client(settings) as client:
         account = settings.account_id or await find_account(client, key)
         yield Account(client, key, account, settings.base_url.rstrip("/"))

@@ -1,18 +1,22 @@
 """API keys: found where they should lie, and accepted by Fireworks. A key itself is never shown."""
 
+import json
+import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import click
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient
-from fireworks_operator.fireworks.errors import FireworksError
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.ports import ACCOUNT_ID_KEY, SecretForbiddenError
 from fireworks_operator.settings import Settings
 
+from .advice import own_key_replaced_by, way_out
 from .check import Check, State
-from .fireworks import find_account, read_key, way_out
+from .fireworks import find_account, read_key
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,6 +33,12 @@ class SecretKey:
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+    def replaced_by(self, key: str) -> str:
+        """Say how to put another key there; `key` says which one."""
+        patch = json.dumps({"stringData": {self.key: "YOUR_API_KEY"}})
+        command = f"kubectl patch secret {self.name} -n {self.namespace} -p {shlex.quote(patch)}"
+        return f'Put {key} under "{self.key}" of the Secret {self}: {command}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ async def find_key(secrets: KubernetesSecrets, resource: FireworksDeployment, se
         where = SecretKey(reference.name, reference.key, resource.metadata.namespace)
         found = await _read(secrets, where)
         if not isinstance(found, Check):
-            return FoundKey(found[0], f"the Secret {where}")
+            return FoundKey(found[0], f'the Secret {where} (key "{where.key}")')
         if found.state is State.FAILED:
             raise click.ClickException(f"No API key: {found.message}. Way out: {found.way_out}.")
         wrong = f"you may not read the Secret {where}"
@@ -70,7 +80,7 @@ async def check_secret(fireworks: FireworksClient, secrets: KubernetesSecrets, w
         KubernetesUnavailableError: no answer.
     """
     found = await _read(secrets, where)
-    return found if isinstance(found, Check) else await _ask(fireworks, f"Secret {where}", *found)
+    return found if isinstance(found, Check) else await _ask(fireworks, f"Secret {where}", *found, where.replaced_by)
 
 
 async def check_own(fireworks: FireworksClient, settings: Settings) -> Check | None:
@@ -97,13 +107,22 @@ async def _read(secrets: KubernetesSecrets, where: SecretKey) -> tuple[ApiKey, s
         return Check.failed("API key", f'the Secret {where} has no usable API key under "{where.key}"', advice)
 
 
-async def _ask(client: FireworksClient, where: str, key: ApiKey, account: str | None) -> Check:
+async def _ask(
+    client: FireworksClient,
+    where: str,
+    key: ApiKey,
+    account: str | None,
+    replaced_by: Callable[[str], str] = own_key_replaced_by,
+) -> Check:
     """Try a key: which account it is for, and whether that account's deployments can be listed."""
     try:
-        account = account or await find_account(client, key)
-        await client.list_deployments(key, account, page_size=1)
+        found = account or await find_account(client, key)
+        await client.list_deployments(key, found, page_size=1)
     except FireworksError as error:
-        return Check.failed("API key", f"{where}: {error}", way_out(error))
+        advice = way_out(error, replaced_by)
+        if account is not None and error.kind is ErrorKind.PERMISSION_DENIED:
+            advice = f'Correct the account id "{account}", or use another API key. {advice}'
+        return Check.failed("API key", f"{where}: {error}", advice)
     except click.ClickException as error:
         return Check.failed("API key", where, error.message)
-    return Check.ok("API key", f"{where}: Fireworks accepts it, account {account}")
+    return Check.ok("API key", f"{where}: Fireworks accepts it, account {found}")

@@ -20,7 +20,7 @@ from fireworks_operator.api.formats import (
 )
 from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION, FireworksDeploymentSpec
 from fireworks_operator.core.desired.durations import parse_duration
-from fireworks_operator.core.desired.fields import FIELDS, put
+from fireworks_operator.core.desired.fields import FIELDS, ROUTE_TYPE, put
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
 from .entries import add_entries
@@ -35,6 +35,9 @@ _PATTERNS: Final = {
 }
 _WINDOWS: Final = {"scaleUpWindow": (0, 3600), "scaleDownWindow": (0, 3600), "scaleToZeroWindow": (300, None)}
 _OF_THE_SHAPE: Final = ("acceleratorType", "acceleratorCount", "precision")
+_ROUTE: Final = (
+    "the operator leaves the direct route as it is, until you put its API keys into a Secret and set spec.directRoute"
+)
 _ALWAYS: Final = ("minReplicaCount", "maxReplicaCount")
 """Written also where they are 0, which Fireworks leaves out of its answers."""
 
@@ -101,7 +104,7 @@ def spec_of(deployment: Deployment) -> Manifest:
     """
     manifest = Manifest({})
     for path, value in _values(deployment.raw):
-        why = _refusal(path, value)
+        why = _ROUTE if path == ROUTE_TYPE else _refusal(path, value)
         if why is None:
             put(manifest.spec, tuple(path.split(".")), value)
         elif path == "baseModel":

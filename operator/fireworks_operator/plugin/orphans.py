@@ -1,7 +1,7 @@
 """`kubectl fireworks orphans`: deployments of this cluster whose resource does not exist. Never deletes anything."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -15,7 +15,8 @@ from fireworks_operator.settings import Settings
 
 from .connection import Choice, Connection, connected
 from .fireworks import read_settings, signed_in
-from .output import Format, Row, new_console, print_columns, print_data, print_table
+from .form import Form
+from .output import Row, new_console, print_columns, print_data, print_table
 
 HEAD = ("NAMESPACE", "NAME", "STATE", "REPLICAS", "GPUS")
 
@@ -49,8 +50,9 @@ class Orphan:
         }
 
 
-async def show_orphans(choice: Choice, form: Format | None) -> None:
-    """Print the orphans of one namespace, or of all where none is chosen."""
+async def show_orphans(choice: Choice, form: Form | None, *, every: bool) -> None:
+    """Print the orphans of one namespace; of all if `every`, or where none is chosen."""
+    choice = replace(choice, namespace=None) if every else choice
     settings = read_settings()
     async with signed_in(settings) as account, connected(choice) as connection:
         clusters = await _cluster_ids(settings, connection)
@@ -60,7 +62,10 @@ async def show_orphans(choice: Choice, form: Format | None) -> None:
         objects, _ = await list_resources(connection.client, choice.namespace)
     claims = {_key(each): each.get("status", {}).get("deploymentName") for each in objects}
     found = [each for each in find_orphans(deployments, clusters, claims, uid) if _judged(choice, each)]
-    if form is not None:
+    if form is Form.NAME:
+        for each in found:
+            click.echo(each.deployment.name)
+    elif form is not None:
         print_data([each.to_data() for each in found], form)
     else:
         _print(found, account.id)
@@ -104,7 +109,7 @@ def _print(found: list[Orphan], account: str) -> None:
     if not console.is_terminal:
         print_columns(HEAD, [each.row() for each in found], "DEPLOYMENT")
         return
-    print_table(console, HEAD, [each.row() for each in found])
+    print_table(console, HEAD, [each.row() for each in found], names=2)
     console.print(
         "\nThey are running and billed, but nobody manages them. To inspect one:\n  firectl get deployment "
         f"{found[0].deployment.deployment_id}\nTo manage one again, apply a FireworksDeployment with its name in its "

@@ -4,7 +4,6 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import click
 import yaml
@@ -17,12 +16,7 @@ from rich.text import Text
 from fireworks_operator.api.base import MESSAGE_LENGTH
 from fireworks_operator.text import one_line
 
-
-class Format(StrEnum):
-    """Formats for programs."""
-
-    JSON = "json"
-    YAML = "yaml"
+from .form import Form
 
 
 def new_console() -> Console:
@@ -40,9 +34,9 @@ def printable(text: str) -> str:
     return "".join(" " if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" else c for c in text)
 
 
-def print_data(value: JsonValue, form: Format) -> None:
+def print_data(value: JsonValue, form: Form) -> None:
     """Print for programs."""
-    if form is Format.JSON:
+    if form is Form.JSON:
         click.echo(json.dumps(value, indent=2))
     else:
         click.echo(to_yaml(value), nl=False)
@@ -69,11 +63,23 @@ def print_columns(head: Sequence[str], rows: Sequence[Row], below: str) -> None:
         click.echo(line)
 
 
-def print_table(console: Console, head: Sequence[str], rows: Sequence[Row]) -> None:
-    """Print rows for a terminal, each with its long text below, where it can be copied in one piece."""
-    first, *lines = _aligned([head, *(row.cells for row in rows)])
-    console.print(Text(first, style="bold"), soft_wrap=True)
-    for row, line in zip(rows, lines, strict=True):
+def print_table(console: Console, head: Sequence[str], rows: Sequence[Row], *, names: int = 0) -> None:
+    """Print rows for a terminal, each with its long text below, where it can be copied in one piece.
+
+    Args:
+        console: the terminal.
+        head: of the columns.
+        rows: have as many cells.
+        names: how many of the first cells may be long; where the table is too wide they stand on a line of their own.
+    """
+    cells = [head, *(row.cells for row in rows)]
+    lines = _aligned(cells)
+    if names and max(map(len, lines)) > console.width:
+        titles = _aligned([each[:names] for each in cells])
+        rest = _aligned([each[names:] for each in cells])
+        lines = [f"{title}\n  {facts}" for title, facts in zip(titles, rest, strict=True)]
+    console.print(Text(lines[0], style="bold"), soft_wrap=True)
+    for row, line in zip(rows, lines[1:], strict=True):
         console.print(Text(line, style=row.style), soft_wrap=True)
         if row.below:
             console.print(Text(f"  {clean(row.below)}", style="dim"), soft_wrap=True)

@@ -6,7 +6,7 @@ import click
 
 from fireworks_operator.fireworks.errors import FireworksError
 
-from .fireworks import explain
+from .advice import explain
 from .keys import FoundKey
 from .output import clean
 from .target import Target

@@ -1,7 +1,5 @@
 """`kubectl fireworks shapes`: on what a model can be served, by what Fireworks has validated."""
 
-from enum import StrEnum
-
 import click
 from pydantic import JsonValue
 
@@ -9,20 +7,13 @@ from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.fireworks.deployment_shapes import DeploymentShape
 
 from .fireworks import read_settings, signed_in
-from .output import Format, Row, clean, new_console, print_columns, print_data, print_table
+from .form import Form
+from .output import Row, clean, new_console, print_columns, print_data, print_table
 
 HEAD = ("PRESET", "GPUS", "PRECISION", "CONTEXT", "ADDONS")
 
 
-class ShapeFormat(StrEnum):
-    """Formats for programs."""
-
-    JSON = "json"
-    YAML = "yaml"
-    NAME = "name"
-
-
-async def show_shapes(model: str, form: ShapeFormat | None, *, addons: bool) -> None:
+async def show_shapes(model: str, form: Form | None, *, addons: bool) -> None:
     """Print the shapes that fit a model, in the order in which Fireworks gives them.
 
     Raises:
@@ -32,11 +23,11 @@ async def show_shapes(model: str, form: ShapeFormat | None, *, addons: bool) -> 
     async with signed_in(read_settings()) as account:
         name = full_model_name(account.id, model)
         found = await account.client.match_shapes(account.key, account.id, name, addons=addons)
-    if form is ShapeFormat.NAME:
+    if form is Form.NAME:
         for each in found:
             click.echo(each.name)
     elif form is not None:
-        print_data([_to_data(each) for each in found], Format(form.value))
+        print_data([_to_data(each) for each in found], form)
     elif found:
         _print(found)
     else:

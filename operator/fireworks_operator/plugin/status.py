@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import click
@@ -15,7 +16,9 @@ from fireworks_operator.kube.resources import resource_path
 from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneError
 
 from .connection import Choice, Connection, connected
-from .output import Format, new_console, print_data
+from .form import Form
+from .missing import explain_missing
+from .output import new_console, print_data
 from .status_view import View, print_view
 
 INTERVAL: Final = 1.0
@@ -29,25 +32,37 @@ async def get_resource(connection: Connection, name: str) -> FireworksDeployment
 
     Raises:
         click.ClickException: it does not exist.
+        CrdMissingError: nor does its kind.
         InvalidResourceError: it cannot be understood.
         KubernetesUnavailableError: no answer.
     """
     try:
         raw = await connection.client.request("GET", resource_path(connection.namespace, name))
     except ResourceGoneError:
-        raise click.ClickException(
-            f'There is no FireworksDeployment "{name}" in namespace {connection.namespace}: run `kubectl fireworks '
-            "list`, and specify its namespace with -n."
-        ) from None
+        text = await explain_missing(connection.client, connection.namespace, name)
+        raise click.ClickException(text) from None
     return FireworksDeployment.parse(raw)
 
 
-async def show_status(choice: Choice, name: str, form: Format | None, *, watch: bool) -> int:
-    """Print the status and return the exit code: with `watch` 1 if the resource is stalled."""
+async def show_status(
+    choice: Choice, name: str, form: Form | None, *, watch: bool, seconds: float | None = None
+) -> int:
+    """Print the status and return the exit code: with `watch` 1 if the resource is stalled.
+
+    Args:
+        choice: where it is.
+        name: of the resource.
+        form: of the output; None for a page.
+        watch: look until it is ready or stalled.
+        seconds: how long to watch at most; None for as long as it takes.
+
+    Raises:
+        click.ClickException: it does not exist, or was not ready in time.
+    """
     console = new_console()
     async with connected(choice) as connection:
         if watch:
-            view = await _follow(connection, name, console, quiet=form is not None)
+            view = await _follow(connection, name, _Watch(console, form is not None, seconds))
         else:
             view = View.of(await get_resource(connection, name))
     if form is not None:
@@ -57,15 +72,30 @@ async def show_status(choice: Choice, name: str, form: Format | None, *, watch: 
     return 1 if watch and not view.summary.ready else 0
 
 
-async def _follow(connection: Connection, name: str, console: Console, *, quiet: bool) -> View:
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """How to watch: what to show it on, whether to say nothing, and for how many seconds at most."""
+
+    console: Console
+    quiet: bool
+    seconds: float | None
+
+
+async def _follow(connection: Connection, name: str, watch: _Watch) -> View:
     """Look until waiting on changes nothing, and return what is there then."""
     view = View.of(await get_resource(connection, name))
-    with _display(console, quiet=quiet) as display:
-        display.show(view)
-        while not view.summary.settled:
-            await asyncio.sleep(INTERVAL)
-            view = View.of(await _patiently(connection, name))
-            display.show(view)
+    try:
+        with _display(watch.console, quiet=watch.quiet) as display:
+            async with asyncio.timeout(watch.seconds):
+                display.show(view)
+                while not view.summary.settled:
+                    await asyncio.sleep(INTERVAL)
+                    view = View.of(await _patiently(connection, name))
+                    display.show(view)
+    except TimeoutError:
+        raise click.ClickException(
+            f"{name} did not become ready within {watch.seconds:g} s. Last seen: {view.brief()}"
+        ) from None
     return view
 
 

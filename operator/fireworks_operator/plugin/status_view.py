@@ -95,6 +95,7 @@ class View:
             ("Model identifier", summary.model_identifier),
             ("Also reached as", ", ".join(each for each in _identifiers(status) if each != summary.model_identifier)),
             ("Endpoint", status.endpoint or ""),
+            ("Direct route", status.direct_route_handle or ""),
         ]
 
     def _title(self) -> Text:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import JsonValue
@@ -42,6 +43,7 @@ class Summary:
     gpus: str
     model_identifier: str
     status: FireworksDeploymentStatus
+    created: datetime | None = None
 
     @property
     def settled(self) -> bool:
@@ -101,6 +103,7 @@ def summary_of(resource: FireworksDeployment) -> Summary:
         gpus=gpus_text(status.effective),
         model_identifier=status.model_identifier or "",
         status=status,
+        created=resource.metadata.creation_timestamp,
     )
 
 
@@ -133,3 +136,14 @@ def gpus_text(effective: Effective | None) -> str:
         return ""
     count = effective.accelerator_count
     return f"{count} x {effective.accelerator_type}" if count else effective.accelerator_type
+
+
+def age_text(since: datetime | None, now: datetime) -> str:
+    """Return how long ago something was, as briefly as kubectl: `5d`, `3h`, `12m`; empty where that is not known."""
+    if since is None:
+        return ""
+    seconds = max(0, int((now - since).total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"

@@ -95,6 +95,7 @@ def test_only_the_operators_own_policies_and_its_observed_generation_have_defaul
         "spec.externalDeletionPolicy": "Recreate",
         "spec.managementPolicy": "Manage",
         "spec.credentialsSecretRef.key": "apiKey",
+        "spec.directRoute.apiKeysSecretRef.keys": ["apiKey"],
         "status": {"observedGeneration": -1},
         "status.observedGeneration": -1,
     }

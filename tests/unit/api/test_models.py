@@ -34,7 +34,7 @@ def resource(**spec: object) -> dict[str, Any]:
 
 
 def test_the_key_is_namespace_and_name() -> None:
-    assert FireworksDeployment.parse(resource()).key == "team-a/chat"
+    assert FireworksDeployment.parse(resource()).ref == "team-a/chat"
 
 
 def test_a_minimal_resource_reads_with_the_operators_own_policies_only() -> None:

@@ -57,13 +57,13 @@ class Scene:
             handler=self.changes,
         )
 
-    def key(self, text: str = GOOD) -> Credential:
+    def credential(self, text: str = GOOD) -> Credential:
         """Register a key, as a resource that uses it does."""
         return self.account.credential(ApiKey(text), Circuit(self.clock))
 
-    def lists(self, key: str | None = None) -> int:
+    def lists(self, api_key: str | None = None) -> int:
         """Return how often the deployments were listed, with any key or with one."""
-        return self.fireworks.calls["list_deployments" if key is None else f"list_deployments {key}"]
+        return self.fireworks.calls["list_deployments" if api_key is None else f"list_deployments {api_key}"]
 
     def observe(self) -> object:
         return self.account.observer.observe(NAME, with_addons=False)

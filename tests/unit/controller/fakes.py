@@ -40,26 +40,26 @@ class FakeFireworks:
         """Have nothing fail any more."""
         self.errors.clear()
 
-    def _call(self, method: str, key: ApiKey) -> None:
-        for what in (method, f"{method} {key.reveal()}"):
+    def _call(self, method: str, api_key: ApiKey) -> None:
+        for what in (method, f"{method} {api_key.reveal()}"):
             self.calls[what] += 1
             if what in self.errors:
                 raise self.errors[what]
 
-    async def list_accounts(self, key: ApiKey) -> tuple[Account, ...]:
-        self._call("list_accounts", key)
-        return tuple(Account(f"accounts/{name}") for name in self.accounts.get(key.reveal(), ("acme",)))
+    async def list_accounts(self, api_key: ApiKey) -> tuple[Account, ...]:
+        self._call("list_accounts", api_key)
+        return tuple(Account(f"accounts/{name}") for name in self.accounts.get(api_key.reveal(), ("acme",)))
 
     async def list_deployments(
         self,
-        key: ApiKey,
+        api_key: ApiKey,
         account: str,
         *,
         page_token: str | None = None,
         page_size: int = 200,
         known: Mapping[str, Deployment] | None = None,
     ) -> DeploymentPage:
-        self._call("list_deployments", key)
+        self._call("list_deployments", api_key)
         if self.pages:
             return self.pages[min(self.calls["list_deployments"], len(self.pages)) - 1]
         start = int(page_token or 0)
@@ -70,25 +70,27 @@ class FakeFireworks:
             {"deployments": entries, "nextPageToken": str(end) if end < len(found) else ""}, known
         )
 
-    async def list_deployed_models(self, key: ApiKey, account: str, page_token: str | None = None) -> DeployedModelPage:
-        self._call("list_deployed_models", key)
+    async def list_deployed_models(
+        self, api_key: ApiKey, account: str, page_token: str | None = None
+    ) -> DeployedModelPage:
+        self._call("list_deployed_models", api_key)
         return self.addons[0] if self.addons else DeployedModelPage(())
 
-    async def get_deployed_model(self, key: ApiKey, name: str) -> DeployedModel:
-        self._call("get_deployed_model", key)
+    async def get_deployed_model(self, api_key: ApiKey, name: str) -> DeployedModel:
+        self._call("get_deployed_model", api_key)
         for addon in (each for page in self.addons for each in page.deployed_models):
             if addon.name == name:
                 return addon
         raise FireworksError(ErrorKind.NOT_FOUND, "not found", status=404)
 
-    async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
-        self._call("get_deployment", key)
+    async def get_deployment(self, api_key: ApiKey, name: str) -> Deployment:
+        self._call("get_deployment", api_key)
         if name not in self.deployments:
             raise FireworksError(ErrorKind.NOT_FOUND, "not found", status=404)
         return self.deployments[name]
 
-    async def termination_message(self, key: ApiKey, name: str) -> str:
-        self._call("termination_message", key)
+    async def termination_message(self, api_key: ApiKey, name: str) -> str:
+        self._call("termination_message", api_key)
         return "out of memory"
 
 
@@ -107,7 +109,7 @@ class FakeSecrets:
         if self.forbidden:
             raise SecretForbiddenError
         data = self.stored.get(f"{namespace}/{name}")
-        return None if data is None else SecretExcerpt.of(data, wanted)
+        return None if data is None else SecretExcerpt.of(data, wanted, f"uid-of-{namespace}/{name}", "1")
 
 
 class AllInUse(Bindings):

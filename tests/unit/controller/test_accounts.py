@@ -42,9 +42,11 @@ class Scene:
             clock=asyncio.get_running_loop().time,
         )
 
-    def store(self, key: str = GOOD, **others: str) -> None:
+    def store(self, api_key: str = GOOD, **others: str) -> None:
         """Put an API key, and what else is given, into the Secret of the resource."""
-        self.secrets.stored["team-a/key"] = {name: text.encode() for name, text in {"apiKey": key, **others}.items()}
+        self.secrets.stored["team-a/key"] = {
+            name: text.encode() for name, text in {"apiKey": api_key, **others}.items()
+        }
 
     async def refused(self) -> Unusable:
         """Resolve the resource with the Secret, and expect that it has no usable key."""
@@ -52,8 +54,8 @@ class Scene:
 
 
 def unusable(resolved: Resolved) -> Unusable:
-    assert isinstance(resolved.credential, Unusable), resolved.credential
-    return resolved.credential
+    assert isinstance(resolved.state, Unusable), resolved.state
+    return resolved.state
 
 
 def play(scenario: Callable[[Scene], Awaitable[None]], own: OwnCredential | None = None) -> None:
@@ -124,7 +126,7 @@ def test_an_account_id_that_cannot_be_one_is_told_without_being_quoted_and_costs
 def test_an_account_id_that_can_be_one_is_taken_as_it_is(account: str) -> None:
     async def scenario(scene: Scene) -> None:
         scene.store(accountId=account)
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable(account.strip(), proven=False)
+        assert (await scene.accounts.resolve(RESOURCE)).state == Usable(account.strip(), proven=False)
 
     play(scenario)
 
@@ -155,9 +157,9 @@ def test_a_key_works_also_with_the_newline_that_echo_adds(text: str) -> None:
     async def scenario(scene: Scene) -> None:
         scene.store(text)
         resolved = await scene.accounts.resolve(RESOURCE)
-        assert resolved.credential == Usable("acme", own=False)
-        assert resolved.using is not None
-        assert resolved.using.api_key == ApiKey(GOOD)
+        assert resolved.state == Usable("acme", own=False)
+        assert resolved.credential is not None
+        assert resolved.credential.api_key == ApiKey(GOOD)
         assert resolved.account is not None
         assert [each.name for each in scene.accounts] == ["acme"]
 
@@ -168,7 +170,7 @@ def test_another_key_of_the_secret_can_be_named() -> None:
     async def scenario(scene: Scene) -> None:
         scene.secrets.stored["team-a/key"] = {"mine": GOOD.encode()}
         resource = a_resource({"credentialsSecretRef": {"name": "key", "key": "mine"}})
-        assert (await scene.accounts.resolve(resource)).credential == Usable("acme")
+        assert (await scene.accounts.resolve(resource)).state == Usable("acme")
 
     play(scenario)
 
@@ -176,7 +178,7 @@ def test_another_key_of_the_secret_can_be_named() -> None:
 def test_an_account_id_in_the_secret_needs_no_discovery() -> None:
     async def scenario(scene: Scene) -> None:
         scene.store(accountId="other\n")
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("other", proven=False)
+        assert (await scene.accounts.resolve(RESOURCE)).state == Usable("other", proven=False)
         assert scene.fireworks.calls["list_accounts"] == 0
 
     play(scenario)
@@ -196,7 +198,7 @@ def test_an_account_id_in_the_secret_needs_no_discovery() -> None:
 )
 def test_the_operators_own_key(own: OwnCredential, resource: FireworksDeployment, expected: Usable) -> None:
     async def scenario(scene: Scene) -> None:
-        assert (await scene.accounts.resolve(resource)).credential == expected
+        assert (await scene.accounts.resolve(resource)).state == expected
 
     play(scenario, own)
 
@@ -238,7 +240,7 @@ def test_a_key_that_does_not_tell_its_account(seen: tuple[str, ...], words: str)
         assert (found.reason, found.needs_user) == (Reason.CREDENTIALS_INVALID, True)
         assert words in found.message
         scene.store(accountId="a")
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("a", proven=False)
+        assert (await scene.accounts.resolve(RESOURCE)).state == Usable("a", proven=False)
 
     play(scenario)
 
@@ -272,7 +274,7 @@ def test_a_failed_discovery_is_told_and_not_repeated_by_each_of_a_thousand_resou
         assert scene.fireworks.calls["list_accounts"] == 1
         scene.fireworks.heal()
         await asyncio.sleep(31)
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("acme")
+        assert (await scene.accounts.resolve(RESOURCE)).state == Usable("acme")
 
     play(scenario)
 
@@ -296,7 +298,7 @@ def test_a_key_that_does_not_tell_its_account_is_asked_about_ever_more_rarely(ki
         scene.fireworks.heal()
         scene.fireworks.accounts.clear()
         await asyncio.sleep(301)
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("acme")
+        assert (await scene.accounts.resolve(RESOURCE)).state == Usable("acme")
 
     play(scenario)
 
@@ -323,7 +325,7 @@ def test_a_thousand_keys_that_fail_do_not_go_beyond_the_budget() -> None:
         await asyncio.sleep(60)
         limits = Limits()
         assert scene.fireworks.calls["list_accounts"] <= limits.burst + limits.rate_per_minute
-        scene.accounts.withdraw(resources[-1].key)
+        scene.accounts.withdraw(resources[-1].ref)
         ended = await asyncio.gather(*asking, return_exceptions=True)
         assert [type(each) for each in ended].count(WithdrawnError) == 1, "who changes its mind does not wait"
 
@@ -355,11 +357,11 @@ def test_a_key_that_lists_no_more_is_unusable_for_its_users_alone() -> None:
         scene.fireworks.fail(f"list_deployments {GOOD}", ErrorKind.UNAUTHENTICATED)
         resolved = await scene.accounts.resolve(RESOURCE)
         assert resolved.account is not None
-        assert resolved.using is not None
-        resolved.account.refused(resolved.using, scene.fireworks.errors[f"list_deployments {GOOD}"])
+        assert resolved.credential is not None
+        resolved.account.refused(resolved.credential, scene.fireworks.errors[f"list_deployments {GOOD}"])
         assert (await scene.refused()).reason is Reason.CREDENTIALS_INVALID
         await asyncio.sleep(60)
-        assert (await scene.accounts.resolve(neighbour)).credential == Usable("acme")
+        assert (await scene.accounts.resolve(neighbour)).state == Usable("acme")
 
     play(scenario)
 
@@ -368,12 +370,12 @@ def test_an_account_in_trouble_is_told_to_all_its_users() -> None:
     async def scenario(scene: Scene) -> None:
         scene.store()
         scene.fireworks.fail("list_deployments", ErrorKind.SUSPENDED)
-        assert isinstance((await scene.accounts.resolve(RESOURCE)).credential, Usable)
+        assert isinstance((await scene.accounts.resolve(RESOURCE)).state, Usable)
         await asyncio.sleep(1)
         assert (await scene.refused()).reason is Reason.ACCOUNT_SUSPENDED
         scene.fireworks.heal()
         await asyncio.sleep(60)
-        assert (await scene.accounts.resolve(RESOURCE)).credential == Usable("acme")
+        assert (await scene.accounts.resolve(RESOURCE)).state == Usable("acme")
 
     play(scenario)
 
@@ -408,9 +410,9 @@ def test_the_last_key_that_worked_still_deletes(loss: str) -> None:
             scene.secrets.forbidden = True
         assert (await scene.refused()).reason is Reason.CREDENTIALS_MISSING
         resolved = await scene.accounts.resolve(a_deleted_resource(REFERENCE))
-        assert resolved.credential == Usable("acme")
-        assert resolved.using is not None
-        assert resolved.using.api_key == ApiKey(GOOD)
+        assert resolved.state == Usable("acme")
+        assert resolved.credential is not None
+        assert resolved.credential.api_key == ApiKey(GOOD)
 
     play(scenario)
 

@@ -42,7 +42,7 @@ class FakeAccount:
     def touch(self) -> None:
         """Something changes."""
 
-    def want_addons(self, key: str, name: str | None) -> None:
+    def want_addons(self, ref: str, name: str | None) -> None:
         """A resource has no addons."""
 
     def forget(self, name: str) -> None:

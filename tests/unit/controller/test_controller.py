@@ -13,7 +13,7 @@ from fireworks_operator.controller.accounts.observer import Observer
 from fireworks_operator.controller.controller import SLOTS, Controller
 from fireworks_operator.controller.enqueue import EnqueueBound
 from fireworks_operator.controller.passes.reconciler import Reconciler
-from fireworks_operator.controller.passes.result import PassResult
+from fireworks_operator.controller.passes.result import After, Now, PassResult, Retry
 from fireworks_operator.controller.queue import Priority, WorkQueue
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import Refuse, Rest, Trouble
@@ -22,7 +22,7 @@ from testkit.virtual.loop import run
 
 
 class FakeReconciler:
-    """Passes that take `seconds`, of which none needs a place where `waits` says so of the key."""
+    """Passes that take `seconds`, of which none needs a place where `waits` says so of the resource."""
 
     def __init__(self, seconds: float, waits: Callable[[str], bool]) -> None:
         self.seconds = seconds
@@ -31,11 +31,11 @@ class FakeReconciler:
         self.most_at_work = 0
         self.began: dict[str, float] = {}
 
-    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
-        self.began[key] = asyncio.get_running_loop().time()
+    async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
+        self.began[ref] = asyncio.get_running_loop().time()
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
-        if self.waits(key):
+        if self.waits(ref):
             self.at_work -= 1
             release_slot()
             release_slot()  # it waits twice
@@ -45,7 +45,7 @@ class FakeReconciler:
             self.at_work -= 1
         return PassResult(Rest())
 
-    def forget(self, key: str) -> None:
+    def forget(self, ref: str) -> None:
         """Nothing is remembered here."""
 
 
@@ -64,15 +64,15 @@ async def run_for(controller: Controller, seconds: float) -> None:
     await asyncio.gather(working, return_exceptions=True)
 
 
-def _work(reconciler: FakeReconciler, keys: list[str], seconds: float) -> Coroutine[Any, Any, float]:
-    """Work on keys for a while, and return when that began."""
+def _work(reconciler: FakeReconciler, refs: list[str], seconds: float) -> Coroutine[Any, Any, float]:
+    """Work on resources for a while, and return when that began."""
 
     async def scenario() -> float:
         queue = WorkQueue()
         controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
         started = asyncio.get_running_loop().time()
-        for key in keys:
-            queue.add(key)
+        for ref in refs:
+            queue.add(ref)
         await run_for(controller, seconds)
         return started
 
@@ -80,22 +80,22 @@ def _work(reconciler: FakeReconciler, keys: list[str], seconds: float) -> Corout
 
 
 def test_passes_at_work_are_no_more_than_there_are_places() -> None:
-    reconciler = FakeReconciler(1.0, waits=lambda key: False)
-    keys = [f"team/{number}" for number in range(3 * SLOTS)]
+    reconciler = FakeReconciler(1.0, waits=lambda ref: False)
+    refs = [f"team/{number}" for number in range(3 * SLOTS)]
 
-    run(_work(reconciler, keys, 10))
+    run(_work(reconciler, refs, 10))
 
     assert reconciler.most_at_work == SLOTS
-    assert sorted(reconciler.began) == sorted(keys)
+    assert sorted(reconciler.began) == sorted(refs)
 
 
 def test_passes_that_wait_for_fireworks_hold_up_nobody() -> None:
-    reconciler = FakeReconciler(3600.0, waits=lambda key: True)
-    keys = [f"stuck/{number}" for number in range(10 * SLOTS)]
+    reconciler = FakeReconciler(3600.0, waits=lambda ref: True)
+    refs = [f"stuck/{number}" for number in range(10 * SLOTS)]
 
-    started = run(_work(reconciler, [*keys, "healthy/1"], 10))
+    started = run(_work(reconciler, [*refs, "healthy/1"], 10))
 
-    assert sorted(reconciler.began) == sorted([*keys, "healthy/1"])
+    assert sorted(reconciler.began) == sorted([*refs, "healthy/1"])
     assert max(reconciler.began.values()) == started
 
 
@@ -115,8 +115,8 @@ class InOrder:
     def __init__(self) -> None:
         self.began: list[str] = []
 
-    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
-        self.began.append(key)
+    async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
+        self.began.append(ref)
         return PassResult(Rest())
 
 
@@ -141,15 +141,15 @@ def test_what_is_ready_is_told_before_how_far_others_are() -> None:
 class Looking(FakeReconciler):
     """Passes of which the first only has to look how far a creation has come."""
 
-    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
+    async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         looks = not self.began
-        await super().reconcile(key, skip_pauses=skip_pauses, release_slot=release_slot)
-        return PassResult(Rest(), again=0.0, looks=True) if looks else PassResult(Rest())
+        await super().reconcile(ref, skip_pauses=skip_pauses, release_slot=release_slot)
+        return PassResult(Rest(), Now(Priority.PROGRESS)) if looks else PassResult(Rest())
 
 
 def test_a_look_at_a_creation_does_not_keep_it_behind_others_once_it_is_ready() -> None:
     async def scenario() -> float:
-        queue, reconciler = WorkQueue(), Looking(1.0, waits=lambda key: False)
+        queue, reconciler = WorkQueue(), Looking(1.0, waits=lambda ref: False)
         controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
         started = asyncio.get_running_loop().time()
         for number in range(5 * SLOTS):
@@ -168,13 +168,15 @@ class Refused:
         self.known = self.asked = False
         self.failures = 0
 
-    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
+    async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         if not self.known:
             self.asked = True
-            return PassResult(Rest(), inconclusive=True)
+            return PassResult(Rest(), conclusive=False)
         self.known = False
         self.failures += 1
-        return PassResult(Rest(), failed=True)
+        return PassResult(Rest(), Retry())
+
+    def forget(self, ref: str) -> None: ...
 
 
 def test_failures_grow_rarer_although_each_list_is_told() -> None:
@@ -203,18 +205,18 @@ class Postponing:
         self.results = list(results)
         self.skip_pauses: list[bool] = []
 
-    def interrupt(self, key: str) -> None: ...
+    def interrupt(self, ref: str) -> None: ...
 
-    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
+    async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult:
         self.skip_pauses.append(skip_pauses)
         return self.results.pop(0) if self.results else PassResult(Rest())
 
 
 def test_a_persons_word_counts_until_it_has_been_acted_upon() -> None:
     async def scenario() -> list[bool]:
-        nothing_known = PassResult(Rest(), again=1.0, inconclusive=True)
-        no_answer = PassResult(Trouble(Reason.API_UNAVAILABLE, "No answer."), failed=True, inconclusive=True)
-        refused = PassResult(Refuse(Reason.QUOTA_EXCEEDED, "No quota."), again=1.0)
+        nothing_known = PassResult(Rest(), After(1.0), conclusive=False)
+        no_answer = PassResult(Trouble(Reason.API_UNAVAILABLE, "No answer."), Retry(), conclusive=False)
+        refused = PassResult(Refuse(Reason.QUOTA_EXCEEDED, "No quota."), After(1.0))
         reconciler = Postponing(PassResult(Rest()), nothing_known, no_answer, refused)
         queue, store = WorkQueue(), Store()
         controller = Controller(store, queue, cast("Reconciler", reconciler), NoMetrics())

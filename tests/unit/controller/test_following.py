@@ -34,7 +34,7 @@ def seen(scene: Scene) -> str:
 def test_what_is_under_way_in_a_large_account_is_seen_within_seconds() -> None:
     async def scenario(scene: Scene) -> None:
         fill(scene, PAGES, "CREATING")
-        scene.key()
+        scene.credential()
         await asyncio.sleep(20)
         assert seen(scene) == "CREATING"
         scene.account.touch()
@@ -50,7 +50,7 @@ def test_what_is_under_way_in_a_large_account_is_seen_within_seconds() -> None:
 def test_it_is_asked_for_until_it_has_arrived() -> None:
     async def scenario(scene: Scene) -> None:
         fill(scene, PAGES, "CREATING")
-        scene.key()
+        scene.credential()
         await asyncio.sleep(20)
         scene.account.touch()
         await asyncio.sleep(30)
@@ -66,7 +66,7 @@ def test_it_is_asked_for_until_it_has_arrived() -> None:
 
 async def change_and_wait(scene: Scene) -> None:
     """Let the account be listed, something change, and a minute go by."""
-    scene.key()
+    scene.credential()
     await asyncio.sleep(20)
     scene.account.touch()
     await asyncio.sleep(60)
@@ -107,7 +107,7 @@ def test_what_others_have_under_way_is_not_asked_for() -> None:
 def test_lists_and_what_is_asked_in_between_stay_within_a_fifth_of_the_budget() -> None:
     async def scenario(scene: Scene) -> None:
         fill(scene, PAGES, "CREATING")
-        scene.key()
+        scene.credential()
         await asyncio.sleep(60)
         before = scene.lists() + gets(scene)
         for _ in range(10):
@@ -123,7 +123,7 @@ def test_lists_and_what_is_asked_in_between_stay_within_a_fifth_of_the_budget() 
 def test_a_failed_look_is_left_to_the_next_list() -> None:
     async def scenario(scene: Scene) -> None:
         fill(scene, PAGES, "CREATING")
-        scene.key()
+        scene.credential()
         await asyncio.sleep(20)
         scene.fireworks.fail("get_deployment", ErrorKind.NO_ANSWER)
         scene.account.touch()

@@ -45,26 +45,28 @@ def test_replicas_and_gpus_of_all_resources_add_up() -> None:
 
 
 def test_of_keys_with_the_same_fingerprint_a_refused_one_is_seen_whichever_comes_first() -> None:
-    keys = [ApiKey(f"fw_key_number_{number}") for number in range(3)]
-    circuits = [Circuit(lambda: 0.0) for _ in keys]
+    api_keys = [ApiKey(f"fw_key_number_{number}") for number in range(3)]
+    circuits = [Circuit(lambda: 0.0) for _ in api_keys]
     circuits[1].open("refused")
-    for key in keys[:2]:
-        key.fingerprint = "0a1b2c3d"
-    keys[0].accept()
-    used = [SimpleNamespace(api_key=key, circuit=circuit) for key, circuit in zip(keys, circuits, strict=True)]
+    for api_key in api_keys[:2]:
+        api_key.fingerprint = "0a1b2c3d"
+    api_keys[0].accept()
+    used = [
+        SimpleNamespace(api_key=api_key, circuit=circuit) for api_key, circuit in zip(api_keys, circuits, strict=True)
+    ]
     for each in permutations(used):
         apart = [SimpleNamespace(in_use=True, credentials=lambda one=one: (one,)) for one in each]
         together = [SimpleNamespace(in_use=True, credentials=lambda each=each: each)]
         for accounts in (apart, together):
             inventory = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True)
-            assert inventory.refused_keys() == {"0a1b2c3d": True, keys[2].fingerprint: False}
+            assert inventory.refused_keys() == {"0a1b2c3d": True, api_keys[2].fingerprint: False}
 
 
 def test_keys_that_fireworks_has_never_accepted_do_not_fill_the_metrics() -> None:
-    keys = [ApiKey(f"fw_key_number_{number}") for number in range(5000)]
-    valid, circuit = keys[-1], Circuit(lambda: 0.0)
+    api_keys = [ApiKey(f"fw_key_number_{number}") for number in range(5000)]
+    valid, circuit = api_keys[-1], Circuit(lambda: 0.0)
     valid.accept()
-    used = [SimpleNamespace(api_key=key, circuit=circuit) for key in keys]
+    used = [SimpleNamespace(api_key=api_key, circuit=circuit) for api_key in api_keys]
     accounts = [SimpleNamespace(in_use=True, credentials=lambda: used)]
     told = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True).refused_keys()
     assert len(told) <= MOST_STRANGERS + 1

@@ -209,12 +209,12 @@ def test_trouble_is_told_when_it_begins_changes_and_ends(scene: Scene) -> None:
     assert scene.news() == [None]
     scene.observer.failed(SUSPENDED)
     assert scene.news() == [None]
-    trouble = scene.observer.trouble
-    assert trouble is not None
-    assert (trouble.since, trouble.diagnosis) == (began, SUSPENDED)
+    failure = scene.observer.failure
+    assert failure is not None
+    assert (failure.since, failure.diagnosis) == (began, SUSPENDED)
     scene.listed(READY)
     assert scene.news() == [None]
-    assert scene.observer.trouble is None
+    assert scene.observer.failure is None
 
 
 def test_an_outage_that_says_something_else_each_time_is_told_every_five_minutes(scene: Scene) -> None:
@@ -227,8 +227,8 @@ def test_an_outage_that_says_something_else_each_time_is_told_every_five_minutes
     assert scene.news() == [None], "one outage"
     assert taken == 1
     assert scene.observer.failed(replace(NO_ANSWER, message="No answer to the last."))
-    assert scene.observer.trouble is not None
-    assert scene.observer.trouble.diagnosis.message == "No answer to the last."
+    assert scene.observer.failure is not None
+    assert scene.observer.failure.diagnosis.message == "No answer to the last."
     assert scene.news() == [None], "what is said is not from the day before yesterday"
 
 
@@ -241,11 +241,11 @@ def test_an_outage_that_takes_turns_with_a_suspension_is_told_as_the_graver_of_b
         scene.observer.failed(SUSPENDED)
         scene.now += 2
     assert scene.news() == [None, None]
-    assert scene.observer.trouble is not None
-    assert scene.observer.trouble.diagnosis == SUSPENDED
+    assert scene.observer.failure is not None
+    assert scene.observer.failure.diagnosis == SUSPENDED
     scene.now += WORDS_LAST
     scene.observer.failed(NO_ANSWER)
-    assert scene.observer.trouble.diagnosis == NO_ANSWER, "it is said no longer than that"
+    assert scene.observer.failure.diagnosis == NO_ANSWER, "it is said no longer than that"
 
 
 def test_an_outage_that_begins_anew_is_told_at_once(scene: Scene) -> None:
@@ -356,7 +356,7 @@ def test_addons_are_wanted_for_as_long_as_any_resource_wants_them(scene: Scene) 
     wanted = [scene.observer.addons_wanted]
     scene.observer.want_addons("team-b/chat", None)
     assert [*wanted, scene.observer.addons_wanted] == [True, False]
-    assert scene.observer.addons_trouble is None, "nobody is in trouble"
+    assert scene.observer.addons_failure is None, "nobody is in trouble"
 
 
 def test_addons_that_cannot_be_listed_are_unknown_and_told_once_to_those_who_want_them(scene: Scene) -> None:
@@ -370,7 +370,7 @@ def test_addons_that_cannot_be_listed_are_unknown_and_told_once_to_those_who_wan
     assert scene.news() == [frozenset({NAME})]
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, None)
     assert scene.observe(OTHER) == Present(a_deployment(name=OTHER))
-    assert scene.observer.trouble is None
+    assert scene.observer.failure is None
     scene.addons_listed(an_addon())
     assert scene.news() == [frozenset({NAME})]
     assert scene.observer.observe(NAME, with_addons=True) == Present(READY, (an_addon(),))

@@ -16,7 +16,7 @@ from tests.unit.controller.fakes import GOOD, OTHER
 
 def test_observation_is_quick_after_a_change_and_slow_at_rest() -> None:
     async def scenario(scene: Scene) -> None:
-        scene.key()
+        scene.credential()
         await asyncio.sleep(119)
         assert scene.lists() == pytest.approx(120 / 3, abs=2)
         before = scene.lists()
@@ -45,7 +45,7 @@ def test_polls_take_at_most_a_fifth_of_the_budget(rate: float, pages: int, secon
     async def scenario(scene: Scene) -> None:
         scene.fireworks.pages = [DeploymentPage((), next_page_token=f"t{page}") for page in range(1, pages)]
         scene.fireworks.pages.append(DeploymentPage(()))
-        scene.key()
+        scene.credential()
         scene.account.start()
         await asyncio.sleep(2)
         assert scene.account.observer.listing is not None
@@ -57,7 +57,7 @@ def test_polls_take_at_most_a_fifth_of_the_budget(rate: float, pages: int, secon
 def test_an_account_that_nobody_uses_is_not_asked() -> None:
     async def scenario(scene: Scene) -> None:
         scene.bindings.in_use = False
-        scene.key()
+        scene.credential()
         await asyncio.sleep(3600)
         assert scene.lists() == 0
         scene.bindings.in_use = True
@@ -75,7 +75,7 @@ def test_all_pages_make_one_picture() -> None:
             DeploymentPage((other,), next_page_token="2"),
             DeploymentPage((a_deployment(),), frozenset({"accounts/acme/deployments/odd"})),
         ]
-        scene.key()
+        scene.credential()
         await asyncio.sleep(1)
         listing = scene.account.observer.listing
         assert listing is not None
@@ -87,15 +87,15 @@ def test_all_pages_make_one_picture() -> None:
 
 def test_a_page_token_that_comes_twice_is_a_failed_list_and_nothing_is_gone() -> None:
     async def scenario(scene: Scene) -> None:
-        scene.key()
+        scene.credential()
         await asyncio.sleep(1)
         assert scene.observe() == Present(a_deployment())
         scene.fireworks.pages = [DeploymentPage((), next_page_token="same")]
         await asyncio.sleep(10)
         assert scene.observe() == Present(a_deployment())
-        trouble = scene.account.observer.trouble
-        assert trouble is not None
-        assert trouble.diagnosis.reason is Reason.API_UNAVAILABLE
+        failure = scene.account.observer.failure
+        assert failure is not None
+        assert failure.diagnosis.reason is Reason.API_UNAVAILABLE
 
     play(scenario)
 
@@ -108,11 +108,11 @@ def test_a_list_without_an_end_is_a_failed_list(monkeypatch: pytest.MonkeyPatch)
             DeploymentPage((a_deployment(name=f"accounts/acme/deployments/d{page}"),), next_page_token=f"t{page}")
             for page in range(1000)
         ]
-        scene.key()
+        scene.credential()
         await asyncio.sleep(2)
-        trouble = scene.account.observer.trouble
-        assert trouble is not None
-        assert "more than 100 deployments" in trouble.diagnosis.message
+        failure = scene.account.observer.failure
+        assert failure is not None
+        assert "more than 100 deployments" in failure.diagnosis.message
         assert scene.account.observer.listing is None
 
     play(scenario, rate=60_000)
@@ -120,7 +120,7 @@ def test_a_list_without_an_end_is_a_failed_list(monkeypatch: pytest.MonkeyPatch)
 
 def test_what_has_not_changed_from_one_list_to_the_next_is_kept_in_memory_once() -> None:
     async def scenario(scene: Scene) -> None:
-        scene.key()
+        scene.credential()
         await asyncio.sleep(1)
         first = scene.account.observer.listing
         scene.fireworks.deployments = {NAME: a_deployment(), OTHER_NAME: a_deployment(name=OTHER_NAME)}
@@ -136,13 +136,13 @@ def test_what_has_not_changed_from_one_list_to_the_next_is_kept_in_memory_once()
 
 def test_a_failed_second_page_is_a_failed_list() -> None:
     async def scenario(scene: Scene) -> None:
-        scene.key()
+        scene.credential()
         await asyncio.sleep(1)
         scene.fireworks.pages = [DeploymentPage((), next_page_token="2")]
         scene.fireworks.fail("list_deployments", ErrorKind.NO_ANSWER)
         await asyncio.sleep(10)
         assert scene.observe() == Present(a_deployment())
-        assert scene.account.observer.trouble is not None
+        assert scene.account.observer.failure is not None
 
     play(scenario)
 
@@ -150,7 +150,7 @@ def test_a_failed_second_page_is_a_failed_list() -> None:
 def test_addons_are_listed_once_somebody_wants_them() -> None:
     async def scenario(scene: Scene) -> None:
         scene.fireworks.addons = [DeployedModelPage((an_addon(),))]
-        scene.key()
+        scene.credential()
         await asyncio.sleep(1)
         assert scene.fireworks.calls["list_deployed_models"] == 0
         scene.account.observer.want_addons("team-a/chat", NAME)
@@ -171,11 +171,11 @@ def test_a_list_of_addons_that_is_never_answered_holds_up_nobody_and_is_asked_fo
 
         monkeypatch.setattr(scene.fireworks, "list_deployed_models", hang)
         scene.account.observer.want_addons("team-a/chat", NAME)
-        scene.key()
+        scene.credential()
         for _ in range(100):
             await asyncio.sleep(1)
             assert scene.account.observed_for() < 4, "the deployments are listed every three seconds"
-            assert scene.account.observer.trouble is None
+            assert scene.account.observer.failure is None
         await asyncio.sleep(3600)
         assert 10 < scene.fireworks.calls["list_deployed_models"] < 25
 
@@ -188,18 +188,18 @@ def test_addons_that_cannot_be_listed_are_nobody_elses_trouble(kind: ErrorKind) 
     async def scenario(scene: Scene) -> None:
         scene.account.observer.want_addons("team-a/chat", NAME)
         scene.fireworks.fail("list_deployed_models", kind)
-        key = scene.key()
+        credential = scene.credential()
         await asyncio.sleep(600)
-        assert scene.account.observer.trouble is None
+        assert scene.account.observer.failure is None
         assert scene.account.budget.paused_until is None
-        assert key.circuit.retry_at is None
+        assert credential.circuit.retry_at is None
         assert scene.observe() == Present(a_deployment())
-        trouble = scene.account.observer.addons_trouble
-        assert trouble is not None
-        assert "spec.baseModel" not in trouble.diagnosis.message
+        failure = scene.account.observer.addons_failure
+        assert failure is not None
+        assert "spec.baseModel" not in failure.diagnosis.message
         scene.fireworks.heal()
         await asyncio.sleep(600)
-        assert scene.account.observer.addons_trouble is None
+        assert scene.account.observer.addons_failure is None
 
     play(scenario)
 
@@ -208,10 +208,10 @@ def test_a_failed_second_page_of_addons_is_no_complete_list() -> None:
     async def scenario(scene: Scene) -> None:
         scene.account.observer.want_addons("team-a/chat", NAME)
         scene.fireworks.addons = [DeployedModelPage((an_addon(),), next_page_token="same")]
-        scene.key()
+        scene.credential()
         await asyncio.sleep(30)
         assert scene.account.observer.observe(NAME, with_addons=True) == Present(a_deployment(), None)
-        assert scene.account.observer.addons_trouble is not None
+        assert scene.account.observer.addons_failure is not None
 
     play(scenario)
 
@@ -221,15 +221,15 @@ def test_addons_are_listed_with_another_key_where_the_first_may_not(kind: ErrorK
     async def scenario(scene: Scene) -> None:
         scene.account.observer.want_addons("team-a/chat", NAME)
         scene.fireworks.addons = [DeployedModelPage((an_addon(),))]
-        for key in (GOOD, OTHER):
-            scene.key(key)
+        for text in (GOOD, OTHER):
+            scene.credential(text)
         for refused, allowed in ((GOOD, OTHER), (OTHER, GOOD)):
             scene.fireworks.heal()
             scene.fireworks.fail(f"list_deployed_models {refused}", kind)
             before = scene.fireworks.calls[f"list_deployed_models {allowed}"]
             await asyncio.sleep(200)
             assert scene.fireworks.calls[f"list_deployed_models {allowed}"] > before
-            assert scene.account.observer.addons_trouble is None
+            assert scene.account.observer.addons_failure is None
 
     play(scenario)
 
@@ -238,7 +238,7 @@ def test_an_outage_with_ever_new_words_and_kinds_is_one_warning_and_one_piece_of
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def scenario(scene: Scene) -> None:
-        scene.key()
+        scene.credential()
         await asyncio.sleep(1)
         scene.changes.told.clear()
         for count in range(40):
@@ -254,12 +254,12 @@ def test_an_outage_with_ever_new_words_and_kinds_is_one_warning_and_one_piece_of
 def test_an_unexpected_defect_is_told_and_observation_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(scene: Scene) -> None:
         scene.fireworks.errors["list_deployments"] = cast("FireworksError", KeyError("bug"))
-        scene.key()
+        scene.credential()
         await asyncio.sleep(1)
-        assert scene.account.observer.trouble is not None
+        assert scene.account.observer.failure is not None
         scene.fireworks.heal()
         await asyncio.sleep(10)
-        assert scene.account.observer.trouble is None
+        assert scene.account.observer.failure is None
 
     play(scenario)
     assert "observing account acme failed" in caplog.text
@@ -267,7 +267,7 @@ def test_an_unexpected_defect_is_told_and_observation_goes_on(caplog: pytest.Log
 
 def test_stopping_ends_the_observation_also_right_after_a_change() -> None:
     async def scenario(scene: Scene) -> None:
-        scene.key()
+        scene.credential()
         await asyncio.sleep(10)
         scene.account.touch()
         await scene.account.stop()

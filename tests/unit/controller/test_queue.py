@@ -19,8 +19,8 @@ def now() -> float:
 
 async def take(queue: WorkQueue) -> str:
     """Take the next key, and fail rather than wait where none is due within a day."""
-    key, _ = await asyncio.wait_for(queue.get(), 86_400)
-    return key
+    ref, _ = await asyncio.wait_for(queue.get(), 86_400)
+    return ref
 
 
 async def drain(queue: WorkQueue) -> list[str]:
@@ -46,11 +46,11 @@ def test_a_key_is_held_by_one_worker_and_comes_once_more_if_it_was_added_meanwhi
     async def scenario() -> None:
         queue = WorkQueue()
         queue.add("a/1")
-        key = await take(queue)
-        queue.add(key)
-        queue.add(key)
+        ref = await take(queue)
+        queue.add(ref)
+        queue.add(ref)
         assert len(queue) == 0
-        queue.done(key)
+        queue.done(ref)
         assert await drain(queue) == ["a/1"]
         assert len(queue) == 0
 
@@ -72,8 +72,8 @@ def test_a_worker_that_waits_gets_the_key_at_once() -> None:
 def test_user_changes_go_first_also_for_a_key_that_waits_already() -> None:
     async def scenario() -> list[str]:
         queue = WorkQueue()
-        for key in ("a/1", "a/2", "b/1"):
-            queue.add(key, POLL)
+        for ref in ("a/1", "a/2", "b/1"):
+            queue.add(ref, POLL)
         queue.add("a/2", USER)
         queue.add("a/2", POLL)
         return await drain(queue)
@@ -98,8 +98,8 @@ def test_what_polls_find_is_not_hidden_by_a_flood_of_changes() -> None:
 def test_progress_waits_until_nothing_else_does() -> None:
     async def scenario() -> list[str]:
         queue = WorkQueue()
-        for key in ("a/late", "a/early"):
-            queue.add(key, PROGRESS)
+        for ref in ("a/late", "a/early"):
+            queue.add(ref, PROGRESS)
         for number in range(9):
             queue.add(f"a/change-{number}", USER)
         queue.add("a/ready", POLL)
@@ -115,11 +115,11 @@ def test_a_user_change_of_a_held_key_is_not_demoted_by_a_poll() -> None:
     async def scenario() -> list[str]:
         queue = WorkQueue()
         queue.add("a/1")
-        key = await take(queue)
-        queue.add(key, USER)
-        queue.add(key, POLL)
+        ref = await take(queue)
+        queue.add(ref, USER)
+        queue.add(ref, POLL)
         queue.add("b/1", POLL)
-        queue.done(key)
+        queue.done(ref)
         return await drain(queue)
 
     assert run(scenario()) == ["a/1", "b/1"]
@@ -148,9 +148,9 @@ def test_a_delayed_key_comes_when_it_is_due_and_the_earlier_date_counts() -> Non
         queue.add_after("a/1", 20)
         seen = []
         for _ in range(2):
-            key = await take(queue)
-            seen.append((key, round(now() - 1000, 1)))
-            queue.done(key)
+            ref = await take(queue)
+            seen.append((ref, round(now() - 1000, 1)))
+            queue.done(ref)
         with pytest.raises(TimeoutError):
             await take(queue)
         return seen
@@ -185,11 +185,11 @@ def test_a_key_that_comes_due_while_it_is_held_comes_afterwards() -> None:
     async def scenario() -> None:
         queue = WorkQueue()
         queue.add("a/1")
-        key = await take(queue)
-        queue.add_after(key, 5)
+        ref = await take(queue)
+        queue.add_after(ref, 5)
         await asyncio.sleep(10)
         assert len(queue) == 0
-        queue.done(key)
+        queue.done(ref)
         assert len(queue) == 1
 
     run(scenario())
@@ -242,8 +242,8 @@ def test_a_cancelled_worker_loses_no_key() -> None:
         await asyncio.sleep(1)
         queue.add("a/1")  # wakes the first, which is cancelled before it runs
         first.cancel()
-        key, _ = await second
-        assert (key, first.cancelled()) == ("a/1", True)
+        ref, _ = await second
+        assert (ref, first.cancelled()) == ("a/1", True)
 
     run(scenario())
 
@@ -256,8 +256,8 @@ def test_a_worker_cancelled_while_it_waits_is_passed_over() -> None:
         first.cancel()
         await asyncio.sleep(1)
         queue.add("a/1")
-        key, _ = await second
-        assert key == "a/1"
+        ref, _ = await second
+        assert ref == "a/1"
 
     run(scenario())
 
@@ -315,33 +315,33 @@ def test_whatever_happens_every_added_key_is_handed_out_to_one_worker_at_a_time(
 
         async def get() -> None:
             if len(queue):
-                key = await take(queue)
-                assert key not in held
-                held.add(key)
-                owed.discard(key)
+                ref = await take(queue)
+                assert ref not in held
+                held.add(ref)
+                owed.discard(ref)
 
-        async def act(step: str, key: str) -> None:
+        async def act(step: str, ref: str) -> None:
             plain: dict[str, Callable[[], object]] = {
-                "add": lambda: queue.add(key),
-                "user": lambda: queue.add(key, USER),
-                "later": lambda: queue.add_after(key, 30),
-                "fail": lambda: queue.add_failed(key),
+                "add": lambda: queue.add(ref),
+                "user": lambda: queue.add(ref, USER),
+                "later": lambda: queue.add_after(ref, 30),
+                "fail": lambda: queue.add_failed(ref),
             }
             if step in plain:
                 plain[step]()
-                owed.add(key)
-            elif step == "done" and key in held:
-                held.discard(key)
-                queue.done(key)
+                owed.add(ref)
+            elif step == "done" and ref in held:
+                held.discard(ref)
+                queue.done(ref)
             else:
                 waits: dict[str, Callable[[], Awaitable[None]]] = {"get": get, "sleep": lambda: asyncio.sleep(7)}
                 await waits.get(step, lambda: asyncio.sleep(0))()
 
-        for step, key in steps:
-            await act(step, key)
-        for key in tuple(held):
-            held.discard(key)
-            queue.done(key)
+        for step, ref in steps:
+            await act(step, ref)
+        for ref in tuple(held):
+            held.discard(ref)
+            queue.done(ref)
         await asyncio.sleep(PAUSES.last + 1)
         assert set(await drain(queue)) >= owed
 

@@ -62,6 +62,6 @@ def test_a_deployment_that_fails_or_goes_counts_for_nothing() -> None:
     failed.write(60, "FAILED")
     gone = Deployment(startups)
     gone.write(0, "CREATING", PENDING)
-    startups.forget(gone.resource.key)
+    startups.forget(gone.resource.ref)
     gone.write(60, "READY", SERVING)
     assert told == [("total", 60)]

@@ -7,7 +7,7 @@ import pytest
 from fireworks_operator.controller.store import Seen, Store, Versions
 from testkit.builders import BASE_MODEL, a_resource
 
-KEY = "team-a/chat"
+REF = "team-a/chat"
 
 
 def a_raw(**metadata: Any) -> dict[str, Any]:  # noqa: ANN401 - metadata as the API server sends it
@@ -36,9 +36,9 @@ def versioned(version: int, **others: Any) -> dict[str, Any]:  # noqa: ANN401
 )
 def test_what_an_object_brings(second: dict[str, Any], seen: Seen, reason: str) -> None:
     store = Store()
-    assert store.see(a_raw()) == (KEY, Seen.NEW)
-    assert store.see(second) == (KEY, seen), reason
-    stored = store.get(KEY)
+    assert store.see(a_raw()) == (REF, Seen.NEW)
+    assert store.see(second) == (REF, seen), reason
+    stored = store.get(REF)
     assert stored is not None
     newest = second if seen not in (Seen.NOTHING, Seen.OLDER) else a_raw()
     assert stored.metadata.resource_version == newest["metadata"]["resourceVersion"]
@@ -50,9 +50,9 @@ def test_what_is_known_already_is_not_read_again() -> None:
     store.see(a_raw())
     repeated = a_raw()
     repeated["spec"]["minReplicaCount"] = "could not be read"
-    assert store.see(repeated) == (KEY, Seen.NOTHING)
-    assert store.get(KEY) is not None
-    assert store.unreadable(KEY) is None
+    assert store.see(repeated) == (REF, Seen.NOTHING)
+    assert store.get(REF) is not None
+    assert store.unreadable(REF) is None
 
 
 def test_versions_are_numbers_not_texts() -> None:
@@ -67,12 +67,12 @@ def test_an_unreadable_object_is_told_with_the_field_and_harms_nothing_else() ->
     store.see(a_raw())
     broken = versioned(101)
     broken["spec"]["minReplicaCount"] = "many"
-    key, _ = store.see(broken)
-    assert store.get(key) is None
-    unreadable = store.unreadable(key)
+    ref, _ = store.see(broken)
+    assert store.get(ref) is None
+    unreadable = store.unreadable(ref)
     assert unreadable is not None
     assert "spec.minReplicaCount" in unreadable.problem
-    assert [each.key for each in store] == ["team-a/other"]
+    assert [each.ref for each in store] == ["team-a/other"]
 
 
 def test_a_corrected_object_is_new_again() -> None:
@@ -80,18 +80,18 @@ def test_a_corrected_object_is_new_again() -> None:
     broken = a_raw()
     broken["spec"] = {}
     store.see(broken)
-    assert store.see(versioned(101)) == (KEY, Seen.NEW)
-    assert store.unreadable(KEY) is None
+    assert store.see(versioned(101)) == (REF, Seen.NEW)
+    assert store.unreadable(REF) is None
 
 
 def test_only_the_object_that_is_gone_is_removed() -> None:
     store = Store()
     store.see(a_raw())
-    assert not store.remove(KEY, "uid-0")
-    assert store.get(KEY) is not None
-    assert store.remove(KEY, "uid-1")
-    assert store.get(KEY) is None
-    assert not store.remove(KEY, "uid-1")
+    assert not store.remove(REF, "uid-0")
+    assert store.get(REF) is not None
+    assert store.remove(REF, "uid-1")
+    assert store.get(REF) is None
+    assert not store.remove(REF, "uid-1")
 
 
 def test_an_unreadable_object_can_be_removed() -> None:
@@ -99,9 +99,9 @@ def test_an_unreadable_object_can_be_removed() -> None:
     broken = a_raw()
     broken["spec"] = {}
     store.see(broken)
-    assert not store.remove(KEY, "uid-0")
-    assert store.remove(KEY, "uid-1")
-    assert store.unreadable(KEY) is None
+    assert not store.remove(REF, "uid-0")
+    assert store.remove(REF, "uid-1")
+    assert store.unreadable(REF) is None
 
 
 def test_a_list_removes_what_it_lacks_but_not_what_is_newer_than_it() -> None:
@@ -117,7 +117,7 @@ def test_what_the_writer_returns_is_not_overwritten_by_the_event_before_it() -> 
     store.see(a_raw())
     store.put(a_resource(status={"deploymentName": "accounts/a/deployments/d"}, resourceVersion="105"))
     assert store.see(versioned(103))[1] is Seen.NOTHING
-    stored = store.get(KEY)
+    stored = store.get(REF)
     assert stored is not None
     assert stored.status.deployment_name == "accounts/a/deployments/d"
 
@@ -127,9 +127,9 @@ def test_versions_that_our_own_writes_left_are_known_until_the_resource_is_gone(
     for version in range(101, 103):
         store.put(a_resource(resourceVersion=str(version)))
     store.see(versioned(103))
-    assert [store.is_own(KEY, version) for version in ("101", "102", "103")] == [True, True, False]
-    store.remove(KEY, "uid-1")
-    assert not store.is_own(KEY, "102")
+    assert [store.is_own(REF, version) for version in ("101", "102", "103")] == [True, True, False]
+    store.remove(REF, "uid-1")
+    assert not store.is_own(REF, "102")
 
 
 def test_our_own_writes_that_come_back_late_are_no_reason_to_wonder() -> None:
@@ -146,19 +146,19 @@ def test_after_a_new_beginning_whatever_comes_next_counts_and_then_only_what_is_
     store.put(a_resource(resourceVersion="900"))
     store.start_anew()
     assert store.versions().newest == 0
-    assert store.see(versioned(500, generation=7)) == (KEY, Seen.WISH)
-    assert store.see(versioned(499, generation=8)) == (KEY, Seen.OLDER)
-    assert store.see(versioned(501)) == (KEY, Seen.WISH)
+    assert store.see(versioned(500, generation=7)) == (REF, Seen.WISH)
+    assert store.see(versioned(499, generation=8)) == (REF, Seen.OLDER)
+    assert store.see(versioned(501)) == (REF, Seen.WISH)
     assert store.versions() == Versions(501, {"uid-1": 501})
-    assert not store.is_own(KEY, "900"), "numbers are given out again"
+    assert not store.is_own(REF, "900"), "numbers are given out again"
 
 
 def test_after_a_new_beginning_what_a_list_lacks_is_gone_however_new_it_was() -> None:
     store = Store()
     store.put(a_resource(resourceVersion="900"))
     store.start_anew()
-    assert store.gone(set(), 500) == [(KEY, "uid-1")]
-    assert store.remove(KEY, "uid-1")
+    assert store.gone(set(), 500) == [(REF, "uid-1")]
+    assert store.remove(REF, "uid-1")
     store.see(versioned(510))
     assert store.gone(set(), 500) == [], "newer than the LIST"
 
@@ -170,8 +170,8 @@ def test_a_new_beginning_holds_also_for_what_cannot_be_read() -> None:
     broken = versioned(500)
     broken["spec"] = {}
     store.see(broken)
-    assert store.see(versioned(501)) == (KEY, Seen.NEW)
-    assert store.see(versioned(499)) == (KEY, Seen.OLDER)
+    assert store.see(versioned(501)) == (REF, Seen.NEW)
+    assert store.see(versioned(499)) == (REF, Seen.OLDER)
 
 
 @pytest.mark.parametrize(

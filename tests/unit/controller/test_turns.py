@@ -25,8 +25,9 @@ from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.passes.access import Access
 from fireworks_operator.controller.passes.recent import Recent, Unwritten
 from fireworks_operator.controller.passes.reconciler import Reconciler
-from fireworks_operator.controller.passes.result import PassResult
+from fireworks_operator.controller.passes.result import After, Now, PassResult, Retry
 from fireworks_operator.controller.passes.surroundings import Identity
+from fireworks_operator.controller.queue import Priority
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Pending, Refuse, SetTags
 from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
@@ -62,36 +63,49 @@ class Fireworks(FakeFireworks):
     on_tag: Callable[[], None] = staticmethod(lambda: None)
     on_untag: Callable[[], None] = staticmethod(lambda: None)
 
-    async def get_deployment(self, key: ApiKey, name: str) -> Deployment:
+    async def get_deployment(self, api_key: ApiKey, name: str) -> Deployment:
         self.account.budget.pause(self.pause)
-        return await super().get_deployment(key, name)
+        return await super().get_deployment(api_key, name)
 
     async def create_deployment(
-        self, key: ApiKey, account: str, deployment_id: str, body: Mapping[str, JsonValue], *, query: Mapping[str, str]
+        self,
+        api_key: ApiKey,
+        account: str,
+        deployment_id: str,
+        body: Mapping[str, JsonValue],
+        *,
+        query: Mapping[str, str],
+        route_keys: Sequence[ApiKey],
     ) -> Deployment:
-        self._call("create", key)
+        self._call("create", api_key)
         return a_deployment(state="CREATING", **body)
 
     async def update_deployment(
-        self, key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+        self,
+        api_key: ApiKey,
+        name: str,
+        body: Mapping[str, JsonValue],
+        mask: Sequence[str],
+        *,
+        route_keys: Sequence[ApiKey],
     ) -> Deployment:
-        self._call("update", key)
+        self._call("update", api_key)
         return a_deployment(**body)
 
-    async def set_tags(self, key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
-        self._call("tag", key)
+    async def set_tags(self, api_key: ApiKey, name: str, tags: Mapping[str, str]) -> None:
+        self._call("tag", api_key)
         self.on_tag()
 
-    async def delete_tags(self, key: ApiKey, name: str, keys: Sequence[str]) -> None:
-        self._call("untag", key)
+    async def delete_tags(self, api_key: ApiKey, name: str, keys: Sequence[str]) -> None:
+        self._call("untag", api_key)
         self.on_untag()
 
-    async def undelete_deployment(self, key: ApiKey, name: str) -> Deployment:
-        self._call("undelete", key)
+    async def undelete_deployment(self, api_key: ApiKey, name: str) -> Deployment:
+        self._call("undelete", api_key)
         return a_deployment(state="CREATING")
 
-    async def delete_deployment(self, key: ApiKey, name: str, *, hard: bool, ignore_checks: bool) -> None:
-        self._call("delete", key)
+    async def delete_deployment(self, api_key: ApiKey, name: str, *, hard: bool, ignore_checks: bool) -> None:
+        self._call("delete", api_key)
 
 
 class Kubernetes:
@@ -99,7 +113,7 @@ class Kubernetes:
 
     def __init__(self) -> None:
         self.written: list[FireworksDeploymentStatus] = []
-        self.let_go: list[str] = []
+        self.released: list[str] = []
         self.leads = True
         self.leads_after_write = True
         self.keeps_writes = False
@@ -110,7 +124,7 @@ class Kubernetes:
         return resource.model_copy(update={"metadata": resource.metadata.model_copy(update=self.finalized)})
 
     async def remove_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment | None:
-        self.let_go.append(resource.key)
+        self.released.append(resource.ref)
         return None
 
     async def write_status(
@@ -137,7 +151,7 @@ class Scene:
     def __init__(self, resource: FireworksDeployment, *deployments: Deployment, former: tuple[str, ...] = ()) -> None:
         loop = asyncio.get_running_loop()
         self.born = loop.time()
-        self.key = resource.key
+        self.ref = resource.ref
         self.fireworks, self.kubernetes = Fireworks(), Kubernetes()
         self.fireworks.deployments = {each.name: each for each in deployments}
         self.secrets = FakeSecrets()
@@ -178,7 +192,7 @@ class Scene:
         return self
 
     async def reconcile(self) -> PassResult:
-        result = await self.reconciler.reconcile(self.key, skip_pauses=False, release_slot=lambda: None)
+        result = await self.reconciler.reconcile(self.ref, skip_pauses=False, release_slot=lambda: None)
         assert result is not None
         return result
 
@@ -193,13 +207,13 @@ def test_a_change_of_the_resource_ends_the_wait() -> None:
         waiting = asyncio.create_task(scene.reconcile())
         await asyncio.sleep(5)
         assert not waiting.done()
-        scene.reconciler.interrupt(scene.key)
+        scene.reconciler.interrupt(scene.ref)
         with pytest.raises(WithdrawnError):
             async with asyncio.timeout(1):
                 await waiting
         assert scene.fireworks.account.budget.waiting() == 0
         assert scene.fireworks.calls["create"] == 0
-        scene.reconciler.interrupt(scene.key)
+        scene.reconciler.interrupt(scene.ref)
         await scene.accounts.stop()
 
     run(scenario())
@@ -213,7 +227,7 @@ def test_a_creation_begins_when_its_turn_comes() -> None:
         decided = scene.now()
         result = await scene.reconcile()
         assert isinstance(result.action, Create)
-        assert result.looks
+        assert result.next == Now(Priority.PROGRESS)
         begun = scene.kubernetes.written[-1].last_attempt
         assert begun is not None
         assert begun.time - decided >= timedelta(seconds=300), "how long it may still take effect counts from here"
@@ -252,7 +266,7 @@ def test_what_was_created_is_written_once_by_the_pass_after_it() -> None:
 def test_what_was_set_at_creation_is_known_although_the_spec_no_longer_says_it() -> None:
     async def scenario() -> None:
         scene = await created()
-        before = scene.store.get(scene.key)
+        before = scene.store.get(scene.ref)
         assert before is not None
         metadata = before.metadata.model_copy(update={"generation": 2, "resource_version": "900"})
         spec = before.spec.model_copy(update={"display_name": None})
@@ -285,7 +299,7 @@ def test_a_deletion_is_looked_at_again_after_a_long_wait(pause: float, deleted: 
         assert isinstance(result.action, Delete) is deleted, reason
         assert scene.fireworks.calls["delete"] == deleted
         if not deleted:
-            assert result.again == 0.0
+            assert result.next == Now()
             scene.fireworks.pause = 0.0
             assert isinstance((await scene.reconcile()).action, Delete)
         await scene.accounts.stop()
@@ -298,7 +312,7 @@ def test_a_resource_is_let_go_once_however_late_the_watch_tells() -> None:
         scene = Scene(a_deleted_resource({"deletionPolicy": "Retain"}))
         await scene.reconcile()
         assert isinstance((await scene.reconcile()).action, Pending)
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.released == [scene.ref]
         await scene.accounts.stop()
 
     run(scenario())
@@ -307,11 +321,11 @@ def test_a_resource_is_let_go_once_however_late_the_watch_tells() -> None:
 def test_a_resource_that_a_restored_etcd_brings_back_is_let_go_once_more() -> None:
     async def scenario() -> None:
         scene = Scene(a_deleted_resource({"deletionPolicy": "Retain"}))
-        let_go = await scene.reconcile()
-        assert let_go.again is not None, "it is seen whether it went"
-        await asyncio.sleep(let_go.again)
+        released = await scene.reconcile()
+        assert isinstance(released.next, After), "it is seen whether it went"
+        await asyncio.sleep(released.next.seconds)
         assert isinstance((await scene.reconcile()).action, Pending), "left running is told once"
-        assert scene.kubernetes.let_go == [scene.key, scene.key]
+        assert scene.kubernetes.released == [scene.ref, scene.ref]
         await scene.accounts.stop()
 
     run(scenario())
@@ -327,7 +341,7 @@ def test_only_a_leader_marks_what_it_lets_go(leads: bool) -> None:
         scene.store.put(resource)
         scene.kubernetes.leads = leads
         await scene.reconcile()
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.released == [scene.ref]
         assert scene.fireworks.calls["tag"] == leads
         await scene.accounts.stop()
 
@@ -341,7 +355,7 @@ def test_a_finalizer_that_a_webhook_takes_away_is_added_ever_more_rarely(kept: b
         scene.kubernetes.finalized = {"resource_version": "101", "finalizers": [FINALIZER] if kept else []}
         result = await scene.reconcile()
         assert isinstance(result.action, AddFinalizer)
-        assert result.failed is not kept
+        assert result.next == (Now() if kept else Retry())
         await scene.accounts.stop()
 
     run(scenario())
@@ -426,7 +440,7 @@ def test_the_mark_on_what_is_let_go_needs_the_lease_when_its_turn_comes() -> Non
         loop = asyncio.get_running_loop()
         loop.call_later(6, lambda: setattr(scene.kubernetes, "leads", False))
         await scene.reconcile()
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.released == [scene.ref]
         assert scene.fireworks.calls["tag"] == 0
         await scene.accounts.stop()
 
@@ -441,7 +455,7 @@ def test_a_resource_does_not_wait_long_for_the_mark_on_what_it_leaves() -> None:
         scene.fireworks.account.budget.pause(3000)
         async with asyncio.timeout(60):
             await scene.reconcile()
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.released == [scene.ref]
         await scene.accounts.stop()
 
     run(scenario())
@@ -457,7 +471,7 @@ def test_a_change_is_not_made_for_a_spec_that_changed_while_it_waited_for_its_tu
         scene.store.put(newer)
         result = await waiting
         assert scene.fireworks.calls["create"] == 0
-        assert result.again == 0.0
+        assert result.next == Now()
         await scene.accounts.stop()
 
     run(scenario())
@@ -473,7 +487,7 @@ def test_no_deployment_is_deleted_along_with_the_crd() -> None:
         scene.kubernetes.is_crd_deleting = True
         await scene.reconcile()
         assert scene.fireworks.calls["delete"] == 0
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.released == [scene.ref]
         await scene.accounts.stop()
 
     run(scenario())
@@ -500,7 +514,7 @@ def test_a_deployment_that_has_changed_hands_since_it_was_listed_is_not_marked_a
         scene.store.put(a_deleted_resource({"deletionPolicy": "Retain"}, resourceVersion="101"))
         scene.fireworks.deployments[NAME] = ANOTHERS
         await scene.reconcile()
-        assert scene.kubernetes.let_go == [scene.key]
+        assert scene.kubernetes.released == [scene.ref]
         assert scene.fireworks.calls["tag"] == 0
         await scene.accounts.stop()
 
@@ -542,8 +556,8 @@ def test_a_look_without_an_answer_says_nothing_about_the_failures_before_it() ->
         scene = await Scene(a_deleted_resource(), a_deployment()).listed()
         scene.fireworks.fail("get_deployment", ErrorKind.NO_ANSWER)
         result = await scene.reconcile()
-        assert result.failed
-        assert result.inconclusive
+        assert result.next == Retry()
+        assert not result.conclusive
         await scene.accounts.stop()
 
     run(scenario())
@@ -554,7 +568,7 @@ def test_an_id_that_is_taken_by_nothing_that_can_be_seen_is_told_and_tried_ever_
         scene = await Scene(CLAIMED_RESOURCE).listed()
         scene.fireworks.fail("create", ErrorKind.ALREADY_EXISTS)
         result = await scene.reconcile()
-        assert result.failed
+        assert result.next == Retry()
         assert result.error is not None
         assert "is reported as taken" in result.error.message
         assert scene.kubernetes.written[-1].applied_fields is None, "nothing was created"
@@ -624,8 +638,8 @@ def test_who_still_looks_at_a_deployment_is_not_shown_less_of_it_when_another_re
         scene = await Scene(a_resource({}, CREATED), a_deployment()).listed()
         account = scene.fireworks.account
         bindings = Bindings()
-        for key in ("team-a/chat", "team-b/observer"):
-            bindings.note(key, account, NAME)
+        for ref in ("team-a/chat", "team-b/observer"):
+            bindings.note(ref, account, NAME)
         changed = Present(a_deployment(displayName="blue"))
         account.observer.learn(NAME, changed, asked=account.observer.clock())
         bindings.forget("team-b/observer")
@@ -656,7 +670,7 @@ def test_after_a_refusal_another_key_is_tried_at_once() -> None:
         await scene.listed()
         assert isinstance((await scene.reconcile()).action, Refuse)
         scene.secrets.stored["team-a/key"] = {"apiKey": OTHER.encode()}
-        assert (await scene.reconcile()).inconclusive, "this key has yet to list the account"
+        assert not (await scene.reconcile()).conclusive, "this key has yet to list the account"
         await asyncio.sleep(1001)  # its turn comes with the next LIST
         assert isinstance((await scene.reconcile()).action, Claim)
         again = await scene.reconcile()  # of the resource as it was, since nothing keeps what is written here

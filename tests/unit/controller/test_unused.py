@@ -41,23 +41,23 @@ class Scene:
             clock=asyncio.get_running_loop().time,
         )
 
-    def store(self, key: str, account: str | None = None, *, name: str = "key") -> None:
+    def store(self, api_key: str, account: str | None = None, *, name: str = "key") -> None:
         """Put a key, and perhaps an account id, into a Secret of team-a."""
-        data = {"apiKey": key.encode()} | ({} if account is None else {"accountId": account.encode()})
+        data = {"apiKey": api_key.encode()} | ({} if account is None else {"accountId": account.encode()})
         self.secrets.stored[f"team-a/{name}"] = data
 
     async def use(self, resource: FireworksDeployment = RESOURCE) -> Resolved:
         """Have a resource look for its key and account, as a pass does."""
         resolved = await self.accounts.resolve(resource)
         if resolved.account is not None:
-            self.bindings.note(resource.key, resolved.account, None)
-            self.bindings.switch_key(resource.key, resolved.using)
+            self.bindings.note(resource.ref, resolved.account, None)
+            self.bindings.switch_key(resource.ref, resolved.credential)
         return resolved
 
     def forget(self, resource: FireworksDeployment = RESOURCE) -> None:
         """Have a resource go."""
-        self.bindings.forget(resource.key)
-        self.accounts.forget(resource.key)
+        self.bindings.forget(resource.ref)
+        self.accounts.forget(resource.ref)
 
     def names(self) -> set[str]:
         """The accounts that there are."""
@@ -67,14 +67,14 @@ class Scene:
         """The keys that are remembered in any way."""
         accounts = self.accounts
         kept = [
-            *(key for key, _ in accounts._circuits),
+            *(api_key for api_key, _ in accounts._circuits),
             *accounts._discovery._accounts,
             *accounts._discovery._failures,
             *accounts._discovery._asking,
             *(found.api_key for found in (*accounts._used.values(), *accounts._keys.remembered())),
             *(each.api_key for account in accounts for each in account.credentials()),
         ]
-        return {key.reveal() for key in kept}
+        return {api_key.reveal() for api_key in kept}
 
 
 def play(scenario: Callable[[Scene], Awaitable[None]]) -> None:
@@ -155,10 +155,10 @@ def test_resources_that_name_a_thousand_secrets_one_after_another_leave_one() ->
 def test_a_key_that_is_freed_is_in_no_ones_hands() -> None:
     async def scenario(scene: Scene) -> None:
         scene.store(GOOD)
-        using = (await scene.use()).using
-        assert using is not None
-        watched = weakref.ref(using.api_key)
-        del using
+        used = (await scene.use()).credential
+        assert used is not None
+        watched = weakref.ref(used.api_key)
+        del used
         await asyncio.sleep(100)
         scene.store(OTHER)
         await scene.use()
@@ -214,10 +214,10 @@ def test_the_key_that_worked_last_deletes_however_long_the_secret_is_gone() -> N
             await scene.use()
             await scene.accounts.free_unused()
         resolved = await scene.use(a_deleted_resource(REFERENCE))
-        assert resolved.credential == Usable("acme")
-        assert resolved.using is not None
-        assert resolved.using.api_key == ApiKey(GOOD)
-        assert resolved.using.listed_at is not None, "what is known of it is known still"
+        assert resolved.state == Usable("acme")
+        assert resolved.credential is not None
+        assert resolved.credential.api_key == ApiKey(GOOD)
+        assert resolved.credential.listed_at is not None, "what is known of it is known still"
 
     play(scenario)
 
@@ -233,7 +233,7 @@ def test_what_other_resources_use_stays_as_it_is() -> None:
         await scene.accounts.free_unused()
         again = await scene.use(other)
         assert first.account is second.account is again.account
-        assert second.using is again.using
+        assert second.credential is again.credential
         assert scene.keys() == {OTHER}
         assert scene.accounts.is_proven("acme")
         assert not scene.accounts.is_proven("nobody")

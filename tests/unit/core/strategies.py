@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
+from fireworks_operator.api.v1alpha1 import FINALIZER, DirectRouteSecret, FireworksDeployment
 from fireworks_operator.core.context import Context, Unusable, Usable
 from fireworks_operator.core.identity import TAG_RELEASED, Owner
 from fireworks_operator.core.observed.observation import DENIED, Absent, Observed, Present, Unknown
@@ -26,6 +26,9 @@ from testkit.builders import (
 )
 
 SCHEDULE = {"minReplicaCount": 1, "schedule": "0 8 * * *", "duration": "1h", "timezone": "UTC"}
+ROUTE_SECRETS = tuple(
+    DirectRouteSecret(name="route", keys=["apiKey"], uid="uid-1", resource_version=version) for version in "12"
+)
 AGES = st.sampled_from([0, 1, 29, 31, 59, 61, 301, 901, 3601, 90_000])
 SPECS = st.fixed_dictionaries(
     {},
@@ -42,6 +45,9 @@ SPECS = st.fixed_dictionaries(
         "precision": st.just("FP8"),
         "deployedModel": st.fixed_dictionaries({}, optional={"default": st.booleans(), "public": st.booleans()}),
         "prepareModel": st.booleans(),
+        "directRoute": st.sampled_from(
+            [{"type": "AWS_PRIVATELINK"}, {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}]
+        ),
         "paused": st.booleans(),
         "managementPolicy": st.sampled_from(["Manage", "Observe"]),
         "adoptionPolicy": st.sampled_from(["Never", "Unowned"]),
@@ -85,6 +91,7 @@ STATUSES = st.fixed_dictionaries(
         "appliedFields": st.sampled_from([[], ["baseModel"], ["baseModel", "displayName", "precision", "tags.team"]]),
         "lastAttempt": ATTEMPTS,
         "addons": st.sampled_from([[{"model": ADDON}], [{"model": ADDON, "message": "no"}]]),
+        "directRouteSecret": st.sampled_from([each.to_wire() for each in ROUTE_SECRETS]),
         "conditions": st.lists(CONDITIONS, max_size=4, unique_by=lambda each: each["type"]),
     },
 )
@@ -133,6 +140,8 @@ DEPLOYMENTS = st.fixed_dictionaries(
         "enableAddons": st.booleans(),
         "autoscalingPolicy": st.sampled_from([{"scalingSchedules": {"day": SCHEDULE, "off": {"disabled": True}}}]),
         "status": st.just({"code": "INTERNAL", "message": "It broke."}),
+        "directRouteType": st.sampled_from(["INTERNET", "DIRECT_ROUTE_TYPE_UNSPECIFIED", "NEW"]),
+        "directRouteHandle": st.just("acme-chat.direct.fireworks.ai"),
     },
 )
 LOADED = st.none() | st.sampled_from([(), (an_addon(),), (an_addon(state="UNDEPLOYING"),), (an_addon(state="NEW"),)])
@@ -174,4 +183,5 @@ def contexts() -> st.SearchStrategy[Context]:
         unreachable=st.just("No answer."),
         unreachable_reason=st.sampled_from([Reason.API_UNAVAILABLE, Reason.RATE_LIMITED]),
         crd_deleting=st.booleans(),
+        route_secret=st.sampled_from([None, *ROUTE_SECRETS, Unusable(Reason.CREDENTIALS_INVALID, "Correct the key.")]),
     )

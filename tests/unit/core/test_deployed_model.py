@@ -32,7 +32,7 @@ from testkit.report_steps import after
 from tests.unit.core.decide_rows import Row, check, created, refuses, tried
 
 ENTRY = f"accounts/{ACCOUNT}/deployedModels/base"
-KEY = SetDeployedModel(NAME, None, {}, ()).key
+REMEMBERED = SetDeployedModel(NAME, None, {}, ()).remembered_as
 DEFAULT = {"deployedModel": {"default": True}}
 
 
@@ -47,7 +47,7 @@ def sets(body: dict[str, JsonValue], *fields: str, to: str | None = ENTRY) -> di
 
 
 def sent(*, ago: float) -> dict[str, Any]:
-    return {"addon_updates": {KEY: NOW - timedelta(seconds=ago)}}
+    return {"addon_updates": {REMEMBERED: NOW - timedelta(seconds=ago)}}
 
 
 @pytest.mark.parametrize(

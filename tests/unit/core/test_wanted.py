@@ -81,6 +81,11 @@ def body_of(spec: dict[str, Any], *, default_shape: bool = False) -> dict[str, A
         ({"placement": {"multiRegion": "GLOBAL"}}, {"placement": {"multiRegion": "GLOBAL"}}),
         ({"placement": {"regions": ["A", "B"]}}, {"placement": {"regions": ["A", "B"]}}),
         ({"deploymentShape": "fast"}, {"deploymentShape": "fast"}),
+        ({"directRoute": {"type": "AWS_PRIVATELINK"}}, {"directRouteType": "AWS_PRIVATELINK"}),
+        (
+            {"directRoute": {"type": "INTERNET", "apiKeysSecretRef": {"name": "route", "keys": ["a"]}}},
+            {"directRouteType": "INTERNET"},
+        ),
         ({"maxContextLength": 0}, {"maxContextLength": 0}),
         ({"numPeftDeviceCached": 4}, {"numPeftDeviceCached": 4}),
         ({"maxWithRevocableReplicaCount": 8}, {"maxWithRevocableReplicaCount": 8}),

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
+from testkit.connections import listening
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -39,7 +41,6 @@ class RawServer:
         self.requests: list[Request] = []
         self.connections = 0
         self.port = 0
-        self._tasks: set[asyncio.Task[None]] = set()
         self._arrival = asyncio.Condition()
 
     @property
@@ -53,23 +54,11 @@ class RawServer:
 
     @contextlib.asynccontextmanager
     async def running(self, context: ssl.SSLContext | None = None) -> AsyncIterator["RawServer"]:
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=context)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._serve, context) as self.port:
             yield self
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await server.wait_closed()
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A task of our own: those that asyncio makes complain when they are cancelled.
-        self.connections += 1
-        self._tasks.add(asyncio.ensure_future(self._serve(reader, writer)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while (request := await _read_request(reader)) is not None:
                 async with self._arrival:

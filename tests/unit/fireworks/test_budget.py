@@ -27,7 +27,7 @@ async def grants(
     started = now()
 
     async def one(lane: Lane, tenant: str) -> float:
-        await account.acquire(lane=lane, key=tenant)
+        await account.acquire(lane=lane, ref=tenant)
         order.append((lane, tenant))
         return now() - started
 
@@ -57,7 +57,7 @@ def test_lists_come_first_then_deletes_then_the_rest_by_tenant_in_turn() -> None
 
     async def scenario() -> None:
         account = budget(rate_per_minute=60, burst=1)
-        await account.acquire(key="warm-up")
+        await account.acquire(ref="warm-up")
         await grants(
             account,
             [
@@ -92,7 +92,7 @@ def test_what_is_begun_is_finished_before_anything_else_begins() -> None:
 
     async def scenario() -> None:
         account = budget(rate_per_minute=60, burst=1)
-        await account.acquire(key="warm-up")
+        await account.acquire(ref="warm-up")
         await grants(account, [(Lane.OTHER, "a"), (Lane.DELETE, "a"), (Lane.FINISH, "b"), (Lane.FINISH, "a")], order)
 
     run(scenario())
@@ -105,7 +105,7 @@ def test_a_thousand_deletes_go_first_but_leave_every_fourth_turn_to_others() -> 
 
     async def scenario() -> None:
         account = budget(rate_per_minute=600, burst=1)
-        await account.acquire(key="warm-up")
+        await account.acquire(ref="warm-up")
         await grants(account, [(Lane.DELETE, "big")] * 1000 + [(Lane.OTHER, "small"), (Lane.OTHER, "tiny")], order)
 
     run(scenario())
@@ -158,7 +158,7 @@ def test_a_flood_of_lists_does_not_hold_up_a_delete() -> None:
 def test_a_flood_of_changes_does_not_hold_up_a_list() -> None:
     async def scenario() -> float:
         account = budget(rate_per_minute=60, burst=1)
-        flood = [asyncio.create_task(account.acquire(key=str(n % 7))) for n in range(100)]
+        flood = [asyncio.create_task(account.acquire(ref=str(n % 7))) for n in range(100)]
         await asyncio.sleep(0)
         started = now()
         await account.acquire(lane=Lane.LIST)
@@ -175,7 +175,7 @@ def test_a_cancelled_waiter_costs_nothing_and_holds_nobody_up() -> None:
     async def scenario() -> list[float]:
         account = budget(rate_per_minute=60, burst=1)
         await account.acquire()
-        impatient = [asyncio.create_task(account.acquire(lane=Lane.DELETE, key="x")) for _ in range(5)]
+        impatient = [asyncio.create_task(account.acquire(lane=Lane.DELETE, ref="x")) for _ in range(5)]
         await asyncio.sleep(0.5)
         assert account.waiting() == 5
         for task in impatient:
@@ -297,8 +297,8 @@ def test_a_withdrawn_waiter_costs_nothing_and_holds_nobody_up() -> None:
     async def scenario() -> list[float]:
         account = budget(rate_per_minute=60, burst=1)
         await account.acquire()
-        changed = asyncio.create_task(account.acquire(lane=Lane.DELETE, key="x/changed"))
-        neighbour = asyncio.create_task(account.acquire(lane=Lane.DELETE, key="x/neighbour"))
+        changed = asyncio.create_task(account.acquire(lane=Lane.DELETE, ref="x/changed"))
+        neighbour = asyncio.create_task(account.acquire(lane=Lane.DELETE, ref="x/neighbour"))
         await asyncio.sleep(0.5)
         account.withdraw("x/changed")
         account.withdraw("x/nobody")
@@ -317,9 +317,9 @@ def test_who_waits_is_withdrawn_also_when_another_wait_of_the_same_resource_has_
     async def scenario() -> None:
         account = budget(rate_per_minute=60, burst=1)
         await account.acquire()
-        first = asyncio.create_task(account.acquire(key="x/chat"))
+        first = asyncio.create_task(account.acquire(ref="x/chat"))
         await asyncio.sleep(0)
-        second = asyncio.create_task(account.acquire(key="x/chat"))
+        second = asyncio.create_task(account.acquire(ref="x/chat"))
         await first
         assert not second.done()
         account.withdraw("x/chat")
@@ -364,7 +364,7 @@ def test_no_window_ever_sees_more_than_burst_plus_rate(
         await asyncio.sleep(step.at)
         try:
             async with asyncio.timeout(step.patience):
-                await account.acquire(lane=step.lane, key=step.tenant)
+                await account.acquire(lane=step.lane, ref=step.tenant)
         except TimeoutError:
             gave_up.append(step)
         else:

@@ -3,14 +3,7 @@
 import pytest
 
 from fireworks_operator.fireworks.budget import Circuit, CircuitState
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from testkit.clock import Clock
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from fireworks_operator.fireworks.client import FireworksClient, RequestRecord
+from fireworks_operator.fireworks.client import ApiKey, FireworksClient, RequestRecord
 from fireworks_operator.fireworks.errors import ErrorKind
 from tests.unit.fireworks.calls import ADDON, DEPLOYED_MODEL, DEPLOYMENT, EMPTY, KEY, NAME, SECRET, failure
 from tests.unit.fireworks.raw_server import Answer, RawServer, hangs, replies
 
 Call = Callable[[FireworksClient], Awaitable[object]]
 
+ROUTE_KEYS = (ApiKey("route-key-1"), ApiKey("route-key-2"))
 # call, answer, method, target, body
 REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
     (lambda c: c.list_accounts(KEY), EMPTY, "GET", "/v1/accounts?pageSize=200", None),
@@ -72,6 +73,27 @@ REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
         "PATCH",
         f"/v1/{NAME}?updateMask=min_replica_count,autoscaling_policy.load_targets",
         {"baseModel": "m", "minReplicaCount": 0},
+    ),
+    (
+        lambda c: c.create_deployment(KEY, "acme", "chat", {"baseModel": "m"}, route_keys=ROUTE_KEYS),
+        DEPLOYMENT,
+        "POST",
+        "/v1/accounts/acme/deployments?deploymentId=chat",
+        {"baseModel": "m", "directRouteApiKeys": ["route-key-1", "route-key-2"]},
+    ),
+    (
+        lambda c: c.update_deployment(KEY, NAME, {}, ["direct_route_api_keys"], route_keys=ROUTE_KEYS),
+        DEPLOYMENT,
+        "PATCH",
+        f"/v1/{NAME}?updateMask=direct_route_api_keys",
+        {"directRouteApiKeys": ["route-key-1", "route-key-2"]},
+    ),
+    (
+        lambda c: c.update_deployment(KEY, NAME, {"directRouteApiKeys": []}, ["direct_route_api_keys"]),
+        DEPLOYMENT,
+        "PATCH",
+        f"/v1/{NAME}?updateMask=direct_route_api_keys",
+        {"directRouteApiKeys": []},
     ),
     (lambda c: c.delete_deployment(KEY, NAME), EMPTY, "DELETE", f"/v1/{NAME}", None),
     (

@@ -278,6 +278,32 @@ async def test_a_secret_that_the_server_echoes_is_taken_out(server: RawServer) -
             assert error.message == "bad: [REDACTED]"
 
 
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (400, '{"code": 3, "message": "bad: LONG, SHORT"}'),
+        (400, '{"code": 3, "message": "bad: LONG, SHORT"}'.replace("/", "\\/")),
+        (400, "bad: LONG, SHORT"),
+        (500, '{"code": 13, "message": "bad: LONG, SHORT"}'),
+        (200, "bad: LONG, SHORT"),
+    ],
+    ids=["refused", "escaped", "as a text", "failed", "accepted by somebody else"],
+)
+async def test_keys_of_a_direct_route_that_the_server_echoes_are_taken_out(
+    client: FireworksClient, server: RawServer, status: int, answer: str
+) -> None:
+    short, long = "route/key/one", "route/key/one-and-more"
+    server.answer = replies(status, answer.replace("LONG", long).replace("SHORT", short))
+    keys = (ApiKey(short), ApiKey(long))
+    for call in (
+        client.create_deployment(KEY, "acme", "chat", {}, route_keys=keys),
+        client.update_deployment(KEY, NAME, {}, ["direct_route_api_keys"], route_keys=keys),
+    ):
+        error = await failure(call)
+        assert "route/key" not in f"{error} {error!r}"
+        assert "and-more" not in f"{error}"
+
+
 async def test_only_a_key_that_fireworks_accepts_is_taken_out_of_the_log(
     client: FireworksClient, server: RawServer
 ) -> None:

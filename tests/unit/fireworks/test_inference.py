@@ -37,10 +37,10 @@ async def server() -> AsyncIterator[RawServer]:
         yield running
 
 
-async def asked(server: RawServer, question: Question = CHAT, key: ApiKey = KEY) -> list[Piece]:
+async def asked(server: RawServer, question: Question = CHAT, api_key: ApiKey = KEY) -> list[Piece]:
     """The pieces of an answer."""
     async with InferenceClient(f"{server.url}/inference/v1", user_agent="test") as client, asyncio.timeout(10):
-        return [each async for each in client.ask(key, question)]
+        return [each async for each in client.ask(api_key, question)]
 
 
 async def refused(server: RawServer) -> FireworksError:

@@ -39,7 +39,7 @@ class FakeClient(KubernetesClient):
         query: Mapping[str, str] | None = None,
         body: object | None = None,
         content_type: str = JSON,
-        deadline: float = 10.0,
+        deadline: float | None = None,
     ) -> Mapping[str, Any]:
         call = Call(method, path, query or {}, body)
         self.calls.append(call)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fireworks_operator.kube.credentials import Credentials, CredentialsError, load_credentials
+from fireworks_operator.kube.kubeconfig import Overrides
 from tests.unit.kube.scripted_server import write_config, write_kubeconfig
 
 SERVER = {"server": "https://one.example:6443"}
@@ -139,9 +140,30 @@ async def test_a_context_can_be_chosen(tmp_path: Path) -> None:
     content["clusters"].append({"name": "two", "cluster": {"server": "https://two.example"}})
     content["contexts"].append({"name": "two", "context": {"cluster": "two", "user": "test"}})
     config.write_text(json.dumps(content))
-    assert (await load_credentials(config, "two")).server == "https://two.example"
+    assert (await load_credentials(config, Overrides("two"))).server == "https://two.example"
     with pytest.raises(CredentialsError, match='there is no context "three"'):
-        await load_credentials(config, "three")
+        await load_credentials(config, Overrides("three"))
+
+
+async def test_the_command_line_can_choose_cluster_user_and_whom_to_impersonate(tmp_path: Path) -> None:
+    config = write_kubeconfig(tmp_path / "config", "https://one.example", token="t", **{"as": "old", "as-uid": "7"})
+    content = json.loads(config.read_text())
+    content["clusters"].append({"name": "two", "cluster": {"server": "https://two.example"}})
+    content["users"].append({"name": "other", "user": {"token": "o", "as": "old"}})
+    config.write_text(json.dumps(content))
+    found = await load_credentials(config, Overrides(cluster="two", user="other", impersonate="jane"))
+    assert (found.server, found.authorization) == ("https://two.example", "Bearer o")
+    assert found.impersonation == (("Impersonate-User", "jane"),)
+    found = await load_credentials(config, Overrides(impersonate="jane", impersonate_groups=("a", "b")))
+    assert found.impersonation == (
+        ("Impersonate-User", "jane"),
+        ("Impersonate-Group", "a"),
+        ("Impersonate-Group", "b"),
+    )
+    with pytest.raises(CredentialsError, match='there is no cluster "three"'):
+        await load_credentials(config, Overrides(cluster="three"))
+    with pytest.raises(CredentialsError, match='there is no user "nobody"'):
+        await load_credentials(config, Overrides(user="nobody"))
 
 
 @pytest.mark.parametrize("given", [None, Path()])

@@ -66,6 +66,14 @@ async def test_an_empty_secret_exists() -> None:
     assert found == SecretExcerpt({}, "nothing")
 
 
+async def test_a_secret_is_told_from_its_other_versions_and_from_a_later_one_of_its_name() -> None:
+    async def answer(call: Call) -> Mapping[str, Any]:
+        return {"metadata": {"name": "key", "uid": "uid-1", "resourceVersion": "17"}, "data": {}}
+
+    found = await KubernetesSecrets(FakeClient(answer)).read("team", "key", WANTED)
+    assert found == SecretExcerpt({}, "nothing", "uid-1", "17")
+
+
 @pytest.mark.parametrize(
     ("value", "seconds", "reason"),
     [

@@ -17,12 +17,12 @@ from fireworks_operator.ports import KubernetesUnavailableError
 from testkit.builders import BASE_MODEL
 from testkit.virtual.loop import run
 
-KEY = "team-a/chat"
+REF = "team-a/chat"
 
 
 class NoReconciler:
-    def forget(self, key: str) -> None: ...
-    def interrupt(self, key: str) -> None: ...
+    def forget(self, ref: str) -> None: ...
+    def interrupt(self, ref: str) -> None: ...
 
 
 class Cluster:
@@ -54,7 +54,7 @@ class Cluster:
 
     def known(self) -> tuple[str, int]:
         """Return version and generation of the resource as the operator has it."""
-        metadata = self.store.get(KEY).metadata  # type: ignore[union-attr]
+        metadata = self.store.get(REF).metadata  # type: ignore[union-attr]
         return metadata.resource_version, metadata.generation
 
 
@@ -150,7 +150,7 @@ def test_a_resource_that_was_made_after_the_backup_is_gone_after_the_restore(mon
         await cluster.sweep.once()
         cluster.objects, cluster.version = [], 500
         await cluster.sweep.once()
-        assert cluster.store.get(KEY) is None
+        assert cluster.store.get(REF) is None
 
     run(scenario())
 

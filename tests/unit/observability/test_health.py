@@ -8,13 +8,7 @@ import pytest
 
 from fireworks_operator.observability.health import Health, HealthServer, keep_beating
 from fireworks_operator.observability.metrics import Metrics
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from testkit.clock import Clock
 
 
 @pytest.fixture

@@ -1,12 +1,17 @@
 """Secrets and line breaks go out of every text."""
 
 import base64
+import dataclasses
 import gc
+import json
+import pickle
 import threading
 import time
 
 import pytest
 
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.request import Call
 from fireworks_operator.observability.redaction import LONGEST_TEXT, SecretRegistry, redact, register_secret
 from fireworks_operator.text import one_line, redact_shapes
 
@@ -95,6 +100,20 @@ def test_secrets_that_nobody_has_any_more_leave_nothing_behind() -> None:
 
     assert not registry._forms
     assert not registry._users
+
+
+def test_what_describes_a_request_shows_no_key_of_a_direct_route() -> None:
+    call = Call("update_deployment", "PATCH", "x", body={"displayName": "chat"}, route_keys=(ApiKey("route-key-1"),))
+    assert json.loads(call.content() or b"") == {"displayName": "chat", "directRouteApiKeys": ["route-key-1"]}
+    assert "route-key-1" not in f"{call} {call!r} {dataclasses.replace(call)!r}"
+    with pytest.raises(TypeError, match="never serialised"):
+        pickle.dumps(call)
+
+
+def test_the_text_of_a_key_of_a_direct_route_is_no_pattern_for_log_lines() -> None:
+    keys = (ApiKey("team-b/chat-is-no-key"),)
+    Call("update_deployment", "PATCH", "x", body={}, route_keys=keys).content()
+    assert redact("team-b/chat-is-no-key") == "team-b/chat-is-no-key", "it could be any word, of somebody's choice"
 
 
 @pytest.mark.parametrize("before", ["", "x", "words of all kinds, and ", "hunter2-of-acme " * 300])

@@ -120,7 +120,7 @@ class Account:
         Raises:
             FireworksError: no answer that says anything about the deployment.
         """
-        await self.budget.acquire(lane=lane, key=ref)
+        await self.budget.acquire(lane=lane, ref=ref)
         asked = self._clock()
         try:
             deployment = await self.client.get_deployment(credential.api_key, name)
@@ -150,7 +150,7 @@ class Account:
             FireworksError: no answer that says anything about the addon.
         """
         others = tuple(each for each in observed.addons or () if each.name != name)
-        await self.budget.acquire(lane=Lane.FINISH, key=ref)
+        await self.budget.acquire(lane=Lane.FINISH, ref=ref)
         try:
             addon = await self.client.get_deployed_model(credential.api_key, name)
         except FireworksError as error:
@@ -167,7 +167,7 @@ class Account:
         known = self._terminations.get(deployment.name)
         if known is not None and known.failed_at == deployment.update_time:
             return known.message
-        await self.budget.acquire(lane=Lane.OTHER, key=ref)
+        await self.budget.acquire(lane=Lane.OTHER, ref=ref)
         asked = self._clock()
         try:
             message = await self.client.termination_message(credential.api_key, deployment.name)
@@ -190,7 +190,7 @@ class Account:
 
         async def ask(name: str) -> Model:
             # Asked for once a day, in the middle of passes that have had their turn.
-            await self.budget.acquire(lane=Lane.FINISH, key=ref)
+            await self.budget.acquire(lane=Lane.FINISH, ref=ref)
             return await self.client.get_model(credential.api_key, name)
 
         found = {name: await self.catalogue.find(name, ask, within=within) for name in names}
@@ -200,7 +200,7 @@ class Account:
         lately = credential.listed_at is not None and self._clock() - credential.listed_at < STALE_AFTER
         if lately and not anew:
             return
-        await self.budget.acquire(lane=Lane.FINISH, key=ref)
+        await self.budget.acquire(lane=Lane.FINISH, ref=ref)
         asked = self._clock()
         try:
             await self.client.list_deployments(credential.api_key, self.name, page_size=1)
@@ -212,7 +212,7 @@ class Account:
     async def _belongs(self, credential: Credential, ref: str) -> bool:
         """Tell whether what a key does not see does not exist; only of one that has seen nothing yet that is asked."""
         if not credential.belongs:
-            await self.budget.acquire(lane=Lane.FINISH, key=ref)
+            await self.budget.acquire(lane=Lane.FINISH, ref=ref)
             try:
                 accounts = await self.client.list_accounts(credential.api_key)
             except FireworksError as error:

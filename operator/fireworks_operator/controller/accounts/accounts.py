@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.context import Credential as Usability
-from fireworks_operator.core.context import Unusable, Usable
+from fireworks_operator.core.context import CredentialState, Unusable, Usable
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
@@ -21,6 +20,7 @@ from .key_source import Found, KeySource, OwnCredential
 from .keyring import Credential
 from .observer import ChangeHandler
 from .poller import Pace
+from .route_keys import RouteKeys, read_route_keys
 
 KEYS_TROUBLE = frozenset({Reason.CREDENTIALS_INVALID, Reason.PERMISSION_DENIED})
 UNTRIED = (
@@ -44,9 +44,9 @@ class Limits:
 class Resolved:
     """A resource's credential in the words of the core, and what to act with if it is usable."""
 
-    credential: Usability
+    state: CredentialState
     account: Account | None = None
-    using: Credential | None = None
+    credential: Credential | None = None
 
 
 class Accounts:
@@ -66,6 +66,7 @@ class Accounts:
     ) -> None:
         """Start without any account; they come with the resources that use them."""
         self._client = client
+        self._secrets = secrets
         self._limits = limits
         self._pace = pace
         self._bindings = bindings
@@ -101,12 +102,11 @@ class Accounts:
         """Forget keys, circuits and accounts that no resource refers to any more, and stop observing those."""
         self._keys.free_unused()
         used = {(found.api_key, found.account) for found in (*self._used.values(), *self._keys.remembered())}
-        keys = {key for key, _ in used}
         self._circuits = {each: circuit for each, circuit in self._circuits.items() if each in used}
-        self._discovery.keep(keys)
+        self._discovery.keep({api_key for api_key, _ in used})
         of_account: defaultdict[str | None, set[ApiKey]] = defaultdict(set)
-        for key, name in used:
-            of_account[name or self._discovery.known(key)].add(key)
+        for api_key, name in used:
+            of_account[name or self._discovery.known(api_key)].add(api_key)
         for account in self:
             account.keep(of_account[account.name])
         for account in [each for each in self if self._is_left(each)]:
@@ -139,18 +139,27 @@ class Accounts:
             WithdrawnError: `withdraw` was called for the resource.
         """
         found = await self._keys.find(resource, fresh=False)
-        resolved = await self._use(found, resource.key, release_slot)
-        if not _works(resource, resolved.credential) and self._keys.begin_reread(resource):
+        resolved = await self._use(found, resource.ref, release_slot)
+        if not _works(resource, resolved.state) and self._keys.begin_reread(resource):
             found = await self._keys.find(resource, fresh=True)
-            resolved = await self._use(found, resource.key, release_slot)
-        if _works(resource, resolved.credential):
-            if isinstance(found, Found) and resolved.using is not None and resolved.using.listed_at is not None:
-                self._keys.works(resource.key, found)
+            resolved = await self._use(found, resource.ref, release_slot)
+        if _works(resource, resolved.state):
+            credential = resolved.credential
+            if isinstance(found, Found) and credential is not None and credential.listed_at is not None:
+                self._keys.works(resource.ref, found)
             return resolved
         if isinstance(found, Unusable) and resource.metadata.deletion_timestamp is not None:
-            last = self._keys.last_that_worked(resource.key)
-            return resolved if last is None else await self._use(last, resource.key, release_slot)
+            last = self._keys.last_that_worked(resource.ref)
+            return resolved if last is None else await self._use(last, resource.ref, release_slot)
         return resolved
+
+    async def route_keys(self, resource: FireworksDeployment) -> RouteKeys | Unusable | None:
+        """Find the API keys of a resource's direct route; None if it names none.
+
+        Raises:
+            KubernetesUnavailableError: the Secret cannot be read now.
+        """
+        return await read_route_keys(self._secrets, resource)
 
     async def _use(self, found: Found | Unusable, ref: str, release_slot: Callable[[], None]) -> Resolved:
         if isinstance(found, Unusable):
@@ -166,20 +175,20 @@ class Accounts:
                 return Resolved(discovered)
             name = discovered
         account = self._account(name)
-        using = account.credential(found.api_key, circuit, namespace=ref.partition("/")[0], own=found.own)
-        using.belongs = using.belongs or found.account is None  # Fireworks itself has named the account
+        credential = account.credential(found.api_key, circuit, namespace=ref.partition("/")[0], own=found.own)
+        credential.belongs = credential.belongs or found.account is None  # Fireworks itself has named the account
         account.start()
-        if using.circuit.retry_at is not None:
-            refusal = Unusable(using.refusal.reason, using.circuit.reason, using.refusal.needs_user)
-            return Resolved(refusal, account, using)
-        trouble = account.observer.trouble
-        if trouble is not None and using.listed_at is None and trouble.diagnosis.reason in KEYS_TROUBLE:
+        if credential.circuit.retry_at is not None:
+            refusal = Unusable(credential.refusal.reason, credential.circuit.reason, credential.refusal.needs_user)
+            return Resolved(refusal, account, credential)
+        failure = account.observer.failure
+        if failure is not None and credential.listed_at is None and failure.diagnosis.reason in KEYS_TROUBLE:
             # What has been refused is somebody else's key.
-            return Resolved(Unusable(Reason.API_UNAVAILABLE, UNTRIED, needs_user=False), account, using)
-        if trouble is not None and trouble.diagnosis.needs_user:
-            return Resolved(Unusable(trouble.diagnosis.reason, trouble.diagnosis.message), account, using)
-        proven = found.account is None or using.listed_at is not None
-        return Resolved(Usable(name, own=found.own, proven=proven), account, using)
+            return Resolved(Unusable(Reason.API_UNAVAILABLE, UNTRIED, needs_user=False), account, credential)
+        if failure is not None and failure.diagnosis.needs_user:
+            return Resolved(Unusable(failure.diagnosis.reason, failure.diagnosis.message), account, credential)
+        proven = found.account is None or credential.listed_at is not None
+        return Resolved(Usable(name, own=found.own, proven=proven), account, credential)
 
     def _account(self, name: str) -> Account:
         account = self._accounts.get(name)
@@ -202,6 +211,6 @@ class Accounts:
         return AccountBudget(rate_per_minute=self._limits.rate_per_minute, burst=self._limits.burst, clock=self._clock)
 
 
-def _works(resource: FireworksDeployment, credential: Usability) -> bool:
+def _works(resource: FireworksDeployment, state: CredentialState) -> bool:
     """Tell whether a credential is usable, and of the account that the resource's deployment lives in."""
-    return isinstance(credential, Usable) and resource.status.account in (None, credential.account)
+    return isinstance(state, Usable) and resource.status.account in (None, state.account)

@@ -52,8 +52,8 @@ class Discovery:
 
     def keep(self, api_keys: Collection[ApiKey]) -> None:
         """Forget all other keys: no resource uses them any more."""
-        self._accounts = {key: account for key, account in self._accounts.items() if key in api_keys}
-        self._failures = {key: failure for key, failure in self._failures.items() if key in api_keys}
+        self._accounts = {api_key: account for api_key, account in self._accounts.items() if api_key in api_keys}
+        self._failures = {api_key: failure for api_key, failure in self._failures.items() if api_key in api_keys}
 
     def withdraw(self, ref: str) -> None:
         """End a resource's wait for its turn, if it is waiting."""
@@ -71,7 +71,7 @@ class Discovery:
                 return known
             if failure is not None and (self._clock() < failure.until or not circuit.try_probe()):
                 return failure.told
-            await self._budget.acquire(key=ref)
+            await self._budget.acquire(ref=ref)
             try:
                 found = _only(await self._client.list_accounts(api_key))
                 circuit.close()

@@ -110,9 +110,9 @@ class KeySource:
     def _refer(self, resource: FireworksDeployment) -> None:
         reference = resource.spec.credentials_secret_ref
         if reference is None:
-            self._references.pop(resource.key, None)
+            self._references.pop(resource.ref, None)
         else:
-            self._references[resource.key] = (resource.metadata.namespace, reference.name, reference.key)
+            self._references[resource.ref] = (resource.metadata.namespace, reference.name, reference.key)
 
     def _own_key(self, namespace: str) -> Found | Unusable:
         own = self._own

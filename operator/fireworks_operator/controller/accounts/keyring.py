@@ -102,7 +102,7 @@ class Keyring:
 
     def keep(self, api_keys: Collection[ApiKey]) -> None:
         """Forget all other keys: no resource uses them any more."""
-        self._credentials = {key: each for key, each in self._credentials.items() if key in api_keys}
+        self._credentials = {api_key: each for api_key, each in self._credentials.items() if api_key in api_keys}
 
     def forget_replaced(self, is_used: Callable[[Credential], bool]) -> None:
         """Ask no more for keys that were refused and that no resource uses any more."""

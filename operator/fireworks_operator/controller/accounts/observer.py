@@ -14,7 +14,7 @@ STALE_AFTER = 600.0
 """Seconds for which the last observation counts while newer ones fail."""
 
 WORDS_LAST = 300.0
-"""Seconds for which the words of a trouble that lasts are kept: each change of them writes every resource."""
+"""Seconds for which the words of a failure that lasts are kept: each change of them writes every resource."""
 
 _MOVING = frozenset({"CREATING", "UPDATING", "DELETING"})
 
@@ -75,7 +75,7 @@ class _Answer:
 
 
 @dataclass(slots=True)
-class Trouble:
+class ListFailure:
     """Why the account, or its loaded addons, cannot be listed, and since when: not by the clock, which may be set.
 
     `worded`: when the explanation was taken over.
@@ -102,9 +102,9 @@ class Observer:
     account: str
     handler: ChangeHandler
     clock: Callable[[], float]
-    trouble: Trouble | None = None
+    failure: ListFailure | None = None
     listing: Listing | None = None
-    addons_trouble: Trouble | None = None
+    addons_failure: ListFailure | None = None
     _addon_listing: AddonListing | None = None
     _addon_users: dict[str, str] = field(default_factory=dict)
     _addons_asked: set[str] = field(default_factory=set)
@@ -140,7 +140,7 @@ class Observer:
         if name is not None:
             self._addon_users[ref] = name
         elif self._addon_users.pop(ref, None) is not None and not self._addon_users:
-            self._addon_listing = self.addons_trouble = None
+            self._addon_listing = self.addons_failure = None
             self._addons_asked.clear()
 
     def _observe(self, name: str, *, with_addons: bool) -> Observed:
@@ -151,7 +151,7 @@ class Observer:
             or (answer is not None and listing.started <= answer.at)
         ):
             return self._from_answer(name, answer, with_addons=with_addons)
-        if self.trouble is not None and self.clock() - listing.started > STALE_AFTER:
+        if self.failure is not None and self.clock() - listing.started > STALE_AFTER:
             return Unknown()
         deployment = listing.deployments.get(name)
         if name in listing.unreadable:
@@ -209,7 +209,7 @@ class Observer:
     def listed(self, listing: Listing) -> None:
         """Take in a complete LIST, and tell which deployments look different than in the one before."""
         before, self.listing = self.listing, listing
-        healed, self.trouble, self._told_stale = self.trouble, None, False
+        healed, self.failure, self._told_stale = self.failure, None, False
         self._written = {name: at for name, at in self._written.items() if self._still_counts(at, listing)}
         if before is None or healed is not None:
             self.tell(None)
@@ -231,13 +231,13 @@ class Observer:
     def failed(self, diagnosis: Diagnosis) -> bool:
         """Take in that a LIST failed; the picture before it stands for a while, and its end is told like a change.
 
-        Returns whether the words are news: those of a trouble that lasts are taken over now and then only.
+        Returns whether the words are news: those of a failure that lasts are taken over now and then only.
         """
-        before, told_stale, now = self.trouble, self._told_stale, self.clock()
+        before, told_stale, now = self.failure, self._told_stale, self.clock()
         self._told_stale = self.listing is not None and now - self.listing.started > STALE_AFTER
         is_news = before is None or not before.keeps_its_words(diagnosis, now)
         if is_news:
-            self.trouble = Trouble(now if before is None else before.since, diagnosis, now)
+            self.failure = ListFailure(now if before is None else before.since, diagnosis, now)
         if is_news or self._told_stale != told_stale:
             self.tell(None)
         return is_news
@@ -245,7 +245,7 @@ class Observer:
     def addons_listed(self, listing: AddonListing) -> None:
         """Take in a complete LIST of the loaded addons, and tell who wants them what looks different."""
         before, self._addon_listing = self._addon_listing, listing
-        healed, self.addons_trouble = self.addons_trouble, None
+        healed, self.addons_failure = self.addons_failure, None
         users = frozenset(self._addon_users.values())
         if before is None or healed is not None:
             changed = users
@@ -260,10 +260,10 @@ class Observer:
 
         Returns whether the words are news, like `failed`.
         """
-        before, self._addon_listing, now = self.addons_trouble, None, self.clock()
+        before, self._addon_listing, now = self.addons_failure, None, self.clock()
         if before is not None and before.keeps_its_words(diagnosis, now):
             return False
-        self.addons_trouble = Trouble(now if before is None else before.since, diagnosis, now)
+        self.addons_failure = ListFailure(now if before is None else before.since, diagnosis, now)
         if self._addon_users:
             self.tell(frozenset(self._addon_users.values()))
         return True

@@ -38,22 +38,22 @@ class _Round:
 
     Attributes:
         listed: whether any key lists the account.
-        trouble: why it is not listed.
+        error: why it is not listed.
         odd: what failed for another reason than that the key may not.
     """
 
     listed: bool
-    trouble: FireworksError | None = None
+    error: FireworksError | None = None
     odd: list[tuple[Credential, FireworksError]] = field(default_factory=list)
 
     def healed(self) -> None:
         """Note that the account has been listed."""
-        self.listed, self.trouble = True, None
+        self.listed, self.error = True, None
 
     def failed(self, error: FireworksError) -> None:
         """Note that another key has not listed it."""
         if not self.listed:
-            self.trouble = error
+            self.error = error
 
 
 class Poller:
@@ -120,7 +120,7 @@ class Poller:
         """List the deployments once; the addons, if anybody wants them, in a task of their own."""
         self._keyring.forget_replaced(self._bindings.uses_key)
         await self._list_deployments()
-        if self._observer.trouble is None:
+        if self._observer.failure is None:
             self._addon_lists.begin()
 
     async def _run(self) -> None:
@@ -151,7 +151,7 @@ class Poller:
                 if self._keyring.has_untried():
                     return
             if self._keyring.has_due():
-                healthy = self._observer.trouble is None
+                healthy = self._observer.failure is None
                 await self._try_strangers(_Round(listed=bool(self._keyring.listers()) and healthy))
 
     async def _list_deployments(self) -> None:
@@ -160,18 +160,18 @@ class Poller:
         Anybody may put this account's id beside any key: what fails while another key lists is that key's own
         trouble, whatever it is.
         """
-        trouble: FireworksError | None = None
+        error: FireworksError | None = None
         for credential in self._keyring.listers():
-            trouble = await self._list_with(credential)
-            if trouble is None:
+            error = await self._list_with(credential)
+            if error is None:
                 break
-            self._keyring.refused(credential, trouble, listing=True)
-            if trouble.kind not in CREDENTIAL_ERRORS:
-                self._note_failure(trouble)
+            self._keyring.refused(credential, error, listing=True)
+            if error.kind not in CREDENTIAL_ERRORS:
+                self._note_failure(error)
                 return
-        if trouble is not None:
+        if error is not None:
             self._observer.tell(None)
-        await self._try_strangers(_Round(listed=bool(self._keyring.listers()), trouble=trouble))
+        await self._try_strangers(_Round(listed=bool(self._keyring.listers()), error=error))
 
     async def _try_strangers(self, so_far: _Round) -> None:
         """Try some of the keys that do not list the account: each in turn, and none that does waits for them."""
@@ -184,7 +184,7 @@ class Poller:
                 break
             error = await self._list_with(credential)
             if error is None:
-                if self._observer.trouble is None:
+                if self._observer.failure is None:
                     so_far.healed()
                 continue
             so_far.failed(error)
@@ -202,10 +202,10 @@ class Poller:
             self._keyring.blame(tried.odd)
             if self._keyring.refused_keys() - refused:
                 self._observer.tell(None)  # who uses a key that is refused from now on is told
-        elif tried.trouble is not None:
+        elif tried.error is not None:
             if tried.odd:
                 self._keyring.refused(*tried.odd[-1], listing=True)
-            self._note_failure(tried.trouble)
+            self._note_failure(tried.error)
 
     async def _list_with(self, credential: Credential) -> FireworksError | None:
         """List with one key; return why it did not work."""
@@ -237,7 +237,7 @@ class Poller:
         picture = self._observer.listing
         if not credential.belongs and picture is not None and picture.deployments:
             return False
-        return self._keyring.listers()[0] is credential or self._observer.trouble is not None
+        return self._keyring.listers()[0] is credential or self._observer.failure is not None
 
     def _note_failure(self, error: FireworksError) -> None:
         diagnosis = explain_list(error, self._account)

@@ -27,7 +27,7 @@ class Gauges:
         self._inventory = inventory
         self._accounts = accounts
         self._orphans: frozenset[str] = frozenset()
-        self._keys: frozenset[str] = frozenset()
+        self._fingerprints: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Keep the gauges up to date until cancelled."""
@@ -47,7 +47,7 @@ class Gauges:
         for account in used:
             self._set_account(account, held[account.name], seconds)
         refused = self._inventory.refused_keys()
-        replaced, self._keys = self._keys - refused.keys(), frozenset(refused)
+        replaced, self._fingerprints = self._fingerprints - refused.keys(), frozenset(refused)
         self._metrics.set_circuits(refused, replaced)
         self._tell_orphans(used, held)
 

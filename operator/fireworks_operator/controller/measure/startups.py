@@ -26,28 +26,28 @@ class Startups:
     def see(self, resource: FireworksDeployment, status: FireworksDeploymentStatus, now: datetime) -> None:
         """Take in the status that a resource is about to have."""
         if resource.status.state is None and status.state == "CREATING":
-            self._stages[resource.key] = (_stage(status), now)
+            self._stages[resource.ref] = (_stage(status), now)
         else:
-            self._follow(resource.key, status, now)
+            self._follow(resource.ref, status, now)
         if resource.status.state == "CREATING" and status.state == "READY" and status.create_time is not None:
             self.tell(TOTAL, (now - status.create_time).total_seconds())
 
-    def _follow(self, key: str, status: FireworksDeploymentStatus, now: datetime) -> None:
-        if key not in self._stages:
+    def _follow(self, ref: str, status: FireworksDeploymentStatus, now: datetime) -> None:
+        if ref not in self._stages:
             return
-        before, since = self._stages[key]
+        before, since = self._stages[ref]
         if status.state == "CREATING" and _stage(status) == before:
             return
         if status.state in ("CREATING", "READY"):
             self.tell(before, (now - since).total_seconds())
         if status.state == "CREATING":
-            self._stages[key] = (_stage(status), now)
+            self._stages[ref] = (_stage(status), now)
         else:
-            del self._stages[key]
+            del self._stages[ref]
 
-    def forget(self, key: str) -> None:
+    def forget(self, ref: str) -> None:
         """Drop a resource that is gone."""
-        self._stages.pop(key, None)
+        self._stages.pop(ref, None)
 
 
 def _stage(status: FireworksDeploymentStatus) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.api.v1alpha1 import DirectRouteSecret, FireworksDeployment
 from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.keyring import Credential
+from fireworks_operator.controller.accounts.route_keys import RouteKeys
 from fireworks_operator.core.actions import (
     NEEDS_FRESH_GET,
     Adopt,
@@ -26,6 +27,7 @@ from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, mode
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown
 from fireworks_operator.core.status.model_notices import models_to_ask
+from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import Lane
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
@@ -51,6 +53,7 @@ class Access:
         release_slot: gives the place of the pass among those at work to another one.
         fence: tells whether a change may begin now.
         deleting: the resource is being deleted, which comes before others in the line.
+        route_keys: the API keys of the resource's direct route, as its Secret has them in this pass.
     """
 
     account: Account
@@ -59,6 +62,7 @@ class Access:
     release_slot: Callable[[], None]
     fence: MutationFence
     deleting: bool = False
+    route_keys: RouteKeys | None = None
 
     def observe(self, name: str, *, with_addons: bool) -> Observed:
         """Return what is known of a deployment without asking.
@@ -130,9 +134,9 @@ class Access:
         """Wait for this change's turn in the account's budget."""
         self.release_slot()
         lane = Lane.FINISH if isinstance(action, NEEDS_FRESH_GET) else self._lane
-        await self.account.budget.acquire(lane=lane, key=self.ref)
+        await self.account.budget.acquire(lane=lane, ref=self.ref)
         if isinstance(action, Adopt | SetTags) and action.tags and action.remove:
-            await self.account.budget.acquire(lane=Lane.FINISH, key=self.ref)  # it takes two requests
+            await self.account.budget.acquire(lane=Lane.FINISH, ref=self.ref)  # it takes two requests
 
     async def carry_out(self, action: Mutation) -> Observed | None:
         """Send one change; return what its answer says of the deployment, None if it says nothing.
@@ -177,7 +181,7 @@ class Access:
             FireworksError: it was not marked, which costs nothing.
         """
         self.release_slot()
-        await self.account.budget.acquire(lane=Lane.FINISH, key=self.ref)
+        await self.account.budget.acquire(lane=Lane.FINISH, ref=self.ref)
         self._check_fence()
         tags = {TAG_RELEASED: "true", TAG_ADOPTED: "true"}
         await self.account.client.set_tags(self.credential.api_key, name, tags)
@@ -198,10 +202,11 @@ class Access:
             case PrepareModel(_, model, precision):
                 await client.prepare_model(api_key, model, precision)
             case Create(target, body, query):
-                identifier = target.rsplit("/", 1)[-1]
-                return await client.create_deployment(api_key, account, identifier, body, query=query)
-            case Update(target, body, mask):
-                return await client.update_deployment(api_key, target, body, mask)
+                identifier, keys = target.rsplit("/", 1)[-1], self._keys_of(action.route_secret)
+                return await client.create_deployment(api_key, account, identifier, body, query=query, route_keys=keys)
+            case Update(target, body, mask, route_keys=change):
+                keys = self._keys_of(None if change is None else change.secret)
+                return await client.update_deployment(api_key, target, body, mask, route_keys=keys)
             case Undelete(target):
                 return await client.undelete_deployment(api_key, target)
             case Delete(target, hard, ignore_checks):
@@ -219,6 +224,14 @@ class Access:
             case UnloadAddon(_, _, deployed_model):
                 await client.unload_addon(api_key, deployed_model)
         return None
+
+    def _keys_of(self, secret: DirectRouteSecret | None) -> tuple[ApiKey, ...]:
+        """Return the API keys in the very version of the Secret that was decided upon; none for None."""
+        if secret is None:
+            return ()
+        if self.route_keys is None or self.route_keys.secret != secret:
+            raise AssertionError("decided to send API keys that were not read")
+        return self.route_keys.keys
 
     async def _send_tags(self, action: Adopt | SetTags) -> None:
         """Set tags and delete others, in two requests.

@@ -8,6 +8,7 @@ from logging import getLogger
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.controller.measure.startups import Startups
+from fireworks_operator.controller.queue import Priority
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import (
     NEEDS_FRESH_GET,
@@ -46,19 +47,19 @@ from fireworks_operator.ports import EventRecorder, EventType, MutationFence, Re
 
 from .access import Access, FencedError
 from .recent import Recent, Unwritten
-from .result import PassResult, not_now
+from .result import After, Next, Now, PassResult, Retry, nothing_done
 
 log = getLogger(__name__)
 
 CREDENTIAL_RETRY = 30.0
 """Seconds until a resource without a usable credential looks at its Secret again."""
 SECRET_RETRY = 60.0
-"""Seconds until a resource that is refused looks at its Secret again: another key may be what is done about it."""
+"""Seconds until a resource that is refused, or has API keys of a direct route, looks at its Secret again."""
 UNLISTED_RETRY = 5.0
 """Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
 FENCED_RETRY = 2.0
 """Seconds until a change is tried again that the Lease was too short for."""
-LET_GO_RETRY = 60.0
+RELEASE_RETRY = 60.0
 """Seconds until the finalizer is removed again from a resource that the watch still has."""
 RELEASE_PATIENCE = 30.0
 """Seconds that a resource waits for the mark on the deployment that it leaves: it goes without, too."""
@@ -111,7 +112,7 @@ class Actor:
                 # Dying before the write: nothing has happened. After it: the name is known before anything can exist
                 # under it, and the next pass creates what is absent there.
                 await self._write(situation, Outcome(action), recent)
-                return PassResult(action, again=0.0)
+                return PassResult(action, Now())
             case Rest() | Pending() | Progress() | Trouble() | Refuse():
                 return await self._wait(situation, action, recent)
             case _:
@@ -123,45 +124,45 @@ class Actor:
         # Dying on either side: a finalizer without a claim, and nothing at Fireworks.
         stored = await self._writer.add_finalizer(situation.resource)
         self._store.put(stored)
-        return PassResult(action, again=0.0, failed=FINALIZER not in stored.metadata.finalizers)
+        return PassResult(action, Now() if FINALIZER in stored.metadata.finalizers else Retry())
 
     async def _wait(self, situation: Situation, action: Waiting, recent: Recent) -> PassResult:
         resource = situation.resource
         told = {each.message for each in situation.status.conditions}
         if isinstance(action, Refuse) and action.reason is Reason.CONFLICT and action.message not in told:
-            log.warning("%s: %s", resource.key, action.message)
+            log.warning("%s: %s", resource.ref, action.message)
         # Dying on either side: the status says what was true before, and the next pass says this.
         await self._write(situation, Outcome(action), recent)
-        inconclusive = _knows_too_little(situation, action)
-        if not inconclusive:
+        conclusive = not _knows_too_little(situation, action)
+        if conclusive:
             recent.change = None
-        return PassResult(action, _next_look(situation, action), inconclusive=inconclusive)
+        return PassResult(action, _next_look(situation, action), conclusive=conclusive)
 
     async def _mutate(self, situation: Situation, action: Mutation, access: Access, recent: Recent) -> PassResult:
         resource = situation.resource
         await access.reserve(action)
         decided, situation = situation.now, situation.at(self._wall_clock())
         if self._changed(resource) or _is_stale(action, situation.now - decided):
-            return not_now()
+            return nothing_done(Now())
         if not self._fence.may_mutate():
-            return not_now(FENCED_RETRY)
+            return nothing_done(After(FENCED_RETRY))
         if isinstance(action, Create | Adopt | Undelete | LoadAddon):
             # Dying after this write: what is begun is found again by the status, which names it as without an answer.
             asked = situation.status.applied_fields is not None
             situation = situation.stored(await self._write(situation, Outcome(action, begun=True), recent))
             if isinstance(action, Adopt) and action.by_request and not asked:
-                return not_now()  # the next look, right before it, decides anew
+                return nothing_done(Now())  # the next look, right before it, decides anew
         if isinstance(action, Update):
             recent.update = situation.now
         if isinstance(action, SetTags):
             recent.tags = situation.now
-        log.info("%s: %s", resource.key, action.name, extra={"deployment": action.target})
+        log.info("%s: %s", resource.ref, action.name, extra={"deployment": action.target})
         # Dying before the answer is written down: a create, an adoption or an undelete is remembered as begun; a
         # PATCH, a tag, a deletion or an addon shows in the next LIST, and is sent again if it has not taken effect.
         try:
             answer = await access.carry_out(action)
         except FencedError:
-            return not_now(FENCED_RETRY)
+            return nothing_done(After(FENCED_RETRY))
         except FireworksError as error:
             return await self._failed(situation, action, error, recent)
         if isinstance(action, Create) and answer is None:
@@ -172,27 +173,29 @@ class Actor:
         """Write down what a request that was accepted has come to."""
         observed, in_vain = situation.observed, recent.made(action, situation.now)
         if in_vain:
-            log.warning("%s: %s was accepted earlier but had no effect", situation.resource.key, action.name)
+            log.warning("%s: %s was accepted earlier but had no effect", situation.resource.ref, action.name)
+        if isinstance(action, Update) and action.route_keys is not None:
+            # Should the write below fail, the API keys count as sent all the same.
+            self._defer(situation, Outcome(action), recent)
         if isinstance(action, Create) and isinstance(observed, Present) and observed.deployment.state == "CREATING":
             # Dying before the next pass writes it: the create counts as unanswered, and is found by its name.
             self._defer(situation, Outcome(action), recent)
-            return PassResult(action, again=0.0, failed=in_vain, looks=True)
+            return PassResult(action, Retry() if in_vain else Now(Priority.PROGRESS))
         await self._write(situation, Outcome(action), recent)
-        return PassResult(action, again=0.0, failed=in_vain, drift=_puts_back(situation, action))
+        return PassResult(action, Retry() if in_vain else Now(), drift=_puts_back(situation, action))
 
     def _changed(self, resource: FireworksDeployment) -> bool:
         """Tell whether a resource is another one by now than what was decided upon."""
-        stored = self._store.get(resource.key)
+        stored = self._store.get(resource.ref)
         return stored is None or stored.metadata != resource.metadata
 
     async def _failed(
         self, situation: Situation, action: Mutation, error: FireworksError, recent: Recent
     ) -> PassResult:
-        key = situation.resource.key
-        log.warning("%s: %s failed: %s", key, action.name, error, extra={"deployment": action.target})
+        ref = situation.resource.ref
+        log.warning("%s: %s failed: %s", ref, action.name, error, extra={"deployment": action.target})
         await self._write(situation, Outcome(action, error), recent)
-        needs_user = diagnose(error, action).needs_user
-        return PassResult(action, again=0.0 if needs_user else None, failed=not needs_user, error=error)
+        return PassResult(action, Now() if diagnose(error, action).needs_user else Retry(), error=error)
 
     async def _look_at_taken(self, situation: Situation, action: Create, access: Access, recent: Recent) -> PassResult:
         """See what is there under the id, perhaps soft-deleted and in no LIST: whose it is decides what comes next."""
@@ -200,53 +203,57 @@ class Actor:
         try:
             observed = await access.look(action.target)
         except FireworksError as error:
-            return PassResult(action, failed=True, error=error)
+            return PassResult(action, Retry(), error=error)
         if not isinstance(observed, Absent):
-            return PassResult(action, again=0.0)
+            return PassResult(action, Now())
         # One that is still being created, or deleted for good, perhaps.
         taken = FireworksError(
             ErrorKind.PROTOCOL, f"the id of {action.target} is reported as taken, but no such deployment exists."
         )
         await self._write(situation.answered(observed), Outcome(action, taken), recent)
-        return PassResult(action, failed=True, error=taken)
+        return PassResult(action, Retry(), error=taken)
 
     async def _release(
         self, situation: Situation, action: RemoveFinalizer, access: Access | None, recent: Recent
     ) -> PassResult:
         resource, deleting = situation.resource, situation.is_deleting
         if action.left is not None:
-            log.warning("%s: %s", resource.key, action.message, extra={"deployment": action.left})
+            log.warning("%s: %s", resource.ref, action.message, extra={"deployment": action.left})
             if access is not None:
                 await self._mark_released(situation, access)
         # Dying between the mark and the finalizer: what is marked as released is found so, and let go all the same.
         kind: EventType = "Warning" if action.left is not None else "Normal"
         self._events.record(resource, kind, Reason.DELETING if deleting else Reason.OBSERVED, action.message)
-        stored = await self._writer.remove_finalizer(resource)
-        if stored is None:
-            if self._store.get(resource.key) is None:
-                return PassResult(action)
-            recent.let_go = (resource.metadata.uid, self._wall_clock())
-            return PassResult(action, again=LET_GO_RETRY)  # the watch has yet to tell that it is gone
-        self._store.put(stored)
-        return PassResult(action, again=None if deleting else 0.0)  # from now on it is only observed, and must say so
+        if await self._remove_finalizer(resource, recent):
+            return PassResult(action, None if deleting else Now())  # from now on it is only observed, and must say so
+        return PassResult(action, None if recent.released is None else After(RELEASE_RETRY))
 
-    async def let_go_again(self, resource: FireworksDeployment, since: datetime, recent: Recent) -> PassResult:
-        """Remove the finalizer of a resource that was let go of, if it is still there after a while.
+    async def release_again(self, resource: FireworksDeployment, since: datetime, recent: Recent) -> PassResult:
+        """Remove the finalizer of a resource that was released, if it is still there after a while.
 
         Mostly the watch is late. But a restored etcd may have brought it back, finalizer and all, in the very version
         that is known, so that no event and no LIST says anything new.
         """
-        now = self._wall_clock()
-        waited = (now - since).total_seconds()
-        if waited < LET_GO_RETRY:
-            return PassResult(Pending(), again=LET_GO_RETRY - waited, inconclusive=True)
+        waited = (self._wall_clock() - since).total_seconds()
+        if waited < RELEASE_RETRY:
+            return nothing_done(After(RELEASE_RETRY - waited))
+        kept = await self._remove_finalizer(resource, recent)
+        return nothing_done(Now() if kept else After(RELEASE_RETRY))
+
+    async def _remove_finalizer(self, resource: FireworksDeployment, recent: Recent) -> bool:
+        """Remove the finalizer; return whether the resource is kept without it.
+
+        If not, it is gone; one that the watch still has is remembered as released, since `release_again` follows it up.
+        """
+        # Dying on either side: nothing is left to be done at Fireworks, and the next pass finds either no resource or
+        # one to remove the finalizer of.
         stored = await self._writer.remove_finalizer(resource)
         if stored is not None:
-            recent.let_go = None
+            recent.released = None
             self._store.put(stored)
-            return not_now()
-        recent.let_go = (resource.metadata.uid, now)
-        return PassResult(Pending(), again=LET_GO_RETRY, inconclusive=True)
+        elif self._store.get(resource.ref) is not None:
+            recent.released = (resource.metadata.uid, self._wall_clock())
+        return stored is not None
 
     async def _mark_released(self, situation: Situation, access: Access) -> None:
         """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
@@ -273,7 +280,7 @@ class Actor:
         self._startups.see(resource, status, situation.now)
         for kind, reason, message in tell(before, status):
             self._events.record(resource, kind, reason, message)
-        return self._store.get(resource.key) or stored
+        return self._store.get(resource.ref) or stored
 
     def _defer(self, situation: Situation, outcome: Outcome, recent: Recent) -> None:
         """Leave a status to the next pass to write: in a flood of creations that one may have READY to tell as well."""
@@ -286,7 +293,7 @@ def _puts_back(situation: Situation, action: Mutation) -> bool:
     """Tell whether a change puts back what others have changed; tags also follow a PATCH for the same new spec."""
     if isinstance(action, SetTags | SetDeployedModel):
         return was_settled(situation.resource)
-    return isinstance(action, Update) and not situation.is_new
+    return isinstance(action, Update) and not situation.is_new and not action.is_of_keys_alone
 
 
 def _is_stale(action: Mutation, waited: timedelta) -> bool:
@@ -311,22 +318,29 @@ def _due(situation: Situation, action: Progress | Rest | Trouble | Refuse) -> da
     return min((each for each in times if each is not None), default=None)
 
 
-def _next_look(situation: Situation, action: Waiting) -> float | None:
-    """Return in how many seconds a pass that changed nothing is repeated; None: when something changes."""
+def _next_look(situation: Situation, action: Waiting) -> Next:
+    """Return when a pass that changed nothing is repeated."""
     credential, observed = situation.context.credential, situation.observed
-    if isinstance(credential, Unusable) and not credential.needs_user:
-        return UNLISTED_RETRY
     if isinstance(credential, Unusable):
-        return CREDENTIAL_RETRY
+        return After(CREDENTIAL_RETRY if credential.needs_user else UNLISTED_RETRY)
     if isinstance(action, Pending):
         return None
     if isinstance(action, Refuse) and action.reason is Reason.ACCOUNT_MISMATCH:
-        return CREDENTIAL_RETRY
-    rereads = isinstance(action, Refuse) and situation.spec.credentials_secret_ref is not None
+        return After(CREDENTIAL_RETRY)
+    reread = _next_reread(situation, action)
     until = _due(situation, action)
     if until is not None:
         pause = max((until - situation.now).total_seconds(), 0.0) + 0.5
-        return min(pause, SECRET_RETRY) if rereads else pause
+        return After(pause if reread is None else min(pause, reread))
     if isinstance(action, Progress | Trouble) and isinstance(observed, Present) and observed.fresh:
-        return UNLISTED_RETRY
-    return SECRET_RETRY if rereads else None
+        return After(UNLISTED_RETRY)
+    return None if reread is None else After(reread)
+
+
+def _next_reread(situation: Situation, action: Waiting) -> float | None:
+    """Return in how many seconds a Secret is looked at again; None if none has to be."""
+    route = situation.context.route_secret
+    if isinstance(route, Unusable):
+        return CREDENTIAL_RETRY
+    refused = isinstance(action, Refuse) and situation.spec.credentials_secret_ref is not None
+    return SECRET_RETRY if refused or route is not None else None

@@ -62,7 +62,7 @@ async def _observe(resource: FireworksDeployment, access: Access, target: str) -
     observed = access.observe(target, with_addons=uses_addons(resource))
     if access.must_look(target) or needs_closer_look(resource, observed):
         if isinstance(observed, Absent):
-            log.info("%s: missing from the list, fetching it directly", resource.key, extra={"deployment": target})
+            log.info("%s: missing from the list, fetching it directly", resource.ref, extra={"deployment": target})
         observed = await access.look(target)
     return await access.explain_failure(observed)
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.api.v1alpha1 import DirectRouteSecret, FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.core.actions import LoadAddon, Mutation, SetDeployedModel, Update, UpdateAddon
+from fireworks_operator.core.context import Unusable
 from fireworks_operator.core.observed.observation import Present
 
 
@@ -27,8 +28,9 @@ class Recent:
         addon_updates: when which loaded addon was last changed for the spec as it is now.
         addon_loads: when which model was last loaded that no LIST has shown since.
         change: the last change that was made, while nothing else has been found to do since.
-        let_go: the uid of the resource whose finalizer was removed, and when the API server was last told to.
-        unwritten: what has come of a create request, while the status does not say it yet.
+        released: the uid of the resource whose finalizer was removed, and when the API server was last told to.
+        unwritten: what has come of a request, while the status does not say it yet.
+        route_secret: the version of the Secret with the API keys of its direct route that was read last.
     """
 
     key_changed: bool = False
@@ -37,8 +39,16 @@ class Recent:
     addon_updates: dict[str, datetime] = field(default_factory=dict)
     addon_loads: dict[str, datetime] = field(default_factory=dict)
     change: Mutation | None = None
-    let_go: tuple[str, datetime] | None = None
+    released: tuple[str, datetime] | None = None
     unwritten: Unwritten | None = None
+    route_secret: DirectRouteSecret | None = None
+
+    def changes_route_secret(self, secret: DirectRouteSecret | Unusable | None) -> bool:
+        """Remember the version of the Secret of a direct route; True if it was another one before."""
+        before = self.route_secret
+        if isinstance(secret, DirectRouteSecret):
+            self.route_secret = secret
+        return before is not None and before != self.route_secret
 
     def latest(self, stored: FireworksDeployment) -> FireworksDeployment:
         """Return a resource with the status that was derived for it last, whether or not that is written yet."""
@@ -68,7 +78,7 @@ class Recent:
         if isinstance(change, UpdateAddon):
             self.addon_updates[change.deployed_model] = now
         if isinstance(change, SetDeployedModel):
-            self.addon_updates[change.key] = now
+            self.addon_updates[change.remembered_as] = now
         if isinstance(change, LoadAddon):
             self.addon_loads[change.model] = now
         before, self.change = self.change, change
@@ -76,8 +86,8 @@ class Recent:
 
     def set_clock_right(self, now: datetime) -> None:
         """Let pauses begin now that began in the future."""
-        if self.let_go is not None:
-            self.let_go = (self.let_go[0], min(self.let_go[1], now))
+        if self.released is not None:
+            self.released = (self.released[0], min(self.released[1], now))
         self.update = None if self.update is None else min(self.update, now)
         self.tags = None if self.tags is None else min(self.tags, now)
         self.addon_updates = {name: min(time, now) for name, time in self.addon_updates.items()}

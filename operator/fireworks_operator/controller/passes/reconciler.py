@@ -9,10 +9,11 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.controller.accounts.accounts import Accounts, Resolved
 from fireworks_operator.controller.accounts.bindings import Bindings
+from fireworks_operator.controller.accounts.route_keys import RouteKeys
 from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.store import Store
 from fireworks_operator.core.actions import Pending, Progress, Rest, Trouble
-from fireworks_operator.core.context import Context, pinned_account
+from fireworks_operator.core.context import Context, Unusable, pinned_account
 from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.desired.wanted import is_new
 from fireworks_operator.core.diagnosis import diagnose
@@ -27,7 +28,7 @@ from .access import Access
 from .acting import Actor
 from .looking import look_and_decide
 from .recent import Recent
-from .result import PassResult, not_now
+from .result import Now, PassResult, Retry, nothing_done
 from .surroundings import Identity, surroundings
 
 
@@ -66,22 +67,22 @@ class Reconciler:
         self._started = wall_clock()
         self._recent: defaultdict[str, Recent] = defaultdict(Recent)
 
-    def interrupt(self, key: str) -> None:
+    def interrupt(self, ref: str) -> None:
         """Take a resource out of the line for its budget, since what it waits to do may no longer be wanted."""
-        self._accounts.withdraw(key)
+        self._accounts.withdraw(ref)
 
-    def forget(self, key: str) -> None:
+    def forget(self, ref: str) -> None:
         """Drop what is remembered of a resource that is gone."""
-        self._recent.pop(key, None)
-        self._bindings.forget(key)
-        self._accounts.forget(key)
-        self._startups.forget(key)
+        self._recent.pop(ref, None)
+        self._bindings.forget(ref)
+        self._accounts.forget(ref)
+        self._startups.forget(ref)
 
-    async def reconcile(self, key: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult | None:
+    async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult | None:
         """Make one pass; None if the resource is gone.
 
         Args:
-            key: of the resource.
+            ref: `namespace/name` of the resource.
             skip_pauses: pauses after refusals no longer count.
             release_slot: called before anything that may take long, so that others can work meanwhile.
 
@@ -89,18 +90,18 @@ class Reconciler:
             ResourceChangedError, ResourceGoneError, KubernetesUnavailableError: as the writer and Secrets do.
             WithdrawnError: it was interrupted, before a request.
         """
-        stored = self._store.get(key)
+        stored = self._store.get(ref)
         if stored is None:
             return None
-        recent = self._recent[key]
-        if recent.let_go is not None and recent.let_go[0] == stored.metadata.uid:
-            return await self._actor.let_go_again(stored, recent.let_go[1], recent)
+        recent = self._recent[ref]
+        if recent.released is not None and recent.released[0] == stored.metadata.uid:
+            return await self._actor.release_again(stored, recent.released[1], recent)
         resource = recent.latest(stored)
         if await self._set_clock_right(resource):
-            return not_now()
+            return nothing_done(Now())
         resolved = await self._accounts.resolve(resource, release_slot)
         result = await self._look_and_act(resource, resolved, recent, release_slot, skip_pauses=skip_pauses)
-        recent.key_changed = recent.key_changed and result.inconclusive
+        recent.key_changed = recent.key_changed and not result.conclusive
         return result
 
     async def _look_and_act(
@@ -114,15 +115,19 @@ class Reconciler:
     ) -> PassResult:
         """Look at the deployment with the key that was found, and take the next step."""
         # With another key than before, pauses after refusals no longer count, once there is something to decide by.
-        recent.key_changed = self._bindings.switch_key(resource.key, resolved.using) or recent.key_changed
+        recent.key_changed = self._bindings.switch_key(resource.ref, resolved.credential) or recent.key_changed
         if is_new(resource):
             recent.new_spec()
         context = self._context(resource, resolved, skip_pauses=recent.key_changed or skip_pauses)
         target = target_name(resource, context)
         if resolved.account is not None:
-            self._bindings.note(resource.key, resolved.account, target)
+            self._bindings.note(resource.ref, resolved.account, target)
         access = None if target is None else self._access(resource, resolved, release_slot)
         if access is not None:
+            keys = await self._accounts.route_keys(resource)
+            access, context = _with_route_keys(access, context, keys)
+            if recent.changes_route_secret(context.route_secret):
+                context, recent.key_changed = replace(context, skip_pauses=True), True
             context = replace(context, models=await access.model_to_prepare(resource))
         try:
             situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
@@ -138,7 +143,7 @@ class Reconciler:
         """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""
         now = self._wall_clock()
         self._started = min(self._started, now)
-        recent = self._recent[resource.key]
+        recent = self._recent[resource.ref]
         recent.set_clock_right(now)
         status = set_clock_right(resource.status, now)
         if status is resource.status:
@@ -159,12 +164,12 @@ class Reconciler:
             unreachable_reason=Reason.API_UNAVAILABLE if diagnosis.needs_user else diagnosis.reason,
         )
         situation = assess(resource, Unknown(), context)
-        result = await self._actor.act(situation, decide(situation), access, self._recent[resource.key])
+        result = await self._actor.act(situation, decide(situation), access, self._recent[resource.ref])
         waits = isinstance(result.action, Rest | Pending | Progress | Trouble)
-        return replace(result, failed=True, error=error, inconclusive=waits)
+        return replace(result, next=Retry(), error=error, conclusive=not waits)
 
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, skip_pauses: bool) -> Context:
-        recent = self._recent[resource.key]
+        recent = self._recent[resource.ref]
         return replace(
             surroundings(self._identity, resolved, self._wall_clock(), started=self._started),
             skip_pauses=skip_pauses,
@@ -178,9 +183,16 @@ class Reconciler:
         self, resource: FireworksDeployment, resolved: Resolved, release_slot: Callable[[], None]
     ) -> Access | None:
         """Return the access to the resource's account, None where there is no key for it."""
-        if resolved.account is None or resolved.using is None:
+        if resolved.account is None or resolved.credential is None:
             return None
         if pinned_account(resource) not in (None, resolved.account.name):
             return None
         deleting = resource.metadata.deletion_timestamp is not None
-        return Access(resolved.account, resolved.using, resource.key, release_slot, self._fence, deleting)
+        return Access(resolved.account, resolved.credential, resource.ref, release_slot, self._fence, deleting)
+
+
+def _with_route_keys(access: Access, context: Context, keys: RouteKeys | Unusable | None) -> tuple[Access, Context]:
+    """Give the access the API keys of a direct route, and the context no more than the version of their Secret."""
+    if not isinstance(keys, RouteKeys):
+        return access, replace(context, route_secret=keys)
+    return replace(access, route_keys=keys), replace(context, route_secret=keys.secret)

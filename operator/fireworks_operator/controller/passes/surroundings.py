@@ -23,12 +23,12 @@ class Identity:
 
 
 def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, started: datetime) -> Context:
-    """Return the context of a pass; `started` is when this process did, and with it any trouble of unknown age."""
+    """Return the context of a pass; `started` is when this process did, and with it any failure of unknown age."""
     account = resolved.account
     context = Context(
         now=now,
         cluster_id=identity.cluster_id,
-        credential=resolved.credential,
+        credential=resolved.state,
         previous_cluster_ids=identity.previous_cluster_ids,
         cluster_uid=identity.cluster_uid,
         adoption_namespaces=identity.adoption_namespaces,
@@ -38,22 +38,22 @@ def surroundings(identity: Identity, resolved: Resolved, now: datetime, *, start
         default_shape=identity.default_shape,
         addons_unlisted=_addons_unlisted(account, now) if account is not None else None,
     )
-    if isinstance(resolved.credential, Unusable):
-        return context if resolved.credential.needs_user else replace(context, unreachable_since=started)
-    trouble = account.observer.trouble if account is not None else None
-    if trouble is None or account is None:
+    if isinstance(resolved.state, Unusable):
+        return context if resolved.state.needs_user else replace(context, unreachable_since=started)
+    failure = account.observer.failure if account is not None else None
+    if failure is None or account is None:
         return context
-    lasts = timedelta(seconds=account.observer.clock() - trouble.since)
+    lasts = timedelta(seconds=account.observer.clock() - failure.since)
     return replace(
         context,
         unreachable_since=now - lasts,
-        unreachable=trouble.diagnosis.message,
-        unreachable_reason=trouble.diagnosis.reason,
+        unreachable=failure.diagnosis.message,
+        unreachable_reason=failure.diagnosis.reason,
     )
 
 
 def _addons_unlisted(account: Account, now: datetime) -> Unlisted | None:
-    trouble = account.observer.addons_trouble
-    if trouble is None:
+    failure = account.observer.addons_failure
+    if failure is None:
         return None
-    return Unlisted(now - timedelta(seconds=account.observer.clock() - trouble.since), trouble.diagnosis)
+    return Unlisted(now - timedelta(seconds=account.observer.clock() - failure.since), failure.diagnosis)

@@ -1,8 +1,11 @@
 """`decide()`: which one step comes next for a resource."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import get_args
+
+from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FINALIZER, FireworksDeployment, ManagementPolicy
@@ -12,6 +15,7 @@ from fireworks_operator.core.actions import (
     Adopt,
     Claim,
     Create,
+    KeyChange,
     Mutation,
     Pending,
     Progress,
@@ -42,11 +46,13 @@ from fireworks_operator.core.pauses import (
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.target import new_name
 from fireworks_operator.fireworks.models import Deployment
+from fireworks_operator.fireworks.request import ROUTE_KEYS_FIELD
 
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
 from .deletion import decide_deletion
 from .deployed_model import decide_deployed_model
+from .direct_route import KEYS_MASK, due_changes, due_keys, key_version, missing_keys
 from .entries import contradiction_of_schedules, contradiction_of_tags
 from .preparation import contradiction_of_preparation, decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
@@ -217,6 +223,9 @@ def _decide_claim(situation: Situation, credential: Usable) -> Action:
     held = held_back(situation, *CREATIONS)
     if held is not None:
         return held
+    missing = missing_keys(situation)
+    if missing is not None and not isinstance(observed, Present):
+        return missing  # not after the claim: until then, the spec can be corrected
     preparation = None if isinstance(observed, Present) else decide_preparation(situation, credential.account)
     if preparation is not None:
         return preparation
@@ -233,14 +242,14 @@ def _decide_absent(situation: Situation, observed: Absent, target: str) -> Actio
         lost = decide_lost(situation)
         if lost is not None:
             return lost
-    held = held_back(situation, *CREATIONS)
+    held = held_back(situation, *CREATIONS) or missing_keys(situation)
     if held is not None:
         return held
     wanted = situation.wanted
     default_shape = situation.context.default_shape
     query = wanted.create_query(situation.context.create_query, default_shape=default_shape)
     body = wanted.create_body(situation.owner, default_shape=default_shape)
-    return Create(target, body, query, tuple(wanted.values))
+    return Create(target, body, query, tuple(wanted.values), key_version(situation))
 
 
 def _decide_present(situation: Situation, deployment: Deployment, credential: Usable) -> Action:
@@ -257,13 +266,14 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
     drift = situation.drift
     if drift.replacements:
         return _replace_required(drift)
-    if drift.changes:
+    if due_changes(situation) or due_keys(situation) is not None:
         return _decide_changes(situation, deployment)
     if drift.tags:
         return _decide_tags(situation, deployment)
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
-        return decide_deployed_model(situation, deployment) or _at_rest(situation, deployment, addons)
+        deployed = decide_deployed_model(situation, deployment)
+        return deployed or missing_keys(situation) or _at_rest(situation, deployment, addons)
     return addons
 
 
@@ -288,34 +298,42 @@ def _replace_required(drift: Drift) -> Refuse:
 
 
 def _decide_update(situation: Situation, deployment: Deployment) -> Action:
-    drift = situation.drift
-    waits = _not_yet(situation, UPDATE, drift.changes, situation.context.last_update)
-    return waits or Update(
-        deployment.name, drift.patch_body(deployment.raw), drift.mask(), tuple(each.path for each in drift.changes)
-    )
+    drift, keys = replace(situation.drift, changes=due_changes(situation)), due_keys(situation)
+    if keys is not None and _not_converging(situation, UPDATE, drift.changes) is not None:
+        drift = replace(drift, changes=())  # another API key need not wait for what Fireworks does not make
+    fields = (*(each.path for each in drift.changes), *([] if keys is None else [KeyChange.field]))
+    waits = _not_yet(situation, UPDATE, drift.changes, fields, situation.context.last_update)
+    if waits is not None:
+        return waits
+    body, mask = drift.patch_body(deployment.raw), drift.mask()
+    if keys is None:
+        return Update(deployment.name, body, mask, fields)
+    removed: dict[str, JsonValue] = {ROUTE_KEYS_FIELD: []} if keys.secret is None else {}
+    return Update(deployment.name, {**body, **removed}, (*mask, KEYS_MASK), fields, keys)
 
 
 def _decide_tags(situation: Situation, deployment: Deployment) -> Action:
     drifted = situation.drift.tags
-    waits = _not_yet(situation, SET_TAGS, drifted, situation.context.last_tags)
+    fields = tuple(each.path for each in drifted)
+    waits = _not_yet(situation, SET_TAGS, drifted, fields, situation.context.last_tags)
     return waits or SetTags(
         deployment.name,
         {each.field.entry: str(each.wanted) for each in drifted if each.wanted},
         tuple(each.field.entry for each in drifted if not each.wanted),
-        tuple(each.path for each in drifted),
+        fields,
     )
 
 
 def _not_yet(
-    situation: Situation, action: str, changes: Sequence[Difference], sent: datetime | None
+    situation: Situation, action: str, changes: Sequence[Difference], fields: Sequence[str], sent: datetime | None
 ) -> Refuse | Progress | None:
-    """Say why changes are not made now; None if they are. `sent` is when this process last made such ones."""
+    """Say why fields are not changed now; None if they are. `sent` is when this process last made such changes."""
     held = held_back(situation, action) or _not_converging(situation, action, changes)
     if held is not None:
         return held
     due = _next_change(situation, action, sent)
     if due is not None and due > situation.now:
-        return Progress(Reason.UPDATING, f"Changing {', '.join(f'spec.{each.path}' for each in changes)}.", due)
+        return Progress(Reason.UPDATING, f"Changing {', '.join(f'spec.{each}' for each in fields)}.", due)
     return None
 
 
@@ -325,7 +343,7 @@ def _not_converging(situation: Situation, action: str, changes: Sequence[Differe
     # What was refused has not been accepted, so it did not fail to converge.
     if attempt is None or attempt.reason != Reason.UPDATING or attempt.count < CONVERGENCE_TRIES:
         return None
-    if situation.context.skip_pauses:
+    if situation.context.skip_pauses or not changes:
         return None
     until = pause_until(attempt, REFUSED[1:])
     if until <= situation.now:

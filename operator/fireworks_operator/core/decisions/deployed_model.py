@@ -42,7 +42,7 @@ def _change(
 
 def _reverted(situation: Situation, change: SetDeployedModel) -> Progress | Refuse | None:
     """Say that a change did not last, once lists should show it: two resources may both want to be the default."""
-    sent = situation.context.addon_updates.get(change.key)
+    sent = situation.context.addon_updates.get(change.remembered_as)
     if sent is None or situation.context.skip_pauses or situation.now >= sent + ADDON_PAUSE:
         return None
     fields = ", ".join(f"spec.{each}" for each in change.fields)

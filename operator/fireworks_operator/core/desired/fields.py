@@ -11,6 +11,11 @@ from fireworks_operator.core.identity import TAG_PREFIX, is_reserved_tag
 TAGS = "tags."
 SCHEDULES = "autoscalingPolicy.scalingSchedules."
 """What the paths begin with of the tags and of the scaling schedules, each of which is a field of its own."""
+ROUTE_TYPE, NO_ROUTE = "directRoute.type", "DIRECT_ROUTE_TYPE_UNSPECIFIED"
+"""The path of the type of a direct route, and its value where there is none.
+
+Its API keys are no field: nobody reads them back, so there is nothing to compare.
+"""
 
 
 class ChangeRule(Enum):
@@ -82,6 +87,7 @@ FIELDS: tuple[Field, ...] = (
     Field("longPrompt", default=False, wire_path="autoTune.longPrompt"),
     Field("enableAddons", default=False),
     Field("placement", ChangeRule.REPLACE, Kind.PLACEMENT),
+    Field(ROUTE_TYPE, default=NO_ROUTE, wire_path="directRouteType"),
     Field("deploymentShape", kind=Kind.SHAPE),
     Field("enableHotReloadLatestAddon", default=False),
     Field("numPeftDeviceCached"),

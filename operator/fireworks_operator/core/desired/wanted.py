@@ -15,7 +15,7 @@ from fireworks_operator.api.v1alpha1 import (
 from fireworks_operator.core.identity import TAG_ADOPTED, Owner, full_model_name
 
 from .durations import wire_duration
-from .fields import FIELD_BY_PATH, SCHEDULES, TAGS, fields_at, put
+from .fields import FIELD_BY_PATH, ROUTE_TYPE, SCHEDULES, TAGS, fields_at, put
 from .shapes import DEFAULT_SHAPE
 
 
@@ -116,6 +116,7 @@ def wire_values(spec: FireworksDeploymentSpec, account: str | None) -> dict[str,
         "enableAddons": True if spec.addons and not spec.enable_hot_reload_latest_addon else spec.enable_addons,
         "enableHotReloadLatestAddon": spec.enable_hot_reload_latest_addon,
         "placement": _placement(spec.placement),
+        ROUTE_TYPE: spec.direct_route.type if spec.direct_route is not None else None,
         "deploymentShape": spec.deployment_shape,
         "numPeftDeviceCached": spec.num_peft_device_cached,
         "maxContextLength": spec.max_context_length,

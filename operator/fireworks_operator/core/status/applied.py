@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 
-from fireworks_operator.api.v1alpha1 import ManagementPolicy
-from fireworks_operator.core.actions import Action, Create, Rest, SetTags, Undelete, Update
+from fireworks_operator.api.v1alpha1 import DirectRouteSecret, ManagementPolicy
+from fireworks_operator.core.actions import Action, Adopt, Create, Delete, KeyChange, Rest, SetTags, Undelete, Update
 from fireworks_operator.core.desired.fields import FIELD_BY_PATH, FIELDS, STATIC_DEFAULTS, get, schedules_of, tags_of
 from fireworks_operator.core.desired.shapes import BY_SHAPE
 from fireworks_operator.core.observed.history import created_here
 from fireworks_operator.core.observed.observation import Present
+from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
@@ -35,6 +36,26 @@ def fields_after(situation: Situation, action: Action, applied: Collection[str] 
     if isinstance(action, Rest):
         return in_spec if applied is None else _in_force(applied, in_spec)
     return applied
+
+
+def route_secret_after(situation: Situation, outcome: Outcome) -> DirectRouteSecret | None:
+    """Return the version of the Secret whose API keys count as sent after a step.
+
+    A deployment that comes into being, comes back or becomes ours counts as one that has none of them: they are sent
+    once too often rather than never.
+    """
+    sent = situation.status.direct_route_secret
+    if situation.spec.management_policy is ManagementPolicy.OBSERVE:
+        return None
+    succeeded = outcome.error is None and not outcome.begun
+    match outcome.action:
+        case Create(route_secret=secret):
+            return secret if succeeded else None
+        case Update(route_keys=KeyChange(secret=secret)) if succeeded:
+            return secret
+        case Delete(hard=True) | Undelete() | Adopt(by_request=True):
+            return None
+    return sent
 
 
 def _of_a_former_spec(situation: Situation, deployment: Deployment) -> set[str]:

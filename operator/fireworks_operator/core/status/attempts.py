@@ -69,7 +69,7 @@ def last_attempt(situation: Situation, outcome: Outcome) -> LastAttempt | None:
             )
             return _next_attempt(situation, delete_attempt_name(action), reason)
         case Update() | SetTags() | SetDeployedModel():
-            return _next_attempt(situation, action.name, Reason.UPDATING)
+            return _changed_attempt(situation, action)
         case PrepareModel(model=model, precision=precision):
             return _next_attempt(situation, action.name, Reason.PREPARING_MODEL, preparing(model, precision))
         case Refuse():
@@ -86,6 +86,15 @@ def recreations(situation: Situation, outcome: Outcome) -> list[datetime] | None
         return known
     recent = recent_recreations(situation.status, situation.now)
     return [*recent, situation.now.replace(microsecond=0)][-RECREATIONS:]
+
+
+def _changed_attempt(situation: Situation, action: Update | SetTags | SetDeployedModel) -> LastAttempt | None:
+    """Return the record of a change that was accepted, in case it is never made; of API keys nobody can see that."""
+    if not (isinstance(action, Update) and action.is_of_keys_alone):
+        return _next_attempt(situation, action.name, Reason.UPDATING)
+    before = situation.status.last_attempt
+    refused = before is not None and before.action == action.name and before.reason != Reason.UPDATING
+    return None if refused else before
 
 
 def _next_attempt(situation: Situation, action: str, reason: Reason, message: str | None = None) -> LastAttempt:

@@ -106,6 +106,8 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _progressing(Reason.PREPARING_MODEL, preparing(model, precision), available)
         case Adopt() if was_settled(situation.resource):
             return _resting(situation, available)  # only its marker is written again
+        case Update(is_of_keys_alone=True) if was_settled(situation.resource):
+            return _resting(situation, available)  # other API keys from now on, and nothing else
         case _ if not isinstance(observed, Present):
             return _progressing(*_beginning(action, observed), available)
         case Create() if observed.deployment.state == "CREATING":

@@ -27,7 +27,7 @@ from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
 from .addons import addon_condition, addon_trouble, report_addons
-from .applied import fields_after
+from .applied import fields_after, route_secret_after
 from .attempts import NOT_OURS, last_attempt, recreations
 from .conditions import Capacity, Summary, include_addons, summarize, summarize_capacity
 from .facts import effective, identifiers, is_default, is_ready, replicas
@@ -84,7 +84,11 @@ def _keeps(situation: Situation, outcome: Outcome) -> bool:
 
 def _facts(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
     """Return the status with everything but attempts, addons and conditions."""
-    claims = {"observed_generation": situation.resource.metadata.generation, **_claims(outcome)}
+    claims = {
+        "observed_generation": situation.resource.metadata.generation,
+        "direct_route_secret": route_secret_after(situation, outcome),
+        **_claims(outcome),
+    }
     status = situation.status.model_copy(update=claims)
     status = status.model_copy(update=_observed_facts(situation, status.deployment_name))
     action = outcome.action
@@ -127,9 +131,14 @@ def _unclaimed(status: FireworksDeploymentStatus) -> FireworksDeploymentStatus:
 
 
 _GONE: dict[str, None] = dict.fromkeys(
-    ("state", "model_identifier", "identifiers", "endpoint", "replicas", "effective", "notices", "purge_time")
+    (
+        *("state", "model_identifier", "identifiers", "endpoint", "direct_route_handle"),
+        *("replicas", "effective", "notices", "purge_time"),
+    )
 )
-_UNCLAIMED: dict[str, None] = _GONE | dict.fromkeys(("deployment_name", "account", "create_time", "applied_fields"))
+_UNCLAIMED: dict[str, None] = _GONE | dict.fromkeys(
+    ("deployment_name", "account", "create_time", "applied_fields", "direct_route_secret")
+)
 
 
 def _observed_facts(situation: Situation, name: str | None) -> Mapping[str, object]:
@@ -151,6 +160,7 @@ def _present_facts(situation: Situation, deployment: Deployment, name: str | Non
         "model_identifier": model_identifier(deployment.base_model, deployment.name),
         "identifiers": _identifiers(situation, deployment),
         "endpoint": situation.context.inference_url,
+        "direct_route_handle": deployment.direct_route_handle or None,
         "replicas": replicas(deployment, waiting_since(situation.resource, deployment, situation.now)),
         "effective": effective(deployment),
         "notices": notices(situation, deployment) or None,

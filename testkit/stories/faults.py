@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.virtual.team import Team
+from .team import AnyTeam
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Fault:
         reason: of the condition.
         says: a part of its message.
         times: requests that meet it; None for all.
+        needs_user: a person must act, and it is tried again slowly.
     """
 
     name: str
@@ -26,8 +27,9 @@ class Fault:
     reason: str = "ApiUnavailable"
     says: str = ""
     times: int | None = None
+    needs_user: bool = False
 
-    def begin(self, team: Team, method: str, path: str | None = None) -> str:
+    def begin(self, team: AnyTeam, method: str, path: str | None = None) -> str:
         """Let a team's requests meet the fault; return the rule's id."""
         return team.fault(self.kind, method=method, path=path, times=self.times, action=self.action)
 
@@ -78,9 +80,16 @@ REFUSALS = [
         error("UNAUTHENTICATED"),
         "CredentialsInvalid",
         "Put a valid key into the Secret",
+        needs_user=True,
     ),
     Fault(
-        "400", "a value that Fireworks does not take", "status", error("INVALID_ARGUMENT"), "RejectedByFireworks", "so"
+        "400",
+        "a value that Fireworks does not take",
+        "status",
+        error("INVALID_ARGUMENT"),
+        "RejectedByFireworks",
+        "so",
+        needs_user=True,
     ),
     Fault(
         "403",
@@ -89,8 +98,17 @@ REFUSALS = [
         error("PERMISSION_DENIED"),
         "PermissionDenied",
         "role user or admin",
+        needs_user=True,
     ),
-    Fault("404", "a model that does not exist", "status", error("NOT_FOUND"), "ModelNotFound", "so it is"),
+    Fault(
+        "404",
+        "a model that does not exist",
+        "status",
+        error("NOT_FOUND"),
+        "ModelNotFound",
+        "so it is",
+        needs_user=True,
+    ),
     Fault(
         "412",
         "an unpaid bill",
@@ -98,6 +116,7 @@ REFUSALS = [
         error("FAILED_PRECONDITION", status=412),
         "AccountSuspended",
         "Resolve the billing",
+        needs_user=True,
     ),
     Fault(
         "402",
@@ -106,6 +125,7 @@ REFUSALS = [
         error("FAILED_PRECONDITION", status=402),
         "AccountSuspended",
         "https://fireworks.ai/account/billing",
+        needs_user=True,
     ),
 ]
 """A person must act; until then it is tried again slowly."""
@@ -113,3 +133,64 @@ RATE_LIMIT = Fault("429", "more requests than the account may send", "rate_limit
 RETRY_AFTER = Fault(
     "429 with Retry-After", "the same, and Fireworks says for how long", "rate_limit", {"retryAfter": 3}, "RateLimited"
 )
+LATE = [
+    Fault("commit as the client gives up", "a slow control plane", "late_commit", {"seconds": 0}, times=1),
+    Fault("commit 1 s after the client gave up", "the same", "late_commit", {"seconds": 1}, times=1),
+]
+SLOW = Fault("slow answer", "a busy control plane", "latency", {"seconds": 3})
+
+# --- of one kind of request -----------------------------------------------------------------------------------------
+
+TAKEN = Fault("409 though nothing is there", "an id that is not free yet", "status", error("ALREADY_EXISTS"), times=3)
+ANOTHERS = Fault(
+    "answer about another",
+    "a cache that mixes answers up",
+    "status",
+    answer('{"name": "accounts/x/deployments/y"}'),
+    says="does not understand",
+    times=2,
+)
+NOT_THERE = Fault("404 though it is there", "a cache at Fireworks", "status", error("NOT_FOUND"), times=2)
+IN_USE = Fault(
+    "400",
+    "it is in use",
+    "status",
+    error("INVALID_ARGUMENT"),
+    "DeletionBlocked",
+    "refuses to delete the deployment",
+    needs_user=True,
+)
+QUIET_LISTS = [
+    *UNAVAILABLE,
+    *UNREADABLE[:3],
+    Fault("time-out", "an outage that swallows requests", "hang", says="within 20 s"),
+    Fault("429", "others use up the account's requests", "rate_limit", {"retryAfter": 1}, "RateLimited"),
+    Fault("answer in an envelope of errors", "an API gateway", "status", answer('{"error": {"code": 5}}')),
+    Fault("first page fails", "an outage in the middle of a LIST", "fail_page", {"page": 1}),
+    Fault("second page fails", "the same: half a LIST is none", "fail_page", {"page": 2}),
+    Fault("same page again and again", "a bug: the LIST has no end", "duplicate_page_token"),
+]
+"""Nobody can do anything about these, and at rest nothing is said of them for ten minutes."""
+TOLD_LISTS = [
+    *(each for each in REFUSALS if each.name in ("401", "412")),
+    Fault(
+        "403",
+        "the key may not list",
+        "status",
+        error("PERMISSION_DENIED"),
+        "PermissionDenied",
+        "role user",
+        needs_user=True,
+    ),
+    Fault(
+        "404",
+        "an account of that id is gone",
+        "status",
+        error("NOT_FOUND"),
+        "CredentialsInvalid",
+        "no account",
+        needs_user=True,
+    ),
+]
+SEVERAL_PAGES = {"fail_page", "duplicate_page_token"}
+"""Kinds that only show where a LIST has several pages."""
