@@ -63,8 +63,12 @@ USER 65532:65532
 WORKDIR /
 ARG VERSION=dev
 ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+ARG SOURCE=unknown
 LABEL org.opencontainers.image.version=${VERSION} \
       org.opencontainers.image.revision=${REVISION} \
+      org.opencontainers.image.created=${CREATED} \
+      org.opencontainers.image.source=${SOURCE} \
       org.opencontainers.image.licenses=Apache-2.0
 
 FROM runtime AS simulator

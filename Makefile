@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit check test proof bench chaos soak lint format crd docs site recording chart venv lock promtool image e2e kind clean
+.PHONY: help demo unit check test proof bench chaos soak lint format crd docs site recording chart venv lock promtool image e2e release-dry-run kind clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,7 +39,7 @@ lint: $(STAMP) ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples/demo.py examples/record.py testkit tests benchmarks
+	$(BIN)/mypy examples/demo.py examples/record.py testkit tests benchmarks release
 	$(BIN)/lint-imports
 
 format: $(STAMP) ## put the code into form
@@ -79,8 +79,10 @@ $(STAMP): requirements/dev.txt requirements/simulator.txt requirements/operator.
 	@touch $@
 
 lock: ## pin the requirements anew (needs uv)
-	for extra in operator simulator dev; do \
-	  uv pip compile pyproject.toml $$( [ $$extra = operator ] || echo --extra simulator ) $$( [ $$extra = dev ] && echo --extra dev --extra cli --extra bench ) \
+	for extra in operator simulator dev plugin; do \
+	  case $$extra in operator) given=;; simulator) given='--extra simulator';; plugin) given='--extra cli --extra bundle';; \
+	    dev) given='--extra simulator --extra dev --extra cli --extra bench';; esac; \
+	  uv pip compile pyproject.toml $$given \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --quiet \
 	    --custom-compile-command 'make lock' --output-file requirements/$$extra.txt || exit 1; \
 	done
@@ -91,7 +93,10 @@ promtool: $(STAMP) ## build Prometheus' tool for rules; with it `make test` trie
 image: $(STAMP) ## build the container images, by Docker or without it (docs/images.md)
 	$(BIN)/python -m tests.e2e.image
 
-e2e: $(STAMP) ## the images in real pods of a local node, installed by Helm (Linux, root)
+release-dry-run: $(STAMP) ## make, sign and verify a release as the workflow does, into dist/release-dry-run (docs/images.md)
+	$(BIN)/python -m tests.e2e.rehearsal
+
+e2e: $(STAMP) ## a release in real pods of a local node, installed by Helm (Linux, root)
 	$(BIN)/python -m testkit.kubernetes build --node
 	FIREWORKS_E2E=1 $(BIN)/python -m pytest -s -v tests/cluster/test_node.py tests/e2e $(PYTEST_ARGS)
 

@@ -117,6 +117,10 @@ class Cluster:
             raise ClusterError(f"there is no file {archive}")
         self._node.load(archive)
 
+    def pull_by_http(self, registry: str) -> None:
+        """Lets the node pull images from a registry (`host:port`) of this machine that speaks plain HTTP."""
+        self._node.pull_by_http(registry)
+
     def down(self) -> None:
         """Stops all that `up` started and deletes the state; safe to repeat, and after any crash.
 

@@ -197,6 +197,13 @@ class Node:
         # `--local`: read by ctr, who may read what its caller may; containerd runs with folders of its own.
         _run([str(ctr), *self._ctr_flags, "images", "import", "--local", "--digests=false", str(archive.absolute())])
 
+    def pull_by_http(self, registry: str) -> None:
+        """Lets the node pull images from a registry (`host:port`) of this machine that speaks plain HTTP."""
+        folder = self._registries / registry
+        folder.mkdir(parents=True)
+        # Read at each pull.
+        (folder / "hosts.toml").write_text(f'server = "http://{registry}"\n')
+
     def kill(self) -> None:
         """Ends all that runs in the namespaces, pods and all, and removes their control groups.
 
@@ -217,6 +224,10 @@ class Node:
             time.sleep(0.05)
 
     @property
+    def _registries(self) -> Path:
+        return self._state / "registries"
+
+    @property
     def _ctr_flags(self) -> list[str]:
         return ["--address", str(self._socket), "--namespace", "k8s.io"]
 
@@ -228,7 +239,8 @@ class Node:
         network.mkdir()
         (network / "10-pods.conflist").write_text(json.dumps(_network(self._state / "addresses"), indent=2))
         config = self._state / "containerd.toml"
-        config.write_text(_containerd_config(self._state, self._socket, plugins, network))
+        self._registries.mkdir()
+        config.write_text(_containerd_config(self._state, self._socket, plugins, network, self._registries))
         self._enter(CONTAINERD, binaries, [str(binaries.runtime / "containerd"), "--config", str(config)])
         self._wait_until(CONTAINERD, self._socket)
         deadline = time.monotonic() + _SECONDS
@@ -320,7 +332,7 @@ def _network(addresses: Path) -> dict[str, object]:
     return {"cniVersion": "1.0.0", "name": "pods", "plugins": [link, ports]}
 
 
-def _containerd_config(state: Path, address: Path, plugins: Path, network: Path) -> str:
+def _containerd_config(state: Path, address: Path, plugins: Path, network: Path, registries: Path) -> str:
     return f"""version = 3
 root = "{state}/containerd"
 state = "{state}/containerd-state"
@@ -328,6 +340,8 @@ state = "{state}/containerd-state"
   address = "{address}"
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "{PAUSE_IMAGE}"
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "{registries}"
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
 [plugins.'io.containerd.cri.v1.runtime'.cni]

@@ -1,4 +1,4 @@
-"""A cluster that runs pods, both images in it, the simulator in a pod, and the operator installed by Helm."""
+"""A cluster that runs pods, a release in a registry of this machine, the simulator in a pod, the operator by Helm."""
 
 import os
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from testkit.chart.helm import Helm
 from testkit.kubernetes import Cluster, ClusterError, GivenCluster, local_cluster, node
 from testkit.kubernetes.progress import Progress
 from tests.e2e import image
+from tests.e2e.rehearsal import Rehearsal, build_images, link_programs, registry
 from tests.e2e.release import Release, previous_chart
 from tests.e2e.world import NAMESPACES, World
 
@@ -22,12 +23,14 @@ def archives() -> dict[str, Path]:
     """Both images, as archives, by target; skipped unless asked for, then an error where they cannot be built."""
     if not os.environ.get(REQUESTED):
         pytest.skip("needs root, and builds images and a node: `make e2e` runs it")
-    return {target: image.build(target, Progress()) for target in image.TARGETS}
+    if os.environ.get("FIREWORKS_TEST_KUBECONFIG"):  # it has been given those that `make image` builds
+        return {target: image.build(target, Progress()) for target in image.TARGETS}
+    return build_images(Progress())
 
 
 @pytest.fixture(scope="session")
 def pods(archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster | GivenCluster]:
-    """A cluster with both images: one of this session, or the one that FIREWORKS_TEST_KUBECONFIG names."""
+    """A cluster of this session, whose node has the simulator, or the one that FIREWORKS_TEST_KUBECONFIG names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIREWORKS_CLUSTER_DIR", str(tmp_path_factory.mktemp("kubernetes") / "state"))
         cluster = local_cluster()
@@ -37,18 +40,43 @@ def pods(archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
         raise ClusterError(trouble)
     cluster.up(with_node=True)
     try:
-        if not given:  # `make kind` has loaded them
-            for archive in archives.values():
-                cluster.load(archive)
+        if not given:  # `make kind` has loaded both; here the node pulls the operator's
+            cluster.load(archives["simulator"])
         yield cluster
     finally:
         cluster.down()
 
 
 @pytest.fixture(scope="session")
-def world(pods: Cluster | GivenCluster, archives: dict[str, Path]) -> Iterator[World]:
+def rehearsal(
+    pods: Cluster | GivenCluster, archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rehearsal | None]:
+    """A release, in a registry that the node pulls from; None in a given cluster, which cannot reach this machine."""
+    if isinstance(pods, GivenCluster):
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("release")
+    programs = link_programs(folder / "programs")
+    # Only this machine and its node reach that address.
+    with registry(folder / "registry", node.HOST_ADDRESS, programs) as host:
+        pods.pull_by_http(host)
+        made = Rehearsal(folder, host, Progress())
+        made.make(archives)
+        yield made
+
+
+@pytest.fixture(scope="session")
+def released(rehearsal: Rehearsal | None) -> Rehearsal:
+    """A release, for tests of its files."""
+    if rehearsal is None:
+        pytest.skip("a given cluster has the images, and no release")
+    return rehearsal
+
+
+@pytest.fixture(scope="session")
+def world(pods: Cluster | GivenCluster, rehearsal: Rehearsal | None) -> Iterator[World]:
     """The simulator in a pod, and a namespace for resources."""
-    world = World(pods, archives)
+    world = World(pods, rehearsal)
     world.build()
     try:
         yield world
@@ -58,9 +86,9 @@ def world(pods: Cluster | GivenCluster, archives: dict[str, Path]) -> Iterator[W
 
 
 @pytest.fixture(scope="session")
-def release(world: World, tmp_path_factory: pytest.TempPathFactory) -> Release:
+def release(world: World, rehearsal: Rehearsal | None, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The operator, installed by the chart that users have."""
     helm = Helm(find_helm(4), 4, tmp_path_factory.mktemp("helm"), world.cluster.kubeconfig)
-    release = Release(helm, world)
+    release = Release(helm, world, rehearsal)
     release.install(previous_chart(tmp_path_factory.mktemp("previous")))
     return release

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +45,27 @@ def name_of(target: str) -> str:
     return f"fireworks-{target}:{TAG}"
 
 
-def build(target: str, progress: Progress) -> Path:
+def build(target: str, progress: Progress, labels: Mapping[str, str] | None = None) -> Path:
     """Builds an image, or finds that it is up to date, and returns its archive.
+
+    Args:
+        target: A stage of the Dockerfile.
+        progress: Where it says how far it is.
+        labels: The build arguments that end in labels; None: those of an image that is not released.
 
     Raises:
         ImageError: There is nothing to build with, or the build failed.
     """
     folder = _folder()
     archive = folder / f"{target}.tar"
+    arguments = _arguments(labels or {"REVISION": _revision()})
     with locked(folder):
         if _docker_runs():
             progress.say(f"building {name_of(target)} with Docker")
-            _run(["docker", "build", *_arguments(), "--target", target, "--tag", name_of(target), str(ROOT)])
+            _run(["docker", "build", *arguments, "--target", target, "--tag", name_of(target), str(ROOT)])
             _run(["docker", "save", "--output", str(archive), name_of(target)])
         else:
-            _build_without_docker(target, folder, archive, progress)
+            _build_without_docker(target, folder, archive, arguments, progress)
     progress.say(f"{name_of(target)}: {_megabytes(archive)} in {archive}")
     return archive
 
@@ -83,10 +89,20 @@ def _docker_runs() -> bool:
     return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
 
 
-def _arguments() -> list[str]:
-    """Returns the build arguments that the environment asks for."""
-    given = {"REVISION": _revision(), "PIP_INDEX_URL": os.environ.get("PIP_INDEX_URL")}
+def _arguments(labels: Mapping[str, str]) -> list[str]:
+    """Returns the build arguments for labels, and those that the environment asks for."""
+    given = {**labels, "PIP_INDEX_URL": os.environ.get("PIP_INDEX_URL")}
     return [word for name, value in given.items() if value for word in ("--build-arg", f"{name}={value}")]
+
+
+def _dockerfile(arguments: Sequence[str], folder: Path) -> Path:
+    """Writes the Dockerfile with the arguments filled in: buildah does not notice when those of a LABEL change."""
+    text = (ROOT / "Dockerfile").read_text()
+    for name, value in (word.split("=", 1) for word in arguments if "=" in word):
+        text = text.replace(f"${{{name}}}", value)
+    written = folder / "Dockerfile"
+    written.write_text(text)
+    return written
 
 
 def _revision() -> str:
@@ -94,7 +110,9 @@ def _revision() -> str:
     return done.stdout.strip()
 
 
-def _build_without_docker(target: str, folder: Path, archive: Path, progress: Progress) -> None:
+def _build_without_docker(
+    target: str, folder: Path, archive: Path, arguments: Sequence[str], progress: Progress
+) -> None:
     trouble = problem()
     if trouble is not None:
         raise ImageError(trouble)
@@ -109,8 +127,9 @@ def _build_without_docker(target: str, folder: Path, archive: Path, progress: Pr
     if certificates:
         bases += ["--volume", f"{certificates}:{certificates}:ro", "--build-arg", f"PIP_CERT={certificates}"]
     # Not in a container of its own: that would take control groups that not every machine lets one make.
+    file = ("--file", str(_dockerfile(arguments, folder)))
     options = ["--isolation", "chroot", "--layers", "--format", "docker", "--target", target]
-    _run([*buildah, "build", *options, *bases, *_arguments(), "--tag", name_of(target), str(ROOT)])
+    _run([*buildah, "build", *options, *bases, *arguments, "--tag", name_of(target), *file, str(ROOT)])
     unfinished = archive.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     _run([*buildah, "push", name_of(target), f"docker-archive:{unfinished}:{name_of(target)}"])

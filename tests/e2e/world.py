@@ -14,7 +14,8 @@ from testkit.documentation.script import Script
 from testkit.documentation.terminal import Terminal
 from testkit.kubernetes import Cluster, GivenCluster
 from testkit.waiting import eventually
-from tests.e2e.image import image_config, name_of
+from tests.e2e.image import name_of
+from tests.e2e.rehearsal import Rehearsal
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -32,12 +33,12 @@ class World:
 
     Args:
         cluster: Kubernetes, with nodes.
-        archives: The images by target.
+        rehearsal: The release that its images are of; None: they are in the cluster already.
     """
 
-    def __init__(self, cluster: Cluster | GivenCluster, archives: dict[str, Path]) -> None:
+    def __init__(self, cluster: Cluster | GivenCluster, rehearsal: Rehearsal | None) -> None:
         self.cluster = cluster
-        self._archives = archives
+        self._rehearsal = rehearsal
         self._forward: subprocess.Popen[str] | None = None
 
     def build(self) -> None:
@@ -107,12 +108,12 @@ class World:
     def runs(self, target: str, status: dict[str, Any]) -> bool:
         """Whether a container, by its status, runs the image that was built.
 
-        Images are never pulled, so a given cluster has it from nowhere else; what it calls it by depends on how it was
-        loaded. In our own it is the hash of its configuration.
+        A given cluster never pulls it, so it has it from nowhere else. Our own has pulled it, by digest.
         """
-        if isinstance(self.cluster, GivenCluster):
+        if self._rehearsal is None:
             return str(status["image"]).endswith(name_of(target))
-        return str(status["imageID"]) == f"sha256:{image_config(self._archives[target])[0]}"
+        digest = self._rehearsal.images[target].rpartition("@")[2]
+        return str(status["imageID"]) == f"{self._rehearsal.plan.repository(target)}@{digest}"
 
     def ask(self) -> dict[str, str]:
         """Have a pod ask for a chat completion, with nothing but what status says and a key; return the answer."""

@@ -10,9 +10,9 @@ import pytest
 from tests.unit.complexity import complexities
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("operator", "testkit", "benchmarks", "examples")
+FOLDERS = ("operator", "testkit", "benchmarks", "examples", "release")
 MODULES = {str(path.relative_to(ROOT)): path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))}
-PACKAGES = ("fireworks_operator", "fireworks_simulator", "testkit", "benchmarks")
+PACKAGES = ("fireworks_operator", "fireworks_simulator", "testkit", "benchmarks", "release")
 LONGEST = 400
 """Lines of a module."""
 MOST_COMPLEX = 15

@@ -7,7 +7,8 @@
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- $image := printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- include "fireworks-operator.imageOfRelease" (dict "root" . "image" $image) -}}
 {{- end -}}
 {{- end }}
 
