@@ -91,7 +91,7 @@ e2e: $(STAMP) ## the images in real pods of a local node, installed by Helm (Lin
 kind: image ## the same in a kind cluster (needs Docker and kind)
 	tests/e2e/kind.sh $(BIN)/python -m pytest -s -v tests/e2e $(PYTEST_ARGS)
 
-gitops: $(STAMP) ## Flux' own libraries and Argo CD's interpreter, against a real API server (compiles them once, some minutes)
+gitops: $(STAMP) ## the libraries of Argo CD and Flux, against a real API server (compiles them once, a quarter of an hour)
 	$(BIN)/python -m testkit.kubernetes build
 	$(BIN)/python -m tests.gitops.programs
 	FIREWORKS_GITOPS=1 $(BIN)/python -m pytest tests/gitops $(PYTEST_ARGS)

@@ -1,11 +1,11 @@
-"""The libraries of Flux and Argo CD, and what they meet: a real API server, the operator and the simulator."""
+"""The libraries of Argo CD and Flux, and what they meet: a real API server, the operator and the simulator."""
 
 import os
 
 import pytest
 
 from testkit.factories import Cluster
-from tests.gitops.programs import Flux, Lua
+from tests.gitops.programs import ArgoCd, Flux
 from tests.integration.conftest import (
     fireworks,
     kubernetes,
@@ -24,7 +24,7 @@ REQUESTED = "FIREWORKS_GITOPS"
 def requested() -> None:
     """Skip unless asked for; then it is an error where a program cannot be built."""
     if not os.environ.get(REQUESTED):
-        pytest.skip("compiles libraries of Flux and Argo CD, which takes minutes: `make gitops` runs it")
+        pytest.skip("compiles libraries of Argo CD and Flux, which takes minutes: `make gitops` runs it")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,13 @@ def flux(flux_library: Flux, cluster: Cluster) -> Flux:
 
 
 @pytest.fixture(scope="session")
-def argocd_lua() -> Lua:
-    """Argo CD's interpreter."""
+def argocd_library() -> ArgoCd:
+    """Argo CD's libraries, without a cluster."""
     requested()
-    return Lua.build()
+    return ArgoCd.build()
+
+
+@pytest.fixture
+def argocd(argocd_library: ArgoCd, cluster: Cluster) -> ArgoCd:
+    """Argo CD in the cluster of these tests."""
+    return argocd_library.of(cluster.kubeconfig)

@@ -17,6 +17,15 @@ spec:
   acceleratorType: NVIDIA_H100_80GB
   credentialsSecretRef: {{name: {secret}}}
 """
+_CONFIG_MAP = """\
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {name}
+  namespace: {namespace}
+  annotations: {annotations}
+"""
 SPELLINGS: Mapping[str, str] = {
     "durations": "autoscalingPolicy: {scaleUpWindow: 1m30s, scaleDownWindow: 0.5h, scaleToZeroWindow: 3600s}",
     "integer-target": "autoscalingPolicy: {loadTargets: {default: 1}}",
@@ -52,3 +61,8 @@ def model(
     """
     head = _MANIFEST.format(name=name, namespace=namespace, annotations=annotations, model=base, secret=SECRET)
     return head + "".join(f"  {line}\n" for line in spec.splitlines())
+
+
+def config_map(namespace: str, name: str, annotations: str) -> str:
+    """Return the manifest of a ConfigMap: something that uses a model."""
+    return _CONFIG_MAP.format(name=name, namespace=namespace, annotations=annotations)

@@ -1,9 +1,9 @@
-"""What Flux does with manifests, by its own libraries, and Argo CD's interpreter: two Go programs, built once.
+"""What Argo CD and Flux do with manifests, by their own libraries: two Go programs, built once.
 
     make gitops
 
 The libraries do what the controllers call them for. What the controllers do themselves is not here: sources, retries,
-caches, pruning, the status of an Application or a Kustomization.
+caches, the status of an Application or a Kustomization.
 """
 
 import json
@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from testkit.kubernetes.build import Target, build_target
+from tests.gitops.generate import ARGOCD
 
 TOOLS = Path(__file__).parent / "tools"
 FLUX = Target(TOOLS / "flux", "fluxtool", (), "libraries of Flux")
-LUA = Target(TOOLS / "lua", "luatool", (), "the interpreter of Argo CD")
+ARGO_CD = Target(TOOLS / "argocd", "argotool", (), "libraries of Argo CD")
+HEALTH_CHECKS = ARGOCD / "argocd-cm.yaml"
 _PATIENCE = 120
 Json = dict[str, Any]
 
@@ -37,6 +39,30 @@ class Waited:
 
     seconds: float
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Whether a resource is OutOfSync, or why the comparison failed, which an Application shows as Unknown."""
+
+    out_of_sync: bool
+    live: str
+    predicted: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """A sync: `Succeeded`, `Failed`, or `Running` if it had not ended in time; and what is said of each resource."""
+
+    phase: str
+    message: str
+    seconds: float
+    resources: dict[str, Json]
+
+    def said(self, resource: str) -> str:
+        """Return the message of a resource, given as `Kind/name`; empty: the sync did not come to it."""
+        return str(self.resources.get(resource, {}).get("message", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +109,41 @@ class Flux(_Program):
         return found
 
 
-class Lua(_Program):
-    """Argo CD's interpreter of health scripts."""
+class ArgoCd(_Program):
+    """The application controller."""
 
     @classmethod
-    def build(cls) -> "Lua":
+    def build(cls) -> "ArgoCd":
         """Build it if need be."""
-        return cls(build_target(LUA) / LUA.program)
+        return cls(build_target(ARGO_CD) / ARGO_CD.program)
 
-    def health(self, script: str, objects: Sequence[Json]) -> list[Json]:
-        """Return what a health script says of each object."""
-        found: list[Json] = self._run(given=json.dumps({"script": script, "objects": list(objects)}))
+    def health(self, manifests: str) -> list[Json | None]:
+        """Return the health of each by deploy/argocd/argocd-cm.yaml, None for what has none."""
+        found: list[Json | None] = self._run("health", str(HEALTH_CHECKS), given=manifests)
         return found
+
+    def diff(self, manifests: str, *, server_side: bool = False) -> list[Compared]:
+        """Compare with the cluster; `server_side` is `ServerSideDiff=true`."""
+        flags = ["--server-side"] if server_side else []
+        found = self._run("diff", *flags, self._cluster(), given=manifests)
+        return [Compared(each["outOfSync"], each["live"], each["predicted"], each["error"]) for each in found]
+
+    def sync(self, manifests: str, *, options: Sequence[str] = (), seconds: float = 60) -> Synced:
+        """Sync once, pruning what belongs to the Application and is not among the manifests.
+
+        Args:
+            manifests: YAML.
+            options: `client-side-apply`, `replace`, or `confirmed` for what asks before it is pruned.
+            seconds: after which it is left as it is.
+        """
+        flags = [f"--{each}" for each in options]
+        arguments = (*flags, f"--timeout={seconds}s", self._cluster(), str(HEALTH_CHECKS))
+        return Synced(**self._run("sync", *arguments, given=manifests))
 
 
 def main() -> None:
     """Build both, so that tests do not have to wait for it."""
-    for target in (FLUX, LUA):
+    for target in (FLUX, ARGO_CD):
         print(build_target(target) / target.program, file=sys.stderr)
 
 
