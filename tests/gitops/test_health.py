@@ -14,8 +14,11 @@ from tests.gitops.lua import run_health
 from tests.gitops.verdicts import ARGO_HEALTH, condition, health_message, kstatus, kubectl_wait
 
 STATES = all_states()
+SCRIPT = HEALTH.read_text()
+OVERRIDES: dict[str, str] = yaml.safe_load((ARGOCD / "argocd-cm.yaml").read_text())["data"]
+"""What the ConfigMap gives Argo CD."""
 LIVING = [each for each in STATES if "deletionTimestamp" not in each.live()["metadata"]]
-"""Argo CD does not ask the script about what is being deleted."""
+"""Argo CD overrules the script for what is being deleted."""
 NEVER_IN_READY = {
     Reason.AS_DESIRED,
     Reason.ADDONS_LOADED,
@@ -23,6 +26,10 @@ NEVER_IN_READY = {
     Reason.OBSERVED,
     Reason.PROGRESSING,
 }
+COMPARISON_ERRORS = [
+    {"type": "OrphanedResourceWarning", "message": "2 orphaned resources"},
+    {"type": "ComparisonError", "message": "helm template failed"},
+]
 each_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
 each_living = pytest.mark.parametrize("state", LIVING, ids=lambda state: state.name)
 
@@ -53,7 +60,7 @@ def test_kstatus_fails_exactly_while_a_person_must_act(state: State) -> None:
 @each_living
 def test_argo_cd_agrees_with_kstatus_and_shows_the_deciding_sentence(state: State) -> None:
     live = state.live()
-    assert run_health(HEALTH, live) == (ARGO_HEALTH[kstatus(live)], health_message(live))
+    assert run_health(SCRIPT, live) == (ARGO_HEALTH[kstatus(live)], health_message(live))
 
 
 @pytest.mark.parametrize("statuses", list(product(("True", "False"), repeat=3)), ids=" ".join)
@@ -61,12 +68,12 @@ def test_argo_cd_agrees_with_kstatus_whatever_the_conditions_say(statuses: tuple
     live = next(each.live() for each in STATES if each.name == "serving")
     for kind, status in zip(("Ready", "Reconciling", "Stalled"), statuses, strict=True):
         next(each for each in live["status"]["conditions"] if each["type"] == kind)["status"] = status
-    assert run_health(HEALTH, live)[0] == ARGO_HEALTH[kstatus(live)]
+    assert run_health(SCRIPT, live)[0] == ARGO_HEALTH[kstatus(live)]
 
 
 def test_argo_cd_waits_for_a_resource_without_a_status() -> None:
     live = {key: value for key, value in STATES[0].live().items() if key != "status"}
-    assert run_health(HEALTH, live) == ("Progressing", "Waiting for the operator")
+    assert run_health(SCRIPT, live) == ("Progressing", "Waiting for the operator")
 
 
 def test_argo_cds_own_test_covers_what_lies_beside_it() -> None:
@@ -78,13 +85,54 @@ def test_argo_cds_own_test_covers_what_lies_beside_it() -> None:
     for each in tests:
         live = yaml.safe_load((CUSTOMIZATION / each["inputPath"]).read_text())
         expected = (each["healthStatus"]["status"], each["healthStatus"]["message"])
-        assert run_health(HEALTH, live) == expected
+        assert run_health(SCRIPT, live) == expected
 
 
 def test_the_config_map_holds_the_same_script() -> None:
-    data = yaml.safe_load((ARGOCD / "argocd-cm.yaml").read_text())["data"]
-    assert data["resource.customizations.health.fireworks.ai_FireworksDeployment"] == HEALTH.read_text()
+    assert OVERRIDES["resource.customizations.health.fireworks.ai_FireworksDeployment"] == SCRIPT
+
+
+@pytest.mark.parametrize(
+    ("status", "health", "message", "reason"),
+    [
+        (None, "Progressing", "Waiting for Argo CD to compare it with Git", "it has just been created"),
+        ({"health": {"status": "Healthy"}}, "Progressing", "Waiting for Argo CD to compare it with Git", "the same"),
+        (
+            {"sync": {"status": "Unknown"}, "health": {"status": "Healthy"}, "conditions": COMPARISON_ERRORS},
+            "Degraded",
+            "helm template failed",
+            "a chart that cannot be rendered has no resources, which Argo CD calls Healthy",
+        ),
+        (
+            {"sync": {"status": "Unknown"}, "health": {"status": "Healthy"}},
+            "Degraded",
+            "Argo CD cannot compare it with Git",
+            "without a reason it is no better",
+        ),
+        (
+            {"sync": {"status": "OutOfSync"}, "health": {"status": "Healthy"}},
+            "Progressing",
+            "Waiting for a sync",
+            "what is Healthy now is not what Git says",
+        ),
+        (
+            {"sync": {"status": "Synced"}, "health": {"status": "Degraded", "message": "no key"}},
+            "Degraded",
+            "no key",
+            "its own health counts",
+        ),
+        ({"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}, "Healthy", "None", "the next wave begins"),
+        ({"sync": {"status": "Synced"}}, "Progressing", "Waiting for Argo CD to compare it with Git", "none as yet"),
+    ],
+)
+def test_an_application_is_healthy_only_once_it_is_synced(
+    status: dict[str, object] | None, health: str, message: str, reason: str
+) -> None:
+    resource = {"kind": "Application", **({} if status is None else {"status": status})}
+    script = OVERRIDES["resource.customizations.health.argoproj.io_Application"]
+    assert run_health(script, resource) == (health, message), reason
 
 
 def test_the_script_uses_nothing_that_argo_cd_withholds_from_it() -> None:
-    assert not re.search(r"\b(require|io|os|load\w*|debug)\b", re.sub(r"--.*", "", HEALTH.read_text()))
+    scripts = [SCRIPT, OVERRIDES["resource.customizations.health.argoproj.io_Application"]]
+    assert not any(re.search(r"\b(require|io|os|load\w*|debug)\b", re.sub(r"--.*", "", each)) for each in scripts)

@@ -1,4 +1,4 @@
-"""The manifests for Argo CD and Flux: complete, guarded against deleting GPUs, and accepted by the API server."""
+"""The manifests for Argo CD and Flux: complete, pinned to this version, guarded against deleting GPUs, and accepted."""
 
 import json
 from collections.abc import Iterator
@@ -10,11 +10,12 @@ import yaml
 from jsonschema.validators import validator_for
 
 from testkit.kubernetes import Cluster, GivenCluster
-from tests.gitops.generate import ROOT
+from tests.gitops.generate import ARGOCD, FLUX, ROOT, VERSION
 
-ARGOCD, FLUX = ROOT / "deploy/argocd", ROOT / "deploy/flux"
+CHART = ROOT / "charts/fireworks-operator"
 PAGE = ROOT / "docs/gitops.md"
 RESOURCES = [ARGOCD / "models/chat.yaml", FLUX / "models/chat.yaml"]
+WAVE = "argocd.argoproj.io/sync-wave"
 Json = dict[str, Any]
 
 
@@ -28,6 +29,18 @@ def documents(folder: Path) -> Iterator[Json]:
 def of_kind(folder: Path, kind: str) -> list[Json]:
     """Return the objects of a kind."""
     return [each for each in documents(folder) if each["kind"] == kind]
+
+
+def named(folder: Path, kind: str, name: str) -> Json:
+    """Return the object of a kind with a name."""
+    return next(each for each in of_kind(folder, kind) if each["metadata"]["name"] == name)
+
+
+def argo_specs() -> dict[str, Json]:
+    """Return the specs of all Applications by name, and that of the one that the ApplicationSet makes."""
+    (per_team,) = of_kind(ARGOCD, "ApplicationSet")
+    template = {"metadata": {"name": "per team"}, "spec": per_team["spec"]["template"]["spec"]}
+    return {str(each["metadata"]["name"]): each["spec"] for each in (*of_kind(ARGOCD, "Application"), template)}
 
 
 def annotation(resource: Json, name: str) -> str:
@@ -90,21 +103,59 @@ def test_the_health_check_is_added_to_what_argo_cds_configuration_holds_already(
 def test_argo_cd_asks_before_it_deletes_a_deployment() -> None:
     (resource,) = of_kind(ARGOCD, "FireworksDeployment")
     assert annotation(resource, "argocd.argoproj.io/sync-options") == "Prune=confirm,Delete=confirm"
-    assert annotation(resource, "argocd.argoproj.io/sync-wave") == "0"
+    assert annotation(resource, WAVE) == "0"
 
 
 def test_argo_cd_applies_on_the_server_in_waves_and_never_replaces() -> None:
-    operator, models = sorted(of_kind(ARGOCD, "Application"), key=lambda each: str(each["metadata"]["name"]))
-    (per_team,) = of_kind(ARGOCD, "ApplicationSet")
-    waves = [annotation(each, "argocd.argoproj.io/sync-wave") for each in (operator, models)]
+    specs = argo_specs()
+    assert specs.keys() == {"fireworks", "fireworks-operator", "models", "per team"}
+    waves = [annotation(named(ARGOCD, "Application", each), WAVE) for each in ("fireworks-operator", "models")]
     assert waves == ["0", "1"]
-    for spec in (operator["spec"], models["spec"], per_team["spec"]["template"]["spec"]):
-        options = spec["syncPolicy"]["syncOptions"]
+    for name in ("fireworks-operator", "models", "per team"):
+        options = specs[name]["syncPolicy"]["syncOptions"]
         assert "ServerSideApply=true" in options
         assert not {"Replace=true", "Force=true"} & set(options)
+    (per_team,) = of_kind(ARGOCD, "ApplicationSet")
     assert per_team["spec"]["syncPolicy"]["preserveResourcesOnDeletion"] is True
-    for each in (operator, models):
-        assert (ROOT / each["spec"]["source"]["path"]).is_dir()
+    for name in ("models", "fireworks"):
+        assert (ROOT / specs[name]["source"]["path"]).is_dir()
+
+
+def test_argo_cd_reports_an_invalid_change_of_a_model() -> None:
+    (per_team,) = of_kind(ARGOCD, "ApplicationSet")
+    for application in (named(ARGOCD, "Application", "models"), per_team["spec"]["template"]):
+        assert annotation(application, "argocd.argoproj.io/compare-options") == "ServerSideDiff=false"
+
+
+def test_a_commit_that_mends_a_failed_sync_does_not_wait_for_the_retries_of_the_old_one() -> None:
+    assert [name for name, spec in argo_specs().items() if spec["syncPolicy"]["retry"].get("refresh") is not True] == []
+
+
+def test_the_application_of_applications_has_the_operator_and_the_models() -> None:
+    source = argo_specs()["fireworks"]["source"]
+    names = source["directory"]["include"].removeprefix("{").removesuffix("}.yaml").split(",")
+    found = [yaml.safe_load((ROOT / source["path"] / f"{name}.yaml").read_text()) for name in names]
+    assert [each["metadata"]["name"] for each in found] == ["fireworks-operator", "models"]
+
+
+def test_the_examples_install_the_operator_in_this_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    (repository,) = of_kind(FLUX, "OCIRepository")
+    source = argo_specs()["fireworks-operator"]["source"]
+    assert chart["version"] == repository["spec"]["ref"]["tag"] == source["targetRevision"] == VERSION
+    assert repository["spec"]["ref"].keys() == {"tag"}
+    for url in (repository["spec"]["url"], source["repoURL"]):
+        assert url.startswith("oci://")
+        assert url.endswith(f"/charts/{chart['name']}")
+    assert source["path"] == "."
+
+
+def test_only_the_users_own_repository_is_followed_by_branch() -> None:
+    followed = {each["spec"]["url"] for each in of_kind(FLUX, "GitRepository")}
+    followed |= {
+        spec["source"]["repoURL"] for spec in argo_specs().values() if spec["source"]["targetRevision"] == "main"
+    }
+    assert followed == {"https://git.example.com/platform/fleet.git"}
 
 
 def test_flux_does_not_prune_a_deployment_and_never_forces() -> None:
@@ -123,12 +174,13 @@ def test_flux_waits_for_the_operator_and_then_for_the_models() -> None:
 
 
 def test_the_chart_accepts_the_values_that_gitops_tools_give_it() -> None:
-    schema = json.loads((ROOT / "charts/fireworks-operator/values.schema.json").read_text())
-    (release,) = of_kind(FLUX, "HelmRelease")
-    operator = next(each for each in of_kind(ARGOCD, "Application") if each["metadata"]["name"] != "models")
-    for values in (release["spec"]["values"], operator["spec"]["source"]["helm"]["valuesObject"]):
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    (release,), (repository,) = of_kind(FLUX, "HelmRelease"), of_kind(FLUX, "OCIRepository")
+    operator = argo_specs()["fireworks-operator"]
+    for values in (release["spec"]["values"], operator["source"]["helm"]["valuesObject"]):
         assert list(validator_for(schema)(schema).iter_errors(values)) == []
-    assert (ROOT / release["spec"]["chart"]["spec"]["chart"]).is_dir()
+    assert release["metadata"]["namespace"] == repository["metadata"]["namespace"]
+    assert release["spec"]["chartRef"] == {"kind": "OCIRepository", "name": repository["metadata"]["name"]}
 
 
 def test_the_smoke_test_asks_for_the_model_that_is_deployed() -> None:
@@ -147,6 +199,10 @@ def test_the_page_warns_of_what_deletes_gpus() -> None:
         "prune: disabled",
         "force: true",
         "Replace=true",
+        "Force=true",
         "ServerSideApply=true",
+        "ServerSideDiff=false",
+        "retry.refresh: true",
+        "terminate-op",
     ):
         assert word in page

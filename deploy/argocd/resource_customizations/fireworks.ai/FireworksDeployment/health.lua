@@ -1,6 +1,6 @@
--- The status follows kstatus: Ready, and Reconciling and Stalled, which are True when something is out of the ordinary;
--- observedGeneration in the status and in each condition. Scaled to zero and parked are Healthy, never Suspended: a sync
--- wave would wait for ever. What is being deleted never comes here, Argo CD calls it Progressing by itself.
+-- The status follows kstatus: the condition Ready, the abnormal-true conditions Reconciling and Stalled, and
+-- observedGeneration in the status and in each condition. Scaled to zero and parked are Healthy, not Suspended, because a
+-- sync wave would wait for ever. A resource that is being deleted is Progressing, whatever this script returns.
 local health = {}
 health.status = "Progressing"
 health.message = "Waiting for the operator"
