@@ -46,6 +46,7 @@ def test_everything_can_be_turned_on(helm: Helm) -> None:
     assert {each["metadata"]["name"] for each in rendered.of("ConfigMap")} == {
         "fw-dashboard",
         "fw-object",
+        "fw-prices",
         "fireworks-text",
     }
 

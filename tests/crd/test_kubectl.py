@@ -52,6 +52,7 @@ def test_get_shows_state_replicas_and_model_and_wide_what_is_in_force(
             "deploymentName": "accounts/acme/deployments/chat",
             "state": "READY",
             "replicas": {"ready": 0},
+            "cost": {"hourly": "16.00", "month": {"name": "2026-03"}, "asOf": "2026-03-04T05:06:07Z"},
             "effective": {"acceleratorType": "NVIDIA_H100_80GB", "acceleratorCount": 2, "minReplicaCount": 0},
             "conditions": [
                 {
@@ -69,9 +70,9 @@ def test_get_shows_state_replicas_and_model_and_wide_what_is_in_force(
     assert row.split()[:4] == [name, "True", "READY", "0"]
 
     head, row = cluster.kubectl("get", "fireworks", name, "-n", NAMESPACE, "-o", "wide").stdout.splitlines()
-    assert head.split()[6:] == ["ACCELERATOR", "GPUS", "MIN", "MAX", "REASON", "DEPLOYMENT"]
+    assert head.split()[6:] == ["ACCELERATOR", "GPUS", "MIN", "MAX", "$/H", "REASON", "DEPLOYMENT"]
     # MAX is unknown here, so its cell is empty.
-    assert row.split()[6:] == ["NVIDIA_H100_80GB", "2", "0", "ScaledToZero", "accounts/acme/deployments/chat"]
+    assert row.split()[6:] == ["NVIDIA_H100_80GB", "2", "0", "16.00", "ScaledToZero", "accounts/acme/deployments/chat"]
 
 
 def test_applying_the_crd_again_changes_nothing(server: Server, cluster: Cluster) -> None:

@@ -10,6 +10,7 @@ from fireworks_operator.api.conditions import ConditionType, Reason, set_conditi
 from fireworks_operator.api.v1alpha1 import (
     IMMUTABLE_FIELDS,
     AddonStatus,
+    Cost,
     DirectRouteSecret,
     Effective,
     EffectivePlacement,
@@ -17,6 +18,7 @@ from fireworks_operator.api.v1alpha1 import (
     FireworksDeploymentStatus,
     Identifier,
     LastAttempt,
+    MonthCost,
     Replicas,
 )
 from tests.crd.server import MODEL, Create, RefusedError, Server, manifest
@@ -185,6 +187,17 @@ def full_status() -> FireworksDeploymentStatus:
             active_model_version="v1",
             target_model_version="v2",
         ),
+        cost=Cost(
+            gpus=0,
+            hourly="0.00",
+            hourly_ceiling="32.00",
+            gpu_seconds=3600,
+            unpriced_gpu_seconds=60,
+            total="8.00",
+            month=MonthCost(name="2026-03", gpu_seconds=1800, total="4.00"),
+            as_of=NOW,
+            estimated=True,
+        ),
         applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow", "tags.team"],
         last_attempt=LastAttempt(action="Update", generation=1, count=2, time=NOW, reason="ApiUnavailable"),
         addons=[
@@ -208,6 +221,7 @@ def test_every_field_of_the_status_models_is_stored_and_none_is_pruned(server: S
     status = full_status()
     assert status.model_fields_set == set(FireworksDeploymentStatus.model_fields)
     assert Effective.model_fields.keys() == (status.effective or Effective()).model_fields_set
+    assert Cost.model_fields.keys() == (status.cost or Cost(as_of=NOW)).model_fields_set
     assert Replicas.model_fields.keys() == (status.replicas or Replicas()).model_fields_set
     resource = create()
     assert server.set_status(resource, status.to_wire())["status"] == status.to_wire()

@@ -42,6 +42,22 @@ def test_cost_safety(reader: Reader, team: Team) -> None:
         page.run("kubectl annotate")
 
 
+def test_cost(reader: Reader, team: Team) -> None:
+    team.create()
+    team.until_ready()
+    terminal = reader.terminal(
+        programs=Path(sys.executable).parent, FIREWORKS_API_KEY=KEY, FIREWORKS_BASE_URL=team.simulator.url
+    )
+    with reader.follow("docs/how-to/cost.md", {"-n team-a": f"-n {team.namespace}"}, terminal=terminal) as page:
+        said = page.run("kubectl get")
+        assert "8.00" in said
+        assert json.loads(said.splitlines()[-1])["gpus"] == 1
+        ask = f"kubectl fireworks cost -n {team.namespace}"
+        eventually(lambda: "chat" in terminal.run(ask)[0], "a second of it is on the bill")
+        said = page.run("kubectl fireworks cost")
+        assert said.split()[:5] == ["NAMESPACE", "NAME", "GPU-HOURS", "USD", "METER"]
+
+
 def test_schedules(reader: Reader, team: Team) -> None:
     with reader.follow("docs/how-to/schedules.md", {"NAME": "office"}) as page:
         reader.apply(next(page.manifests()))

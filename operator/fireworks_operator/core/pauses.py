@@ -64,13 +64,12 @@ def set_clock_right(status: FireworksDeploymentStatus, now: datetime) -> Firewor
     def right(time: datetime) -> datetime:
         return now if time > latest else time
 
-    attempt, known, replicas, cost = status.last_attempt, status.recreations, status.replicas, status.cost
+    attempt, known, replicas = status.last_attempt, status.recreations, status.replicas
     since = None if replicas is None or replicas.waiting_since is None else right(replicas.waiting_since)
     righted = status.model_copy(
         update={
             "last_attempt": attempt and attempt.model_copy(update={"time": right(attempt.time)}),
             "recreations": None if known is None else [right(each) for each in known],
-            "cost": cost and cost.model_copy(update={"as_of": right(cost.as_of)}),
             "replicas": replicas and replicas.model_copy(update={"waiting_since": since}),
         }
     )

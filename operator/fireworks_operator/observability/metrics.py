@@ -1,10 +1,10 @@
 """The metrics of the operator, each in one place with its name, unit and labels.
 
-Labels are bounded: no resource name and no deployment, unless a setting asks for the cost of each resource, and a
-namespace only where money is concerned. An account label has one value per
-Fireworks account in use whose deployments have been listed, and is empty otherwise: an account id that merely
-stands in a Secret is a text of somebody's choice. A credential label has one per API key (a fingerprint, which is
-another after a restart).
+Labels are bounded: no resource name and no deployment, unless a setting asks for the cost of each resource. A
+namespace stands only where money is concerned, as `resource_namespace`: `namespace` is that of the pod. An account
+label has one value per Fireworks account in use whose deployments have been listed, and is empty otherwise: an account
+id that merely stands in a Secret is a text of somebody's choice. A credential label has one per API key (a fingerprint,
+which is another after a restart).
 """
 
 import platform
@@ -191,19 +191,19 @@ class Metrics:
         self.hourly_cost = self._gauge(
             "hourly_cost_dollars",
             "US dollars per hour for the serving replicas of resources, by the operator's price list.",
-            "namespace",
+            "resource_namespace",
             "account",
         )
         self.hourly_cost_ceiling = self._gauge(
             "hourly_cost_ceiling_dollars",
             "US dollars per hour if all resources ran at their maxReplicaCount.",
-            "namespace",
+            "resource_namespace",
             "account",
         )
         self.cost = self._counter(
             "cost_dollars_total",
             "US dollars for serving replicas, summed between observations.",
-            "namespace",
+            "resource_namespace",
             "account",
         )
         self.unpriced_gpus = self._gauge(
@@ -214,8 +214,8 @@ class Metrics:
         self.resource_hourly_cost = self._gauge(
             "resource_hourly_cost_dollars",
             "US dollars per hour for the serving replicas of one resource; only with costMetricsPerResource.",
-            "namespace",
-            "name",
+            "resource_namespace",
+            "resource_name",
             "account",
         )
 

@@ -42,7 +42,7 @@ def test_cost_adds_up_by_namespace_and_account() -> None:
     scene.put("three", "1.00", "1.00", account="other")
     scene.gauges.measure({"acme"}, 0.0)
     scene.gauges.measure({"acme"}, 1800.0)
-    labels = '{account="acme",namespace="team-a"}'
+    labels = '{account="acme",resource_namespace="team-a"}'
     assert scene.shown() == {
         f"hourly_cost_dollars{labels}": 24.5,
         f"hourly_cost_ceiling_dollars{labels}": 72.5,
@@ -56,17 +56,20 @@ def test_what_has_no_price_is_counted_as_gpus() -> None:
     scene.put("one", None, None, gpus=4)
     scene.gauges.measure({"acme"}, 60.0)
     assert scene.shown()['unpriced_gpus{account="acme"}'] == 4
-    assert scene.shown()['hourly_cost_dollars{account="acme",namespace="team-a"}'] == 0
+    assert scene.shown()['hourly_cost_dollars{account="acme",resource_namespace="team-a"}'] == 0
 
 
 def test_a_series_goes_with_the_last_resource() -> None:
     scene = Scene(per_resource=True)
     scene.put("one", "16.00", "64.00")
     scene.gauges.measure({"acme"}, 3600.0)
-    assert scene.shown()['resource_hourly_cost_dollars{account="acme",name="one",namespace="team-a"}'] == 16
+    assert (
+        scene.shown()['resource_hourly_cost_dollars{account="acme",resource_name="one",resource_namespace="team-a"}']
+        == 16
+    )
     assert scene.store.remove("team-a/one", "one")
     scene.gauges.measure({"acme"}, 3600.0)
     assert scene.shown() == {
-        'cost_dollars_total{account="acme",namespace="team-a"}': 16.0,
+        'cost_dollars_total{account="acme",resource_namespace="team-a"}': 16.0,
         'unpriced_gpus{account="acme"}': 0.0,
     }

@@ -114,7 +114,8 @@ def test_nothing_costs_nothing_even_without_a_price() -> None:
 def test_a_clock_that_is_set_back_makes_no_cost_negative() -> None:
     cost = metered_now(None, replicas(2), at(BEGAN))
     later = metered_now(cost, replicas(1), at(BEGAN - timedelta(hours=1)))
-    assert (later.gpu_seconds, later.total) == (0, "0.00")
+    assert (later.gpu_seconds, later.total, later.estimated) == (0, "0.00", True)
+    assert metered(cost, replicas(2), at(BEGAN - timedelta(hours=1))) == cost, "at rest nothing is written"
 
 
 @pytest.mark.parametrize("text", ["NaN", "-1", "Infinity", "1e999999", "much", "", "9" * 400])

@@ -143,9 +143,9 @@ def test_the_same_inputs_give_the_same_status_and_one_that_the_schema_accepts(
         assert len(status.last_attempt.action) <= 64
 
 
-PULLED_BACK = {"time", "recreations", "waiting_since", "as_of"}
-KEPT = {"create_time", "purge_time", "last_transition_time"}
-"""Times that Fireworks tells, and one that only people read."""
+PULLED_BACK = {"time", "recreations", "waiting_since"}
+KEPT = {"create_time", "purge_time", "last_transition_time", "as_of"}
+"""Times that Fireworks tells, one that only people read, and one that starts anew with the next change of the rate."""
 
 
 def _times(value: object, name: str = "") -> list[tuple[str, datetime]]:

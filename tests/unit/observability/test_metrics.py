@@ -37,14 +37,14 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("api_requests_total", "counter", {"operation", "code", "account"}),
     ("asyncio_tasks", "gauge", set()),
     ("build_info", "gauge", {"version", "python_version"}),
-    ("cost_dollars_total", "counter", {"namespace", "account"}),
+    ("cost_dollars_total", "counter", {"resource_namespace", "account"}),
     ("credential_circuit_open", "gauge", {"credential"}),
     ("deployment_startup_duration_seconds", "histogram", {"stage"}),
     ("deployments_left_running_total", "counter", {"cause"}),
     ("drift_corrections_total", "counter", set()),
     ("gpu_seconds_total", "counter", {"account", "accelerator"}),
-    ("hourly_cost_ceiling_dollars", "gauge", {"namespace", "account"}),
-    ("hourly_cost_dollars", "gauge", {"namespace", "account"}),
+    ("hourly_cost_ceiling_dollars", "gauge", {"resource_namespace", "account"}),
+    ("hourly_cost_dollars", "gauge", {"resource_namespace", "account"}),
     ("kubernetes_writes_total", "counter", {"kind", "result"}),
     ("leader", "gauge", set()),
     ("observation_age_seconds", "gauge", {"account"}),
@@ -52,7 +52,7 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("ready_replicas", "gauge", {"account"}),
     ("reconcile_duration_seconds", "histogram", set()),
     ("reconcile_total", "counter", {"action", "result"}),
-    ("resource_hourly_cost_dollars", "gauge", {"namespace", "name", "account"}),
+    ("resource_hourly_cost_dollars", "gauge", {"resource_namespace", "resource_name", "account"}),
     ("resources", "gauge", {"state"}),
     ("resources_addons_pending", "gauge", {"account"}),
     ("resources_capacity_pending", "gauge", {"account"}),
@@ -121,10 +121,11 @@ def test_names_and_helps_follow_the_conventions(metrics: Metrics) -> None:
 
 def test_no_label_grows_with_the_number_of_resources() -> None:
     forbidden = {"namespace", "name", "resource", "deployment", "deployment_id", "model", "uid", "key"}
-    asked_for = {"resource_hourly_cost_dollars": {"namespace", "name"}}
+    forbidden |= {"resource_namespace", "resource_name"}
+    asked_for = {"resource_hourly_cost_dollars": {"resource_namespace", "resource_name"}}
 
     for name, _, labels in EXPECTED:
-        allowed = {"namespace"} if "cost_" in name else set()
+        allowed = {"resource_namespace"} if "cost_" in name else set()
         assert not forbidden & (labels - allowed - asked_for.get(name, set())), name
 
 

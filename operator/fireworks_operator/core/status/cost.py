@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 from fireworks_operator.api.v1alpha1 import Cost, MonthCost
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
+from fireworks_operator.core.pauses import CLOCK_TOLERANCE
 from fireworks_operator.core.prices import PriceList, PriceScope
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
@@ -153,7 +154,8 @@ def _accrue(before: Cost, rate: Rate, now: datetime, *, estimated: bool) -> Cost
         kept = before.month
         month = _Sum(kept.gpu_seconds, 0, _decimal(kept.total) or NOTHING)
     month = month.plus(gpus, hourly, _seconds(since, now))
-    return _cost(rate, total, month, now, estimated=bool(before.estimated) or estimated)
+    ahead = before.as_of > now + CLOCK_TOLERANCE  # a clock was wrong: how long the rate lasted is not known
+    return _cost(rate, total, month, now, estimated=bool(before.estimated) or estimated or ahead)
 
 
 def _cost(rate: Rate, total: _Sum, month: _Sum, now: datetime, *, estimated: bool) -> Cost:
