@@ -17,6 +17,10 @@ CAUSES: Mapping[str, str] = defaultdict(
             "garbage collector, and finalizer, claim and create in one pass, were tried side by side: neither made a "
             "difference beyond noise."
         ),
+        "writers-operator": (
+            "kubectl and the operator share the API server, which shares two cores with everything else: the bare "
+            "clients, which write as often and decide nothing, slow kubectl down by as much."
+        ),
         "burst-naive": (
             "The naive operator was lucky in all runs: none of its requests ran out of connections, which otherwise "
             "costs it minutes. It then writes to the API server as often as this operator, and that is what limits "
