@@ -11,6 +11,7 @@ from benchmarks.options import LIFTED, ROOT
 from benchmarks.timeline import Timeline
 from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes import Cluster, GivenCluster, local_cluster
+from testkit.kubernetes.definitions import apply_crd
 from testkit.kubernetes_api import KubernetesApi, KubernetesError, resources_path
 from testkit.processes import SimulatorProcess
 from testkit.team import Team, new_api_key
@@ -31,8 +32,7 @@ class Bench:
         with contextlib.ExitStack() as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fireworks-bench-")))
             self._cluster = stack.enter_context(_running(self.folder / "kubernetes"))
-            self._cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_CRD))
-            self._cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(_CRD))
+            apply_crd(self._cluster, _CRD)
             self.api = KubernetesApi(self.kubeconfig)
             eventually(self._served, "the API server serves the resource", within=30)
             self._stack = stack.pop_all()

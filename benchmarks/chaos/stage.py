@@ -16,6 +16,7 @@ from benchmarks.chaos.tally import Tally
 from benchmarks.chaos.users import ADDONS, FOREIGN, UNOWNED
 from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes import Cluster
+from testkit.kubernetes.definitions import apply_crd
 from testkit.kubernetes_api import KubernetesApi
 from testkit.processes import SimulatorProcess
 from testkit.team import MODEL, SECRET, Team, new_api_key
@@ -63,8 +64,7 @@ def set_up(
         say("starting a local Kubernetes")
         cluster.up()
         stack.callback(cluster.down)
-        cluster.kubectl("apply", "--server-side", "-f", str(CRD))
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(CRD))
+        apply_crd(cluster, CRD)
         first_key = new_api_key()
         process = SimulatorProcess(
             folder / "simulator.log", account="acme", api_key=first_key, port=0, **{"journal-size": "30000"}

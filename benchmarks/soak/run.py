@@ -12,6 +12,7 @@ from benchmarks.soak.churn import ADDONS, Churn
 from benchmarks.soak.samples import Sample, Sampler
 from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes import Cluster
+from testkit.kubernetes.definitions import apply_crd
 from testkit.kubernetes_api import KubernetesApi, resources_path
 from testkit.processes import POLL_SECONDS, Operator, SimulatorProcess
 from testkit.team import MODEL, SECRET, Team, new_api_key
@@ -67,8 +68,7 @@ def set_up(folder: Path) -> Iterator[Scene]:
         cluster = Cluster(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-"))) / "state")
         cluster.up()
         stack.callback(cluster.down)
-        cluster.kubectl("apply", "--server-side", "-f", str(CRD))
-        cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(CRD))
+        apply_crd(cluster, CRD)
         api = KubernetesApi(cluster.kubeconfig)
         own_key = new_api_key()
         process = SimulatorProcess(folder / "simulator.log", port=0, account="acme", api_key=own_key, **_DURATIONS)

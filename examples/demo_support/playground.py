@@ -13,6 +13,7 @@ import httpx
 from fireworks_simulator.settings import AccountSettings
 from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes import Cluster, ClusterError
+from testkit.kubernetes.definitions import apply_crd
 from testkit.kubernetes.errors import last_lines
 from testkit.kubernetes.files import write_private
 from testkit.kubernetes.parts import find_binaries
@@ -97,8 +98,7 @@ class Playground:
     def start_kubernetes(self) -> None:
         """Start the control plane and have it know the resource."""
         self.cluster.up(controllers=False)
-        self.kubectl("apply", "--server-side", "-f", CRD)
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", CRD)
+        apply_crd(self.cluster, Path(CRD))
 
     def start_simulator(self) -> None:
         """Start the simulator on a free port."""

@@ -9,6 +9,7 @@ import yaml
 from fireworks_simulator.testing import SimulatorClient
 from testkit.chart.rendered import Manifests
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import until_established
 from testkit.kubernetes.files import write_private
 from testkit.kubernetes_api import Json, KubernetesApi
 from testkit.processes import FAST, Operator, SimulatorProcess
@@ -76,8 +77,7 @@ class Installation:
             self.cluster.kubectl("create", "namespace", name)
         text = "\n---\n".join(map(json.dumps, self.manifests))
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=text)
-        crd = "crd/fireworksdeployments.fireworks.ai"
-        self.cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", crd)
+        until_established(self.cluster, "crd/fireworksdeployments.fireworks.ai")
 
     def remove(self) -> None:
         """Delete all but the CRD, which other tests use."""

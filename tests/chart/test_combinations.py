@@ -10,6 +10,7 @@ import yaml
 from testkit.chart.helm import NAMESPACE, Helm, HelmError
 from testkit.chart.rendered import Manifests
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import until_established
 from tests.chart.combination import Combination, at
 from tests.chart.monitoring import DEFINITIONS
 from tests.chart.rows_names import NAMED
@@ -47,7 +48,7 @@ def render(helm: Helm, combination: Combination) -> str:
 def server(cluster: Cluster | GivenCluster) -> Iterator[Cluster | GivenCluster]:
     """The API server, with the namespaces of the rows and the kinds of the Prometheus operator."""
     cluster.kubectl("apply", "--server-side", "-f", "-", input=stream(DEFINITIONS))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "-", input=stream(DEFINITIONS))
+    until_established(cluster, "-f", "-", given=stream(DEFINITIONS))
     made = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "123")]
     cluster.kubectl("apply", "--server-side", "-f", "-", input=stream(made))
     yield cluster

@@ -10,6 +10,7 @@ import yaml
 from testkit.chart.helm import CHART, NAMESPACE, Helm, HelmError
 from testkit.chart.rendered import Manifests
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import until_established
 from tests.chart.monitoring import DEFINITIONS
 from tests.chart.test_server import STRICT, stream
 
@@ -74,7 +75,7 @@ def server(cluster: Cluster | GivenCluster) -> Iterator[Cluster | GivenCluster]:
     """The API server, with the kinds of the Prometheus operator."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     cluster.kubectl("apply", "--server-side", "-f", "-", input=stream([namespace, *DEFINITIONS]))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "-", input=stream(DEFINITIONS))
+    until_established(cluster, "-f", "-", given=stream(DEFINITIONS))
     yield cluster
     cluster.kubectl("delete", "--wait=false", "-f", "-", input=stream([namespace, *DEFINITIONS]))
 

@@ -14,6 +14,7 @@ import yaml
 from testkit.chart.helm import CHART, NAMESPACE, RELEASE, Helm, HelmError
 from testkit.chart.rendered import Json
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import until_established
 
 CRD = "fireworksdeployments.fireworks.ai"
 FULL_NAME = "fireworks-fireworks-operator"
@@ -82,7 +83,7 @@ def replicas(cluster: Cluster | GivenCluster) -> object:
 
 def make_resource(cluster: Cluster | GivenCluster) -> None:
     """Create a resource as soon as its kind is served."""
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{CRD}")
+    until_established(cluster, f"crd/{CRD}")
     cluster.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(RESOURCE))
 
 
@@ -93,7 +94,7 @@ def test_the_notes_tell_the_clusters_id_a_first_resource_and_the_way_back(
     assert read(cluster, "namespace", "kube-system")["metadata"]["uid"] in notes
     found = re.search(r"^kubectl apply -f - <<EOF\n(.*?)^EOF$", notes, re.DOTALL | re.MULTILINE)
     assert found is not None
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{CRD}")
+    until_established(cluster, f"crd/{CRD}")
     done = cluster.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=found[1])
     assert "llama created" in done.stdout
     assert "kubectl delete fireworksdeployment llama --namespace default" in notes[: notes.index("To uninstall")]

@@ -9,6 +9,7 @@ import pytest
 from testkit.chart.helm import NAMESPACE, ROOT, Helm
 from testkit.chart.rendered import Json, Manifests
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import until_established
 
 DEPLOY = ROOT / "deploy"
 BASE = DEPLOY / "base"
@@ -51,7 +52,7 @@ def test_plain_yaml_installs_as_it_is(server: Cluster | GivenCluster) -> None:
         done = server.kubectl(*STRICT, "-f", str(BASE / "install.yaml"))
         assert done.stderr == ""
         assert server.kubectl("diff", "--server-side", "-f", str(BASE / "install.yaml"), check=False).stdout == ""
-        server.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/fireworksdeployments.fireworks.ai")
+        until_established(server, "crd/fireworksdeployments.fireworks.ai")
     finally:
         _delete(server, Manifests.parse((BASE / "install.yaml").read_text()))
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from fireworks_operator.api.v1alpha1 import KIND
+from testkit.kubernetes.definitions import apply_crd
 from tests.crd.server import MANIFEST, NAMESPACE, Cluster, Create, Server, manifest
 
 
 @pytest.fixture(scope="session")
 def server(cluster: Cluster) -> Iterator[Server]:
     """The API server with the CRD registered, which also proves that it accepts every rule and its cost."""
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(MANIFEST))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(MANIFEST))
+    apply_crd(cluster, MANIFEST)
     until_explained(cluster)
     cluster.kubectl("create", "namespace", NAMESPACE)
     yield Server.at(cluster.kubeconfig)

@@ -7,6 +7,7 @@ import pytest
 
 from testkit.documentation.reader import ACCOUNT, KEY, Reader
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import apply_crd
 from testkit.processes import Operator, SimulatorProcess
 from testkit.team import Team
 
@@ -38,8 +39,7 @@ def reader(home: Reader) -> Iterator[Reader]:
 @pytest.fixture(scope="module")
 def crd(own_cluster: Cluster | GivenCluster, crd_file: Path) -> None:
     """The CRD, established."""
-    own_cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
-    own_cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    apply_crd(own_cluster, crd_file)
 
 
 @pytest.fixture(scope="module")

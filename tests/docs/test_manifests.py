@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from fireworks_operator.api.v1alpha1 import KIND
+from testkit.kubernetes.definitions import apply_crd
 from tests.docs.specification import PAGE, statements
 from tests.docs.test_site import PAGES, name_of
 
@@ -27,8 +28,7 @@ def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_every_manifest_is_accepted_by_an_api_server(cluster: Any, crd_file: Path) -> None:  # noqa: ANN401 - its driver
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    apply_crd(cluster, crd_file)
     found = list(manifests())
     assert len(found) >= 50
     for page, each in found:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import apply_crd
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MANIFESTS = sorted(EXAMPLES.glob("*.yaml"))
@@ -15,8 +16,7 @@ each_manifest = pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: 
 @pytest.fixture(scope="module")
 def server(cluster: Cluster | GivenCluster, crd_file: Path) -> Cluster | GivenCluster:
     """The API server, knowing the resource."""
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    apply_crd(cluster, crd_file)
     return cluster
 
 

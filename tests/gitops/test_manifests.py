@@ -10,6 +10,7 @@ import yaml
 from jsonschema.validators import validator_for
 
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import apply_crd
 from tests.gitops.generate import ARGOCD, FLUX, ROOT, VERSION
 
 CHART = ROOT / "charts/fireworks-operator"
@@ -62,8 +63,7 @@ def keys(value: object) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def server(cluster: Cluster | GivenCluster, crd_file: Path) -> Cluster | GivenCluster:
     """The API server, knowing the resource."""
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    apply_crd(cluster, crd_file)
     return cluster
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from testkit.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, NewTeam, StartOperator
+from testkit.kubernetes.definitions import apply_crd
 from testkit.kubernetes_api import KubernetesApi
 from testkit.processes import Operator
 from testkit.shared import shared_operator, simulator_of_the_run
@@ -23,8 +24,7 @@ from testkit.team import Team
 @pytest.fixture(scope="session")
 def kubernetes(cluster: Cluster, crd_file: Path) -> KubernetesApi:
     """The API server, with the CRD established."""
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    apply_crd(cluster, crd_file)
     return KubernetesApi(cluster.kubeconfig)
 
 

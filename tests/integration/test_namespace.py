@@ -9,6 +9,7 @@ import pytest
 
 from testkit.factories import Cluster, MakeTeam, StartOperator
 from testkit.kubernetes import GivenCluster
+from testkit.kubernetes.definitions import apply_crd
 from testkit.kubernetes_api import KubernetesApi, KubernetesError, condition
 from testkit.processes import Operator
 from testkit.team import SECRET, Team
@@ -104,8 +105,7 @@ def crd_restored(cluster: Cluster, kubernetes: KubernetesApi, crd_file: Path) ->
 
 
 def _install(cluster: Cluster, crd_file: Path) -> None:
-    cluster.kubectl("apply", "--server-side", "-f", str(crd_file))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    apply_crd(cluster, crd_file)
 
 
 def _going(kubernetes: KubernetesApi) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fireworks_operator.kube.client import KubernetesClient, connect
+from testkit.kubernetes.definitions import apply_crd
 from testkit.namespaces import Cluster, Line, Namespace, numbered
 
 _NAMES = numbered(f"kube-tests-{secrets.token_hex(3)}")
@@ -14,8 +15,7 @@ _NAMES = numbered(f"kube-tests-{secrets.token_hex(3)}")
 
 @pytest.fixture(scope="session")
 def _crd(cluster: Cluster, crd_file: Path) -> None:
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(crd_file))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_file))
+    apply_crd(cluster, crd_file)
 
 
 @pytest.fixture

@@ -1,0 +1,50 @@
+"""CustomResourceDefinitions: applied, and served."""
+
+import time
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from .errors import ClusterError
+
+_PAUSE: Final = 0.2
+
+
+class HasKubectl(Protocol):
+    """A cluster, as far as it matters here."""
+
+    def kubectl(self, *args: str, input: str | None = None, check: bool = True) -> Any:  # noqa: A002, ANN401
+        """Runs kubectl and returns the completed process."""
+
+
+def apply_crd(cluster: HasKubectl, file: Path, *, within: float = 60.0) -> None:
+    """Applies a file of definitions and waits until they are established.
+
+    Raises:
+        ClusterError: The API server refuses it, or does not establish it within so many seconds.
+    """
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file))
+    until_established(cluster, "-f", str(file), within=within)
+
+
+def until_established(cluster: HasKubectl, *which: str, given: str | None = None, within: float = 60.0) -> None:
+    """Waits until definitions are established.
+
+    `kubectl wait` waits for none that has no conditions at all, as right after it was applied, but fails at once.
+
+    Args:
+        cluster: Where they are.
+        which: Arguments of kubectl that name them.
+        given: What kubectl gets on standard input.
+        within: Seconds to wait at most.
+
+    Raises:
+        ClusterError: They are not established by then.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        done = cluster.kubectl("wait", "--for=condition=Established", "--timeout=10s", *which, input=given, check=False)
+        if done.returncode == 0:
+            return
+        if time.monotonic() > deadline:
+            raise ClusterError(f"{' '.join(which)}: not established within {within:g} s: {done.stderr.strip()}")
+        time.sleep(_PAUSE)
