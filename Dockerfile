@@ -57,7 +57,7 @@ RUN pip --python $TARGET install --no-compile --no-index --no-deps /dist/*.whl \
 FROM ${RUNTIME_IMAGE} AS runtime
 # Some base images lack the bytecode of the standard library; each start on a read-only filesystem would compile it anew.
 RUN python -m compileall -q -x site-packages "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
-ENV PATH=/opt/fireworks/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+ENV PATH=/opt/fireworks/bin:$PATH HOME=/ PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 # A number, so that Kubernetes can verify runAsNonRoot.
 USER 65532:65532
 WORKDIR /
