@@ -478,7 +478,7 @@ def test_kubectl_completes_commands_options_and_names(team: Team, plugin: Plugin
         assert directive == ":4", "no file names"
         return [line.split("\t")[0] for line in lines]
 
-    assert offered("") == ["doctor", "endpoint", "import", "list", "orphans", "query", "shapes", "status"]
+    assert offered("") == ["cost", "doctor", "endpoint", "import", "list", "orphans", "query", "shapes", "status"]
     assert offered("status", "-n", team.namespace, "co") == ["code"]
     assert offered("query", "-n", team.namespace, "co") == ["code"]
     assert offered("list", "-o", "") == ["wide", "name", "json", "yaml"]

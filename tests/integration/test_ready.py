@@ -67,6 +67,7 @@ def test_kubectl_get_shows_state_replicas_hardware_reason_and_deployment(team: T
         "GPUS": "2",
         "MIN": "1",
         "MAX": "3",
+        "$/H": "16.00",
         "REASON": "Serving",
         "DEPLOYMENT": name,
     }

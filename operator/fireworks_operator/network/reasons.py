@@ -24,8 +24,10 @@ def reason_of(error: BaseException) -> str:
         # "Connection refused" comes wrapped several times, at last in a group with one error per address.
         if isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]
-        if isinstance(cause, ssl.SSLError) and cause.reason:
-            words = f"TLS failed: {cause.reason.lower().replace('_', ' ')}"
+        # One that aiohttp has wrapped is an SSLError as well, but has no reason.
+        reason = getattr(cause, "reason", None) if isinstance(cause, ssl.SSLError) else None
+        if isinstance(reason, str) and reason:
+            words = f"TLS failed: {reason.lower().replace('_', ' ')}"
         elif isinstance(cause, OSError) and cause.strerror:
             words = _words(cause)
         cause = cause.__cause__ or cause.__context__
@@ -33,6 +35,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def _words(error: OSError) -> str:
-    # asyncio puts its own words, "Connect call failed", in place of the system's; names that are not found have theirs.
-    known = error.errno is not None and error.errno > 0 and not isinstance(error, socket.gaierror)
+    # asyncio puts its own words, "Connect call failed", in place of the system's. Names that are not found and TLS have
+    # theirs, with numbers of their own.
+    known = error.errno is not None and error.errno > 0 and not isinstance(error, socket.gaierror | ssl.SSLError)
     return os.strerror(error.errno) if known and error.errno else str(error.strerror)
