@@ -1,6 +1,6 @@
 """Each combination of values is rendered as its row says and taken by a real API server, or refused in words."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -45,14 +45,16 @@ def render(helm: Helm, combination: Combination) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Cluster | GivenCluster) -> Iterator[Cluster | GivenCluster]:
-    """The API server, with the namespaces of the rows and the kinds of the Prometheus operator."""
+def server(cluster: Cluster | GivenCluster) -> Cluster | GivenCluster:
+    """The API server, with the namespaces of the rows and the kinds of the Prometheus operator.
+
+    They stay: another worker may need the same at any time.
+    """
     cluster.kubectl("apply", "--server-side", "-f", "-", input=stream(DEFINITIONS))
     until_established(cluster, "-f", "-", given=stream(DEFINITIONS))
     made = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (NAMESPACE, "123")]
     cluster.kubectl("apply", "--server-side", "-f", "-", input=stream(made))
-    yield cluster
-    cluster.kubectl("delete", "--wait=false", "-f", "-", input=stream([*made, *DEFINITIONS]))
+    return cluster
 
 
 def test_there_are_enough_combinations_and_no_two_of_one_name() -> None:

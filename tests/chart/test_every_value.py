@@ -71,13 +71,12 @@ ALL = [path for path, _ in paths(VALUES) if path != REQUIRED]
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Cluster | GivenCluster) -> Iterator[Cluster | GivenCluster]:
-    """The API server, with the kinds of the Prometheus operator."""
+def server(cluster: Cluster | GivenCluster) -> Cluster | GivenCluster:
+    """The API server, with the kinds of the Prometheus operator; they stay, as those of test_combinations do."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     cluster.kubectl("apply", "--server-side", "-f", "-", input=stream([namespace, *DEFINITIONS]))
     until_established(cluster, "-f", "-", given=stream(DEFINITIONS))
-    yield cluster
-    cluster.kubectl("delete", "--wait=false", "-f", "-", input=stream([namespace, *DEFINITIONS]))
+    return cluster
 
 
 @pytest.mark.slow
