@@ -62,6 +62,7 @@ class Schema:
         max_properties: Most entries of a map.
         list_type, list_map_keys: How server-side apply merges it.
         required: Required in the CRD although the model has a default.
+        int_or_string: A text that may be written as an integer, too (Kubernetes, IntOrString).
         stored_default: The API server writes the model's default into stored objects. Only for the operator's
             own policies, never for what Fireworks decides.
         rules: CEL rules on the value.
@@ -85,6 +86,7 @@ class Schema:
     list_type: Literal["map", "set", "atomic"] | None = None
     list_map_keys: tuple[str, ...] = ()
     required: bool = False
+    int_or_string: bool = False
     stored_default: bool = False
     rules: tuple[Rule, ...] = ()
 
