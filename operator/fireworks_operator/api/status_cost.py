@@ -29,7 +29,11 @@ class Cost(ApiModel):
     ] = None
     hourly_ceiling: Annotated[
         str | None,
-        Schema("US dollars per hour at maxReplicaCount; absent if the price is not known.", max_length=_AMOUNT),
+        Schema(
+            "US dollars per hour at most: with maxReplicaCount replicas, or maxWithRevocableReplicaCount where that is "
+            "more; absent if the price is not known.",
+            max_length=_AMOUNT,
+        ),
     ] = None
     gpu_seconds: Annotated[
         int, Schema("GPU-seconds that were billed until asOf; since then, gpus are added every second.", minimum=0)

@@ -136,7 +136,8 @@ def _time(value: object) -> datetime | None:
     return moment
 
 
-def _told_count(value: object) -> int | None:
+def told_count(value: object) -> int | None:
+    """Return a number of things; None where it is not told, or makes no sense."""
     number = None if value is None else _whole(value)
     return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < _INT64 else None
 
@@ -244,7 +245,7 @@ Time = Annotated[datetime | None, PlainValidator(_time)]
 Years far from ours are refused: they cannot be counted with, nor be written to Kubernetes.
 """
 
-ToldCount = Annotated[int | None, PlainValidator(_told_count)]
+ToldCount = Annotated[int | None, PlainValidator(told_count)]
 """A number of things that is only shown, so nothing fails over it: None where it is not told, or makes no sense."""
 
 ToldNumber = Annotated[float | None, PlainValidator(_told_number)]

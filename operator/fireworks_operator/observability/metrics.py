@@ -196,7 +196,7 @@ class Metrics:
         )
         self.hourly_cost_ceiling = self._gauge(
             "hourly_cost_ceiling_dollars",
-            "US dollars per hour if all resources ran at their maxReplicaCount.",
+            "US dollars per hour if all resources ran with the most replicas that they may have.",
             "resource_namespace",
             "account",
         )

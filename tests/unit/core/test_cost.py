@@ -165,3 +165,16 @@ def test_another_owner_ends_the_bill_once() -> None:
 
 def test_an_old_status_has_no_cost() -> None:
     assert FireworksDeploymentStatus().cost is None
+
+
+def test_the_ceiling_has_revocable_replicas() -> None:
+    cost = metered_now(None, replicas(2, maxWithRevocableReplicaCount=6), at(BEGAN))
+    assert (cost.hourly, cost.hourly_ceiling) == ("32.00", "96.00")
+
+
+def test_more_gpus_than_there_are_can_still_be_written() -> None:
+    most = 2**63 - 1
+    cost = metered_now(None, replicas(most, acceleratorCount=most), at(BEGAN))
+    later = metered_now(cost, replicas(1), at(BEGAN + timedelta(days=365)))
+    assert later.gpu_seconds < most
+    assert max(len(each or "") for each in (cost.hourly, cost.hourly_ceiling, later.total)) <= 32

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 from fireworks_operator.api.v1alpha1 import Cost, MonthCost
+from fireworks_operator.core.ceiling import bounded, gpus_at_most
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
 from fireworks_operator.core.pauses import CLOCK_TOLERANCE
 from fireworks_operator.core.prices import PriceList, PriceScope
@@ -107,11 +108,11 @@ def _rate(situation: Situation) -> Rate | None:
     if not isinstance(observed, Present):
         return None
     deployment = observed.deployment
-    prices, now = _prices(situation, deployment), situation.now
-    gpus = deployment.replica_stats.ready * gpus_per_replica(deployment)
-    most = max(deployment.max_replica_count, deployment.replica_stats.ready) * gpus_per_replica(deployment)
     if deployment.state == "DELETED":
         return Rate(0, NOTHING, NOTHING)
+    prices, now = _prices(situation, deployment), situation.now
+    gpus = bounded(deployment.replica_stats.ready * gpus_per_replica(deployment))
+    most = gpus_at_most(deployment)
     return Rate(gpus, hourly_of(prices, deployment, gpus, now), hourly_of(prices, deployment, most, now))
 
 
