@@ -107,15 +107,33 @@ class OptionalKind:
                 log.warning("%s", error)
 
     async def _follow(self) -> str:
-        """Watch until that ends, and return why."""
+        """Watch until that ends or is refused, and return why."""
         sweeping = asyncio.create_task(self._sweep.run(), name=f"sweep {self._kind.plural}")
+        ends = [asyncio.create_task(each) for each in (self._watch_once(), self._until_refused())]
+        try:
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            return next(iter(done)).result()
+        finally:
+            for task in (sweeping, *ends):
+                task.cancel()
+            await asyncio.gather(sweeping, *ends, return_exceptions=True)
+
+    async def _watch_once(self) -> str:
         try:
             return await self._watch.run_once()
         except (CrdMissingError, WatchEndedError) as error:
             return str(error)
-        finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+
+    async def _until_refused(self) -> str:
+        """Ask now and then whether objects may be listed: Kopf would try for ever, and say so nowhere else."""
+        while True:
+            await asyncio.sleep(self._look_again)
+            try:
+                await ensure_served(self._client, self._namespaces, self._kind)
+            except (CrdMissingError, KubernetesForbiddenError) as error:
+                return str(error)
+            except KubernetesUnavailableError as error:
+                log.debug("%s", error)
 
     async def _list(self) -> None:
         """List all objects, and note whether that is possible.
