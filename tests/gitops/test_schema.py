@@ -68,9 +68,7 @@ def manifest(change: Mapping[str, Any]) -> dict[str, Any]:
 
 def problems(resource: Mapping[str, Any]) -> list[str]:
     """Return what a validator finds in a resource, each as `path: keyword`."""
-    found = Draft7Validator(
-        SCHEMAS["FireworksBudget" if resource["kind"] == "FireworksBudget" else "FireworksDeployment"]
-    ).iter_errors(resource)
+    found = Draft7Validator(SCHEMAS[resource["kind"]]).iter_errors(resource)
     return [f"{error.json_path.removeprefix('$')}: {error.validator}" for error in found]
 
 

@@ -10,11 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from fireworks_operator.api.budget import BudgetAmounts, FireworksBudget, FireworksBudgetStatus
+from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.kinds import BUDGETS, DEPLOYMENTS
 from fireworks_operator.controller.budgets.book import BudgetBook
 from fireworks_operator.kube.client import connect
+from fireworks_operator.kube.events import KubernetesEvents
 from fireworks_operator.kube.optional import OptionalKind
+from fireworks_operator.kube.resources import resource_path
 from fireworks_operator.kube.watch import DEFAULT_TIMINGS, KopfWatch
+from fireworks_operator.kube.writer import KubernetesWriter
+from fireworks_operator.ports import ResourceChangedError
 from fireworks_operator.timing import Backoff
 from testkit.kubernetes import Cluster, GivenCluster
 from testkit.kubernetes.definitions import apply_crds
@@ -178,3 +184,23 @@ async def test_what_may_not_be_listed_any_more_stays_as_it_was(
         await eventually(lambda: followed.gpus(place.name) == {"first": 2})
     await line.cut()
     place.cluster.kubectl("delete", "clusterrole", "reader")
+
+
+async def test_a_budget_gets_a_status_and_events_as_a_deployment_does(place: Namespace) -> None:
+    put(place, "first", 1)
+    async with await connect(place.cluster.kubeconfig) as client:
+        path = resource_path(place.name, "first", kind=BUDGETS)
+        before = FireworksBudget.parse(await client.request("GET", path))
+        assert before.status == FireworksBudgetStatus()
+        status = FireworksBudgetStatus(observed_generation=1, committed=BudgetAmounts(gpus=1, hourly_cost="8.00"))
+        stored = await KubernetesWriter(client).write_status(before, status)
+        assert stored == FireworksBudget.parse(await client.request("GET", path))
+        assert (stored.status, stored.metadata.generation) == (status, 1)
+        with pytest.raises(ResourceChangedError):
+            await KubernetesWriter(client).write_status(before, status)
+        events = KubernetesEvents(client)
+        events.start()
+        events.record(stored, "Warning", Reason.QUOTA_EXCEEDED, "No GPU is left.")
+        await events.stop()
+    (line,) = (each for each in place.kubectl("describe", "fwb", "first").splitlines() if "No GPU is left." in each)
+    assert "fireworks-operator" in line
