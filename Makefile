@@ -50,11 +50,10 @@ bench: $(STAMP) ## measure, and write docs/performance.md (BENCH_ARGS="--only bu
 	$(BIN)/python -m testkit.kubernetes build
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-crd: $(STAMP) ## write crds/ from the models
-	$(BIN)/fireworks-operator crd > crds/.new && mv crds/.new crds/fireworks.ai_fireworksdeployments.yaml
-
-docs: $(STAMP) crd ## write what is generated: docs/reference, docs/diagrams, schemas/, the states in docs/gitops.md
+crd: $(STAMP) ## write crds/, schemas/ and docs/reference from the models
 	$(BIN)/python -m fireworks_operator.reference .
+
+docs: $(STAMP) crd ## write what is generated: crds/, schemas/, docs/reference, docs/diagrams, the states in docs/gitops.md
 	$(BIN)/python -m tests.docs.generate
 	$(BIN)/python -m tests.gitops.generate
 	$(BIN)/python -m testkit.site.diagrams

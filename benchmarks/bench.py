@@ -11,13 +11,13 @@ from benchmarks.options import LIFTED, ROOT
 from benchmarks.timeline import Timeline
 from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes import Cluster, GivenCluster, local_cluster
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from testkit.kubernetes_api import KubernetesApi, KubernetesError, resources_path
 from testkit.processes import SimulatorProcess
 from testkit.team import Team, new_api_key
 from testkit.waiting import eventually
 
-_CRD = ROOT / "crds" / "fireworks.ai_fireworksdeployments.yaml"
+_CRDS = ROOT / "crds"
 
 
 class Bench:
@@ -32,7 +32,7 @@ class Bench:
         with contextlib.ExitStack() as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fireworks-bench-")))
             self._cluster = stack.enter_context(_running(self.folder / "kubernetes"))
-            apply_crd(self._cluster, _CRD)
+            apply_crds(self._cluster, _CRDS)
             self.api = KubernetesApi(self.kubeconfig)
             eventually(self._served, "the API server serves the resource", within=30)
             self._stack = stack.pop_all()

@@ -2,13 +2,12 @@
 
 import hashlib
 import re
-import shutil
 import sys
 from pathlib import Path
 from typing import Final
 
 from release import chart, plugin
-from release.check import changes
+from release.check import changes, crds
 from release.errors import ReleaseError, run
 from release.plan import ROOT, TARGETS, Plan
 
@@ -18,7 +17,6 @@ KREW: Final = "krew.yaml"
 IMAGES: Final = "images.txt"
 SUMS: Final = "SHA256SUMS"
 _BASE = ROOT / "deploy/base/install.yaml"
-_CRD = ROOT / "crds/fireworks.ai_fireworksdeployments.yaml"
 
 
 def note_digest(folder: Path, target: str, digest: str) -> None:
@@ -41,7 +39,7 @@ def write_assets(plan: Plan, folder: Path) -> list[Path]:
     chart.package(plan, digests["operator"], folder)
     wheel(folder)
     (folder / INSTALL).write_text(install_yaml(plan, digests["operator"]))
-    shutil.copyfile(_CRD, folder / CRDS)
+    (folder / CRDS).write_text(crds())
     (folder / KREW).write_text(plugin.krew_manifest(plan, folder))
     images = (f"{plan.image(target)}@{digest}\n" for target, digest in digests.items())
     (folder / IMAGES).write_text("".join(images))

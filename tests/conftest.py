@@ -40,6 +40,6 @@ def _running() -> Iterator[Cluster | GivenCluster]:
 
 
 @pytest.fixture(scope="session")
-def crd_file() -> Path:
-    """The generated CustomResourceDefinition."""
-    return Path(__file__).parents[1] / "crds/fireworks.ai_fireworksdeployments.yaml"
+def crds() -> Path:
+    """The folder of the generated CustomResourceDefinitions."""
+    return Path(__file__).parents[1] / "crds"

@@ -16,12 +16,12 @@ from benchmarks.chaos.tally import Tally
 from benchmarks.chaos.users import ADDONS, FOREIGN, UNOWNED
 from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes import Cluster
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from testkit.kubernetes_api import KubernetesApi
 from testkit.processes import SimulatorProcess
 from testkit.team import MODEL, SECRET, Team, new_api_key
 
-CRD = Path(__file__).parents[2] / "crds/fireworks.ai_fireworksdeployments.yaml"
+CRDS = Path(__file__).parents[2] / "crds"
 FOREIGN_DEPLOYMENTS, MANY = 5, 205
 """Deployments of others in each account, and in one account, so that its LIST has two pages."""
 
@@ -64,7 +64,7 @@ def set_up(
         say("starting a local Kubernetes")
         cluster.up()
         stack.callback(cluster.down)
-        apply_crd(cluster, CRD)
+        apply_crds(cluster, CRDS)
         first_key = new_api_key()
         process = SimulatorProcess(
             folder / "simulator.log", account="acme", api_key=first_key, port=0, **{"journal-size": "30000"}

@@ -12,7 +12,7 @@ from benchmarks.soak.churn import ADDONS, Churn
 from benchmarks.soak.samples import Sample, Sampler
 from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes import Cluster
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from testkit.kubernetes_api import KubernetesApi, resources_path
 from testkit.processes import POLL_SECONDS, Operator, SimulatorProcess
 from testkit.team import MODEL, SECRET, Team, new_api_key
@@ -22,7 +22,7 @@ SPEED = 30
 """Seconds at Fireworks per second: a start of a minute takes two seconds."""
 SAMPLES = 240
 """Samples of a run, but not more often than one per second."""
-CRD = Path(__file__).parents[2] / "crds/fireworks.ai_fireworksdeployments.yaml"
+CRDS = Path(__file__).parents[2] / "crds"
 _DURATIONS = {
     "pending": "5",
     "downloading": "35",
@@ -68,7 +68,7 @@ def set_up(folder: Path) -> Iterator[Scene]:
         cluster = Cluster(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-"))) / "state")
         cluster.up()
         stack.callback(cluster.down)
-        apply_crd(cluster, CRD)
+        apply_crds(cluster, CRDS)
         api = KubernetesApi(cluster.kubeconfig)
         own_key = new_api_key()
         process = SimulatorProcess(folder / "simulator.log", port=0, account="acme", api_key=own_key, **_DURATIONS)

@@ -13,7 +13,7 @@ import httpx
 from fireworks_simulator.settings import AccountSettings
 from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes import Cluster, ClusterError
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from testkit.kubernetes.errors import last_lines
 from testkit.kubernetes.files import write_private
 from testkit.kubernetes.parts import find_binaries
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout; commands run here."""
-CRD = "crds/fireworks.ai_fireworksdeployments.yaml"
+CRDS = "crds/"
 SPEED = 6
 """Virtual seconds of the simulator per real second: a cold start of a minute takes ten seconds."""
 ACCOUNT = AccountSettings()
@@ -98,7 +98,7 @@ class Playground:
     def start_kubernetes(self) -> None:
         """Start the control plane and have it know the resource."""
         self.cluster.up(controllers=False)
-        apply_crd(self.cluster, Path(CRD))
+        apply_crds(self.cluster, Path(CRDS))
 
     def start_simulator(self) -> None:
         """Start the simulator on a free port."""

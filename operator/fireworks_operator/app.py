@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from logging import getLogger
 
+from fireworks_operator.api.kinds import BUDGETS
 from fireworks_operator.controller.accounts.accounts import Accounts, Limits
 from fireworks_operator.controller.accounts.bindings import Bindings
 from fireworks_operator.controller.accounts.key_source import OwnCredential
 from fireworks_operator.controller.accounts.poller import Pace
+from fireworks_operator.controller.budgets.book import BudgetBook
 from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.enqueue import EnqueueBound
 from fireworks_operator.controller.measure.gauges import Gauges
@@ -23,7 +25,7 @@ from fireworks_operator.controller.pass_metrics import PassMetrics
 from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.surroundings import Identity
 from fireworks_operator.controller.queue import WorkQueue
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.kube.client import KubernetesClient, connect
@@ -31,6 +33,7 @@ from fireworks_operator.kube.cluster import CrdGuard, StartError, find_cluster_i
 from fireworks_operator.kube.contact import Contact, keep_contact
 from fireworks_operator.kube.events import KubernetesEvents
 from fireworks_operator.kube.lease import LeaseElector, LeaseFence, NoLease, default_identity
+from fireworks_operator.kube.optional import OptionalKind
 from fireworks_operator.kube.resources import ensure_served
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.kube.sweep import Sweep
@@ -196,11 +199,12 @@ def _create_query(settings: Settings) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Rooms:
-    store: Store
+    store: DeploymentStore
     accounts: Accounts
     controller: Controller
     gauges: Gauges
     repricing: Repricing
+    budgets: BudgetBook
 
 
 async def _operate_as_leader(
@@ -219,6 +223,16 @@ async def _operate_as_leader(
     stack.push_async_callback(events.stop)
     rooms = _build(settings, outside, fence, identity, metrics, events)
     stack.push_async_callback(rooms.accounts.stop)
+    budgets = OptionalKind(
+        BUDGETS,
+        client,
+        rooms.budgets,
+        lambda served: metrics.budgets_enforced.set(served),
+        interval=settings.sweep_interval,
+        kubeconfig=settings.kubeconfig,
+        namespaces=namespaces,
+    )
+    await patiently(budgets.begin)  # before the first pass may spend anything
     sweep = Sweep(client, namespaces, rooms.controller, settings.sweep_interval)
     await patiently(sweep.once)
     health.satisfy("kubernetes")
@@ -228,6 +242,7 @@ async def _operate_as_leader(
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(watch.run(), name="watch")
+            group.create_task(budgets.run(), name="budgets")
             group.create_task(rooms.controller.run(), name="controller")
             group.create_task(sweep.run(), name="sweep")
             group.create_task(rooms.gauges.run(), name="measure")
@@ -244,7 +259,7 @@ def _build(
     metrics: Metrics,
     events: KubernetesEvents,
 ) -> _Rooms:
-    store, queue, bindings = Store(), WorkQueue(), Bindings()
+    store, queue, bindings = DeploymentStore(), WorkQueue(), Bindings()
     accounts = Accounts(
         outside.fireworks,
         KubernetesSecrets(outside.kubernetes),
@@ -281,7 +296,15 @@ def _build(
         store, accounts, clusters, lambda namespace: not watched or namespace in watched, identity.cluster_uid
     )
     gauges = Gauges(metrics, inventory, accounts, cost_per_resource=settings.cost_metrics_per_resource)
-    return _Rooms(store, accounts, controller, gauges, Repricing(outside.prices.refresh, store, queue))
+    budgets = BudgetBook(lambda namespace: _look_again(namespace, store, queue))
+    return _Rooms(store, accounts, controller, gauges, Repricing(outside.prices.refresh, store, queue), budgets)
+
+
+def _look_again(namespace: str, store: DeploymentStore, queue: WorkQueue) -> None:
+    """Have a pass over every resource of a namespace, whose budgets have changed."""
+    for each in store:
+        if each.metadata.namespace == namespace:
+            queue.add(each.ref)
 
 
 def _prices(settings: Settings) -> PriceFile:

@@ -53,10 +53,10 @@ def run(kubeconfig: Path | None, log_level: str | None, log_format: str | None) 
 
 @main.command()
 def crd() -> None:
-    """Print the CustomResourceDefinition, for `kubectl apply --server-side -f -`."""
-    from fireworks_operator.api.crd import render_crd
+    """Print the CustomResourceDefinitions, for `kubectl apply --server-side -f -`."""
+    from fireworks_operator.api.crd import render_crds
 
-    sys.stdout.write(render_crd())
+    sys.stdout.write(render_crds())
 
 
 @main.command()

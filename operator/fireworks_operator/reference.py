@@ -1,6 +1,6 @@
-"""The reference that is generated: the pages of docs/reference, and the JSON schema of the resource.
+"""What is generated from the models: the CRDs, the JSON schemas, and the pages of docs/reference.
 
-python -m fireworks_operator.reference FOLDER      make docs
+python -m fireworks_operator.reference FOLDER      make crd
 """
 
 import ast
@@ -16,6 +16,8 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from fireworks_operator.api import json_schema, reference
+from fireworks_operator.api.crd import render_crd
+from fireworks_operator.api.kinds import KINDS
 from fireworks_operator.observability.metrics import Metrics
 
 from .settings import Settings, variable
@@ -46,8 +48,10 @@ each as a value of the same name below `settings`, or under `credentials`, `watc
 def files() -> dict[str, str]:
     """Return the generated files by their path in the project."""
     pages = {**reference.pages(), "metrics.md": render_metrics(), "settings.md": render_settings()}
-    return {f"docs/reference/{name}": text for name, text in pages.items()} | {
-        f"schemas/{json_schema.FILE_NAME}": json_schema.render_json_schema()
+    return {
+        **{f"docs/reference/{name}": text for name, text in pages.items()},
+        **{f"schemas/{json_schema.file_name(each)}": json_schema.render_json_schema(each) for each in KINDS},
+        **{f"crds/{each.crd_file}": render_crd(each) for each in KINDS},
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from fireworks_operator.api.kinds import KINDS
 from fireworks_simulator.testing import SimulatorClient
 from testkit.chart.rendered import Manifests
 from testkit.kubernetes import Cluster, GivenCluster
@@ -77,7 +78,7 @@ class Installation:
             self.cluster.kubectl("create", "namespace", name)
         text = "\n---\n".join(map(json.dumps, self.manifests))
         self.cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=text)
-        until_established(self.cluster, "crd/fireworksdeployments.fireworks.ai")
+        until_established(self.cluster, *(f"crd/{each.crd}" for each in KINDS))
 
     def remove(self) -> None:
         """Delete all but the CRD, which other tests use."""

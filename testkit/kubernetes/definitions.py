@@ -16,14 +16,14 @@ class HasKubectl(Protocol):
         """Runs kubectl and returns the completed process."""
 
 
-def apply_crd(cluster: HasKubectl, file: Path, *, within: float = 60.0) -> None:
-    """Applies a file of definitions and waits until they are established.
+def apply_crds(cluster: HasKubectl, place: Path, *, within: float = 60.0) -> None:
+    """Applies the definitions of a file or folder and waits until they are established.
 
     Raises:
         ClusterError: The API server refuses it, or does not establish it within so many seconds.
     """
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file))
-    until_established(cluster, "-f", str(file), within=within)
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(place))
+    until_established(cluster, "-f", str(place), within=within)
 
 
 def until_established(cluster: HasKubectl, *which: str, given: str | None = None, within: float = 60.0) -> None:

@@ -22,7 +22,7 @@ from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.surroundings import Identity
 from fireworks_operator.controller.queue import WorkQueue
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.prices import Prices
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
@@ -296,7 +296,7 @@ class Process:
     def __init__(self, server: ApiServer, fireworks: Fireworks, loop: VirtualLoop, around: Surroundings) -> None:
         self.gate = Gate()
         self.client = ModelClient(fireworks, self.gate, loop, around)
-        self.store, self.queue, self.passes = Store(), WorkQueue(jitter=lambda: 0.5), Passes()
+        self.store, self.queue, self.passes = DeploymentStore(), WorkQueue(jitter=lambda: 0.5), Passes()
         self._server = server
         self._loop = loop
         self._seen = 0

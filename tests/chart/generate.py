@@ -1,4 +1,4 @@
-"""Writes what is made from other files: the chart's CRD, changes and tables of values, and deploy/base/install.yaml.
+"""Writes what is made from other files: the chart's CRDs, changes and tables of values, and deploy/base/install.yaml.
 
     make chart
 
@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml
 
-from fireworks_operator.api.crd import FILE_NAME, render_crd
+from fireworks_operator.api.crd import render_crd
+from fireworks_operator.api.kinds import KINDS
 from testkit.chart.binaries import find_helm
 from testkit.chart.helm import CHART, ROOT, Helm
 
@@ -52,7 +53,7 @@ _OF_HELM = ("helm.sh/chart:", "helm.sh/resource-policy:", "app.kubernetes.io/man
 def generated(helm: Helm) -> dict[Path, str]:
     """Return the content of each generated file."""
     return {
-        CHART / "files" / FILE_NAME: render_crd(),
+        **{CHART / "files" / each.crd_file: render_crd(each) for each in KINDS},
         CHART / "Chart.yaml": _with_changes((CHART / "Chart.yaml").read_text(), CHANGELOG.read_text()),
         README: _with_table(README.read_text(), _table()),
         PAGE: _PAGE_INTRO + _table(),

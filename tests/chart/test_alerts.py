@@ -81,6 +81,28 @@ CASES = [
         labels={"credential": "0a1b"},
         summary="Fireworks rejects an API key (fingerprint 0a1b).",
     ),
+    Case(
+        "FireworksBudgetsNotEnforced",
+        "the leader cannot list them",
+        {
+            'leader{namespace="system",job="op",pod="a"}': "1x60",
+            'leader{namespace="system",job="op",pod="b"}': "0x60",
+            'budgets_enforced{namespace="system",job="op",pod="a"}': "0x60",
+            'budgets_enforced{namespace="system",job="op",pod="b"}': "0x60",
+        },
+        labels={"namespace": "system", "job": "op"},
+        summary="The operator in namespace system cannot read the cluster's FireworksBudgets.",
+    ),
+    Case(
+        "FireworksBudgetsNotEnforced",
+        "a standby does not list them",
+        {
+            'leader{namespace="system",job="op",pod="a"}': "1x60",
+            'leader{namespace="system",job="op",pod="b"}': "0x60",
+            'budgets_enforced{namespace="system",job="op",pod="a"}': "1x60",
+            'budgets_enforced{namespace="system",job="op",pod="b"}': "0x60",
+        },
+    ),
     Case("FireworksCredentialRefused", "replaced at once", {'credential_circuit_open{credential="0a1b"}': "1x3 0x60"}),
     Case(
         "FireworksDeploymentFailed",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fireworks_operator.api.kinds import KINDS
 from testkit.chart.helm import CHART, ROOT, Helm
 from tests.chart.generate import README, described_values, generated
 
@@ -29,12 +30,14 @@ def test_generated_files_are_up_to_date(helm4: Helm) -> None:
         assert path.read_text() == text, f"{path.relative_to(ROOT)} is out of date: run `make chart`"
 
 
-def test_the_crd_of_the_chart_is_the_projects(helm: Helm, crd_file: Path) -> None:
-    rendered = helm.template().the("CustomResourceDefinition")
-    project = yaml.safe_load(crd_file.read_text())
-    assert rendered["metadata"]["name"] == project["metadata"]["name"]
-    assert rendered["spec"] == project["spec"]
-    assert len(json.dumps(rendered)) < 100_000, "too large for client-side apply before long"
+def test_the_crds_of_the_chart_are_the_projects(helm: Helm, crds: Path) -> None:
+    rendered = {each["metadata"]["name"]: each for each in helm.template().of("CustomResourceDefinition")}
+    project = [yaml.safe_load(path.read_text()) for path in crds.glob("*.yaml")]
+    assert {name: each["spec"] for name, each in rendered.items()} == {
+        each["metadata"]["name"]: each["spec"] for each in project
+    }
+    assert len(rendered) == len(KINDS)
+    assert max(len(json.dumps(each)) for each in rendered.values()) < 100_000, "too large for client-side apply"
 
 
 def test_the_charts_version_is_the_projects() -> None:

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from fireworks_operator.api.kinds import DEPLOYMENTS, KINDS
 from testkit.chart.helm import CHART, NAMESPACE, RELEASE, Helm, HelmError
 from testkit.chart.rendered import Json
 from testkit.kubernetes import Cluster, GivenCluster
 from testkit.kubernetes.definitions import until_established
 
-CRD = "fireworksdeployments.fireworks.ai"
+CRD = DEPLOYMENTS.crd
+ALL_CRDS = tuple(f"crd/{each.crd}" for each in KINDS)
 FULL_NAME = "fireworks-fireworks-operator"
 RESOURCE = {
     "apiVersion": "fireworks.ai/v1alpha1",
@@ -38,7 +40,7 @@ def release(helm: Helm, cluster: Cluster | GivenCluster) -> Iterator[Helm]:
     found = replace(helm, kubeconfig=cluster.kubeconfig)
     yield found
     found.run("uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found")
-    cluster.kubectl("delete", "crd", CRD, "--ignore-not-found", "--timeout=60s")
+    cluster.kubectl("delete", *ALL_CRDS, "--ignore-not-found", "--timeout=60s")
 
 
 def install(release: Helm, *arguments: str, chart: Path = CHART, values: dict[str, Any] | None = None) -> str:
@@ -120,7 +122,7 @@ def test_an_upgrade_brings_the_crd_of_the_new_version(
 ) -> None:
     """Charts with the CRD in Helm's folder crds/ never do, and lose status fields of a new operator."""
     shutil.copytree(CHART, tmp_path / "older")
-    (file,) = (tmp_path / "older/files").glob("fireworks.ai_*.yaml")
+    file = tmp_path / "older/files" / DEPLOYMENTS.crd_file
     crd = yaml.safe_load(file.read_text())
     status = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
     del status["notices"]
@@ -156,13 +158,13 @@ def test_without_keep_the_crd_goes_with_the_release(release: Helm, cluster: Clus
     notes = install(release, values={"crds": {"keep": False}})
     assert "crds.keep is false" in notes
     uninstall(release)
-    cluster.kubectl("wait", "--for=delete", f"crd/{CRD}", "--timeout=60s")
+    cluster.kubectl("wait", "--for=delete", *ALL_CRDS, "--timeout=60s")
 
 
 def test_a_crd_that_was_applied_by_hand_is_taken_over_on_demand(
-    release: Helm, cluster: Cluster | GivenCluster, crd_file: Path
+    release: Helm, cluster: Cluster | GivenCluster, crds: Path
 ) -> None:
-    cluster.kubectl("apply", "--server-side", "-f", str(crd_file))
+    cluster.kubectl("apply", "--server-side", "-f", str(crds))
     with pytest.raises(HelmError, match="cannot be imported into the current release"):
         install(release)
     install(release, "--take-ownership", *_force_conflicts(release))
@@ -170,9 +172,9 @@ def test_a_crd_that_was_applied_by_hand_is_taken_over_on_demand(
 
 
 def test_without_the_crd_the_chart_installs_beside_one_applied_by_hand(
-    release: Helm, cluster: Cluster | GivenCluster, crd_file: Path
+    release: Helm, cluster: Cluster | GivenCluster, crds: Path
 ) -> None:
-    cluster.kubectl("apply", "--server-side", "-f", str(crd_file))
+    cluster.kubectl("apply", "--server-side", "-f", str(crds))
     install(release, values={"crds": {"install": False}})
     uninstall(release)
     assert "meta.helm.sh/release-name" not in read(cluster, "crd", CRD)["metadata"].get("annotations", {})

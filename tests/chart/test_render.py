@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fireworks_operator.api.kinds import KINDS
 from testkit.chart.helm import CHART, NAMESPACE, Helm, HelmError
 
 SECRET_KEY = "fw_not_a_real_key"
@@ -64,13 +65,13 @@ def test_every_object_has_the_common_labels_and_a_namespace_where_it_lives(helm:
         assert ("namespace" in metadata) != (each["kind"] in cluster_wide), metadata
 
 
-def test_releases_of_one_name_in_two_namespaces_share_nothing_but_the_crd(helm: Helm) -> None:
+def test_releases_of_one_name_in_two_namespaces_share_nothing_but_the_crds(helm: Helm) -> None:
     def cluster_wide(namespace: str) -> set[tuple[str, str]]:
         rendered = helm.template("--namespace", namespace)
         return {(e["kind"], e["metadata"]["name"]) for e in rendered if "namespace" not in e["metadata"]}
 
     shared = cluster_wide("one") & cluster_wide("two")
-    assert shared == {("CustomResourceDefinition", "fireworksdeployments.fireworks.ai")}
+    assert shared == {("CustomResourceDefinition", each.crd) for each in KINDS}
 
 
 def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
@@ -174,18 +175,18 @@ def test_two_pods_share_the_work_of_waiting_and_one_alone_leaves_no_time_for_a_s
     assert "lease" not in str([role["rules"] for role in one.of("Role")])
 
 
-def test_the_crd_comes_with_the_chart_unless_it_is_turned_off(helm: Helm) -> None:
+def test_the_crds_come_with_the_chart_unless_they_are_turned_off(helm: Helm) -> None:
     assert "CustomResourceDefinition" not in helm.template(values={"crds": {"install": False}}).kinds()
-    annotations = helm.template(values={"crds": {"annotations": {"a": "b"}}}).the("CustomResourceDefinition")[
-        "metadata"
-    ]["annotations"]
-    assert annotations == {
-        "helm.sh/resource-policy": "keep",
-        "argocd.argoproj.io/sync-options": "ServerSideApply=true,Prune=false",
-        "a": "b",
-    }
-    dropped = helm.template(values={"crds": {"keep": False}}).the("CustomResourceDefinition")
-    assert "helm.sh/resource-policy" not in dropped["metadata"]["annotations"]
+    rendered = helm.template(values={"crds": {"annotations": {"a": "b"}}}).of("CustomResourceDefinition")
+    assert [each["metadata"]["annotations"] for each in rendered] == [
+        {
+            "helm.sh/resource-policy": "keep",
+            "argocd.argoproj.io/sync-options": "ServerSideApply=true,Prune=false",
+            "a": "b",
+        }
+    ] * len(KINDS)
+    for dropped in helm.template(values={"crds": {"keep": False}}).of("CustomResourceDefinition"):
+        assert "helm.sh/resource-policy" not in dropped["metadata"]["annotations"]
 
 
 def test_the_release_namespace_is_that_of_every_object_of_its_own(helm: Helm) -> None:

@@ -11,6 +11,8 @@ from testkit.waiting import eventually
 
 RESOURCES = "fireworksdeployments.fireworks.ai"
 STATUS = "fireworksdeployments/status.fireworks.ai"
+BUDGETS = "fireworksbudgets.fireworks.ai"
+BUDGET_STATUS = "fireworksbudgets/status.fireworks.ai"
 LEASES = "leases.coordination.k8s.io"
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 
@@ -26,6 +28,10 @@ NEEDED = {
     ("watch", "fireworks.ai", "fireworksdeployments", ()),
     ("patch", "fireworks.ai", "fireworksdeployments", ()),
     ("patch", "fireworks.ai", "fireworksdeployments/status", ()),
+    ("get", "fireworks.ai", "fireworksbudgets", ()),
+    ("list", "fireworks.ai", "fireworksbudgets", ()),
+    ("watch", "fireworks.ai", "fireworksbudgets", ()),
+    ("patch", "fireworks.ai", "fireworksbudgets/status", ()),
     ("create", "", "events", ()),
     ("patch", "", "events", ()),
     ("get", "", "secrets", ()),
@@ -102,6 +108,8 @@ def test_the_api_server_grants_what_is_needed(installed: Installation, ask: Ask)
     needed = [
         *(Right(verb, RESOURCES, place) for verb in ("list", "watch", "patch")),
         Right("patch", STATUS, f"{place}chat"),
+        *(Right(verb, BUDGETS, place) for verb in ("get", "list", "watch")),
+        Right("patch", BUDGET_STATUS, f"{place}team"),
         *(Right(verb, "events", place) for verb in ("create", "patch")),
         Right("get", "secrets", f"{place}fireworks"),
         *(Right(verb, LEASES, lease) for verb in ("get", "update")),
@@ -109,7 +117,7 @@ def test_the_api_server_grants_what_is_needed(installed: Installation, ask: Ask)
     ]
     if installed.everywhere:
         needed += [
-            *(Right(verb, RESOURCES) for verb in ("list", "watch")),
+            *(Right(verb, each) for each in (RESOURCES, BUDGETS) for verb in ("list", "watch")),
             Right("get", "namespaces", "kube-system"),
             Right("get", CRDS, "fireworksdeployments.fireworks.ai"),
         ]
@@ -123,7 +131,8 @@ def forbidden(installed: Installation) -> list[Right]:
         *(Right(verb, "secrets", place) for verb in ("list", "watch", "create", "update", "patch", "delete")),
         *(Right(verb, "secrets") for verb in ("list", "watch")),
         *(Right(verb, RESOURCES, f"{place}chat") for verb in ("create", "update", "delete", "deletecollection")),
-        Right("update", STATUS, f"{place}chat"),
+        *(Right(verb, BUDGETS, f"{place}team") for verb in ("create", "update", "patch", "delete", "deletecollection")),
+        *(Right("update", each, f"{place}chat") for each in (STATUS, BUDGET_STATUS)),
         *(Right(verb, "events", place) for verb in ("list", "watch", "delete")),
         *(Right(verb, LEASES, f"{own}another") for verb in ("get", "update", "patch", "delete")),
         *(Right(verb, LEASES, "kube-system/kube-scheduler") for verb in ("get", "update", "create")),
@@ -166,7 +175,8 @@ def forbidden(installed: Installation) -> list[Right]:
         rights += [
             *(Right(verb, RESOURCES) for verb in ("list", "watch", "patch")),
             *(Right(verb, RESOURCES, elsewhere) for verb in ("get", "list", "watch", "patch")),
-            Right("patch", STATUS, f"{elsewhere}chat"),
+            *(Right(verb, BUDGETS, elsewhere) for verb in ("get", "list", "watch")),
+            *(Right("patch", each, f"{elsewhere}chat") for each in (STATUS, BUDGET_STATUS)),
             Right("create", "events", elsewhere),
             Right("get", "secrets", f"{elsewhere}fireworks"),
             Right("get", "secrets", f"{own}fireworks-api-key"),
@@ -182,30 +192,36 @@ def test_the_api_server_denies_everything_else(installed: Installation, ask: Ask
     assert [str(right) for right in rights if ask(right)] == []
 
 
+READ = ["get", "list", "watch"]
+WRITE = ["create", "update", "patch", "delete", "deletecollection"]
+
+
 @pytest.mark.parametrize(
-    ("role", "may", "may_not"),
-    [
-        ("view", ["get", "list", "watch"], ["create", "update", "patch", "delete"]),
-        ("edit", ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"], []),
-        ("admin", ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"], []),
-    ],
+    ("role", "deployments", "budgets"),
+    [("view", READ, READ), ("edit", READ + WRITE, READ), ("admin", READ + WRITE, READ + WRITE)],
     ids=["view", "edit", "admin"],
 )
 def test_the_clusters_own_roles_reach_the_resources_where_all_namespaces_are_managed(
-    installed: Installation, role: str, may: list[str], may_not: list[str]
+    installed: Installation, role: str, deployments: list[str], budgets: list[str]
 ) -> None:
-    """And nobody but the operator writes a status."""
+    """And nobody but the operator writes a status, nor who may spend money a budget."""
     api = KubernetesApi(installed.cluster.kubeconfig)
     place, user = installed.managed, f"user-{role}"
     installed.cluster.kubectl("create", "rolebinding", user, f"--clusterrole={role}", f"--user={user}", "-n", place)
 
-    def granted() -> list[str]:
-        verbs = (*may, *may_not)
-        return [verb for verb in verbs if installed.may(api, Right(verb, RESOURCES, f"{place}/"), user=user)]
+    def granted(resource: str) -> list[str]:
+        return [each for each in READ + WRITE if installed.may(api, Right(each, resource, f"{place}/"), user=user)]
 
-    if not installed.everywhere:
-        assert granted() == []
-        return
-    eventually(lambda: granted() == may, f"{role} may {may}", within=60, explain=lambda: str(granted()))
+    for resource, verbs in ((RESOURCES, deployments), (BUDGETS, budgets)):
+        if not installed.everywhere:
+            assert granted(resource) == []
+            continue
+        eventually(
+            lambda resource=resource, verbs=verbs: granted(resource) == verbs,  # type: ignore[misc]
+            f"{role} may {verbs} {resource}",
+            within=60,
+            explain=lambda resource=resource: str(granted(resource)),  # type: ignore[misc]
+        )
     for verb in ("patch", "update"):
-        assert not installed.may(api, Right(verb, STATUS, f"{place}/chat"), user=user)
+        for status in (STATUS, BUDGET_STATUS):
+            assert not installed.may(api, Right(verb, status, f"{place}/chat"), user=user)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from fireworks_operator.api.v1alpha1 import KIND
-from testkit.kubernetes.definitions import apply_crd
-from tests.crd.server import MANIFEST, NAMESPACE, Cluster, Create, Server, manifest
+from testkit.kubernetes.definitions import apply_crds
+from tests.crd.server import CRDS, NAMESPACE, Cluster, Create, Server, manifest
 
 
 @pytest.fixture(scope="session")
 def server(cluster: Cluster) -> Iterator[Server]:
     """The API server with the CRD registered, which also proves that it accepts every rule and its cost."""
-    apply_crd(cluster, MANIFEST)
+    apply_crds(cluster, CRDS)
     until_explained(cluster)
     cluster.kubectl("create", "namespace", NAMESPACE)
     yield Server.at(cluster.kubeconfig)

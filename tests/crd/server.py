@@ -10,15 +10,16 @@ from typing import Any, Protocol
 
 from kubernetes import client, config
 
-from fireworks_operator.api.crd import FILE_NAME
-from fireworks_operator.api.v1alpha1 import GROUP, KIND, PLURAL, VERSION
+from fireworks_operator.api.kinds import DEPLOYMENTS, Kind
+from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION
 
 MODEL = "accounts/fireworks/models/llama-v3p2-3b-instruct"
 NAMESPACE = f"crd-tests-{secrets.token_hex(3)}"
 """Another one each time: in a cluster that outlives the tests the last one may still be terminating."""
 MERGE = {"_content_type": "application/merge-patch+json"}
 
-MANIFEST = Path(__file__).parents[2] / "crds" / FILE_NAME
+CRDS = Path(__file__).parents[2] / "crds"
+
 
 Object = dict[str, Any]
 Create = Callable[..., str]
@@ -45,9 +46,10 @@ def manifest(spec: Object, name: str = "chat") -> Object:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """FireworksDeployments of one namespace. Refusals come as `RefusedError` with the API server's own message."""
+    """Resources of a kind in one namespace. Refusals come as `RefusedError` with the API server's own message."""
 
     objects: client.CustomObjectsApi
+    kind: Kind = DEPLOYMENTS
 
     @classmethod
     def at(cls, kubeconfig: Path) -> "Server":
@@ -75,7 +77,7 @@ class Server:
         self._call("delete_namespaced_custom_object", None, name=name)
 
     def _call(self, method: str, body: Object | None, **arguments: object) -> Object:
-        place = {"group": GROUP, "version": VERSION, "namespace": NAMESPACE, "plural": PLURAL}
+        place = {"group": GROUP, "version": VERSION, "namespace": NAMESPACE, "plural": self.kind.plural}
         given = place | arguments | ({} if body is None else {"body": body})
         try:
             answer: Object = getattr(self.objects, method)(**given)

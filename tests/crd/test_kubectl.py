@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.crd.server import MANIFEST, NAMESPACE, Cluster, Create, Server
+from tests.crd.server import CRDS, NAMESPACE, Cluster, Create, Server
 
 
 def explain(cluster: Cluster, path: str) -> str:
@@ -69,13 +69,13 @@ def test_get_shows_state_replicas_and_model_and_wide_what_is_in_force(
     assert head.split() == ["NAME", "READY", "STATE", "REPLICAS", "MODEL", "AGE"]
     assert row.split()[:4] == [name, "True", "READY", "0"]
 
-    head, row = cluster.kubectl("get", "fireworks", name, "-n", NAMESPACE, "-o", "wide").stdout.splitlines()
+    head, row = cluster.kubectl("get", "fwd", name, "-n", NAMESPACE, "-o", "wide").stdout.splitlines()
     assert head.split()[6:] == ["ACCELERATOR", "GPUS", "MIN", "MAX", "$/H", "REASON", "DEPLOYMENT"]
     # MAX is unknown here, so its cell is empty.
     assert row.split()[6:] == ["NVIDIA_H100_80GB", "2", "0", "16.00", "ScaledToZero", "accounts/acme/deployments/chat"]
 
 
 def test_applying_the_crd_again_changes_nothing(server: Server, cluster: Cluster) -> None:
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(MANIFEST))
-    difference = cluster.kubectl("diff", "--server-side", "-f", str(MANIFEST), check=False)
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    difference = cluster.kubectl("diff", "--server-side", "-f", str(CRDS), check=False)
     assert (difference.returncode, difference.stdout) == (0, "")

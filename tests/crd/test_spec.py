@@ -3,6 +3,7 @@
 import pytest
 
 from fireworks_operator.api.crd import crd
+from fireworks_operator.api.kinds import DEPLOYMENTS
 from tests.crd import rows_capacity, rows_entries, rows_policies, rows_route, rows_serving
 from tests.crd.row import Row
 from tests.crd.server import Object, RefusedError, Server, manifest
@@ -70,9 +71,9 @@ def rule_messages() -> set[str]:
         own = {rule["message"] for rule in schema.get("x-kubernetes-validations", [])}
         return own.union(*map(walk, inner))
 
-    return walk(crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"])
+    return walk(crd(DEPLOYMENTS)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"])
 
 
 def test_every_field_of_the_spec_has_a_row() -> None:
-    fields = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    fields = crd(DEPLOYMENTS)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     assert fields.keys() == {name for row in ROWS for name in (*row.accepted, *row.refused)}

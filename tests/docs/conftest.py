@@ -7,7 +7,7 @@ import pytest
 
 from testkit.documentation.reader import ACCOUNT, KEY, Reader
 from testkit.kubernetes import Cluster, GivenCluster
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from testkit.processes import Operator, SimulatorProcess
 from testkit.team import Team
 
@@ -37,9 +37,9 @@ def reader(home: Reader) -> Iterator[Reader]:
 
 
 @pytest.fixture(scope="module")
-def crd(own_cluster: Cluster | GivenCluster, crd_file: Path) -> None:
+def crd(own_cluster: Cluster | GivenCluster, crds: Path) -> None:
     """The CRD, established."""
-    apply_crd(own_cluster, crd_file)
+    apply_crds(own_cluster, crds)
 
 
 @pytest.fixture(scope="module")

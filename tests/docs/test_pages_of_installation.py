@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fireworks_operator.api.crd import render_crd
-from testkit.documentation.reader import KIND, Reader
+from fireworks_operator.api.crd import render_crds
+from fireworks_operator.api.kinds import KINDS
+from testkit.documentation.reader import Reader
 
 SYSTEM = "fireworks-system"
 NAMESPACES = (SYSTEM, "team-a", "team-b", "inference-operator")
+CRDS = tuple(f"crd/{each.crd}" for each in KINDS)
 MODEL = "accounts/fireworks/models/llama-v3p1-8b-instruct"
 
 
@@ -24,7 +26,7 @@ def reader(home: Reader) -> Iterator[Reader]:
     home.cluster.kubectl(
         "delete", "clusterroles,clusterrolebindings", "-l", "app.kubernetes.io/name=fireworks-operator"
     )
-    home.cluster.kubectl("delete", "crd", KIND, "--ignore-not-found")
+    home.cluster.kubectl("delete", *CRDS, "--ignore-not-found")
 
 
 def deployed(reader: Reader, namespace: str = SYSTEM) -> dict[str, str]:
@@ -58,17 +60,17 @@ def test_installation(reader: Reader) -> None:
         assert deployed(reader, "inference-operator")["fireworks-operator"].startswith("registry.example.com/")
         for each in ("-k deploy/example", "-f deploy/base/install.yaml"):
             terminal.run(f"kubectl delete --wait=false --ignore-not-found {each}")
-        reader.cluster.kubectl("wait", "--for=delete", f"namespace/{SYSTEM}", f"crd/{KIND}", "--timeout=90s")
+        reader.cluster.kubectl("wait", "--for=delete", f"namespace/{SYSTEM}", *CRDS, "--timeout=90s")
 
         reader.create_namespaces(SYSTEM, "team-a", "team-b")
-        reader.apply(render_crd())
+        reader.apply(render_crds())
         page.run("helm install")
 
         reader.apply(json.dumps(resource("chat")))
         page.run("kubectl delete fireworksdeployments")
         page.run("helm uninstall")
         assert deployed(reader) == {}
-        assert reader.cluster.kubectl("get", "crd", KIND, check=False).returncode == 0, "the CRD stays"
+        assert reader.cluster.kubectl("get", *CRDS, check=False).returncode == 0, "the CRDs stay"
         page.run("kubectl delete crd")
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from testkit.kubernetes import Cluster, GivenCluster
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MANIFESTS = sorted(EXAMPLES.glob("*.yaml"))
@@ -14,14 +14,14 @@ each_manifest = pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: 
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Cluster | GivenCluster, crd_file: Path) -> Cluster | GivenCluster:
+def server(cluster: Cluster | GivenCluster, crds: Path) -> Cluster | GivenCluster:
     """The API server, knowing the resource."""
-    apply_crd(cluster, crd_file)
+    apply_crds(cluster, crds)
     return cluster
 
 
 def test_there_are_examples_of_each_subject() -> None:
-    subjects = {"addons", "draft-model", "fp8-h100", "minimal", "plain", "scale-windows", "schedule"}
+    subjects = {"addons", "budget", "draft-model", "fp8-h100", "minimal", "plain", "scale-windows", "schedule"}
     assert {path.stem for path in MANIFESTS} == subjects
 
 
@@ -43,8 +43,8 @@ def test_the_manifest_begins_with_its_subject_and_the_command_that_applies_it(ma
 
 @each_manifest
 def test_the_header_speaks_of_the_resource_that_the_manifest_defines(manifest: Path) -> None:
-    name = yaml.safe_load(manifest.read_text())["metadata"]["name"]
-    assert f"fireworksdeployment {name} " in manifest.read_text()
+    resource = yaml.safe_load(manifest.read_text())
+    assert f"{resource['kind'].lower()} {resource['metadata']['name']} " in manifest.read_text()
 
 
 def test_the_minimal_manifest_is_a_model_and_nothing_else() -> None:
@@ -55,4 +55,5 @@ def test_no_two_manifests_share_a_name_or_a_model() -> None:
     """All of them can be applied at once, and Fireworks does not hold back a model's default deployment on deletion."""
     resources = [yaml.safe_load(path.read_text()) for path in MANIFESTS]
     assert len({each["metadata"]["name"] for each in resources}) == len(resources)
-    assert len({each["spec"]["baseModel"] for each in resources}) == len(resources)
+    models = [each["spec"]["baseModel"] for each in resources if each["kind"] == "FireworksDeployment"]
+    assert len(set(models)) == len(models)

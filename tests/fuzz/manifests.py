@@ -6,11 +6,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from fireworks_operator.api.crd import crd
+from fireworks_operator.api.kinds import DEPLOYMENTS
 from tests.fuzz.schema import ANYTHING, accepted, hostile
 
 Spec = dict[str, Any]
 
-_SPEC: Spec = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+_SPEC: Spec = crd(DEPLOYMENTS)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 _FIELDS: Spec = _SPEC["properties"]
 _REQUIRED = tuple(_SPEC["required"])
 _OPTIONAL = sorted(set(_FIELDS) - set(_REQUIRED))

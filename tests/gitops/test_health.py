@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.kinds import KINDS, Kind
 from testkit.states import State, all_states
-from tests.gitops.generate import ARGOCD, CUSTOMIZATION, HEALTH, ROOT, UPSTREAM, generated
+from tests.gitops.generate import ARGOCD, CUSTOMIZATION, HEALTH, ROOT, UPSTREAM, budgets, generated
 from tests.gitops.lua import run_health
 from tests.gitops.verdicts import ARGO_HEALTH, condition, health_message, kstatus, kubectl_wait
 
@@ -88,8 +89,24 @@ def test_argo_cds_own_test_covers_what_lies_beside_it() -> None:
         assert run_health(SCRIPT, live) == expected
 
 
-def test_the_config_map_holds_the_same_script() -> None:
-    assert OVERRIDES["resource.customizations.health.fireworks.ai_FireworksDeployment"] == SCRIPT
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_config_map_holds_the_same_script(kind: Kind) -> None:
+    assert OVERRIDES[f"resource.customizations.health.fireworks.ai_{kind.name}"] == SCRIPT
+
+
+@pytest.mark.parametrize(
+    ("state", "health", "waited_for", "wait"),
+    [
+        ("new", "Progressing", "InProgress", "waits"),
+        ("enforced", "Healthy", "Current", "done"),
+        ("unseen-change", "Progressing", "InProgress", "waits"),
+        ("not-enforced", "Progressing", "InProgress", "waits"),
+    ],
+)
+def test_a_budget_is_waited_for_until_it_is_enforced(state: str, health: str, waited_for: str, wait: str) -> None:
+    live = budgets()[state]
+    assert run_health(SCRIPT, live) == (health, health_message(live))
+    assert (kstatus(live), kubectl_wait(live)) == (waited_for, wait)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import yaml
 from jsonschema.validators import validator_for
 
 from testkit.kubernetes import Cluster, GivenCluster
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from tests.gitops.generate import ARGOCD, FLUX, ROOT, VERSION
 
 CHART = ROOT / "charts/fireworks-operator"
@@ -61,9 +61,9 @@ def keys(value: object) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def server(cluster: Cluster | GivenCluster, crd_file: Path) -> Cluster | GivenCluster:
+def server(cluster: Cluster | GivenCluster, crds: Path) -> Cluster | GivenCluster:
     """The API server, knowing the resource."""
-    apply_crd(cluster, crd_file)
+    apply_crds(cluster, crds)
     return cluster
 
 

@@ -9,19 +9,23 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from fireworks_operator.api.json_schema import FILE_NAME, json_schema
+from fireworks_operator.api.json_schema import file_name, json_schema
+from fireworks_operator.api.kinds import KINDS, Kind
 from testkit.states import State, all_states
 from tests.gitops.generate import ROOT
 
-SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas" / FILE_NAME).read_text())
+SCHEMAS: dict[str, dict[str, Any]] = {
+    each.name: json.loads((ROOT / "schemas" / file_name(each)).read_text()) for each in KINDS
+}
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 FILES = sorted(
     [*ROOT.glob("examples/*.yaml"), *ROOT.glob("deploy/argocd/**/*.yaml"), *ROOT.glob("deploy/flux/**/*.yaml")]
 )
 
 
 def resources(path: Path) -> list[dict[str, Any]]:
-    """Return the FireworksDeployments of a file."""
-    return [each for each in yaml.safe_load_all(path.read_text()) if each and each.get("kind") == "FireworksDeployment"]
+    """Return the resources of a file."""
+    return [each for each in yaml.safe_load_all(path.read_text()) if each and each.get("kind") in SCHEMAS]
 
 
 MANIFESTS = [(path.relative_to(ROOT).as_posix(), each) for path in FILES for each in resources(path)]
@@ -64,12 +68,30 @@ def manifest(change: Mapping[str, Any]) -> dict[str, Any]:
 
 def problems(resource: Mapping[str, Any]) -> list[str]:
     """Return what a validator finds in a resource, each as `path: keyword`."""
-    found = Draft7Validator(SCHEMA).iter_errors(resource)
+    found = Draft7Validator(SCHEMAS[resource["kind"]]).iter_errors(resource)
     return [f"{error.json_path.removeprefix('$')}: {error.validator}" for error in found]
 
 
-def test_the_schema_is_one() -> None:
-    Draft7Validator.check_schema(SCHEMA)
+@each_kind
+def test_the_schema_is_one(kind: Kind) -> None:
+    Draft7Validator.check_schema(SCHEMAS[kind.name])
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [
+        ({"monthlyCost": 20000}, []),
+        ({"monthlyCost": "64.50"}, []),
+        ({"monthlyCost": 64.5}, [".spec.limits.monthlyCost: type"]),
+        ({"monthlyCost": True}, [".spec.limits.monthlyCost: type"]),
+        ({"gpus": -1}, [".spec.limits.gpus: minimum"]),
+        ({"gpu": 1}, [".spec.limits: additionalProperties"]),
+    ],
+    ids=str,
+)
+def test_an_amount_of_money_is_a_number_or_a_text(limits: dict[str, Any], found: list[str]) -> None:
+    budget = {"apiVersion": "fireworks.ai/v1alpha1", "kind": "FireworksBudget", "metadata": {"name": "team"}}
+    assert problems({**budget, "spec": {"limits": limits}}) == found
 
 
 def test_there_are_manifests_of_all_kinds() -> None:
@@ -93,7 +115,8 @@ def test_what_is_wrong_is_refused(change: dict[str, Any], problem: str) -> None:
     assert problems(manifest(change)) == [problem]
 
 
-def test_every_object_with_named_fields_is_closed() -> None:
+@each_kind
+def test_every_object_with_named_fields_is_closed(kind: Kind) -> None:
     def objects(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         if "properties" in schema:
             yield schema
@@ -102,6 +125,6 @@ def test_every_object_with_named_fields_is_closed() -> None:
             if isinstance(each, dict):
                 yield from objects(each)
 
-    found = list(objects(json_schema()))
-    assert len(found) > 10
+    found = list(objects(json_schema(kind)))
+    assert len(found) >= 10
     assert all(each["additionalProperties"] is False for each in found)

@@ -14,7 +14,7 @@ import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from testkit.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, NewTeam, StartOperator
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from testkit.kubernetes_api import KubernetesApi
 from testkit.processes import Operator
 from testkit.shared import shared_operator, simulator_of_the_run
@@ -22,9 +22,9 @@ from testkit.team import Team
 
 
 @pytest.fixture(scope="session")
-def kubernetes(cluster: Cluster, crd_file: Path) -> KubernetesApi:
+def kubernetes(cluster: Cluster, crds: Path) -> KubernetesApi:
     """The API server, with the CRD established."""
-    apply_crd(cluster, crd_file)
+    apply_crds(cluster, crds)
     return KubernetesApi(cluster.kubeconfig)
 
 

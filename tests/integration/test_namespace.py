@@ -9,7 +9,7 @@ import pytest
 
 from testkit.factories import Cluster, MakeTeam, StartOperator
 from testkit.kubernetes import GivenCluster
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from testkit.kubernetes_api import KubernetesApi, KubernetesError, condition
 from testkit.processes import Operator
 from testkit.team import SECRET, Team
@@ -95,17 +95,17 @@ def test_a_restart_after_the_secret_went_says_what_runs_on_and_lets_go_by_annota
 
 
 @pytest.fixture
-def crd_restored(cluster: Cluster, kubernetes: KubernetesApi, crd_file: Path) -> Iterator[None]:
+def crd_restored(cluster: Cluster, kubernetes: KubernetesApi, crds: Path) -> Iterator[None]:
     """Bring the CRD back for the tests that follow."""
     if isinstance(cluster, GivenCluster):
         pytest.skip("the CRD of somebody else's cluster is not deleted")
     yield
     eventually(lambda: not _going(kubernetes), "the CRD is gone")
-    _install(cluster, crd_file)
+    _install(cluster, crds)
 
 
-def _install(cluster: Cluster, crd_file: Path) -> None:
-    apply_crd(cluster, crd_file)
+def _install(cluster: Cluster, crds: Path) -> None:
+    apply_crds(cluster, crds)
 
 
 def _going(kubernetes: KubernetesApi) -> bool:
@@ -119,7 +119,7 @@ def _ended(operator: Operator) -> bool:
 
 @pytest.mark.usefixtures("crd_restored")
 def test_deleting_the_crd_deletes_no_deployment_and_a_reinstall_takes_them_up_again(
-    start_operator: StartOperator, make_team: MakeTeam, kubernetes: KubernetesApi, cluster: Cluster, crd_file: Path
+    start_operator: StartOperator, make_team: MakeTeam, kubernetes: KubernetesApi, cluster: Cluster, crds: Path
 ) -> None:
     operator = start_operator()
     teams = [make_team(operator), make_team(operator, own=True)]
@@ -134,7 +134,7 @@ def test_deleting_the_crd_deletes_no_deployment_and_a_reinstall_takes_them_up_ag
         assert team.journal("DELETE") == []
         assert f"The CRD is being deleted: {before[team.namespace]['deploymentName']}" in operator.log()
     eventually(lambda: _ended(operator), "an operator without its CRD ends", within=60, explain=operator.tail)
-    _install(cluster, crd_file)
+    _install(cluster, crds)
     for team in teams:
         team.create(displayName="Chat")
     operator.start()

@@ -404,7 +404,7 @@ def test_doctor_as_another_user_sees_what_that_one_sees(
     told = plugin("doctor", "-n", team.namespace, "--as", "jane", code=1)
     assert "failed  permissions jane may not get, list, watch fireworksdeployments in namespace" in told
     assert "its version is unknown" in told
-    assert plugin("doctor", "-n", team.namespace, "--as", "jane", "--as-group", "system:masters").count("ok  ") == 7
+    assert plugin("doctor", "-n", team.namespace, "--as", "jane", "--as-group", "system:masters").count("ok  ") == 8
     assert "cannot list resource" in plugin.refuse("list", "-n", team.namespace, "--as", "jane")
     assert "chat" in plugin("list", "-n", team.namespace, "--as", "jane", "--as-group", "system:masters")
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from fireworks_operator.api.crd import crd
+from fireworks_operator.api.kinds import DEPLOYMENTS
 from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError
 from fireworks_operator.plugin.check import State
 from fireworks_operator.plugin.doctor import check_crd, check_operator
@@ -31,7 +32,7 @@ class _ApiServer:
 
 def changed(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any part of the definition
     """The CRD as the API server has it, with other parts."""
-    return {**crd(), "status": ESTABLISHED, **changes}
+    return {**crd(DEPLOYMENTS), "status": ESTABLISHED, **changes}
 
 
 def of_another_version() -> dict[str, Any]:
@@ -51,14 +52,19 @@ def of_another_version() -> dict[str, Any]:
         (ResourceGoneError("404"), {}, State.FAILED, "not installed"),
         (KubernetesForbiddenError("403"), {}, State.OK, "its version is unknown"),
         (KubernetesForbiddenError("403"), ResourceGoneError("404"), State.FAILED, "not installed"),
-        (KubernetesForbiddenError("403"), KubernetesForbiddenError("403"), State.SKIPPED, "you may not read it"),
+        (
+            KubernetesForbiddenError("403"),
+            KubernetesForbiddenError("403"),
+            State.SKIPPED,
+            "you may not read fireworksdeployments",
+        ),
     ],
 )
 async def test_the_crd_must_be_there_and_of_this_version(
     definition: Mapping[str, Any] | Exception, listing: Mapping[str, Any] | Exception, state: State, says: str
 ) -> None:
     client = cast("KubernetesClient", _ApiServer(definition, listing))
-    found = await check_crd(client, "team-a")
+    found = await check_crd(client, "team-a", DEPLOYMENTS)
     assert (found.state, says in found.message) == (state, True), found
     assert bool(found.way_out) == (state is State.FAILED)
 

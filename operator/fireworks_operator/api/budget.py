@@ -1,20 +1,20 @@
 """The FireworksBudget resource, version v1alpha1: how much the FireworksDeployments of a namespace may cost."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
 from .base import ApiModel, Change, Rule, Schema, Time
+from .resource import Resource
 from .status import Condition
-from .v1alpha1 import InvalidResourceError, ObjectMeta
 
 _AMOUNT = 32
 """Most characters of an amount of money."""
 _AMOUNT_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,6})?$"
 """US dollars, not negative, without a sign, a unit or separators."""
+_MOST_DOLLARS = 999_999_999_999
+"""As many digits as the pattern allows."""
 _MOST_GPUS = 1_000_000
 _LABEL = 320
 """More characters than the key of a label has (Kubernetes, labels: a prefix of 253 and a name of 63)."""
@@ -27,8 +27,9 @@ def _as_text(value: object) -> object:
 
 
 def _amount_rule(name: str) -> Rule:
+    pattern = _AMOUNT_PATTERN.replace("\\", "\\\\")
     return Rule(
-        f"type(self) == int ? self >= 0 : self.matches('{_AMOUNT_PATTERN.replace(chr(92), chr(92) * 2)}')",
+        f"type(self) == int ? self >= 0 && self <= {_MOST_DOLLARS} : self.matches('{pattern}')",
         f"spec.limits.{name} must be an amount of US dollars without sign, unit or separators, with at most 6 decimal "
         'places, such as 64 or "64.50"',
     )
@@ -185,7 +186,14 @@ class BudgetMonth(ApiModel):
 class FireworksBudgetStatus(ApiModel):
     """How much of the budget is used."""
 
-    observed_generation: Annotated[int, Schema("The generation of the spec that is in force.")] = -1
+    observed_generation: Annotated[
+        int,
+        Schema(
+            "The metadata.generation of the spec that is in force; -1 until the operator has seen the budget.",
+            minimum=-1,
+            stored_default=True,
+        ),
+    ] = -1
     committed: Annotated[
         BudgetAmounts | None, Schema("What may run at most: every deployment at its maxReplicaCount.")
     ] = None
@@ -201,43 +209,25 @@ class FireworksBudgetStatus(ApiModel):
         int | None,
         Schema("Those of them whose GPUs have no known price, so that their cost does not count.", minimum=0),
     ] = None
-    conditions: Annotated[list[Condition], Schema("How things stand.", list_type="map", list_map_keys=("type",))] = (
-        Field(default_factory=list)
-    )
+    conditions: Annotated[
+        list[Condition],
+        Schema(
+            "Ready is the summary: the limits of the current spec are in force.",
+            max_items=16,
+            list_type="map",
+            list_map_keys=("type",),
+        ),
+    ] = Field(default_factory=list)
 
 
-class FireworksBudget(ApiModel):
+class FireworksBudget(Resource):
     """How much the FireworksDeployments of a namespace may cost.
 
     What would exceed a limit is not created and does not grow; what runs already is never stopped when a limit is
     lowered.
     """
 
-    metadata: ObjectMeta
     spec: Annotated[FireworksBudgetSpec, Schema("The limits, and what they hold for.")]
     status: Annotated[FireworksBudgetStatus, Schema("How much of the budget is used.")] = Field(
         default_factory=FireworksBudgetStatus
     )
-
-    rules: ClassVar[tuple[Rule, ...]] = ()
-
-    @classmethod
-    def parse(cls, raw: Mapping[str, Any]) -> Self:
-        """Read an object of the API server; a status that cannot be read counts as lost.
-
-        Raises:
-            InvalidResourceError: with the path of each unreadable field and what is wrong there.
-        """
-        try:
-            return cls.model_validate(raw)
-        except ValidationError as error:
-            places = [item["loc"] for item in error.errors()]
-            if all(place[0] == "status" for place in places):
-                return cls.model_validate({name: value for name, value in raw.items() if name != "status"})
-            found = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-            raise InvalidResourceError("; ".join(found)) from error
-
-    @cached_property
-    def ref(self) -> str:
-        """`namespace/name`."""
-        return f"{self.metadata.namespace}/{self.metadata.name}"

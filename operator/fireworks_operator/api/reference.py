@@ -6,14 +6,13 @@ from typing import Any
 
 from .base import ApiModel, Schema
 from .conditions import ConditionType, Reason
-from .crd import columns, model_of, object_schema, schema_of
-from .spec import FireworksDeploymentSpec
-from .status import FireworksDeploymentStatus
-from .v1alpha1 import GROUP, KIND, VERSION, FireworksDeployment
+from .crd import model_of, object_schema, schema_of
+from .kinds import BUDGETS, DEPLOYMENTS, KINDS, Column, Kind
+from .resource import GROUP, VERSION
 
-_FIELDS_INTRO = f"""\
+_DEPLOYMENTS_INTRO = f"""\
 <!-- Generated from the models in operator/fireworks_operator/api; change those instead. -->
-# {KIND}
+# {DEPLOYMENTS.name}
 
 `{GROUP}/{VERSION}`, namespaced, short name `fwd`. `kubectl explain fwd.spec` shows the same texts.
 
@@ -25,7 +24,7 @@ A model is enough. This resource also chooses the hardware and the number of rep
 
 ```yaml
 apiVersion: {GROUP}/{VERSION}
-kind: {KIND}
+kind: {DEPLOYMENTS.name}
 metadata:
   name: chat
 spec:
@@ -38,6 +37,29 @@ spec:
     name: fireworks
 ```
 """
+_BUDGETS_INTRO = f"""\
+<!-- Generated from the models in operator/fireworks_operator/api; change those instead. -->
+# {BUDGETS.name}
+
+`{GROUP}/{VERSION}`, namespaced, short name `{BUDGETS.short_name}`. `kubectl explain fwb.spec` shows the same texts.
+
+A budget bounds what the FireworksDeployments of its namespace may cost. Its condition `Ready` is True while the limits
+are in force; `observedGeneration` tells for which spec. Amounts are US dollars: whole numbers may be written as they
+are, those with decimal places need quotes.
+
+```yaml
+apiVersion: {GROUP}/{VERSION}
+kind: {BUDGETS.name}
+metadata:
+  name: team
+spec:
+  limits:
+    gpus: 16
+    hourlyCost: "130.00"
+    monthlyCost: 20000
+```
+"""
+_INTROS = {DEPLOYMENTS: _DEPLOYMENTS_INTRO, BUDGETS: _BUDGETS_INTRO}
 _CONDITIONS_INTRO = """\
 <!-- Generated from the enums in operator/fireworks_operator/api/conditions.py; change those instead. -->
 # Conditions and reasons
@@ -58,25 +80,25 @@ _BOUNDS = {
 
 def pages() -> dict[str, str]:
     """Return the pages of docs/reference by file name."""
-    return {"fireworksdeployment.md": render_fields(), "conditions.md": render_conditions()}
+    fields = {f"{each.singular}.md": render_fields(each) for each in KINDS}
+    return {**fields, "conditions.md": render_conditions()}
 
 
-def render_fields() -> str:
-    """Return the page about the fields of the resource, as Markdown."""
-    spec = list(_fields("spec", FireworksDeploymentSpec))
-    status = _fields("status", FireworksDeploymentStatus)
+def render_fields(kind: Kind) -> str:
+    """Return the page about the fields of a kind, as Markdown."""
+    spec = list(_fields("spec", kind.spec))
+    status = _fields("status", kind.status)
     return _page(
-        _FIELDS_INTRO,
+        _INTROS[kind],
         "## Spec\n",
         *map(_section, spec),
         "## Rules\n",
         "In addition to types and bounds, the API server checks these rules on every write and reports the message:\n",
-        *_rules(spec),
+        *_rules(kind, spec),
         "## Status\n",
         *table(("Field", "Type", "Meaning"), ((_code(f.path), f.kind, f.about.text) for f in status)),
         "## Columns\n",
-        "`kubectl get fwd` shows those without a mark, `kubectl get fwd -o wide` all of them.\n",
-        *table(("Column", "Source"), map(_column, columns())),
+        *_columns(kind),
     )
 
 
@@ -118,7 +140,7 @@ def _fields(path: str, model: type[ApiModel]) -> Iterator[_Field]:
             rules=_messages(schema) + _messages(schema.get("items", schema.get("additionalProperties", {}))),
         )
         if inner is not None:
-            below = "[]" if schema["type"] == "array" else ".NAME" if "additionalProperties" in schema else ""
+            below = "[]" if schema.get("type") == "array" else ".NAME" if "additionalProperties" in schema else ""
             yield from _fields(f"{here}{below}", inner)
 
 
@@ -127,7 +149,7 @@ def _messages(schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    kind = schema["type"]
+    kind = "integer or string" if schema.get("x-kubernetes-int-or-string") else schema["type"]
     if kind == "array":
         kind = f"list of {schema['items']['type']}s"
     if "additionalProperties" in schema:
@@ -152,8 +174,8 @@ def _section(field: _Field) -> str:
     return "\n".join([f"### `{field.path}`\n", field.about.text, "", *lines, ""])
 
 
-def _rules(fields: Iterable[_Field]) -> Iterator[str]:
-    for rule in (*FireworksDeployment.rules, *FireworksDeploymentSpec.rules):
+def _rules(kind: Kind, fields: Iterable[_Field]) -> Iterator[str]:
+    for rule in (*kind.model.rules, *kind.spec.rules):
         yield f"- {rule.message}."
     for field in fields:
         for message in field.rules:
@@ -161,8 +183,14 @@ def _rules(fields: Iterable[_Field]) -> Iterator[str]:
     yield ""
 
 
-def _column(column: Mapping[str, Any]) -> tuple[str, str]:
-    return column["name"] + (" (wide)" if "priority" in column else ""), _code(column["jsonPath"])
+def _columns(kind: Kind) -> Iterator[str]:
+    command = f"kubectl get {kind.short_name}"
+    yield f"`{command}` shows those without a mark, `{command} -o wide` all of them.\n"
+    yield from table(("Column", "Source"), map(_column, kind.columns))
+
+
+def _column(column: Column) -> tuple[str, str]:
+    return column.name + (" (wide)" if column.wide else ""), _code(column.source)
 
 
 def _page(*blocks: str) -> str:

@@ -1,12 +1,11 @@
 """The FireworksDeployment resource, version v1alpha1; with spec and status the single source of the CRD."""
 
-from collections.abc import Collection, Mapping
-from functools import cached_property
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import Field
 
 from .base import ApiModel, Rule, Schema, Time
+from .resource import GROUP, VERSION, InvalidResourceError, ObjectMeta, Resource
 from .spec import FireworksDeploymentSpec
 from .spec_direct_route import ApiKeysReference, DirectRoute
 from .spec_parts import (
@@ -75,8 +74,6 @@ __all__ = [
     "Time",
 ]
 
-GROUP = "fireworks.ai"
-VERSION = "v1alpha1"
 KIND = "FireworksDeployment"
 PLURAL = "fireworksdeployments"
 FINALIZER = f"{GROUP}/deployment"
@@ -96,38 +93,6 @@ IMMUTABLE_FIELDS = (
 """Fields of the spec that Fireworks takes at creation only (Fireworks REST reference, deployments)."""
 
 
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_MOST_ANNOTATIONS = 32
-_LONGEST_ANNOTATION = 256
-
-
-def _read_annotations(value: object) -> object:
-    """Keep what the operator reads of annotations: all together may have a quarter of a megabyte for each resource."""
-    if not isinstance(value, dict):
-        return value
-    ours = [name for name in value if str(name).startswith(f"{GROUP}/")][:_MOST_ANNOTATIONS]
-    kept = {name: each[:_LONGEST_ANNOTATION] for name in ours if isinstance(each := value[name], str)}
-    return kept | {name: value[name] for name in (_LAST_APPLIED,) if name in value}
-
-
-class ObjectMeta(ApiModel):
-    """The part of Kubernetes' ObjectMeta that the operator reads."""
-
-    name: str
-    namespace: str
-    uid: str
-    resource_version: str
-    generation: int = 0
-    creation_timestamp: Time | None = None
-    deletion_timestamp: Time | None = None
-    finalizers: list[str] = Field(default_factory=list)
-    annotations: Annotated[dict[str, str], BeforeValidator(_read_annotations)] = Field(default_factory=dict)
-
-
-class InvalidResourceError(ValueError):
-    """The API server let a resource through that these models cannot read; the text names the field."""
-
-
 def _immutable(name: str) -> Rule:
     # While no deployment is claimed, typos can be corrected. Equal presence holds against removing the field
     # and against adding it later.
@@ -141,20 +106,13 @@ def _immutable(name: str) -> Rule:
     )
 
 
-def _without(status: Any, places: Collection[tuple[int | str, ...]]) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    """Return a status without the fields that cannot be read, as they are in none that the operator writes."""
-    unreadable = {place[1] for place in places if len(place) > 1}
-    return {name: value for name, value in status.items() if name not in unreadable} if unreadable else {}
-
-
-class FireworksDeployment(ApiModel):
+class FireworksDeployment(Resource):
     """A dedicated deployment of a large language model on Fireworks AI.
 
     It is created, kept as the spec says, and deleted with this resource. GPUs are billed by the second while
     replicas run.
     """
 
-    metadata: ObjectMeta
     spec: Annotated[FireworksDeploymentSpec, Schema("The deployment that you want.")]
     status: Annotated[FireworksDeploymentStatus, Schema("What the operator last observed and did.")] = Field(
         default_factory=FireworksDeploymentStatus
@@ -168,24 +126,3 @@ class FireworksDeployment(ApiModel):
         ),
         *map(_immutable, IMMUTABLE_FIELDS),
     )
-
-    @classmethod
-    def parse(cls, raw: Mapping[str, Any]) -> Self:
-        """Read an object of the API server; what cannot be read of its status counts as lost.
-
-        Raises:
-            InvalidResourceError: with the path of each other unreadable field and what is wrong there.
-        """
-        try:
-            return cls.model_validate(raw)
-        except ValidationError as error:
-            places = [item["loc"] for item in error.errors()]
-            if all(place[0] == "status" for place in places):
-                return cls.model_validate({**raw, "status": _without(raw["status"], places)})
-            found = (f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-            raise InvalidResourceError("; ".join(found)) from error
-
-    @cached_property
-    def ref(self) -> str:
-        """`namespace/name`."""
-        return f"{self.metadata.namespace}/{self.metadata.name}"

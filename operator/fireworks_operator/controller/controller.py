@@ -13,7 +13,7 @@ from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 
 from .queue import Priority, WorkQueue
-from .store import Seen, Store, Versions
+from .store import DeploymentStore, Seen, Versions
 
 log = getLogger(__name__)
 
@@ -58,7 +58,7 @@ class Controller:
         sweep_wanted: set when a LIST of all resources is due before its time.
     """
 
-    def __init__(self, store: Store, queue: WorkQueue, reconciler: Reconciler, watcher: PassObserver) -> None:
+    def __init__(self, store: DeploymentStore, queue: WorkQueue, reconciler: Reconciler, watcher: PassObserver) -> None:
         """Connect the parts; nothing runs before `run()`."""
         self._store = store
         self._queue = queue
@@ -115,18 +115,15 @@ class Controller:
         Args:
             objects: all that there are.
             version: the LIST's resourceVersion.
-            known: what was known before it was asked for. What is newer than the LIST all the same is not true any
-                more: the API server has been put back to an earlier state.
+            known: what was known before it was asked for.
         """
-        if known.deny(objects, version):
+        put_back, gone = self._store.take_list(objects, version, known)
+        if put_back:
             log.warning("The API server went back in time, perhaps restored from a backup. All resources are reloaded.")
-            self._store.start_anew()
             self.sweep_wanted.set()  # late words from before may have come in meanwhile
-        present = {str(each["metadata"]["uid"]) for each in objects}
-        for ref, uid in self._store.gone(present, version):
-            if self._store.remove(ref, uid):
-                log.info("%s was deleted; the watch missed the event", ref)
-                self._forget(ref)
+        for ref in gone:
+            log.info("%s was deleted; the watch missed the event", ref)
+            self._forget(ref)
         for each in objects:
             self.on_object(each, False)
 

@@ -3,12 +3,16 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, InvalidResourceError
+from fireworks_operator.api.resource import InvalidResourceError, Resource
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
 
 OWN_WRITES = 8
 """How many of our own writes are remembered for each resource: more than a pass makes."""
+
+
+Object = TypeVar("Object", bound=Resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +52,18 @@ class Seen(Enum):
     STATUS = auto()
     """Something that users do not write."""
     WISH = auto()
-    """A user changed the spec or one of our annotations, or asked for deletion."""
+    """A user changed the spec, a label or one of our annotations, or asked for deletion."""
     NEW = auto()
     """Not known before, by namespace, name and uid."""
 
 
-class Store:
-    """Resources by `namespace/name`. Objects older than what is stored are ignored, whichever way they come."""
+class Store(Generic[Object]):
+    """Resources of a kind by `namespace/name`. Objects older than what is stored are ignored, however they come."""
 
-    def __init__(self) -> None:
-        """Create an empty store."""
-        self._resources: dict[str, FireworksDeployment] = {}
+    def __init__(self, model: type[Object]) -> None:
+        """Create an empty store; `model` reads the objects."""
+        self._model = model
+        self._resources: dict[str, Object] = {}
         self._unreadable: dict[str, Unreadable] = {}
         self._own: dict[str, tuple[str, ...]] = {}
         self._outdated: set[str] = set()
@@ -69,18 +74,13 @@ class Store:
         """Return the number of readable resources."""
         return len(self._resources)
 
-    def __iter__(self) -> Iterator[FireworksDeployment]:
+    def __iter__(self) -> Iterator[Object]:
         """Iterate over the readable resources."""
         return iter(tuple(self._resources.values()))
 
-    def get(self, ref: str) -> FireworksDeployment | None:
+    def get(self, ref: str) -> Object | None:
         """Return a resource, None if it is gone or unreadable."""
         return self._resources.get(ref)
-
-    def claims(self) -> dict[str, str | None]:
-        """Return the deployment that each resource claims; None where it claims none, or cannot be read."""
-        claimed = {ref: each.status.deployment_name for ref, each in self._resources.items()}
-        return {**dict.fromkeys(self._unreadable), **claimed}
 
     def unreadable(self, ref: str) -> Unreadable | None:
         """Return why a resource cannot be read, None if it can or is gone."""
@@ -94,7 +94,7 @@ class Store:
         if known is not None and ref not in self._outdated and _is_version(metadata, at_most=_version(known)):
             return ref, self._tell(known, metadata)  # most of what comes, and to read it is what costs
         try:
-            resource = FireworksDeployment.parse(raw)
+            resource = self._model.parse(raw)
         except InvalidResourceError as error:
             self._resources.pop(ref, None)
             self._told.pop(ref, None)
@@ -104,7 +104,7 @@ class Store:
         self._told[resource.ref] = _version(resource)
         return resource.ref, self._take(resource)
 
-    def _tell(self, known: FireworksDeployment, metadata: Mapping[str, Any]) -> Seen:
+    def _tell(self, known: Object, metadata: Mapping[str, Any]) -> Seen:
         """Note which version was told of what is known already."""
         if metadata.get("uid") != known.metadata.uid:
             return Seen.NOTHING
@@ -116,14 +116,14 @@ class Store:
         """Return what is known now."""
         return Versions(self._newest, {each.metadata.uid: _version(each) for each in self._resources.values()})
 
-    def start_anew(self) -> None:
+    def _start_anew(self) -> None:
         """Take versions for a new count: what is stored gives way to whatever comes next."""
         self._outdated = set(self._resources)
         self._own.clear()
         self._told.clear()
         self._newest = 0
 
-    def put(self, resource: FireworksDeployment) -> None:
+    def put(self, resource: Object) -> None:
         """Take in a resource as a write of our own has left it."""
         versions = self._own.get(resource.ref, ())
         self._own[resource.ref] = (*versions[-OWN_WRITES:], resource.metadata.resource_version)
@@ -133,7 +133,7 @@ class Store:
         """Tell whether a version of a resource was left by one of our latest writes."""
         return version in self._own.get(ref, ())
 
-    def _take(self, resource: FireworksDeployment) -> Seen:
+    def _take(self, resource: Object) -> Seen:
         before = self._resources.get(resource.ref)
         outdated = resource.ref in self._outdated
         if before is not None and not outdated and _version(resource) <= _version(before):
@@ -160,14 +160,27 @@ class Store:
             return True
         return False
 
-    def gone(self, present: Collection[str], version: int) -> list[tuple[str, str]]:
-        """Note a complete LIST, and return name and uid of what it no longer has.
+    def take_list(self, objects: Sequence[Mapping[str, Any]], version: int, known: Versions) -> tuple[bool, list[str]]:
+        """Note a complete LIST, whose objects are then to be seen, and forget what it no longer has.
 
         Args:
-            present: the uids in the LIST.
+            objects: all that there are.
             version: the LIST's resourceVersion; what is newer than that could not be in it.
+            known: what was known before it was asked for. What is newer than the LIST all the same is not true any
+                more: the API server has been put back to an earlier state, and versions count anew.
+
+        Returns:
+            Whether the API server has been put back, and the names of those that are gone.
         """
+        put_back = known.deny(objects, version)
+        if put_back:
+            self._start_anew()
         self._newest = max(self._newest, version)
+        present = {str(each["metadata"]["uid"]) for each in objects}
+        return put_back, [ref for ref, uid in self._missing(present, version) if self.remove(ref, uid)]
+
+    def _missing(self, present: Collection[str], version: int) -> list[tuple[str, str]]:
+        """Return name and uid of what a LIST with these uids no longer has."""
         missing = [
             each
             for each in self
@@ -177,7 +190,20 @@ class Store:
         return [(each.ref, each.metadata.uid) for each in missing] + unreadable
 
 
-def _version(resource: FireworksDeployment) -> int:
+class DeploymentStore(Store[FireworksDeployment]):
+    """FireworksDeployments, and the deployments that they claim."""
+
+    def __init__(self) -> None:
+        """Create an empty store."""
+        super().__init__(FireworksDeployment)
+
+    def claims(self) -> dict[str, str | None]:
+        """Return the deployment that each resource claims; None where it claims none, or cannot be read."""
+        claimed = {ref: each.status.deployment_name for ref, each in self._resources.items()}
+        return {**dict.fromkeys(self._unreadable), **claimed}
+
+
+def _version(resource: Resource) -> int:
     # Kubernetes guarantees comparable resource versions of one resource since 1.35; etcd revisions were before.
     return int(resource.metadata.resource_version)
 
@@ -187,7 +213,7 @@ def _is_version(metadata: Mapping[str, Any], *, at_most: int) -> bool:
     return isinstance(version, str) and version.isdecimal() and int(version) <= at_most
 
 
-def _wish(resource: FireworksDeployment) -> tuple[int, bool, tuple[tuple[str, str], ...]]:
+def _wish(resource: Resource) -> tuple[int, bool, dict[str, str], dict[str, str]]:
     metadata = resource.metadata
-    annotations = tuple(sorted(each for each in metadata.annotations.items() if each[0].startswith("fireworks.ai/")))
-    return metadata.generation, metadata.deletion_timestamp is not None, annotations
+    annotations = {name: value for name, value in metadata.annotations.items() if name.startswith("fireworks.ai/")}
+    return metadata.generation, metadata.deletion_timestamp is not None, metadata.labels, annotations

@@ -13,8 +13,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
+from fireworks_operator.api.budget import FireworksBudget
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION, FireworksDeployment
+from fireworks_operator.api.kinds import kind_of
+from fireworks_operator.api.resource import GROUP, VERSION
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.ports import (
     EventType,
     KubernetesUnavailableError,
@@ -62,6 +65,7 @@ _WRITE_ERRORS: Final = (
 class _Subject:
     """What makes two events the same."""
 
+    of: str
     namespace: str
     name: str
     uid: str
@@ -186,11 +190,19 @@ class KubernetesEvents:
         if self._waiting:
             log.warning("%d events were not written before shutdown.", len(self._waiting))
 
-    def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
+    def record(
+        self, resource: FireworksDeployment | FireworksBudget, kind: EventType, reason: Reason, message: str
+    ) -> None:
         """Queue an event about a resource; must be called in the event loop that `start` was called in."""
         metadata = resource.metadata
         subject = _Subject(
-            metadata.namespace, metadata.name, metadata.uid, kind, reason.value, shorten(message, MESSAGE_BYTES)
+            kind_of(resource).name,
+            metadata.namespace,
+            metadata.name,
+            metadata.uid,
+            kind,
+            reason.value,
+            shorten(message, MESSAGE_BYTES),
         )
         now = self._now()
         waiting = self._waiting.get(subject)
@@ -329,7 +341,7 @@ def _event(record: _Record) -> Json:
         "metadata": {"name": record.object_name, "namespace": subject.namespace},
         "involvedObject": {
             "apiVersion": f"{GROUP}/{VERSION}",
-            "kind": KIND,
+            "kind": subject.of,
             "namespace": subject.namespace,
             "name": subject.name,
             "uid": subject.uid,

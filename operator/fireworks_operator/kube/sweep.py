@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from fireworks_operator.api.kinds import DEPLOYMENTS, Kind
 from fireworks_operator.ports import KubernetesUnavailableError
 
 from .client import KubernetesClient
@@ -45,13 +46,19 @@ class Sweep(Generic[Known]):
     """
 
     def __init__(
-        self, client: KubernetesClient, namespaces: tuple[str, ...], receiver: Receiver[Known], interval: float
+        self,
+        client: KubernetesClient,
+        namespaces: tuple[str, ...],
+        receiver: Receiver[Known],
+        interval: float,
+        kind: Kind = DEPLOYMENTS,
     ) -> None:
         """Set it up; `interval` seconds lie between two LISTs, if nothing is wanted before."""
         self._client = client
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
         self._receiver = receiver
         self._interval = interval
+        self._kind = kind
 
     async def once(self) -> None:
         """List them now.
@@ -62,7 +69,7 @@ class Sweep(Generic[Known]):
         found, versions = [], []
         known = self._receiver.versions()
         for namespace in self._namespaces:
-            objects, version = await list_resources(self._client, namespace)
+            objects, version = await list_resources(self._client, namespace, kind=self._kind)
             found.extend(objects)
             versions.append(int(version))
         self._receiver.replace_all(found, min(versions), known)

@@ -21,7 +21,8 @@ from kopf._cogs.clients.errors import APIError
 from kopf._cogs.structs.references import Insights
 from kopf._core.engines.peering import Identity
 
-from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
+from fireworks_operator.api.kinds import DEPLOYMENTS, Kind
+from fireworks_operator.api.resource import GROUP, VERSION
 from fireworks_operator.timing import Backoff, Patience
 
 from .credentials import CredentialsError, load_credentials
@@ -71,7 +72,7 @@ class WatchEndedError(Exception):
 
 
 class KopfWatch:
-    """Watches the resources, cluster-wide or in some namespaces, and calls `on_object` for each event.
+    """Watches the resources of a kind, cluster-wide or in some namespaces, and calls `on_object` for each event.
 
     The calls come in the event loop that `run` is awaited in, one after another, in the order of the API server.
 
@@ -80,6 +81,7 @@ class KopfWatch:
         kubeconfig: as for `kube.client.connect`.
         namespaces: names, no patterns; empty means all.
         timings: pauses and lifetimes.
+        kind: of the resources.
     """
 
     def __init__(
@@ -89,8 +91,10 @@ class KopfWatch:
         kubeconfig: Path | None = None,
         namespaces: Sequence[str] = (),
         timings: WatchTimings = DEFAULT_TIMINGS,
+        kind: Kind = DEPLOYMENTS,
     ) -> None:
         self._on_object = on_object
+        self._kind = kind
         self._timings = timings
         self._kubeconfig = kubeconfig
         self._namespaces = tuple(namespaces)
@@ -106,14 +110,18 @@ class KopfWatch:
         """
         patience = Patience(self._timings.retry, quiet=QUIET_WATCH)
         while True:
-            why = await self._run_once()
+            why = await self.run_once()
             pause = patience.next_pause()
-            log.warning("The watch of %s was closed: %s. Relisting in %.0f s.", PLURAL, why, pause)
+            log.warning("The watch of %s was closed: %s. Relisting in %.0f s.", self._kind.plural, why, pause)
             await asyncio.sleep(pause)
 
-    async def _run_once(self) -> str:
-        """List and watch until that ends in a way that may pass; return why."""
-        thread = _KopfThread(self._deliver, self._kubeconfig, self._namespaces, self._timings)
+    async def run_once(self) -> str:
+        """List and watch until that ends in a way that may pass; return why.
+
+        Raises:
+            CrdMissingError, WatchEndedError: as `run` does.
+        """
+        thread = _KopfThread(self._deliver, self._kubeconfig, self._namespaces, self._timings, self._kind)
         thread.start()
         try:
             await asyncio.shield(thread.ended)
@@ -124,11 +132,11 @@ class KopfWatch:
             raise
         except (APIError, aiohttp.ClientError, TimeoutError, JSONDecodeError) as error:
             if getattr(error, "status", None) == 404:
-                raise CrdMissingError from error
+                raise CrdMissingError(self._kind) from error
             return shortened(f"{type(error).__name__}: {next(iter(error.args), '')}")
         except Exception as error:
-            raise WatchEndedError(f"The watch of {PLURAL} ended: {type(error).__name__}: {error}") from error
-        raise WatchEndedError(f"The watch of {PLURAL} ended without an error.")
+            raise WatchEndedError(f"The watch of {self._kind.plural} ended: {type(error).__name__}: {error}") from error
+        raise WatchEndedError(f"The watch of {self._kind.plural} ended without an error.")
 
     def _deliver(self, objects: Sequence[Change]) -> None:
         for raw, deleted in objects:
@@ -142,21 +150,27 @@ class _KopfThread:
     """One run of Kopf in its own thread and event loop; made and used in the operator's loop."""
 
     def __init__(
-        self, receive: OnObjects, kubeconfig: Path | None, namespaces: Sequence[str], timings: WatchTimings
+        self,
+        receive: OnObjects,
+        kubeconfig: Path | None,
+        namespaces: Sequence[str],
+        timings: WatchTimings,
+        kind: Kind,
     ) -> None:
+        self._kind = kind
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._receive = receive
         self._namespaces = namespaces
         self._timings = timings
-        self._registry = _registry(Login(kubeconfig, self._hand_over, timings))
+        self._registry = _registry(Login(kubeconfig, self._hand_over, timings, kind), kind)
         self._kopf_loop: asyncio.AbstractEventLoop | None = None
         self._stop_flag = asyncio.Event()
         self._stopping = False
 
     def start(self) -> None:
         _quieten()
-        threading.Thread(target=self._run, name="kopf", daemon=True).start()
+        threading.Thread(target=self._run, name=f"kopf {self._kind.plural}", daemon=True).start()
 
     async def stop(self) -> None:
         self._stopping = True
@@ -213,7 +227,8 @@ class _KopfThread:
         if not insights.watched_resources:
             self._stop_flag.set()
             raise WatchEndedError(
-                f"The API server does not currently serve {PLURAL}: it may be starting, or the CRD is being deleted."
+                f"The API server does not currently serve {self._kind.plural}: it may be starting, or the CRD is being "
+                "deleted."
             )
 
     def _hand_over(self, objects: Sequence[Change]) -> None:
@@ -251,7 +266,14 @@ class Login:
     so that a revoked token does not turn into a storm of requests.
     """
 
-    def __init__(self, kubeconfig: Path | None, receive: OnObjects, timings: WatchTimings = DEFAULT_TIMINGS) -> None:
+    def __init__(
+        self,
+        kubeconfig: Path | None,
+        receive: OnObjects,
+        timings: WatchTimings = DEFAULT_TIMINGS,
+        kind: Kind = DEPLOYMENTS,
+    ) -> None:
+        self._kind = kind
         self._kubeconfig = kubeconfig
         self._receive = receive
         self._timings = timings
@@ -267,7 +289,7 @@ class Login:
         try:
             credentials = await load_credentials(self._kubeconfig)
             session = KopfSession(
-                credentials, lambda: load_credentials(self._kubeconfig), self._timings.retry, self._receive
+                credentials, lambda: load_credentials(self._kubeconfig), self._timings.retry, self._receive, self._kind
             )
         except CredentialsError as error:
             raise kopf.TemporaryError(str(error), delay=5) from error
@@ -278,7 +300,7 @@ class Login:
         )
 
 
-def _registry(login: Login) -> kopf.OperatorRegistry:
+def _registry(login: Login, kind: Kind) -> kopf.OperatorRegistry:
     """Return a registry of one login, and one handler without which Kopf would watch nothing."""
     registry = kopf.OperatorRegistry()
 
@@ -286,7 +308,7 @@ def _registry(login: Login) -> kopf.OperatorRegistry:
     async def sign_in(**_: object) -> kopf.AiohttpSession:
         return await login()
 
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry, id="observe")
+    @kopf.on.event(GROUP, VERSION, kind.plural, registry=registry, id="observe")
     async def observe(**_: object) -> None:
         """Never called: `KopfSession` hands the objects on, and Kopf is told of none."""
 

@@ -10,7 +10,8 @@ from typing import Any, Final, Self, cast
 import aiohttp
 from pydantic_core import from_json
 
-from fireworks_operator.api.v1alpha1 import GROUP, PLURAL, VERSION
+from fireworks_operator.api.kinds import Kind
+from fireworks_operator.api.resource import GROUP, VERSION
 from fireworks_operator.timing import Backoff, Patience
 
 from .credentials import USER_AGENT, Credentials
@@ -46,8 +47,9 @@ class WatchStream:
     the next LIST can tell whether it means that for good.
     """
 
-    def __init__(self, content: aiohttp.StreamReader, receive: OnObjects, patience: Patience) -> None:
+    def __init__(self, content: aiohttp.StreamReader, receive: OnObjects, patience: Patience, kind: Kind) -> None:
         self._content = content
+        self._kind = kind
         self._receive = receive
         self._patience = patience
 
@@ -65,7 +67,7 @@ class WatchStream:
             yield self._hand_on([rest])
         except _BrokenError as trouble:
             pause = self._patience.next_pause()
-            log.warning("The watch of %s was closed: %s. Relisting in %.0f s.", PLURAL, trouble, pause)
+            log.warning("The watch of %s was closed: %s. Relisting in %.0f s.", self._kind.plural, trouble, pause)
             await asyncio.sleep(pause)
             yield _EXPIRED
 
@@ -167,12 +169,14 @@ class KopfSession:
         load: Callable[[], Awaitable[Credentials]],
         retry: Backoff,
         receive: OnObjects,
+        kind: Kind,
     ) -> None:
         self.headers: dict[str, str] = {"User-Agent": USER_AGENT}
         self.closed = False
         self._server = credentials.server
         self._retry = retry
         self._receive = receive
+        self._kind = kind
         self._patience: dict[str, Patience] = {}
         self._session = ApiSession(credentials, load, connections=0)  # each watched namespace holds one
 
@@ -192,19 +196,19 @@ class KopfSession:
         body = None if json is None else dumps(json).encode()
         response = await self._session.request(Request(method, path, None, headers or {}, body, timeout))
         what, _, query = path.partition("?")
-        if response.status != 200 or not _is_collection(what):
+        if response.status != 200 or not self._is_collection(what):
             return response
         if "watch=true" in query.split("&"):
             patience = self._patience.setdefault(what, Patience(self._retry, quiet=QUIET_WATCH))
-            response.content = cast("aiohttp.StreamReader", WatchStream(response.content, self._receive, patience))
+            stream = WatchStream(response.content, self._receive, patience, self._kind)
+            response.content = cast("aiohttp.StreamReader", stream)
             return response
         return cast("aiohttp.ClientResponse", ListResponse(response, self._receive))
+
+    def _is_collection(self, path: str) -> bool:
+        return path.startswith(f"/apis/{GROUP}/{VERSION}/") and path.endswith(f"/{self._kind.plural}")
 
     async def close(self) -> None:
         """Close all connections, those of open watches as well."""
         self.closed = True
         await self._session.close()
-
-
-def _is_collection(path: str) -> bool:
-    return path.startswith(f"/apis/{GROUP}/{VERSION}/") and path.endswith(f"/{PLURAL}")

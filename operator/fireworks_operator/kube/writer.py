@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
+from fireworks_operator.api.budget import FireworksBudget, FireworksBudgetStatus
+from fireworks_operator.api.kinds import kind_of
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 
@@ -19,6 +21,7 @@ WriteKind = Literal["status", "finalizer", "event"]
 WriteResult = Literal["ok", "conflict", "gone", "forbidden", "refused", "unavailable"]
 OnWrite = Callable[[WriteKind, WriteResult], None]
 Operation = dict[str, object]
+Written = TypeVar("Written", FireworksDeployment, FireworksBudget)
 
 
 class StatusRefusedError(KubernetesUnavailableError):
@@ -80,8 +83,8 @@ class KubernetesWriter:
         return None if gone else remaining
 
     async def write_status(
-        self, resource: FireworksDeployment, status: FireworksDeploymentStatus
-    ) -> FireworksDeployment:
+        self, resource: Written, status: FireworksDeploymentStatus | FireworksBudgetStatus
+    ) -> Written:
         """Replace the status and return the resource as stored.
 
         Raises:
@@ -91,7 +94,7 @@ class KubernetesWriter:
             KubernetesUnavailableError: no answer; the write may or may not have happened.
         """
         change: Operation = {"op": "add", "path": "/status", "value": status.to_wire()}
-        return FireworksDeployment.parse(await self._patch("status", resource, change, subresource="status"))
+        return type(resource).parse(await self._patch("status", resource, change, subresource="status"))
 
     async def _set_finalizers(self, resource: FireworksDeployment, finalizers: Sequence[str]) -> Json:
         # The whole list is safe to write: it is the one of the resourceVersion that the patch insists on.
@@ -101,7 +104,7 @@ class KubernetesWriter:
     async def _patch(
         self,
         kind: WriteKind,
-        resource: FireworksDeployment,
+        resource: FireworksDeployment | FireworksBudget,
         change: Operation,
         subresource: str | None = None,
     ) -> Json:
@@ -114,7 +117,7 @@ class KubernetesWriter:
         try:
             stored = await self._client.request(
                 "PATCH",
-                resource_path(metadata.namespace, metadata.name, subresource),
+                resource_path(metadata.namespace, metadata.name, subresource, kind=kind_of(resource)),
                 query={"fieldManager": FIELD_MANAGER},
                 body=operations,
                 content_type=JSON_PATCH,

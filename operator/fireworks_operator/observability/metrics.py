@@ -226,6 +226,11 @@ class Metrics:
             "kind",
             "result",
         )
+        self.budgets_enforced = self._gauge(
+            "budgets_enforced",
+            "1 while the leader lists and watches FireworksBudgets, 0 while it cannot: without their CRD, or without "
+            "permission.",
+        )
         self.is_leader = self._gauge("leader", "1 while this process is allowed to make changes, otherwise 0.")
 
     def observe_request(self, request: ApiRequest) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from fireworks_operator.api.kinds import BUDGETS
 from fireworks_operator.api.v1alpha1 import GROUP, PLURAL
 from fireworks_operator.kube.client import KubernetesClient, KubernetesForbiddenError
 from fireworks_operator.kube.resources import CRD
@@ -57,6 +58,8 @@ OF_USERS: Final = (
 OF_THE_OPERATOR: Final = (
     Right(("list", "watch", "patch"), GROUP, PLURAL),
     Right(("patch",), GROUP, PLURAL, "status"),
+    Right(("get", "list", "watch"), GROUP, BUDGETS.plural),
+    Right(("patch",), GROUP, BUDGETS.plural, "status"),
     Right(("get",), "", "secrets"),
     Right(("create", "patch"), "", "events"),
     Right(("get",), "", "namespaces", name="kube-system", namespaced=False),

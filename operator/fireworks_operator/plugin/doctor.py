@@ -9,10 +9,11 @@ import click
 from rich.text import Text
 
 from fireworks_operator.api.crd import crd
+from fireworks_operator.api.kinds import KINDS, Kind
 from fireworks_operator.api.v1alpha1 import VERSION
 from fireworks_operator.kube.client import Json, KubernetesClient, KubernetesForbiddenError
 from fireworks_operator.kube.credentials import CredentialsError
-from fireworks_operator.kube.resources import CRD, CrdMissingError, collection_path, list_resources
+from fireworks_operator.kube.resources import CrdMissingError, collection_path, list_resources
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.ports import KubernetesUnavailableError, ResourceGoneError
 
@@ -25,7 +26,7 @@ from .keys import SecretKey, check_own, check_secret
 from .output import new_console, print_data
 from .running import INSTALL_CRD, way_out
 
-_INSTALL = f"install the operator's chart, or the CRD alone: run {INSTALL_CRD} with the operator's version"
+_INSTALL = f"install the operator's chart, or the CRDs alone: run {INSTALL_CRD} with the operator's version"
 
 _NOTICED_WITHIN: Final = timedelta(seconds=30)
 """After its creation, a resource may go unseen for so long."""
@@ -98,7 +99,8 @@ async def _checks(choice: Choice, questions: Questions) -> AsyncIterator[Check]:
 async def _cluster_checks(connection: Connection, choice: Choice, questions: Questions) -> AsyncIterator[Check]:
     version = await connection.client.request("GET", "/version")
     yield Check.ok("Kubernetes", f"API server {version.get('gitVersion', 'of an unknown version')} is reachable")
-    yield await check_crd(connection.client, connection.namespace)
+    for kind in KINDS:
+        yield await check_crd(connection.client, connection.namespace, kind)
     user = questions.subject or (User(choice.impersonate) if choice.impersonate else None)
     namespace = choice.namespace if user is not None and user.is_service_account else connection.namespace
     async for each in check_rights(connection.client, namespace, user, ask_about=questions.subject is not None):
@@ -131,33 +133,33 @@ def _unseen(raw: Json, now: datetime) -> str | None:
     return None if young else f"{metadata['namespace']}/{metadata['name']}"
 
 
-async def check_crd(client: KubernetesClient, namespace: str) -> Check:
-    """Look whether the CRD is there, and the one that belongs to this version; `namespace` is where you may list."""
+async def check_crd(client: KubernetesClient, namespace: str, kind: Kind) -> Check:
+    """Look whether a CRD is there, and the one that belongs to this version; `namespace` is where you may list."""
     try:
-        found = await client.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{CRD}")
+        found = await client.request("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind.crd}")
     except ResourceGoneError:
-        return Check.failed("CRD", f"{CRD} is not installed", _INSTALL)
+        return Check.failed("CRD", f"{kind.crd} is not installed", _INSTALL)
     except KubernetesForbiddenError:
-        return await _check_served(client, namespace)
+        return await _check_served(client, namespace, kind)
     conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions", [])}
     if found["metadata"].get("deletionTimestamp"):
-        return Check.failed("CRD", f"{CRD} is being deleted", "wait until it is gone, then reinstall it")
+        return Check.failed("CRD", f"{kind.crd} is being deleted", "wait until it is gone, then reinstall it")
     if conditions.get("Established") != "True":
-        return Check.failed("CRD", f"{CRD} is not established", f"kubectl describe crd {CRD}")
-    if _schema(found) != _schema(crd()):
-        return Check.failed("CRD", f"{CRD} is installed, but from a different version", _INSTALL)
-    return Check.ok("CRD", f"{CRD} {VERSION} is installed and matches this version")
+        return Check.failed("CRD", f"{kind.crd} is not established", f"kubectl describe crd {kind.crd}")
+    if _schema(found) != _schema(crd(kind)):
+        return Check.failed("CRD", f"{kind.crd} is installed, but from a different version", _INSTALL)
+    return Check.ok("CRD", f"{kind.crd} {VERSION} is installed and matches this version")
 
 
-async def _check_served(client: KubernetesClient, namespace: str) -> Check:
+async def _check_served(client: KubernetesClient, namespace: str, kind: Kind) -> Check:
     """Without the right to read CRDs: see whether the kind is known at all."""
     try:
-        await client.request("GET", collection_path(namespace), query={"limit": "1"})
+        await client.request("GET", collection_path(namespace, kind), query={"limit": "1"})
     except ResourceGoneError:
-        return Check.failed("CRD", f"{CRD} is not installed", _INSTALL)
+        return Check.failed("CRD", f"{kind.crd} is not installed", _INSTALL)
     except KubernetesForbiddenError:
-        return Check.skipped("CRD", "you may not read it, so its version is unknown")
-    return Check.ok("CRD", f"{CRD} is installed; you may not read it, so its version is unknown")
+        return Check.skipped("CRD", f"you may not read {kind.crd}, so its version is unknown")
+    return Check.ok("CRD", f"{kind.crd} is installed; you may not read it, so its version is unknown")
 
 
 def _schema(definition: Json) -> object:

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from fireworks_operator.kube.client import KubernetesClient, connect
-from testkit.kubernetes.definitions import apply_crd
+from testkit.kubernetes.definitions import apply_crds
 from testkit.namespaces import Cluster, Line, Namespace, numbered
 
 _NAMES = numbered(f"kube-tests-{secrets.token_hex(3)}")
 
 
 @pytest.fixture(scope="session")
-def _crd(cluster: Cluster, crd_file: Path) -> None:
-    apply_crd(cluster, crd_file)
+def _crd(cluster: Cluster, crds: Path) -> None:
+    apply_crds(cluster, crds)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from fireworks_operator.controller.enqueue import EnqueueBound
 from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.result import After, Now, PassResult, Retry
 from fireworks_operator.controller.queue import Priority, WorkQueue
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.actions import Refuse, Rest, Trouble
 from testkit.builders import CREATED, a_resource, present
 from testkit.virtual.loop import run
@@ -69,7 +69,7 @@ def _work(reconciler: FakeReconciler, refs: list[str], seconds: float) -> Corout
 
     async def scenario() -> float:
         queue = WorkQueue()
-        controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
+        controller = Controller(DeploymentStore(), queue, cast("Reconciler", reconciler), NoMetrics())
         started = asyncio.get_running_loop().time()
         for ref in refs:
             queue.add(ref)
@@ -124,7 +124,7 @@ def test_what_is_ready_is_told_before_how_far_others_are() -> None:
     async def scenario() -> list[str]:
         clock = asyncio.get_running_loop().time
         queue, reconciler = WorkQueue(), InOrder()
-        controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
+        controller = Controller(DeploymentStore(), queue, cast("Reconciler", reconciler), NoMetrics())
         bindings = Bindings()
         observer = Observer("acme", EnqueueBound(queue, bindings), clock)
         account = SimpleNamespace(name="acme", observer=observer, touch=lambda: None)
@@ -150,7 +150,7 @@ class Looking(FakeReconciler):
 def test_a_look_at_a_creation_does_not_keep_it_behind_others_once_it_is_ready() -> None:
     async def scenario() -> float:
         queue, reconciler = WorkQueue(), Looking(1.0, waits=lambda ref: False)
-        controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
+        controller = Controller(DeploymentStore(), queue, cast("Reconciler", reconciler), NoMetrics())
         started = asyncio.get_running_loop().time()
         for number in range(5 * SLOTS):
             queue.add(f"team/{number}", Priority.USER)
@@ -182,7 +182,7 @@ class Refused:
 def test_failures_grow_rarer_although_each_list_is_told() -> None:
     async def scenario() -> int:
         queue, reconciler = WorkQueue(), Refused()
-        controller = Controller(Store(), queue, cast("Reconciler", reconciler), NoMetrics())
+        controller = Controller(DeploymentStore(), queue, cast("Reconciler", reconciler), NoMetrics())
         queue.add("team/chat")
         working = asyncio.create_task(controller.run())
         for _ in range(200):
@@ -218,7 +218,7 @@ def test_a_persons_word_counts_until_it_has_been_acted_upon() -> None:
         no_answer = PassResult(Trouble(Reason.API_UNAVAILABLE, "No answer."), Retry(), conclusive=False)
         refused = PassResult(Refuse(Reason.QUOTA_EXCEEDED, "No quota."), After(1.0))
         reconciler = Postponing(PassResult(Rest()), nothing_known, no_answer, refused)
-        queue, store = WorkQueue(), Store()
+        queue, store = WorkQueue(), DeploymentStore()
         controller = Controller(store, queue, cast("Reconciler", reconciler), NoMetrics())
         working = asyncio.create_task(controller.run())
         controller.on_object(raw(a_resource(status=CREATED)), False)

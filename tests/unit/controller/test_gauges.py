@@ -10,7 +10,7 @@ from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.accounts.observer import Listing, Observer
 from fireworks_operator.controller.measure.gauges import Gauges
 from fireworks_operator.controller.measure.inventory import Inventory
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.fireworks.budget import AccountBudget
 from fireworks_operator.observability.metrics import Metrics
@@ -48,7 +48,7 @@ class Scene:
             observed_for=lambda: 7.0,
             credentials=tuple,
         )
-        accounts, store = cast("Accounts", [self.account]), Store()
+        accounts, store = cast("Accounts", [self.account]), DeploymentStore()
         store.put(a_resource(status=RUNNING))
         self.metrics = Metrics()
         self.gauges = Gauges(self.metrics, Inventory(store, accounts, {CLUSTER}, lambda _: True), accounts)

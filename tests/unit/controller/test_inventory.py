@@ -9,7 +9,7 @@ import pytest
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.accounts.observer import Listing, Observer
 from fireworks_operator.controller.measure.inventory import MOST_STRANGERS, Holdings, Inventory
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import Circuit
@@ -25,7 +25,7 @@ def test_a_deployment_whose_resource_has_another_one_is_an_orphan() -> None:
     listed = (a_deployment(), a_deployment(name=SECOND), a_deployment(name=LOST, annotations={**gone}))
     observer.listed(Listing(0.0, {each.name: each for each in listed}, frozenset()))
     accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=observer)])
-    store = Store()
+    store = DeploymentStore()
     store.put(a_resource(status=CREATED))
     everywhere = Inventory(store, accounts, {CLUSTER}, lambda _: True)
     assert everywhere.holdings()["acme"].orphans == (SECOND, LOST)
@@ -35,7 +35,7 @@ def test_a_deployment_whose_resource_has_another_one_is_an_orphan() -> None:
 
 def test_replicas_and_gpus_of_all_resources_add_up() -> None:
     accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer("acme", Changes(), lambda: 0.0))])
-    store = Store()
+    store = DeploymentStore()
     effective = {"acceleratorType": "NVIDIA_H100_80GB", "acceleratorCount": 4}
     for name, ready in {"one": 2, "two": 1, "asleep": 0}.items():
         store.put(a_resource(status={**CREATED, "replicas": {"ready": ready}, "effective": effective}, name=name))
@@ -58,7 +58,7 @@ def test_of_keys_with_the_same_fingerprint_a_refused_one_is_seen_whichever_comes
         apart = [SimpleNamespace(in_use=True, credentials=lambda one=one: (one,)) for one in each]
         together = [SimpleNamespace(in_use=True, credentials=lambda each=each: each)]
         for accounts in (apart, together):
-            inventory = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True)
+            inventory = Inventory(DeploymentStore(), cast("Accounts", accounts), {CLUSTER}, lambda _: True)
             assert inventory.refused_keys() == {"0a1b2c3d": True, api_keys[2].fingerprint: False}
 
 
@@ -68,7 +68,7 @@ def test_keys_that_fireworks_has_never_accepted_do_not_fill_the_metrics() -> Non
     valid.accept()
     used = [SimpleNamespace(api_key=api_key, circuit=circuit) for api_key in api_keys]
     accounts = [SimpleNamespace(in_use=True, credentials=lambda: used)]
-    told = Inventory(Store(), cast("Accounts", accounts), {CLUSTER}, lambda _: True).refused_keys()
+    told = Inventory(DeploymentStore(), cast("Accounts", accounts), {CLUSTER}, lambda _: True).refused_keys()
     assert len(told) <= MOST_STRANGERS + 1
     assert valid.fingerprint in told
 
@@ -85,7 +85,7 @@ def _held(conditions: dict[str, tuple[str, str]], replicas: dict[str, object]) -
     """What an account holds with one resource in this condition."""
     accounts = cast("Accounts", [SimpleNamespace(name="acme", observer=Observer("acme", Changes(), lambda: 0.0))])
     status = {**CREATED, "replicas": replicas, "effective": {}, "conditions": _conditions(**conditions)}
-    store = Store()
+    store = DeploymentStore()
     store.put(a_resource(status=status))
     (held,) = Inventory(store, accounts, {CLUSTER}, lambda _: True).holdings().values()
     return held

@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.measure.inventory import Inventory
 from fireworks_operator.controller.measure.money import CostGauges
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.observability.metrics import Metrics
 from testkit.builders import CLUSTER, CREATED, a_resource
 
@@ -19,7 +19,7 @@ class Scene:
     """Resources with a cost, and the metrics of them."""
 
     def __init__(self, *, per_resource: bool = False) -> None:
-        self.metrics, self.store = Metrics(), Store()
+        self.metrics, self.store = Metrics(), DeploymentStore()
         inventory = Inventory(self.store, cast("Accounts", []), {CLUSTER}, lambda _: True)
         self.gauges = CostGauges(self.metrics, inventory, per_resource=per_resource)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fireworks_operator.controller.store import Seen, Store, Versions
+from fireworks_operator.controller.store import DeploymentStore, Seen, Versions
 from testkit.builders import BASE_MODEL, a_resource
 
 REF = "team-a/chat"
@@ -25,7 +25,7 @@ def versioned(version: int, **others: Any) -> dict[str, Any]:  # noqa: ANN401
         (versioned(100), Seen.NOTHING, "Our own write comes back, or an event is repeated."),
         (versioned(99, generation=2), Seen.OLDER, "It is older than what is stored."),
         (versioned(101), Seen.STATUS, "A status was written."),
-        (versioned(101, labels={"a": "b"}), Seen.STATUS, "Labels mean nothing to us."),
+        (versioned(101, labels={"a": "b"}), Seen.WISH, "Budgets select by labels."),
         (versioned(101, annotations={"kubectl.kubernetes.io/x": "y"}), Seen.STATUS, "Nor do others' annotations."),
         (versioned(101, generation=2), Seen.WISH, "The spec was changed."),
         (versioned(101, annotations={"fireworks.ai/reconcile-at": "now"}), Seen.WISH, "A person asks for a look."),
@@ -35,7 +35,7 @@ def versioned(version: int, **others: Any) -> dict[str, Any]:  # noqa: ANN401
     ],
 )
 def test_what_an_object_brings(second: dict[str, Any], seen: Seen, reason: str) -> None:
-    store = Store()
+    store = DeploymentStore()
     assert store.see(a_raw()) == (REF, Seen.NEW)
     assert store.see(second) == (REF, seen), reason
     stored = store.get(REF)
@@ -45,8 +45,18 @@ def test_what_an_object_brings(second: dict[str, Any], seen: Seen, reason: str) 
     assert len(store) == 1
 
 
+def test_labels_that_stay_are_no_wish_and_too_many_are_cut() -> None:
+    store = DeploymentStore()
+    labels = {f"label-{number:04}": "x" for number in range(1000)}
+    store.see(versioned(100, labels=labels))
+    assert store.see(versioned(101, labels=labels)) == (REF, Seen.STATUS)
+    stored = store.get(REF)
+    assert stored is not None
+    assert list(stored.metadata.labels) == list(labels)[:128]
+
+
 def test_what_is_known_already_is_not_read_again() -> None:
-    store = Store()
+    store = DeploymentStore()
     store.see(a_raw())
     repeated = a_raw()
     repeated["spec"]["minReplicaCount"] = "could not be read"
@@ -56,13 +66,13 @@ def test_what_is_known_already_is_not_read_again() -> None:
 
 
 def test_versions_are_numbers_not_texts() -> None:
-    store = Store()
+    store = DeploymentStore()
     store.see(versioned(99))
     assert store.see(versioned(100))[1] is Seen.STATUS
 
 
 def test_an_unreadable_object_is_told_with_the_field_and_harms_nothing_else() -> None:
-    store = Store()
+    store = DeploymentStore()
     store.see(versioned(1, name="other"))
     store.see(a_raw())
     broken = versioned(101)
@@ -76,7 +86,7 @@ def test_an_unreadable_object_is_told_with_the_field_and_harms_nothing_else() ->
 
 
 def test_a_corrected_object_is_new_again() -> None:
-    store = Store()
+    store = DeploymentStore()
     broken = a_raw()
     broken["spec"] = {}
     store.see(broken)
@@ -85,7 +95,7 @@ def test_a_corrected_object_is_new_again() -> None:
 
 
 def test_only_the_object_that_is_gone_is_removed() -> None:
-    store = Store()
+    store = DeploymentStore()
     store.see(a_raw())
     assert not store.remove(REF, "uid-0")
     assert store.get(REF) is not None
@@ -95,7 +105,7 @@ def test_only_the_object_that_is_gone_is_removed() -> None:
 
 
 def test_an_unreadable_object_can_be_removed() -> None:
-    store = Store()
+    store = DeploymentStore()
     broken = a_raw()
     broken["spec"] = {}
     store.see(broken)
@@ -105,15 +115,16 @@ def test_an_unreadable_object_can_be_removed() -> None:
 
 
 def test_a_list_removes_what_it_lacks_but_not_what_is_newer_than_it() -> None:
-    store = Store()
-    store.see(versioned(50, name="there", uid="uid-there"))
+    store = DeploymentStore()
+    there = versioned(50, name="there", uid="uid-there")
+    store.see(there)
     store.see(versioned(60, name="gone", uid="uid-gone"))
     store.see(versioned(101, name="newer", uid="uid-newer"))
-    assert store.gone({"uid-there"}, 100) == [("team-a/gone", "uid-gone")]
+    assert store.take_list([there], 100, Versions()) == (False, ["team-a/gone"])
 
 
 def test_what_the_writer_returns_is_not_overwritten_by_the_event_before_it() -> None:
-    store = Store()
+    store = DeploymentStore()
     store.see(a_raw())
     store.put(a_resource(status={"deploymentName": "accounts/a/deployments/d"}, resourceVersion="105"))
     assert store.see(versioned(103))[1] is Seen.NOTHING
@@ -123,7 +134,7 @@ def test_what_the_writer_returns_is_not_overwritten_by_the_event_before_it() -> 
 
 
 def test_versions_that_our_own_writes_left_are_known_until_the_resource_is_gone() -> None:
-    store = Store()
+    store = DeploymentStore()
     for version in range(101, 103):
         store.put(a_resource(resourceVersion=str(version)))
     store.see(versioned(103))
@@ -133,7 +144,7 @@ def test_versions_that_our_own_writes_left_are_known_until_the_resource_is_gone(
 
 
 def test_our_own_writes_that_come_back_late_are_no_reason_to_wonder() -> None:
-    store = Store()
+    store = DeploymentStore()
     for version in range(101, 120):
         store.put(a_resource(resourceVersion=str(version)))
     for version in range(101, 120):
@@ -142,10 +153,9 @@ def test_our_own_writes_that_come_back_late_are_no_reason_to_wonder() -> None:
 
 
 def test_after_a_new_beginning_whatever_comes_next_counts_and_then_only_what_is_newer() -> None:
-    store = Store()
+    store = DeploymentStore()
     store.put(a_resource(resourceVersion="900"))
-    store.start_anew()
-    assert store.versions().newest == 0
+    assert store.take_list([versioned(500, generation=7)], 500, store.versions()) == (True, [])
     assert store.see(versioned(500, generation=7)) == (REF, Seen.WISH)
     assert store.see(versioned(499, generation=8)) == (REF, Seen.OLDER)
     assert store.see(versioned(501)) == (REF, Seen.WISH)
@@ -154,21 +164,19 @@ def test_after_a_new_beginning_whatever_comes_next_counts_and_then_only_what_is_
 
 
 def test_after_a_new_beginning_what_a_list_lacks_is_gone_however_new_it_was() -> None:
-    store = Store()
+    store = DeploymentStore()
     store.put(a_resource(resourceVersion="900"))
-    store.start_anew()
-    assert store.gone(set(), 500) == [(REF, "uid-1")]
-    assert store.remove(REF, "uid-1")
+    assert store.take_list([], 500, store.versions()) == (True, [REF])
     store.see(versioned(510))
-    assert store.gone(set(), 500) == [], "newer than the LIST"
+    assert store.take_list([], 500, Versions()) == (False, []), "newer than the LIST"
 
 
 def test_a_new_beginning_holds_also_for_what_cannot_be_read() -> None:
-    store = Store()
+    store = DeploymentStore()
     store.see(versioned(900))
-    store.start_anew()
     broken = versioned(500)
     broken["spec"] = {}
+    assert store.take_list([broken], 500, store.versions()) == (True, [])
     store.see(broken)
     assert store.see(versioned(501)) == (REF, Seen.NEW)
     assert store.see(versioned(499)) == (REF, Seen.OLDER)
@@ -189,7 +197,7 @@ def test_a_new_beginning_holds_also_for_what_cannot_be_read() -> None:
 def test_a_list_that_is_older_than_what_was_known_before_it_is_told(
     listed: list[dict[str, Any]], version: int, denied: bool, reason: str
 ) -> None:
-    store = Store()
+    store = DeploymentStore()
     store.see(versioned(100))
-    assert store.gone({"uid-1"}, 120) == []
+    assert store.take_list([versioned(100)], 120, Versions()) == (False, [])
     assert store.versions().deny(listed, version) is denied, reason

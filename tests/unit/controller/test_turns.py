@@ -28,7 +28,7 @@ from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.result import After, Now, PassResult, Retry
 from fireworks_operator.controller.passes.surroundings import Identity
 from fireworks_operator.controller.queue import Priority
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.actions import AddFinalizer, Claim, Create, Delete, Pending, Refuse, SetTags
 from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id, deployment_name
 from fireworks_operator.core.observed.observation import Present, Unknown
@@ -156,7 +156,7 @@ class Scene:
         self.fireworks, self.kubernetes = Fireworks(), Kubernetes()
         self.fireworks.deployments = {each.name: each for each in deployments}
         self.secrets = FakeSecrets()
-        self.store = store = Store()
+        self.store = store = DeploymentStore()
         store.put(resource)
         bindings = AllInUse()
         self.accounts = Accounts(

@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from pydantic import JsonValue
 
 from fireworks_operator.api.crd import crd
+from fireworks_operator.api.kinds import DEPLOYMENTS
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.core.actions import AddFinalizer, Mutation, RemoveFinalizer, Rest
 from fireworks_operator.core.decisions.decide import decide
@@ -27,7 +28,7 @@ from fireworks_operator.fireworks.models import DeployedModel, Deployment
 from testkit.builders import ADDON, BORN, CREATED, NAME, NOW, a_context, a_deployment_json, a_resource, an_attempt
 from tests.unit.core.strategies import resources
 
-_STATUS = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+_STATUS = crd(DEPLOYMENTS)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 _TIMES = FormatChecker(())
 _TIMES.checks("date-time")(lambda text: re.fullmatch(r"\d{4}(-\d\d){2}T\d\d(:\d\d){2}Z", str(text)) is not None)
 ACCEPTED = Draft7Validator(_STATUS, format_checker=_TIMES)

@@ -9,7 +9,7 @@ import pytest
 from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.queue import WorkQueue
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.kube import sweep as sweep_module
 from fireworks_operator.kube.client import KubernetesClient
 from fireworks_operator.kube.sweep import Sweep
@@ -33,13 +33,13 @@ class Cluster:
         self.version = 1000
         self.listed: list[float] = []
         self.during: Callable[[], None] = lambda: None
-        self.store = Store()
+        self.store = DeploymentStore()
         self.controller = Controller(self.store, WorkQueue(), cast("Reconciler", NoReconciler()), cast("Any", None))
         self.began = asyncio.get_running_loop().time()
         monkeypatch.setattr(sweep_module, "list_resources", self.list)
         self.sweep = Sweep(cast("KubernetesClient", None), (), self.controller, 600.0)
 
-    async def list(self, client: object, namespace: str | None) -> tuple[list[dict[str, Any]], str]:
+    async def list(self, client: object, namespace: str | None, **_: object) -> tuple[list[dict[str, Any]], str]:
         self.listed.append(asyncio.get_running_loop().time() - self.began)
         objects, version = list(self.objects), str(self.version)
         self.during()

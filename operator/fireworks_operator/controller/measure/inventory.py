@@ -8,7 +8,7 @@ from fireworks_operator.api.conditions import ConditionType
 from fireworks_operator.api.v1alpha1 import Effective, Replicas
 from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Accounts
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import orphaned_from
 from fireworks_operator.core.status.cost import dollars_per_hour
 from fireworks_operator.core.status.facts import has_condition, is_down
@@ -51,7 +51,7 @@ class Inventory:
 
     def __init__(
         self,
-        store: Store,
+        store: DeploymentStore,
         accounts: Accounts,
         clusters: Collection[str],
         watches: Callable[[str], bool],

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from logging import getLogger
 
 from fireworks_operator.controller.queue import WorkQueue
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 
 log = getLogger(__name__)
 
@@ -16,7 +16,7 @@ INTERVAL = 15.0
 class Repricing:
     """Reads the price list again and again."""
 
-    def __init__(self, refresh: Callable[[], bool], store: Store, queue: WorkQueue) -> None:
+    def __init__(self, refresh: Callable[[], bool], store: DeploymentStore, queue: WorkQueue) -> None:
         """Connect the parts; `refresh` reads the list and tells whether it is another one."""
         self._refresh = refresh
         self._store = store

@@ -9,7 +9,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.queue import Priority
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.actions import (
     NEEDS_FRESH_GET,
     Action,
@@ -76,7 +76,7 @@ class Actor:
 
     def __init__(
         self,
-        store: Store,
+        store: DeploymentStore,
         writer: ResourceWriter,
         events: EventRecorder,
         fence: MutationFence,

@@ -11,7 +11,7 @@ from fireworks_operator.controller.accounts.accounts import Accounts, Resolved
 from fireworks_operator.controller.accounts.bindings import Bindings
 from fireworks_operator.controller.accounts.route_keys import RouteKeys
 from fireworks_operator.controller.measure.startups import Startups
-from fireworks_operator.controller.store import Store
+from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.actions import Pending, Progress, Rest, Trouble
 from fireworks_operator.core.context import Context, Unusable, pinned_account
 from fireworks_operator.core.decisions.decide import decide
@@ -38,7 +38,7 @@ class Reconciler:
 
     def __init__(
         self,
-        store: Store,
+        store: DeploymentStore,
         accounts: Accounts,
         bindings: Bindings,
         writer: ResourceWriter,
