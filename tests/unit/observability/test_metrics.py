@@ -36,6 +36,7 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("api_request_duration_seconds", "histogram", {"operation"}),
     ("api_requests_total", "counter", {"operation", "code", "account"}),
     ("asyncio_tasks", "gauge", set()),
+    ("budgets_enforced", "gauge", set()),
     ("build_info", "gauge", {"version", "python_version"}),
     ("cost_dollars_total", "counter", {"resource_namespace", "account"}),
     ("credential_circuit_open", "gauge", {"credential"}),
