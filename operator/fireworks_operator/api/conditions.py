@@ -58,6 +58,14 @@ class Reason(_Documented):
         "No requests within the scale-to-zero window: no replica is running, and the next request wakes one.",
     )
     PARKED = "Parked", "maxReplicaCount is 0: the deployment is switched off intentionally and is not billed."
+    EXPIRED = (
+        "Expired",
+        "spec.expiresAfter has passed: the deployment is parked, or was not created; nothing is billed or deleted.",
+    )
+    BUDGET_EXCEEDED = (
+        "BudgetExceeded",
+        "A budget does not leave room for what the spec asks; the message names budget, limit, committed and asked.",
+    )
     PREPARING_MODEL = (
         "PreparingModel",
         "The model is being prepared for spec.precision, as spec.prepareModel asks; the deployment is created then.",

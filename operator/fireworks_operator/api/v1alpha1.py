@@ -30,6 +30,7 @@ from .status import (
     FireworksDeploymentStatus,
     Identifier,
     LastAttempt,
+    Parked,
     Replicas,
 )
 from .status_cost import Cost, MonthCost
@@ -68,6 +69,7 @@ __all__ = [
     "ManagementPolicy",
     "MonthCost",
     "ObjectMeta",
+    "Parked",
     "Placement",
     "Replicas",
     "ScalingSchedule",

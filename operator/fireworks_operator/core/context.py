@@ -8,6 +8,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import DirectRouteSecret, FireworksDeployment
 from fireworks_operator.fireworks.models import Deployment, Model
 
+from .desired.parking import ParkingOrder
 from .diagnosis import Diagnosis
 from .identity import Owner, Ownership, account_of, ownership
 from .prices import Prices
@@ -105,6 +106,7 @@ class Context:
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
         route_secret: the version that the Secret with the API keys of the direct route has now, or why it is of no
             use; None where it was not read.
+        parked_by: the budget's order to park the deployment, or to create none; None if there is none.
     """
 
     now: datetime
@@ -131,6 +133,7 @@ class Context:
     models: Mapping[str, Model] = field(default_factory=dict)
     crd_deleting: bool = False
     route_secret: DirectRouteSecret | Unusable | None = None
+    parked_by: ParkingOrder | None = None
 
     def owner(self, resource: FireworksDeployment) -> Owner:
         """Return the owner marker of a resource."""

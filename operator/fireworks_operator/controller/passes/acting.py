@@ -19,6 +19,7 @@ from fireworks_operator.core.actions import (
     Create,
     LoadAddon,
     Mutation,
+    Park,
     Pending,
     Progress,
     Refuse,
@@ -33,6 +34,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import Unusable
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
+from fireworks_operator.core.desired.parking import next_expiry
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
@@ -112,6 +114,11 @@ class Actor:
             case Claim():
                 # Dying before the write: nothing has happened. After it: the name is known before anything can exist
                 # under it, and the next pass creates what is absent there.
+                await self._write(situation, Outcome(action), recent)
+                return PassResult(action, Now())
+            case Park():
+                # Dying before the write: nothing has happened. After it: what the deployment gets back is known before
+                # anything of it is changed, and the next pass parks it.
                 await self._write(situation, Outcome(action), recent)
                 return PassResult(action, Now())
             case Rest() | Pending() | Progress() | Trouble() | Refuse():
@@ -320,12 +327,16 @@ def _due(situation: Situation, action: Progress | Rest | Trouble | Refuse) -> da
 
 
 def _next_look(situation: Situation, action: Waiting) -> Next:
-    """Return when a pass that changed nothing is repeated; a new month or price comes without anything changing."""
-    then, ends = _then(situation, action), rate_ends(situation)
-    if ends is None:
-        return then
-    rate = After(max((ends - situation.now).total_seconds(), 0.0) + 0.5)
-    return rate if then is None else min(then, rate, key=lambda each: each.seconds)
+    """Return when a pass that changed nothing is repeated; some things come without anything changing."""
+    then = _then(situation, action)
+    order = situation.parking
+    ends = (
+        rate_ends(situation),
+        next_expiry(situation.resource, situation.now),
+        None if order is None else order.until,
+    )
+    later = [After(max((end - situation.now).total_seconds(), 0.0) + 0.5) for end in ends if end is not None]
+    return min([each for each in (then, *later) if each is not None], key=lambda each: each.seconds, default=None)
 
 
 def _then(situation: Situation, action: Waiting) -> After | None:

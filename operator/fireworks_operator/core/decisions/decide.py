@@ -17,6 +17,7 @@ from fireworks_operator.core.actions import (
     Create,
     KeyChange,
     Mutation,
+    Park,
     Pending,
     Progress,
     Refuse,
@@ -29,8 +30,6 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import REST_PATIENCE, Context, Unusable, Usable
 from fireworks_operator.core.desired.drift import Difference, Drift
-from fireworks_operator.core.desired.durations import parse_duration
-from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.observed.shortage import patience_ends
 from fireworks_operator.core.pauses import (
@@ -50,15 +49,16 @@ from fireworks_operator.fireworks.request import ROUTE_KEYS_FIELD
 
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
+from .contradictions import contradiction
 from .deletion import decide_deletion
 from .deployed_model import decide_deployed_model
 from .direct_route import KEYS_MASK, due_changes, due_keys, key_version, missing_keys
-from .entries import contradiction_of_schedules, contradiction_of_tags
-from .preparation import contradiction_of_preparation, decide_preparation
+from .parking import decide_parking, only_parking, refuse_to_create, rest_parked
+from .preparation import decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
 
-_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim)
+_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Park)
 
 
 def decide(situation: Situation) -> Action:
@@ -154,7 +154,7 @@ def _decide_managed(situation: Situation) -> Action:
     mismatch = account_mismatch(resource, context.credential)
     if mismatch is not None:
         return mismatch
-    problem = _contradiction(resource, context.credential.account)
+    problem = contradiction(resource, context.credential.account)
     if problem is not None:
         return Refuse(Reason.INVALID_SPEC, problem)
     target = resource.status.deployment_name
@@ -184,33 +184,6 @@ def _unreachable(observed: Unknown, context: Context) -> Waiting:
     return Trouble(context.unreachable_reason, context.unreachable, until if until > context.now else None)
 
 
-def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
-    """Return what the API server cannot check: names that are equal only once the account is known."""
-    base = full_model_name(account, resource.spec.base_model)
-    seen: set[str] = set()
-    for addon in resource.spec.addons or ():
-        name = full_model_name(account, addon.model)
-        if name == base:
-            return f'spec.addons contains the base model "{addon.model}": remove that entry.'
-        if name in seen:
-            return f'spec.addons lists the model "{name}" twice, once by its bare id: remove one of the two entries.'
-        seen.add(name)
-    policy = resource.spec.autoscaling_policy
-    windows = (
-        (policy.scale_up_window, policy.scale_down_window, policy.scale_to_zero_window) if policy is not None else ()
-    )
-    try:
-        for window in windows:
-            parse_duration(window or "0s")
-    except ValueError as error:
-        return f"spec.autoscalingPolicy: {error}."
-    return (
-        contradiction_of_tags(resource.spec)
-        or contradiction_of_schedules(resource.spec)
-        or contradiction_of_preparation(resource.spec, account)
-    )
-
-
 def _decide_claim(situation: Situation, credential: Usable) -> Action:
     observed = situation.observed
     if isinstance(observed, Unknown):
@@ -220,6 +193,8 @@ def _decide_claim(situation: Situation, credential: Usable) -> Action:
         refused = decide_adoption(situation, observed.deployment, credential)
         if isinstance(refused, Refuse):
             return refused
+    elif (parked := refuse_to_create(situation)) is not None:
+        return parked
     held = held_back(situation, *CREATIONS)
     if held is not None:
         return held
@@ -236,9 +211,12 @@ def _decide_claim(situation: Situation, credential: Usable) -> Action:
 
 def _decide_absent(situation: Situation, observed: Absent, target: str) -> Action:
     existed = situation.status.create_time is not None
+    if existed and not observed.confirmed:
+        return Pending()
+    parked = refuse_to_create(situation)
+    if parked is not None:
+        return parked
     if existed:
-        if not observed.confirmed:
-            return Pending()
         lost = decide_lost(situation)
         if lost is not None:
             return lost
@@ -259,10 +237,16 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
         return held or adoption
     if deployment.state == "DELETING":
         return Progress(Reason.CREATING, "Waiting for Fireworks to finish deleting the previous deployment.")
+    parking = decide_parking(situation, deployment)
+    if parking is not None:
+        return parking
     if deployment.state == "DELETED":
         return decide_deleted(situation, deployment)
-    if deployment.state == "FAILED":
+    if deployment.state == "FAILED" and situation.parking is None:
         return decide_failed(situation, deployment)
+    unparked = only_parking(situation)
+    if unparked is not None:
+        return _decide_update(unparked, deployment)
     drift = situation.drift
     if drift.replacements:
         return _replace_required(drift)
@@ -273,7 +257,8 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
         deployed = decide_deployed_model(situation, deployment)
-        return deployed or missing_keys(situation) or _at_rest(situation, deployment, addons)
+        waits = deployed or missing_keys(situation) or rest_parked(situation)
+        return waits or _at_rest(situation, deployment, addons)
     return addons
 
 
