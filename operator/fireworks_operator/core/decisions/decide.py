@@ -154,10 +154,10 @@ def _decide_managed(situation: Situation) -> Action:
     mismatch = account_mismatch(resource, context.credential)
     if mismatch is not None:
         return mismatch
-    problem = contradiction(resource, context.credential.account)
-    if problem is not None:
-        return Refuse(Reason.INVALID_SPEC, problem)
     target = resource.status.deployment_name
+    problem = contradiction(resource, context.credential.account)
+    if problem is not None and (target is None or only_parking(situation) is None):
+        return Refuse(Reason.INVALID_SPEC, problem)
     if target is None:
         return _decide_claim(situation, context.credential)
     if isinstance(observed, Unknown):
@@ -237,16 +237,22 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
         return held or adoption
     if deployment.state == "DELETING":
         return Progress(Reason.CREATING, "Waiting for Fireworks to finish deleting the previous deployment.")
-    parking = decide_parking(situation, deployment)
-    if parking is not None:
-        return parking
+    waits = decide_parking(situation, deployment) or _decide_ended(situation, deployment)
+    if waits is not None:
+        return waits
+    due = only_parking(situation)
+    return _decide_update(due, deployment) if due is not None else _decide_live(situation, deployment)
+
+
+def _decide_ended(situation: Situation, deployment: Deployment) -> Action | None:
+    """Bring back or replace what has ended; None if it has not, or is parked and has replicas all the same."""
     if deployment.state == "DELETED":
         return decide_deleted(situation, deployment)
-    if deployment.state == "FAILED" and situation.parking is None:
-        return decide_failed(situation, deployment)
-    unparked = only_parking(situation)
-    if unparked is not None:
-        return _decide_update(unparked, deployment)
+    failed = deployment.state == "FAILED" and situation.parking is None
+    return decide_failed(situation, deployment) if failed else None
+
+
+def _decide_live(situation: Situation, deployment: Deployment) -> Action:
     drift = situation.drift
     if drift.replacements:
         return _replace_required(drift)
