@@ -200,6 +200,19 @@ def test_a_refusal_of_something_else_does_not_hold_it_back() -> None:
     assert action.fields == ("maxReplicaCount",), "what was refused is not sent along"
 
 
+def test_a_spec_that_contradicts_itself_does_not_keep_it_from_being_parked() -> None:
+    twice = {"tags": {"name": "reserved"}}
+    resource = after(old(twice), present(**MADE))
+    assert isinstance(step(resource, present(**MADE)), Update)
+    parked = step(old(twice, {"parked": RECORD}), present(**OFF))
+    assert isinstance(parked, Refuse)
+    assert parked.reason is Reason.INVALID_SPEC
+    unclaimed = a_resource({"expiresAfter": "30m", **twice}, creationTimestamp=BORN)
+    found = step(unclaimed, present(**MADE))
+    assert isinstance(found, Refuse)
+    assert found.reason is Reason.INVALID_SPEC
+
+
 @pytest.mark.parametrize("state", ["READY", "CREATING", "UPDATING"])
 def test_it_is_not_parked_when_fireworks_does_not_make_the_change(state: str) -> None:
     resource, running = old({}, {"parked": RECORD}), present(**MADE, state=state, minReplicaCount=1)

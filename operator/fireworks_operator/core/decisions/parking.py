@@ -38,9 +38,12 @@ def refuse_to_create(situation: Situation) -> Refuse | None:
     order = situation.parking
     if order is None:
         return None
-    existed = situation.status.create_time is not None
-    what = "was deleted outside Kubernetes and is not recreated" if existed else "was not created before, nor is it now"
-    return Refuse(order.reason, f"{order.message} The deployment {what}.", order.until)
+    message = (
+        f"{order.message} The deployment was not created before, nor is it now."
+        if situation.status.create_time is None
+        else f"{order.message} The deployment was deleted outside Kubernetes and is not recreated meanwhile."
+    )
+    return Refuse(order.reason, message, order.until)
 
 
 def only_parking(situation: Situation) -> Situation | None:
