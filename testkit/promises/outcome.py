@@ -83,7 +83,13 @@ def _renew(world: World) -> bool:
 
 
 def _tries_again(raw: Raw) -> bool:
-    """Tell whether a resource waits for an id that Fireworks keeps: each look after a pause is one more try."""
+    """Tell whether a resource waits for an id that Fireworks keeps: each look after a pause is one more try.
+
+    What has expired without a claim does not look: a process that has just started does not know that the id is kept.
+    """
+    ready = condition(raw["status"], "Ready")
+    if "expiresAfter" in raw["spec"] and ready is not None and ready["reason"] == Reason.CONFLICT:
+        return True
     attempt: Raw = raw["status"].get("lastAttempt", {})
     return (attempt.get("action"), attempt.get("reason")) == ("Create", Reason.CONFLICT)
 
@@ -111,7 +117,8 @@ def _check_resource(ref: str, raw: Raw, snapshot: Snapshot, world: World) -> Non
         assert blocked, f"{ref} is not deleted: {status}"
         return
     if holds(status, "Available"):
-        serves = snapshot.deployments.get(status["deploymentName"], {})
+        # A paused resource that has lost its status may not claim again: it tells of what it would claim.
+        serves = snapshot.deployments.get(status.get("deploymentName") or wanted_name(raw), {})
         owner = owner_ref(serves.get("annotations", {}))
         mine = owner == ref or raw["spec"].get("managementPolicy") == "Observe"
         assert mine, f"{ref} says that it serves, with {serves}"
