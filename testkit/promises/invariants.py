@@ -62,6 +62,14 @@ def _serves(snapshot: Snapshot, ref: str, raw: Raw) -> bool:
     return ready > 0 and same and not others and deployment["state"] in ("READY", "UPDATING")
 
 
+def _in_force(spec: Raw, reason: str) -> Raw:
+    """Return what a Ready resource's deployment must have, by the reason that it gives."""
+    if reason != Reason.EXPIRED:
+        return spec
+    assert "expiresAfter" in spec, f"it has expired, and nobody asked for it: {spec}"
+    return parked(spec)
+
+
 def _is_let_go_by_word(raw: Raw) -> bool:
     """Tell whether the user wants a resource to go without its deployment."""
     spec, annotations = raw["spec"], raw["metadata"]["annotations"]
@@ -198,10 +206,7 @@ class Promises:
         there = snapshot.deployments.get(wire["deploymentName"])
         assert there is not None, f"I12: Ready without a deployment: {wire}"
         former = self.in_force.get((raw["metadata"]["uid"], there["name"]), {})
-        spec = raw["spec"]
-        if ready["reason"] == Reason.EXPIRED:
-            assert "expiresAfter" in spec, f"{wire} has expired, and nobody asked for it"
-            spec = parked(spec)
+        spec = _in_force(raw["spec"], ready["reason"])
         wrong = mismatches(spec, there) + leftovers(former, spec, there)
         if holds(wire, "Available"):  # without a replica none can be loaded
             wrong += missing_addons(raw["spec"], there["name"], self.listed | loaded_addons(snapshot.addons.values()))

@@ -117,12 +117,7 @@ def _check_resource(ref: str, raw: Raw, snapshot: Snapshot, world: World) -> Non
         assert blocked, f"{ref} is not deleted: {status}"
         return
     if holds(status, "Available"):
-        # A paused resource that has lost its status may not claim again: it tells of what it would claim.
-        serves = snapshot.deployments.get(status.get("deploymentName") or wanted_name(raw), {})
-        owner = owner_ref(serves.get("annotations", {}))
-        mine = owner == ref or raw["spec"].get("managementPolicy") == "Observe"
-        assert mine, f"{ref} says that it serves, with {serves}"
-        assert serves["state"] != "DELETED", f"{ref} says that it serves, with {serves}"
+        _check_serving(ref, raw, snapshot)
     if holds(status, "Ready"):
         _check_ready(ref, raw, snapshot, world.server.clock())
         return
@@ -132,9 +127,22 @@ def _check_resource(ref: str, raw: Raw, snapshot: Snapshot, world: World) -> Non
     excuse = _excuse(raw, stalled["reason"], world)
     assert excuse, f"{ref} is {stalled['reason']} without need: {stalled['message']}"
     if stalled["reason"] in _DOES_NOT_KEEP_FROM_PARKING and is_expired(raw, world.server.clock()):
-        deployment = snapshot.deployments.get(status.get("deploymentName", ""), {})
-        runs = deployment.get("maxReplicaCount", 0) if deployment.get("state") == "READY" else 0
-        assert runs == 0, f"{ref} has expired, is {stalled['reason']}, and its deployment may run {runs} replicas"
+        _check_parked(ref, status, snapshot)
+
+
+def _check_serving(ref: str, raw: Raw, snapshot: Snapshot) -> None:
+    # A paused resource that has lost its status may not claim again: it tells of what it would claim.
+    serves = snapshot.deployments.get(raw["status"].get("deploymentName") or wanted_name(raw), {})
+    owner = owner_ref(serves.get("annotations", {}))
+    mine = owner == ref or raw["spec"].get("managementPolicy") == "Observe"
+    assert mine, f"{ref} says that it serves, with {serves}"
+    assert serves["state"] != "DELETED", f"{ref} says that it serves, with {serves}"
+
+
+def _check_parked(ref: str, status: Raw, snapshot: Snapshot) -> None:
+    deployment = snapshot.deployments.get(status.get("deploymentName", ""), {})
+    runs = deployment.get("maxReplicaCount", 0) if deployment.get("state") == "READY" else 0
+    assert runs == 0, f"{ref} has expired, and its deployment may run {runs} replicas: {status}"
 
 
 def _check_ready(ref: str, raw: Raw, snapshot: Snapshot, now: float) -> None:
