@@ -13,6 +13,7 @@ from fireworks_operator.core.actions import Create, Rest
 from fireworks_operator.core.context import Context, Unusable, Usable
 from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.decisions.preparation import preparing
+from fireworks_operator.core.desired.parking import ParkingOrder
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import Owner, deployment_name
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
@@ -48,6 +49,10 @@ _NO_KEY = Unusable(
     Reason.CREDENTIALS_MISSING,
     'The Secret "fireworks" does not exist: kubectl create secret generic fireworks --namespace team-a '
     "--from-literal=apiKey=YOUR_API_KEY",
+)
+_NO_MONEY = (
+    "The budget team-a/search has spent 20000.00 of 20000.00 US dollars of this month: switched off until the month "
+    "ends, and nothing is billed or deleted. To use it before, have limits.monthlyCost raised."
 )
 _NOT_ALLOWED = Unusable(
     Reason.CREDENTIALS_NOT_ALLOWED,
@@ -155,6 +160,10 @@ def _at_rest() -> Iterator[Row]:
     yield "waking", "a request wakes it", waking
     parked = after(_created({"maxReplicaCount": 0}), present(**ASLEEP, maxReplicaCount=None))
     yield "parked", "parked (`maxReplicaCount: 0`)", parked
+    off: Json = {**ASLEEP, "maxReplicaCount": None}
+    record: Json = {"reason": "Expired", "since": NOW, "maxReplicaCount": 1}
+    old = a_resource({"expiresAfter": "30m"}, {**CREATED, "parked": record}, creationTimestamp=BORN)
+    yield "expired", "expired (`expiresAfter`), parked", after(old, present(**off))
     yield "paused", "paused, nothing withheld", after(serving({"paused": True}), present())
     observed = a_resource({"managementPolicy": "Observe"}, finalizers=[])
     yield "observed", "only observed", after(observed, present())
@@ -194,6 +203,12 @@ def _refusals() -> Iterator[Row]:
     )
     unknown_model = _refused_creation(ErrorKind.NOT_FOUND, 'model "accounts/fireworks/models/lama" not found')
     yield "model-not-found", "the model does not exist", unknown_model
+    never = a_resource({"expiresAfter": "30m"}, creationTimestamp=BORN)
+    yield "expired-before", "expired before it was created", after(never, Absent())
+    parked = _created(parked={"reason": "BudgetExceeded", "since": NOW, "maxReplicaCount": 1})
+    spent = a_context(parked_by=ParkingOrder(Reason.BUDGET_EXCEEDED, _NO_MONEY))
+    off: Json = {**ASLEEP, "maxReplicaCount": None}
+    yield "budget-parked", "a budget parks it until the month ends", after(parked, present(**off), context=spent)
     name = deployment_name(ACCOUNT, "chat")
     by_id = a_resource({"deploymentId": "chat"})
     yield "conflict", "the id belongs to another resource", after(by_id, present(name=name, annotations=_OTHERS))

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from logging import getLogger
 
@@ -15,8 +16,11 @@ from fireworks_operator.controller.accounts.bindings import Bindings
 from fireworks_operator.controller.accounts.key_source import OwnCredential
 from fireworks_operator.controller.accounts.poller import Pace
 from fireworks_operator.controller.budgets.book import BudgetBook
+from fireworks_operator.controller.budgets.keeper import Keeper
+from fireworks_operator.controller.budgets.ledger import Ledger
 from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.enqueue import EnqueueBound
+from fireworks_operator.controller.measure.budgets import BudgetGauges
 from fireworks_operator.controller.measure.gauges import Gauges
 from fireworks_operator.controller.measure.inventory import Inventory
 from fireworks_operator.controller.measure.repricing import Repricing
@@ -205,6 +209,7 @@ class _Rooms:
     gauges: Gauges
     repricing: Repricing
     budgets: BudgetBook
+    keeper: Keeper
 
 
 async def _operate_as_leader(
@@ -247,6 +252,7 @@ async def _operate_as_leader(
             group.create_task(sweep.run(), name="sweep")
             group.create_task(rooms.gauges.run(), name="measure")
             group.create_task(rooms.repricing.run(), name="prices")
+            group.create_task(rooms.keeper.run(), name="turns")
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None  # the first one ended the others
 
@@ -275,6 +281,8 @@ def _build(
     )
     writer = KubernetesWriter(outside.kubernetes, metrics.count_write)
     crd_deleting = CrdGuard(outside.kubernetes).is_deleting
+    book = BudgetBook(lambda namespace: ledger.on_budgets(namespace))
+    ledger = Ledger(book.of_namespace, store.__iter__, outside.prices, _wall_clock)
     startups = Startups(lambda stage, seconds: metrics.startup_duration.labels(stage).observe(seconds))
     reconciler = Reconciler(
         store,
@@ -287,6 +295,7 @@ def _build(
         crd_deleting=crd_deleting,
         startups=startups,
         prices=outside.prices,
+        ledger=ledger,
     )
     controller = Controller(store, queue, reconciler, PassMetrics(metrics, queue))
     metrics.is_account = accounts.is_proven
@@ -295,16 +304,14 @@ def _build(
     inventory = Inventory(
         store, accounts, clusters, lambda namespace: not watched or namespace in watched, identity.cluster_uid
     )
-    gauges = Gauges(metrics, inventory, accounts, cost_per_resource=settings.cost_metrics_per_resource)
-    budgets = BudgetBook(lambda namespace: _look_again(namespace, store, queue))
-    return _Rooms(store, accounts, controller, gauges, Repricing(outside.prices.refresh, store, queue), budgets)
+    budgets = BudgetGauges(metrics, ledger, _wall_clock)
+    gauges = Gauges(metrics, inventory, accounts, budgets, cost_per_resource=settings.cost_metrics_per_resource)
+    keeper = Keeper(ledger, book.store, writer.write_status, queue.add, _wall_clock)
+    return _Rooms(store, accounts, controller, gauges, Repricing(outside.prices.refresh, store, queue), book, keeper)
 
 
-def _look_again(namespace: str, store: DeploymentStore, queue: WorkQueue) -> None:
-    """Have a pass over every resource of a namespace, whose budgets have changed."""
-    for each in store:
-        if each.metadata.namespace == namespace:
-            queue.add(each.ref)
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 def _prices(settings: Settings) -> PriceFile:

@@ -26,12 +26,12 @@ _METRICS_INTRO = """\
 <!-- Generated from operator/fireworks_operator/observability/metrics.py; change that instead. -->
 # Metrics
 
-`/metrics` on port 8080 (`FIREWORKS_OPERATOR_HEALTH_PORT`), for Prometheus and OpenMetrics. No label names a resource or
-a namespace, so cardinality does not grow with the number of resources; `account` has one value per Fireworks account
-in use whose deployments could be listed, `credential` one per API key (a fingerprint that changes at each start and
-reveals nothing about the key; at most a hundred for keys that Fireworks has never accepted). With several replicas,
-only the leader has the series of accounts. The usual `process_*` metrics are included. Alerts:
-[alerts.md](../alerts.md).
+`/metrics` on port 8080 (`FIREWORKS_OPERATOR_HEALTH_PORT`), for Prometheus and OpenMetrics. No label names a resource,
+so cardinality does not grow with their number, unless `FIREWORKS_OPERATOR_COST_METRICS_PER_RESOURCE` is set. `account`
+has one value per Fireworks account in use whose deployments could be listed, `credential` one per API key (a
+fingerprint that changes at each start and reveals nothing about the key; at most a hundred for keys that Fireworks has
+never accepted). With several replicas, only the leader has the series of accounts. The usual `process_*` metrics are
+included. Alerts: [alerts.md](../alerts.md).
 """
 _SETTINGS_INTRO = """\
 <!-- Generated from operator/fireworks_operator/settings.py; change that instead. -->
@@ -59,6 +59,7 @@ def render_metrics() -> str:
     """Return the page about metrics, as Markdown."""
     metrics = Metrics()
     found = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+    found += metrics.of_budgets.values()
     return _page(_METRICS_INTRO, reference.table(("Metric", "Type", "Unit", "Labels", "Meaning"), map(_metric, found)))
 
 

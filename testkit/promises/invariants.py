@@ -9,7 +9,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
-from testkit.promises.specs import leftovers, loaded_addons, mismatches, missing_addons
+from testkit.promises.specs import is_expired, leftovers, loaded_addons, mismatches, missing_addons, parked
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BYSTANDER, is_released, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
@@ -29,6 +29,8 @@ _NOBODYS_FAULT = {
     Reason.ACCOUNT_SUSPENDED,
 }
 """What a resource may say that nobody has done anything to: its own life, and what is everybody's trouble."""
+CLOCKS_DIFFER = 200_000.0
+"""Seconds by which a wrong clock of the operator may be off."""
 _REMEMBERED = 20
 """Statuses of the past that a backup may hold."""
 
@@ -58,6 +60,14 @@ def _serves(snapshot: Snapshot, ref: str, raw: Raw) -> bool:
     same = str(deployment.get("createTime", ""))[:19] == str(status.get("createTime"))[:19]
     others = not observes and owner_ref(deployment.get("annotations", {})) not in (None, ref)
     return ready > 0 and same and not others and deployment["state"] in ("READY", "UPDATING")
+
+
+def _in_force(spec: Raw, reason: str) -> Raw:
+    """Return what a Ready resource's deployment must have, by the reason that it gives."""
+    if reason != Reason.EXPIRED:
+        return spec
+    assert "expiresAfter" in spec, f"it has expired, and nobody asked for it: {spec}"
+    return parked(spec)
 
 
 def _is_let_go_by_word(raw: Raw) -> bool:
@@ -141,6 +151,8 @@ class Promises:
             return
         raw, created = self.server.objects.get(ref, {}), str((there or {}).get("createTime", ""))
         known = raw.get("status", {}).get("createTime")
+        expired = raw != {} and is_expired(raw, self.server.clock() - CLOCKS_DIFFER)
+        assert call.method != "DELETE" or not expired, f"{call.path} is deleted for {ref}, which has expired"
         made_anew = call.method == "DELETE" and known is not None and known[:19] != created[:19]
         assert not made_anew, f"I3: {call.path} is deleted for {ref}, but is another's: of {created}, not {known}"
         assert owner_ref(marks) == ref, f"I3: {call.method} {call.path} for {ref}: it has the marks {marks}"
@@ -194,7 +206,8 @@ class Promises:
         there = snapshot.deployments.get(wire["deploymentName"])
         assert there is not None, f"I12: Ready without a deployment: {wire}"
         former = self.in_force.get((raw["metadata"]["uid"], there["name"]), {})
-        wrong = mismatches(raw["spec"], there) + leftovers(former, raw["spec"], there)
+        spec = _in_force(raw["spec"], ready["reason"])
+        wrong = mismatches(spec, there) + leftovers(former, spec, there)
         if holds(wire, "Available"):  # without a replica none can be loaded
             wrong += missing_addons(raw["spec"], there["name"], self.listed | loaded_addons(snapshot.addons.values()))
         assert not wrong, f"I12: Ready, but {wrong}"

@@ -3,11 +3,24 @@
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.pauses import RECREATIONS
 from testkit.promises.invariants import STRANGERS, condition, holds
-from testkit.promises.specs import FOREIGN, H100, UNOWNED, loaded_addons, mismatches, missing_addons
+from testkit.promises.specs import (
+    FOREIGN,
+    H100,
+    UNOWNED,
+    expiry,
+    is_expired,
+    loaded_addons,
+    mismatches,
+    missing_addons,
+    parked,
+)
 from testkit.virtual.api_server import Raw
 from testkit.virtual.conduct import derived_id, is_released, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, OTHER_ACCOUNT, Snapshot
 from testkit.virtual.world import World
+
+_SOON = 3600.0
+"""Seconds within which a resource expires that a test waits for."""
 
 
 def check_converged(world: World) -> bool:
@@ -20,6 +33,7 @@ def check_converged(world: World) -> bool:
         AssertionError: a promise is broken.
     """
     world.heal()
+    _outlive(world)
     silent = world.settle()
     for ref, raw in world.server.objects.items():
         _check_resource(ref, raw, world.before, world)
@@ -37,6 +51,8 @@ def check_settled(world: World) -> None:
         world.restart()
         world.poll()
         _check_silence(world)
+    if _renew(world):
+        check_converged(world)
     world.delete_all()
     if world.neighbour is not None:
         assert not world.neighbour.server.objects, "I10: the neighbour's cannot be deleted"
@@ -47,8 +63,33 @@ def check_settled(world: World) -> None:
         assert left or each["name"] in world.promises.left, f"{each['name']} runs on"
 
 
+def _outlive(world: World) -> None:
+    """Let what expires soon expire before silence is asked for."""
+    now = world.server.clock()
+    ends = [end for each in world.server.objects.values() if (end := expiry(each)) is not None]
+    left = max((end - now for end in ends if now < end < now + _SOON), default=None)
+    if left is not None:
+        world.advance(left + 1)
+        world.poll()
+
+
+def _renew(world: World) -> bool:
+    """Renew all that has expired; return whether anything had."""
+    old = [ref for ref, each in world.server.objects.items() if is_expired(each, world.server.clock())]
+    for ref in old:
+        spec = world.server.objects[ref]["spec"]
+        world.server.edit(ref, {name: value for name, value in spec.items() if name != "expiresAfter"})
+    return bool(old)
+
+
 def _tries_again(raw: Raw) -> bool:
-    """Tell whether a resource waits for an id that Fireworks keeps: each look after a pause is one more try."""
+    """Tell whether a resource waits for an id that Fireworks keeps: each look after a pause is one more try.
+
+    What has expired without a claim does not look: a process that has just started does not know that the id is kept.
+    """
+    ready = condition(raw["status"], "Ready")
+    if "expiresAfter" in raw["spec"] and ready is not None and ready["reason"] == Reason.CONFLICT:
+        return True
     attempt: Raw = raw["status"].get("lastAttempt", {})
     return (attempt.get("action"), attempt.get("reason")) == ("Create", Reason.CONFLICT)
 
@@ -76,22 +117,35 @@ def _check_resource(ref: str, raw: Raw, snapshot: Snapshot, world: World) -> Non
         assert blocked, f"{ref} is not deleted: {status}"
         return
     if holds(status, "Available"):
-        serves = snapshot.deployments.get(status["deploymentName"], {})
-        owner = owner_ref(serves.get("annotations", {}))
-        mine = owner == ref or raw["spec"].get("managementPolicy") == "Observe"
-        assert mine, f"{ref} says that it serves, with {serves}"
-        assert serves["state"] != "DELETED", f"{ref} says that it serves, with {serves}"
+        _check_serving(ref, raw, snapshot)
     if holds(status, "Ready"):
-        _check_ready(ref, raw, snapshot)
+        _check_ready(ref, raw, snapshot, world.server.clock())
         return
     stalled = condition(status, "Stalled")
     assert stalled is not None, ref
     assert stalled["status"] == "True", f"I15: {ref} is neither Ready nor Stalled: {status}"
     excuse = _excuse(raw, stalled["reason"], world)
     assert excuse, f"{ref} is {stalled['reason']} without need: {stalled['message']}"
+    if stalled["reason"] in _DOES_NOT_KEEP_FROM_PARKING and is_expired(raw, world.server.clock()):
+        _check_parked(ref, status, snapshot)
 
 
-def _check_ready(ref: str, raw: Raw, snapshot: Snapshot) -> None:
+def _check_serving(ref: str, raw: Raw, snapshot: Snapshot) -> None:
+    # A paused resource that has lost its status may not claim again: it tells of what it would claim.
+    serves = snapshot.deployments.get(raw["status"].get("deploymentName") or wanted_name(raw), {})
+    owner = owner_ref(serves.get("annotations", {}))
+    mine = owner == ref or raw["spec"].get("managementPolicy") == "Observe"
+    assert mine, f"{ref} says that it serves, with {serves}"
+    assert serves["state"] != "DELETED", f"{ref} says that it serves, with {serves}"
+
+
+def _check_parked(ref: str, status: Raw, snapshot: Snapshot) -> None:
+    deployment = snapshot.deployments.get(status.get("deploymentName", ""), {})
+    runs = deployment.get("maxReplicaCount", 0) if deployment.get("state") == "READY" else 0
+    assert runs == 0, f"{ref} has expired, and its deployment may run {runs} replicas: {status}"
+
+
+def _check_ready(ref: str, raw: Raw, snapshot: Snapshot, now: float) -> None:
     deployment = snapshot.deployments.get(raw["status"]["deploymentName"])
     assert deployment is not None, f"{ref} is Ready without a deployment"
     assert deployment["state"] == "READY", f"{ref} is Ready and its deployment {deployment['state']}"
@@ -101,10 +155,16 @@ def _check_ready(ref: str, raw: Raw, snapshot: Snapshot) -> None:
     assert holds(raw["status"], "Available") == serves, f"{ref} has {deployment['replicaStats']}: {raw['status']}"
     if raw["spec"].get("managementPolicy") != "Observe":
         assert owner_ref(deployment.get("annotations", {})) == ref, f"{ref} is Ready with another's deployment"
-        wrong = mismatches(raw["spec"], deployment)
+        spec = parked(raw["spec"]) if is_expired(raw, now) else raw["spec"]
+        wrong = mismatches(spec, deployment)
         if serves:
             wrong += missing_addons(raw["spec"], deployment["name"], loaded_addons(snapshot.addons.values()))
         assert not wrong, f"{ref} is Ready, but {wrong}"
+
+
+_DOES_NOT_KEEP_FROM_PARKING = frozenset(
+    {Reason.EXPIRED, Reason.REPLACE_REQUIRED, Reason.REJECTED_BY_FIREWORKS, Reason.INVALID_SPEC}
+)
 
 
 def wanted_name(raw: Raw) -> str:
@@ -113,6 +173,12 @@ def wanted_name(raw: Raw) -> str:
         f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
     )
     return f"accounts/{ACCOUNT}/deployments/{identifier}"
+
+
+def _is_over(snapshot: Snapshot, name: str) -> bool:
+    """Tell whether there is no deployment that could be parked."""
+    deployment = snapshot.deployments.get(name)
+    return deployment is None or deployment["state"] in ("FAILED", "DELETING", "DELETED")
 
 
 def _excuse(raw: Raw, reason: str, world: World) -> bool:
@@ -126,6 +192,7 @@ def _excuse(raw: Raw, reason: str, world: World) -> bool:
     explained: dict[str, bool] = {
         Reason.ACCOUNT_MISMATCH: raw["status"].get("account") == OTHER_ACCOUNT,
         Reason.PAUSED: "paused" in spec,
+        Reason.EXPIRED: is_expired(raw, world.server.clock()) and _is_over(world.before, str(name)),
         Reason.REPLACE_REQUIRED: True,
         Reason.CONFLICT: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,
         Reason.ADOPTION_NOT_ALLOWED: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,

@@ -1,6 +1,7 @@
 """What users write into a spec, and whether a deployment is what it asks for, judged without the operator's code."""
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from testkit.virtual.fireworks import ADDONS, BASE_MODEL, MODELS
@@ -34,6 +35,7 @@ EDITS: Mapping[str, tuple[object, ...]] = {
     "externalDeletionPolicy": (None, "Recreate", "Report"),
     "managementPolicy": (None, None, "Manage", "Observe"),
     "paused": (None, None, True),
+    "expiresAfter": (None, None, "1m", "8760h"),
 }
 """What a user sets each field to; None removes it."""
 _DEFAULTS: Mapping[str, object] = {
@@ -49,6 +51,7 @@ _DEFAULTS: Mapping[str, object] = {
 _PLAIN = (*_DEFAULTS, "baseModel", "acceleratorType", "acceleratorCount", "precision", "maxContextLength")
 _WINDOW = {"scaleUpWindow": 30.0, "scaleDownWindow": 600.0, "scaleToZeroWindow": 3600.0}
 """What Fireworks has where nobody sets it, in seconds."""
+_LIFETIMES = {"1m": 60, "8760h": 8760 * 3600}
 _SECONDS = {"30s": 30, "5m": 300, "600s": 600, "1h": 3600}
 
 
@@ -92,6 +95,25 @@ def _speculating(spec: Spec, how: object) -> Spec:
     draft, ngram = (DRAFT if how == "draft" else None), (4 if how == "ngram" else None)
     spec = _with(_with(spec, "draftModel", draft), "ngramSpeculationLength", ngram)
     return _with(spec, "draftTokenCount", None if how is None else 3)
+
+
+def expiry(raw: Mapping[str, Any]) -> float | None:
+    """Return when a resource expires, in seconds since 1970; None if it does not."""
+    lifetime = _LIFETIMES.get(raw["spec"].get("expiresAfter"))
+    created = datetime.fromisoformat(raw["metadata"]["creationTimestamp"]).timestamp()
+    return None if lifetime is None else created + lifetime
+
+
+def is_expired(raw: Mapping[str, Any], now: float) -> bool:
+    """Tell whether the operator has to park what a resource asks for."""
+    end = expiry(raw)
+    managed = raw["spec"].get("managementPolicy") != "Observe" and "deletionTimestamp" not in raw["metadata"]
+    return managed and end is not None and end <= now
+
+
+def parked(spec: Mapping[str, Any]) -> Spec:
+    """Return what a spec comes to while it is parked."""
+    return {**spec, "minReplicaCount": 0, "maxReplicaCount": 0}
 
 
 def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:

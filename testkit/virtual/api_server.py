@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from fireworks_operator.api.budget import FireworksBudget, FireworksBudgetStatus
 from fireworks_operator.api.v1alpha1 import (
     FINALIZER,
     IMMUTABLE_FIELDS,
@@ -65,6 +66,8 @@ class ApiServer:
 
     Attributes:
         history: all that the watch says, in order.
+        budgets: FireworksBudgets by `namespace/name`.
+        budget_history: all that the watch says of them.
         writes: how often the operator has changed something.
         trouble: what happens to the operator's next writes: "before" or "after" they are stored, no answer comes.
         events: all that the operator has recorded, in order.
@@ -77,6 +80,8 @@ class ApiServer:
     objects: dict[str, Raw] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=Secrets)
     history: list[WatchEvent] = field(default_factory=list)
+    budgets: dict[str, Raw] = field(default_factory=dict)
+    budget_history: list[WatchEvent] = field(default_factory=list)
     writes: int = 0
     trouble: list[str] = field(default_factory=list)
     on_release: Callable[[Raw], None] = lambda raw: None
@@ -93,24 +98,61 @@ class ApiServer:
 
     # What users do
 
-    def create(self, ref: str, spec: Mapping[str, Any], finalizers: Sequence[str] = ()) -> None:
+    def create(
+        self,
+        ref: str,
+        spec: Mapping[str, Any],
+        finalizers: Sequence[str] = (),
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         """Create a resource; the API server gives it a uid."""
         if ref in self.objects:
             raise RefusedError(f"{ref} exists")
+        self.objects[ref] = self._new(ref, spec, finalizers=list(finalizers), labels=dict(labels or {}))
+        self._changed(self.objects[ref])
+
+    def label(self, ref: str, label: str, value: str | None) -> None:
+        """Set or remove a label."""
+        labels = self.objects[ref]["metadata"]["labels"]
+        if value is None:
+            labels.pop(label, None)
+        else:
+            labels[label] = value
+        self._changed(self.objects[ref])
+
+    def put_budget(self, ref: str, spec: Mapping[str, Any]) -> None:
+        """Create a FireworksBudget, or replace the spec of one."""
+        raw = self.budgets.get(ref)
+        if raw is None:
+            raw = self.budgets[ref] = self._new(ref, spec)
+        else:
+            raw["spec"] = copy.deepcopy(dict(spec))
+            raw["metadata"]["generation"] += 1
+        self._budget_changed(raw)
+
+    def delete_budget(self, ref: str) -> None:
+        """Delete a FireworksBudget."""
+        raw = self.budgets.pop(ref)
+        self._budget_changed(raw, deleted=True)
+
+    def _new(self, ref: str, spec: Mapping[str, Any], **metadata: object) -> Raw:
         namespace, name = ref.split("/")
         self._uids += 1
-        metadata = {
+        given = {
             "name": name,
             "namespace": namespace,
             "uid": f"uid-{self._uids}",
             "generation": 1,
             "creationTimestamp": self.now(),
-            "finalizers": list(finalizers),
             "annotations": {},
+            **metadata,
         }
-        raw = {"metadata": metadata, "spec": copy.deepcopy(dict(spec)), "status": {"observedGeneration": -1}}
-        self.objects[ref] = raw
-        self._changed(raw)
+        return {"metadata": given, "spec": copy.deepcopy(dict(spec)), "status": {"observedGeneration": -1}}
+
+    def _budget_changed(self, raw: Raw, *, deleted: bool = False) -> None:
+        self.version += 1
+        raw["metadata"]["resourceVersion"] = str(self.version)
+        self.budget_history.append(WatchEvent(copy.deepcopy(raw), deleted))
 
     def edit(self, ref: str, spec: Mapping[str, Any]) -> None:
         """Replace the spec, by the rules of the CRD for fields that cannot change."""
@@ -151,7 +193,7 @@ class ApiServer:
         raw = self.objects[ref]
         if new_uid:
             self._remove(ref)
-            self.create(ref, raw["spec"], raw["metadata"]["finalizers"])
+            self.create(ref, raw["spec"], raw["metadata"]["finalizers"], raw["metadata"]["labels"])
             return
         raw["status"] = {"observedGeneration": -1}
         self._changed(raw)
@@ -208,6 +250,22 @@ class ApiServer:
             return copy.deepcopy(raw)
         raw["status"] = wire
         return self._written(raw)
+
+    def write_budget_status(self, budget: FireworksBudget, status: FireworksBudgetStatus) -> Raw:
+        """Replace the status of a budget, as of the version that the operator has seen."""
+        raw = self.budgets.get(budget.ref)
+        if raw is None or raw["metadata"]["uid"] != budget.metadata.uid:
+            raise ResourceGoneError(budget.ref)
+        if raw["metadata"]["resourceVersion"] != budget.metadata.resource_version:
+            raise ResourceChangedError(budget.ref)
+        raw["status"] = status.to_wire()
+        self.writes += 1
+        self._budget_changed(raw)
+        return copy.deepcopy(raw)
+
+    def listed_budgets(self) -> tuple[list[Raw], int]:
+        """All budgets, and the version of the LIST."""
+        return copy.deepcopy(list(self.budgets.values())), self.version
 
     def listed(self) -> tuple[list[Raw], int]:
         """All objects, and the version of the LIST."""

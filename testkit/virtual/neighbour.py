@@ -11,8 +11,9 @@ from testkit.promises.specs import Spec
 from testkit.virtual.api_server import ApiServer
 from testkit.virtual.conduct import Conduct
 from testkit.virtual.fireworks import NEIGHBOUR_KEY, Fireworks, Snapshot
+from testkit.virtual.gate import Lease
 from testkit.virtual.loop import VirtualLoop
-from testkit.virtual.process import OWN_NAMESPACE, SHAPELESS, Lease, Process, Surroundings
+from testkit.virtual.process import OWN_NAMESPACE, SHAPELESS, Process, Surroundings
 
 NEIGHBOUR = "neighbour"
 """The user agent of its operator."""

@@ -1,7 +1,6 @@
 """One run of the operator's process: the real controller, client and accounts, which can be killed at any call."""
 
 import asyncio
-import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -9,13 +8,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Accounts, Limits
 from fireworks_operator.controller.accounts.bindings import Bindings
 from fireworks_operator.controller.accounts.key_source import OwnCredential
 from fireworks_operator.controller.accounts.poller import Pace
+from fireworks_operator.controller.budgets.book import BudgetBook
+from fireworks_operator.controller.budgets.keeper import Keeper
+from fireworks_operator.controller.budgets.ledger import Ledger
 from fireworks_operator.controller.controller import Controller
 from fireworks_operator.controller.enqueue import EnqueueBound
 from fireworks_operator.controller.measure.startups import Startups
@@ -28,10 +28,11 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.request import Call
 from fireworks_operator.fireworks.wire import JsonObject
-from fireworks_operator.ports import EventType, SecretExcerpt
 from fireworks_operator.price_file import PriceFile
-from testkit.virtual.api_server import ApiServer, Event
+from testkit.virtual.api_server import ApiServer
 from testkit.virtual.fireworks import ACCOUNT, KEYS, LATEST, Fireworks, Hang, LateRequest
+from testkit.virtual.gate import Gate, Lease
+from testkit.virtual.kubernetes import GatedKubernetes
 from testkit.virtual.loop import VirtualLoop
 
 CLUSTER, CLUSTER_UID = "model-cluster", "kube-system/model"
@@ -44,64 +45,10 @@ OWN_NAMESPACE = "team-b"
 """The namespace whose resources use the operator's own key; the others bring a Secret."""
 MOST_PASSES = 80
 """Passes without time going by, after which the operator counts as spinning."""
-MARGIN, WRITE = 9.0, 8.0
-"""Seconds of the Lease that must be left when a change is begun, and that it may take."""
+WRITE = 8.0
+"""Seconds that a change may take."""
 LONGEST_PASS = 0.5
 """Seconds of this thread's processor that a pass may take, with every question to the core asked twice."""
-
-
-class KilledError(BaseException):
-    """The process is dead: nothing of it goes on."""
-
-
-class Gate:
-    """Every call to the outside passes here twice, before it is sent and after it is answered."""
-
-    def __init__(self) -> None:
-        self.dead = False
-        self.left = 0
-        self._surprise: Callable[[], None] | None = None
-
-    def plan(self, crossings: int, surprise: Callable[[], None] | None) -> None:
-        """Have something happen at the n-th crossing from now; None: the process is killed there."""
-        self.left, self._surprise = crossings, surprise or self.kill
-
-    def disarm(self) -> None:
-        """Forget what was planned."""
-        self.left = 0
-
-    def kill(self) -> None:
-        """End the process, from here on."""
-        self.dead = True
-
-    def cross(self) -> None:
-        """Pass, or find out that the process is dead."""
-        if self.left > 0:
-            self.left -= 1
-            if self.left == 0 and self._surprise is not None:
-                self._surprise()
-        if self.dead:
-            raise KilledError
-
-
-@dataclass(slots=True)
-class Lease:
-    """How long the operator may act, by the model's clock; without end unless something happens to it."""
-
-    clock: Callable[[], float]
-    until: float = math.inf
-
-    def left(self) -> float:
-        """Seconds for which it is held."""
-        return self.until - self.clock()
-
-    def runs_out(self, seconds: float) -> None:
-        """Have it end in so many seconds."""
-        self.until = self.clock() + seconds
-
-    def renewed(self) -> None:
-        """Hold it for ever again."""
-        self.until = math.inf
 
 
 SHAPELESS: Mapping[str, str] = {"acceptShapelessRisk": "true"}
@@ -220,56 +167,6 @@ class ModelClient(FireworksClient):
                 self._fireworks.late.append(LateRequest(call, api_key.reveal(), self._loop.time() + LATEST))
 
 
-class GatedKubernetes:
-    """The operator's writes, Secret reads and events, through the gate."""
-
-    def __init__(self, server: ApiServer, gate: Gate, lease: Lease, held: defaultdict[str, set[str]]) -> None:
-        self._server = server
-        self._gate = gate
-        self._lease = lease
-        self._held = held
-
-    async def add_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment:
-        self._gate.cross()
-        stored = self._server.add_finalizer(resource)
-        self._gate.cross()
-        return FireworksDeployment.parse(stored)
-
-    async def remove_finalizer(self, resource: FireworksDeployment) -> FireworksDeployment | None:
-        self._gate.cross()
-        stored = self._server.remove_finalizer(resource)
-        self._gate.cross()
-        return None if stored is None else FireworksDeployment.parse(stored)
-
-    async def write_status(
-        self, resource: FireworksDeployment, status: FireworksDeploymentStatus
-    ) -> FireworksDeployment:
-        self._gate.cross()
-        stored = self._server.write_status(resource, status)
-        self._gate.cross()
-        return FireworksDeployment.parse(stored)
-
-    async def read(
-        self, namespace: str, name: str, wanted: tuple[str, ...], *, fresh: bool = False
-    ) -> SecretExcerpt | None:
-        self._gate.cross()
-        data = self._server.secrets.get((namespace, name))
-        self._held[namespace] |= {each[:1000].decode(errors="replace").strip() for each in (data or {}).values()}
-        return None if data is None else SecretExcerpt.of(data, wanted, *self._server.secrets.versions[namespace, name])
-
-    def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None:
-        self._server.events.append(Event(resource.ref, kind, reason, message))
-        if kind == "Warning":
-            self._server.warned.add(resource.metadata.uid)
-
-    def may_mutate(self) -> bool:
-        return self._lease.left() >= MARGIN
-
-    async def crd_deleting(self) -> bool:
-        self._gate.cross()
-        return False
-
-
 class Passes:
     """Remembers how many passes were made since time last went by, and why what was left running."""
 
@@ -299,8 +196,12 @@ class Process:
         self.store, self.queue, self.passes = DeploymentStore(), WorkQueue(jitter=lambda: 0.5), Passes()
         self._server = server
         self._loop = loop
-        self._seen = 0
+        self._seen = self._seen_budgets = 0
         kubernetes = GatedKubernetes(server, self.gate, around.lease, self.client.held)
+
+        def wall_clock() -> datetime:
+            return datetime.fromtimestamp(around.wall_clock(), tz=UTC)
+
         bindings = Bindings()
         self.accounts = Accounts(
             self.client,
@@ -312,6 +213,9 @@ class Process:
             handler=EnqueueBound(self.queue, bindings),
             clock=loop.time,
         )
+        self.book = BudgetBook(lambda namespace: self.ledger.on_budgets(namespace))
+        self.ledger = Ledger(self.book.of_namespace, self.store.__iter__, around.prices, wall_clock)
+        self.keeper = Keeper(self.ledger, self.book.store, kubernetes.write_budget_status, self.queue.add, wall_clock)
         self.reconciler = Reconciler(
             self.store,
             self.accounts,
@@ -323,9 +227,12 @@ class Process:
             crd_deleting=kubernetes.crd_deleting,
             startups=Startups(lambda stage, seconds: None),
             prices=around.prices,
-            wall_clock=lambda: datetime.fromtimestamp(around.wall_clock(), tz=UTC),
+            ledger=self.ledger,
+            wall_clock=wall_clock,
         )
         self.controller = Controller(self.store, self.queue, self.reconciler, self.passes)
+        self.book.replace_all(*server.listed_budgets(), self.book.versions())
+        self._seen_budgets = len(server.budget_history)
         self.sweep()
         self._seen = len(server.history)
 
@@ -345,6 +252,9 @@ class Process:
 
     def watch(self, most: int | None = None) -> None:
         """Hear what the watch has to say, or only the first words of it."""
+        for event in self._server.budget_history[self._seen_budgets :]:
+            self.book.on_object(event.raw, event.deleted)
+        self._seen_budgets = len(self._server.budget_history)
         until = len(self._server.history) if most is None else min(self._seen + most, len(self._server.history))
         for event in self._server.history[self._seen : until]:
             self.controller.on_object(event.raw, event.deleted)

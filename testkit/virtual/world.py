@@ -13,9 +13,10 @@ from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, new_spec
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BY_HAND, BYSTANDER, Conduct, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks, identifier
+from testkit.virtual.gate import KilledError, Lease
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.neighbour import NEIGHBOUR, Neighbour
-from testkit.virtual.process import AGENT, KilledError, Lease, Process, Surroundings
+from testkit.virtual.process import AGENT, Process, Surroundings
 
 _SETTLING = (1, 3, 5, 15, 30, 60, 120, 300, 900, 3600, 3 * 3600, 4 * 3600)
 """Seconds that go by, in this order, until nothing happens any more: longer than every pause of the operator."""

@@ -159,6 +159,38 @@ ROWS = [
         reason="it is a switch",
     ),
     Row(
+        "expiresAfter, least",
+        {"expiresAfter": "1m"},
+        {"expiresAfter": "59s"},
+        'spec.expiresAfter must be a duration such as "90s", "10m" or "1h30m" between 1m and 8760h (units ms, s, m, h; '
+        "no sign)",
+        reason="what expires sooner is gone before it serves",
+    ),
+    Row(
+        "expiresAfter, most",
+        {"expiresAfter": "8760h"},
+        {"expiresAfter": "8761h"},
+        'spec.expiresAfter must be a duration such as "90s", "10m" or "1h30m" between 1m and 8760h (units ms, s, m, h; '
+        "no sign)",
+        reason="a year: who means longer means for ever",
+    ),
+    Row(
+        "expiresAfter, format",
+        {"expiresAfter": "8h"},
+        {"expiresAfter": "1d"},
+        'spec.expiresAfter must be a duration such as "90s", "10m" or "1h30m" between 1m and 8760h (units ms, s, m, h; '
+        "no sign)",
+        reason="days are no unit of a Go duration",
+    ),
+    Row(
+        "expiresAfter, sign",
+        {"expiresAfter": "1h30m"},
+        {"expiresAfter": "-8h"},
+        'spec.expiresAfter must be a duration such as "90s", "10m" or "1h30m" between 1m and 8760h (units ms, s, m, h; '
+        "no sign)",
+        reason="nothing expires before it exists",
+    ),
+    Row(
         "credentialsSecretRef.name",
         {"credentialsSecretRef": {"name": "fireworks.team-a"}},
         {"credentialsSecretRef": {"name": "team-a/fireworks"}},

@@ -19,6 +19,7 @@ from fireworks_operator.api.v1alpha1 import (
     Identifier,
     LastAttempt,
     MonthCost,
+    Parked,
     Replicas,
 )
 from tests.crd.server import MODEL, Create, RefusedError, Server, manifest
@@ -211,6 +212,14 @@ def full_status() -> FireworksDeploymentStatus:
         ],
         notices=["A notice."],
         recreations=[NOW],
+        expires_at=NOW,
+        parked=Parked(
+            reason="Expired",
+            since=NOW,
+            min_replica_count=1,
+            max_replica_count=3,
+            max_with_revocable_replica_count=4,
+        ),
         create_time=NOW,
         purge_time=NOW,
         conditions=conditions,

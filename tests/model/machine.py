@@ -66,6 +66,22 @@ class Machine(Troubles, People, Strangers, History):
             self._edit(ref, name, value)
         self._then(then)
 
+    @event(which=Count(0, 2), changes=Edits(0, 2), renewed=OneOf(True, False, None), then=AFTERWARDS)
+    def a_lifetime_ends(self, which: int, changes: list[tuple[str, object]], renewed: bool | None, then: str) -> None:
+        """It is parked, perhaps changed meanwhile, and perhaps renewed, or expires just as the operator looks away."""
+        ref = self._resource(which)
+        self._edit(ref, "expiresAfter", "1m")
+        if renewed is None:
+            return self._then(then)
+        self._live(62.0, 3.0, 31.0)
+        for name, value in changes:
+            self._edit(ref, name, value)
+        self._then(then)
+        if renewed:
+            self._edit(ref, "expiresAfter", None)
+            self._then(then)
+        return None
+
     @event(which=Count(0, 2), then=AFTERWARDS)
     def a_user_deletes(self, which: int, then: str) -> None:
         ref = self._resource(which)

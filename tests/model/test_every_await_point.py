@@ -25,7 +25,9 @@ pytestmark = pytest.mark.slow
 
 ALL = os.environ.get("AWAIT_POINTS") == "all"
 """Every point of every flow, as `make chaos` does; else some of the longer flows' points."""
-_ALWAYS = frozenset({"create", "adopt", "update", "rotate the keys of a direct route", "delete", "undelete"})
+_ALWAYS = frozenset(
+    {"create", "adopt", "update", "rotate the keys of a direct route", "delete", "undelete", "expire", "renew"}
+)
 REF = "team-a/chat"
 _NEVER = 1_000_000
 """More crossings than any flow has."""
@@ -169,6 +171,37 @@ def _is_let_go(world: World) -> bool:
     return REF not in world.server.objects and len(list(world.fireworks.state().live())) == _OTHERS + 1
 
 
+def _serve_with_bounds_of_others(world: World) -> None:
+    """What the spec leaves open somebody else has set, so that only the status knows what to give back."""
+    _serve(world)
+    name = world.server.objects[REF]["status"]["deploymentName"]
+    world.fireworks.simulator.edit(identifier(name), _BOUNDS)
+    world.judge_later(name)
+
+
+def _serve_and_expire(world: World) -> None:
+    _serve_with_bounds_of_others(world)
+    _edit(world, ("expiresAfter", "1m"))
+    _drive(world, _is_expired)
+
+
+def _is_expired(world: World) -> bool:
+    """It is parked, and the status says what it gets back."""
+    status = world.server.objects[REF]["status"]
+    deployment = world.fireworks.state().deployments[status["deploymentName"]]
+    off = not (deployment.get("minReplicaCount") or deployment.get("maxReplicaCount"))
+    kept = {name: status.get("parked", {}).get(name) for name in _BOUNDS}
+    return off and kept == _BOUNDS and holds(status, "Ready") and _reason(world, "Ready") == "Expired"
+
+
+def _is_renewed(world: World) -> bool:
+    """It has what it had before, and nothing is left to be given back."""
+    status = world.server.objects[REF]["status"]
+    deployment = world.fireworks.state().deployments[status["deploymentName"]]
+    back = {name: deployment.get(name) for name in _BOUNDS} == _BOUNDS
+    return back and "parked" not in status and _serves(world)
+
+
 def _is_observed(world: World) -> bool:
     raw: Raw = world.server.objects[REF]
     observed = raw["status"]["observedGeneration"] == raw["metadata"]["generation"]
@@ -182,6 +215,7 @@ _ROUTE: tuple[Edit, ...] = (
     ("placement", {"region": "US_IOWA_1"}),
     ("directRoute", {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}),
 )
+_BOUNDS = {"minReplicaCount": 1, "maxReplicaCount": 3}
 _LORA: Edit = ("addons", ADDONS)
 _ADOPT: tuple[Edit, ...] = (("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned"), ("displayName", "Chat"))
 
@@ -214,6 +248,14 @@ FLOWS = (
     Flow("deleted elsewhere, for good", _serve, lambda world: _vanish(world, soft=False), _serves, creates=1),
     Flow("replace a failed one", _fail, _nothing, _serves, creates=1),
     Flow("retain", lambda world: _serve(world, ("deletionPolicy", "Retain")), _delete, _is_let_go, creates=0),
+    Flow(
+        "expire",
+        _serve_with_bounds_of_others,
+        lambda world: _edit(world, ("expiresAfter", "1m")),
+        _is_expired,
+        creates=0,
+    ),
+    Flow("renew", _serve_and_expire, lambda world: _edit(world, ("expiresAfter", None)), _is_renewed, creates=0),
     Flow("observe", _serve, lambda world: _edit(world, ("managementPolicy", "Observe")), _is_observed, creates=0),
 )
 

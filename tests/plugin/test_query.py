@@ -72,6 +72,7 @@ def test_an_addon_is_asked_by_its_full_name_or_its_id(addon: str) -> None:
 
 
 NOT_READY = {"type": "Ready", "status": "False", "reason": "Creating", "message": "Waiting for GPUs."}
+EXPIRED = {"type": "Ready", "status": "True", "reason": "Expired", "message": "Raise or remove spec.expiresAfter."}
 STALLED = {"type": "Stalled", "status": "True", "reason": "QuotaExceeded", "message": "", **SINCE}
 LOADING = {"model": ADDON, "state": "DEPLOYING", "modelIdentifier": f"{ADDON}#{NAME}"}
 WATCH = "Wait for it with `kubectl fireworks status chat -n team-a --watch`."
@@ -95,6 +96,17 @@ WATCH = "Wait for it with `kubectl fireworks status chat -n team-a --watch`."
             None,
             "chat is parked, and requests do not wake it: set spec.maxReplicaCount to 1 or more.",
             "parked",
+        ),
+        (
+            status(
+                0,
+                EXPIRED,
+                effective={"maxReplicaCount": 0},
+                parked={"reason": "Expired", "since": SINCE["lastTransitionTime"]},
+            ),
+            None,
+            "chat is parked, and requests do not wake it. Expired: Raise or remove spec.expiresAfter.",
+            "expired",
         ),
         (status(), "tone", 'chat has no addon "tone"; it has: none. Name one of them', "no addons"),
         (status(addons=[LOADING]), "tone", f'has no addon "tone"; it has: {ADDON}.', "another addon"),

@@ -250,6 +250,22 @@ def test_a_condition_that_is_good_when_false_is_green_then(kind: str, status: st
     assert f"\x1b[{colour}m{status}" in row
 
 
+def test_the_end_of_a_lifetime_is_shown_and_what_is_parked_is_no_pending_change() -> None:
+    off = {"acceleratorType": "NVIDIA_H100_80GB", "minReplicaCount": 0, "maxReplicaCount": 0}
+    expired = a_condition("Ready", "True", "Expired", "Expired.")
+    status: dict[str, Any] = {"expiresAt": NOW, "effective": off}
+    spec = {"expiresAfter": "8h", "minReplicaCount": 1, "maxReplicaCount": 2}
+    resource = a_seen_resource(expired, spec=spec, parked={"reason": "Expired", "since": NOW}, **status)
+    lines = plain(shown(resource, terminal=False))
+    assert f"Expires: {NOW:%Y-%m-%dT%H:%M:%SZ}" in lines
+    assert not any(line.startswith("Not applied yet") for line in lines)
+    assert View.of(resource).to_data()["expiresAt"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    assert [each.path for each in pending_changes(a_seen_resource(expired, spec=spec, **status))] == [
+        "minReplicaCount",
+        "maxReplicaCount",
+    ]
+
+
 def test_a_table_in_a_terminal_keeps_identifiers_in_one_piece() -> None:
     out = io.StringIO()
     console = Console(file=out, width=WIDTH, force_terminal=True)

@@ -27,7 +27,8 @@ from fireworks_simulator.testing import SimulatorClient, SimulatorError
 from fireworks_simulator.wire import JsonObject
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.fireworks import Fireworks
-from testkit.virtual.process import CLUSTER, CLUSTER_UID, PLENTY, Lease, Process, Surroundings
+from testkit.virtual.gate import Lease
+from testkit.virtual.process import CLUSTER, CLUSTER_UID, PLENTY, Process, Surroundings
 from tests.virtual.network import MemoryLoop
 
 OWN_ACCOUNT, OWN_KEY = "acme", "fw_the-operators-own"
@@ -141,6 +142,10 @@ class Kubernetes(ApiServer):
         super()._remove(ref)
         self.watched()
 
+    def _budget_changed(self, raw: Raw, *, deleted: bool = False) -> None:
+        super()._budget_changed(raw, deleted=deleted)
+        self.watched()
+
 
 class _Live(Fireworks):
     """The simulator, which needs nobody to move its clock."""
@@ -159,7 +164,7 @@ class Operator(Process):
             loop.call_later(TOLD_AFTER, self.watch)
 
         server.watched = tell
-        self._tasks = [loop.create_task(each) for each in (self.controller.run(), self._free())]
+        self._tasks = [loop.create_task(each) for each in (self.controller.run(), self.keeper.run(), self._free())]
 
     async def _free(self) -> None:
         while True:

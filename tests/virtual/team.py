@@ -66,13 +66,15 @@ class Team(AnyTeam):
         /,
         *,
         annotations: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
         spec: Mapping[str, object] | None = None,
         **more: object,
     ) -> None:
         """Create a resource: the least that Fireworks accepts and `spec`, where None removes a field."""
         secret = {} if self.own else {"credentialsSecretRef": {"name": SECRET}}
         fields = {**SPEC, **secret, **(spec or {}), **more}
-        self.stage.server.create(self.ref(name), {key: value for key, value in fields.items() if value is not None})
+        wanted = {key: value for key, value in fields.items() if value is not None}
+        self.stage.server.create(self.ref(name), wanted, labels=labels)
         for annotation, value in (annotations or {}).items():
             self.annotate(name, annotation, value)
 
@@ -118,6 +120,24 @@ class Team(AnyTeam):
     def happened(self, name: str = "chat") -> set[tuple[str, str]]:
         """Return types and reasons of the events about a resource."""
         return {(each.kind, each.reason) for each in self.events(name)}
+
+    # --- budgets ---------------------------------------------------------------------------------------------------
+
+    def put_budget(self, name: str = "team", /, **spec: object) -> None:
+        """Create a FireworksBudget, or replace the spec of one."""
+        self.stage.server.put_budget(self.ref(name), spec)
+
+    def limit(self, name: str = "team", /, **limits: object) -> None:
+        """Create a FireworksBudget of nothing but limits, or replace the spec of one."""
+        self.put_budget(name, limits=limits)
+
+    def delete_budget(self, name: str = "team") -> None:
+        """Delete a FireworksBudget."""
+        self.stage.server.delete_budget(self.ref(name))
+
+    def budget(self, name: str = "team") -> Json:
+        """Return the status of a FireworksBudget."""
+        return copy.deepcopy(dict(self.stage.server.budgets[self.ref(name)]["status"]))
 
     # --- Secrets ---------------------------------------------------------------------------------------------------
 

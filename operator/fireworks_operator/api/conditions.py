@@ -58,6 +58,14 @@ class Reason(_Documented):
         "No requests within the scale-to-zero window: no replica is running, and the next request wakes one.",
     )
     PARKED = "Parked", "maxReplicaCount is 0: the deployment is switched off intentionally and is not billed."
+    EXPIRED = (
+        "Expired",
+        "spec.expiresAfter has passed: the deployment is parked, or was not created; nothing is billed or deleted.",
+    )
+    BUDGET_EXCEEDED = (
+        "BudgetExceeded",
+        "A budget does not leave room for what the spec asks; the message names budget, limit, committed and asked.",
+    )
     PREPARING_MODEL = (
         "PreparingModel",
         "The model is being prepared for spec.precision, as spec.prepareModel asks; the deployment is created then.",
@@ -132,11 +140,27 @@ class Reason(_Documented):
     PROGRESSING = "Progressing", "Work is in progress; no action is needed."
 
 
+class BudgetConditionType(_Documented):
+    """The condition types of a FireworksBudget."""
+
+    READY = "Ready", "The operator enforces the limits as they are now."
+    EXHAUSTED = "Exhausted", "Nothing else may grow: all is committed, or the money of the month is spent."
+
+
+class BudgetReason(_Documented):
+    """Why a condition of a FireworksBudget, or an event about one, is what it is."""
+
+    ENFORCED = "Enforced", "The limits are enforced."
+    WITHIN_LIMITS = "WithinLimits", "There is room within the limits."
+    FULLY_COMMITTED = "FullyCommitted", "All that a limit allows is committed to deployments."
+    MONTHLY_LIMIT_REACHED = "MonthlyLimitReached", "What may be spent in this month is spent."
+
+
 def set_condition(
     conditions: Iterable[Condition],
-    kind: ConditionType,
+    kind: ConditionType | BudgetConditionType,
     status: ConditionStatus,
-    reason: Reason,
+    reason: Reason | BudgetReason,
     message: str,
     *,
     generation: int,
@@ -163,7 +187,7 @@ def set_condition(
     return sorted(by_type.values(), key=lambda condition: _ORDER.get(condition.type, len(_ORDER)))
 
 
-_ORDER = {member.value: position for position, member in enumerate(ConditionType)}
+_ORDER = {member.value: place for place, member in enumerate((*BudgetConditionType, *ConditionType))}
 
 
 def _content(condition: Condition) -> tuple[str, str, str, int | None]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .base import ApiModel, Schema
-from .conditions import ConditionType, Reason
+from .conditions import BudgetConditionType, BudgetReason, ConditionType, Reason
 from .crd import model_of, object_schema, schema_of
 from .kinds import BUDGETS, DEPLOYMENTS, KINDS, Column, Kind
 from .resource import GROUP, VERSION
@@ -110,6 +110,9 @@ def render_conditions() -> str:
         *table(("Type", "True means"), ((_code(member), member.doc) for member in ConditionType)),
         "## Reasons\n",
         *table(("Reason", "Meaning"), ((_code(member), member.doc) for member in Reason)),
+        "## Conditions of a FireworksBudget\n",
+        *table(("Type", "True means"), ((_code(member), member.doc) for member in BudgetConditionType)),
+        *table(("Reason", "Meaning"), ((_code(member), member.doc) for member in BudgetReason)),
     )
 
 

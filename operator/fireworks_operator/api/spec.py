@@ -9,6 +9,7 @@ from .formats import (
     UNQUANTIZED_ONLY_PATTERN,
     matches,
     model_rules,
+    window_rules,
 )
 from .spec_direct_route import DirectRouteFields
 from .spec_hardware import HardwareFields
@@ -137,6 +138,21 @@ class FireworksDeploymentSpec(TagFields, DirectRouteFields, HardwareFields, Scal
             change=Change.POLICY,
         ),
     ] = False
+    expires_after: Annotated[
+        str | None,
+        Schema(
+            "How long the deployment is needed, counted from metadata.creationTimestamp: a duration with units ms, s, "
+            "m or h, from 1m to 8760h. Then it is parked: minReplicaCount and maxReplicaCount are 0 at Fireworks, "
+            "whatever the spec says, so that it is not billed; nothing is deleted.",
+            default="it does not expire.",
+            change=(
+                "takes effect immediately. A longer duration, or none, puts minReplicaCount and maxReplicaCount back."
+            ),
+            example="8h",
+            max_length=16,
+            rules=window_rules("spec.expiresAfter", at_least="1m", at_most="8760h"),
+        ),
+    ] = None
     credentials_secret_ref: Annotated[
         SecretKeyReference | None,
         Schema(

@@ -200,6 +200,28 @@ class LastAttempt(ApiModel):
     )
 
 
+class Parked(ApiModel):
+    """What the deployment gets back once it is no longer parked; written before it is parked."""
+
+    reason: Annotated[str, Schema("Why the operator parks it: Expired or BudgetExceeded.", max_length=1024)]
+    since: Annotated[Time, Schema("When the operator began to park it.")]
+    min_replica_count: Annotated[
+        int | None,
+        Schema("Its minReplicaCount before; absent if the spec, or the default, decides what it gets back.", minimum=0),
+    ] = None
+    max_replica_count: Annotated[
+        int | None,
+        Schema("Its maxReplicaCount before; absent if the spec, or the default, decides what it gets back.", minimum=0),
+    ] = None
+    max_with_revocable_replica_count: Annotated[
+        int | None,
+        Schema(
+            "Its maxWithRevocableReplicaCount before; absent if the spec, or the default, decides what it gets back.",
+            minimum=0,
+        ),
+    ] = None
+
+
 class AddonStatus(ApiModel):
     """One LoRA addon that the operator has loaded, or is about to load."""
 
@@ -301,6 +323,14 @@ class FireworksDeploymentStatus(ApiModel):
             max_items=128,
             list_type="atomic",
         ),
+    ] = None
+    expires_at: Annotated[
+        Time | None,
+        Schema("When the deployment is parked, as spec.expiresAfter asks; absent if it does not expire."),
+    ] = None
+    parked: Annotated[
+        Parked | None,
+        Schema("What the operator parks the deployment for, and what it gets back; absent while it is not parked."),
     ] = None
     last_attempt: Annotated[
         LastAttempt | None, Schema("The last attempt that failed, or that must not be repeated soon.")

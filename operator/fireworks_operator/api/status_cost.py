@@ -27,6 +27,7 @@ class Cost(ApiModel):
     hourly: Annotated[
         str | None, Schema("US dollars per hour now; absent if the price is not known.", max_length=_AMOUNT)
     ] = None
+    gpu_ceiling: Annotated[int, Schema("GPUs of as many replicas as hourlyCeiling is for.", minimum=0)] = 0
     hourly_ceiling: Annotated[
         str | None,
         Schema(

@@ -29,6 +29,7 @@ from .status import (
     FireworksDeploymentStatus,
     Identifier,
     LastAttempt,
+    Parked,
     Replicas,
 )
 from .status_cost import Cost, MonthCost
@@ -67,6 +68,7 @@ __all__ = [
     "ManagementPolicy",
     "MonthCost",
     "ObjectMeta",
+    "Parked",
     "Placement",
     "Replicas",
     "ScalingSchedule",

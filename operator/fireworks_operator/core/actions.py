@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import DirectRouteSecret
+from fireworks_operator.api.v1alpha1 import DirectRouteSecret, Parked
 
 WAIT = "Wait"
 """What every pass that only waits counts as in metrics and logs."""
@@ -63,6 +63,15 @@ class Claim:
     deployment_name: str
     account: str
     name: ClassVar[str] = "Claim"
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Write `status.parked`, before the first request that parks the deployment."""
+
+    target: str
+    parked: Parked
+    name: ClassVar[str] = "Park"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,10 +250,10 @@ Mutation = (
 )
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
-Action = Waiting | AddFinalizer | Claim | Mutation | RemoveFinalizer
+Action = Waiting | AddFinalizer | Claim | Park | Mutation | RemoveFinalizer
 
 DESTRUCTIVE = (Delete, UnloadAddon)
 """Actions that are confirmed by a GET in the same pass before they are carried out."""
-NEEDS_FRESH_GET = (*DESTRUCTIVE, Update, SetTags, Adopt, Undelete)
-"""Actions that are decided upon an answer of the same pass: a PATCH is merged into what is there, and whose a
-deployment is may have changed since the last LIST."""
+NEEDS_FRESH_GET = (*DESTRUCTIVE, Park, Update, SetTags, Adopt, Undelete)
+"""Actions that are decided upon an answer of the same pass: a PATCH is merged into what is there, whose a
+deployment is may have changed since the last LIST, and so may what it gets back once it is no longer parked."""

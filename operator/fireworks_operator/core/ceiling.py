@@ -1,4 +1,4 @@
-"""What a deployment may run at most, in GPUs: what a ceiling of cost and a budget count.
+"""What a deployment may run at most, in GPUs and dollars: what a ceiling of cost and a budget count.
 
 A maximum of 0 switches a deployment off, whatever else it says. Above 0, revocable replicas count where they are
 allowed beyond the maximum, and so do a minimum or a schedule above it: Fireworks refuses to be told such, but does not
@@ -6,11 +6,15 @@ document what it does where it has them.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
 
 from pydantic import JsonValue
 
 from fireworks_operator.fireworks.fields import told_count
 from fireworks_operator.fireworks.models import Deployment
+
+from .prices import PriceList, PriceScope
 
 MOST_GPUS = 1_000_000
 """More than anybody has: what an answer says beyond it is not counted with."""
@@ -49,6 +53,22 @@ def replicas_of_new(wire: Mapping[str, JsonValue]) -> int:
     if "maxReplicaCount" in wire:
         return replicas_asked(wire)
     return max(1, *_beyond(wire))
+
+
+def scope_of(deployment: Deployment) -> PriceScope:
+    """Return how far a deployment is restricted to regions."""
+    if deployment.placement_region or deployment.placement_regions:
+        return PriceScope.REGION
+    group = deployment.placement_multi_region
+    return PriceScope.MULTI_REGION if group not in ("", "GLOBAL") else PriceScope.GLOBAL
+
+
+def hourly_of(prices: PriceList, deployment: Deployment, gpus: int, now: datetime) -> Decimal | None:
+    """Return US dollars per hour for so many GPUs of a deployment; None if their price is not known."""
+    if not gpus:
+        return Decimal(0)
+    price = prices.hourly(deployment.accelerator_type, scope_of(deployment), now)
+    return None if price is None else price * gpus
 
 
 def bounded(gpus: int) -> int:

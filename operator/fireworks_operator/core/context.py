@@ -8,6 +8,8 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import DirectRouteSecret, FireworksDeployment
 from fireworks_operator.fireworks.models import Deployment, Model
 
+from .budgets import NOTHING, Ceiling, Hardware, Room
+from .desired.parking import ParkingOrder
 from .diagnosis import Diagnosis
 from .identity import Owner, Ownership, account_of, ownership
 from .prices import Prices
@@ -102,9 +104,13 @@ class Context:
         prices: what a GPU-hour costs.
         resumed_at: when the account was listed again after nobody had looked for a while, or for the first time.
         models: records of the models that the spec names, by full name, where they were asked for.
+        rooms: what each budget that selects the resource leaves to it.
+        granted: the ceiling that the budgets have let the resource have, whether or not it has it yet.
+        hardware: what a replica may run on where the spec leaves that to Fireworks; None where it was not asked.
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
         route_secret: the version that the Secret with the API keys of the direct route has now, or why it is of no
             use; None where it was not read.
+        parked_by: the budget's order to park the deployment, or to create none; None if there is none.
     """
 
     now: datetime
@@ -129,8 +135,12 @@ class Context:
     prices: Prices = field(default_factory=Prices)
     resumed_at: datetime | None = None
     models: Mapping[str, Model] = field(default_factory=dict)
+    rooms: tuple[Room, ...] = ()
+    granted: Ceiling = NOTHING
+    hardware: tuple[Hardware, ...] | None = None
     crd_deleting: bool = False
     route_secret: DirectRouteSecret | Unusable | None = None
+    parked_by: ParkingOrder | None = None
 
     def owner(self, resource: FireworksDeployment) -> Owner:
         """Return the owner marker of a resource."""

@@ -10,6 +10,7 @@ from fireworks_operator.api.v1alpha1 import (
     LastAttempt,
 )
 from fireworks_operator.core.desired.drift import Drift, find_drift
+from fireworks_operator.core.desired.parking import ParkingOrder, parking_order, values_in_force
 from fireworks_operator.core.desired.wanted import Wanted, is_new, want
 from fireworks_operator.core.observed.history import history
 from fireworks_operator.core.observed.observation import Observed, Present
@@ -30,6 +31,7 @@ class Situation:
         context: what surrounds the pass.
         target: full name of the deployment that the resource is about; None while no account is known.
         wanted: what the resource asks for.
+        parking: why the deployment is to be parked now; None if it is not.
         drift: how the observed deployment differs from that; nothing while none is observed.
     """
 
@@ -38,6 +40,7 @@ class Situation:
     context: Context
     target: str | None
     wanted: Wanted
+    parking: ParkingOrder | None
     drift: Drift
 
     @property
@@ -88,26 +91,28 @@ class Situation:
 
     def stored(self, resource: FireworksDeployment) -> "Situation":
         """Return the situation once a status was written; what was decided upon stays what is wanted."""
-        return replace(self, resource=resource, drift=_drift(resource, self.observed, self.wanted))
+        return replace(self, resource=resource, drift=_drift(resource, self.observed, self.wanted, self.parking))
 
     def answered(self, observed: Observed) -> "Situation":
         """Return the situation once Fireworks has answered; what was decided upon stays what is wanted."""
-        return replace(self, observed=observed, drift=_drift(self.resource, observed, self.wanted))
+        return replace(self, observed=observed, drift=_drift(self.resource, observed, self.wanted, self.parking))
 
 
 def assess(resource: FireworksDeployment, observed: Observed, context: Context) -> Situation:
     """Put together what is decided upon: what is wanted, of which deployment, and how that one differs."""
     wanted = want(resource, _account(resource, observed, context))
-    drift = _drift(resource, observed, wanted)
-    return Situation(resource, observed, context, target_name(resource, context), wanted, drift)
+    parking = parking_order(resource, context.parked_by, context.now)
+    drift = _drift(resource, observed, wanted, parking)
+    return Situation(resource, observed, context, target_name(resource, context), wanted, parking, drift)
 
 
-def _drift(resource: FireworksDeployment, observed: Observed, wanted: Wanted) -> Drift:
+def _drift(resource: FireworksDeployment, observed: Observed, wanted: Wanted, parking: ParkingOrder | None) -> Drift:
     if not isinstance(observed, Present):
         return Drift()
     deployment = observed.deployment
     applied = history(resource, deployment) or ()
-    return find_drift(wanted.values, deployment.raw, applied, deleted=deployment.state == "DELETED")
+    values, applied = values_in_force(wanted.values, applied, resource.status.parked, parked=parking is not None)
+    return find_drift(values, deployment.raw, applied, deleted=deployment.state == "DELETED")
 
 
 def _account(resource: FireworksDeployment, observed: Observed, context: Context) -> str | None:

@@ -60,6 +60,17 @@ class ApiRequest(Protocol):
         ...
 
 
+_BUDGET_GAUGES = {
+    "gpus": "GPUs that the deployments of a FireworksBudget may run at most.",
+    "gpus_limit": "GPUs that a FireworksBudget allows.",
+    "hourly_cost_dollars": "US dollars per hour that the deployments of a FireworksBudget may cost at most.",
+    "hourly_cost_limit_dollars": "US dollars per hour that a FireworksBudget allows.",
+    "month_dollars": "US dollars that the deployments of a FireworksBudget have cost in this month.",
+    "month_limit_dollars": "US dollars that a FireworksBudget allows in a month.",
+    "waiting_resources": "Resources that wait for room in a FireworksBudget.",
+}
+
+
 class Metrics:
     """All metrics of one operator process, in a registry of their own (`registry`)."""
 
@@ -169,6 +180,7 @@ class Metrics:
             "accelerator",
         )
         self._money()
+        self._budgets()
         self.startup_duration = self._histogram(
             "deployment_startup_duration_seconds",
             "Time until a new deployment is READY: stage total from its creation, scheduling, downloading and "
@@ -219,6 +231,13 @@ class Metrics:
             "account",
         )
 
+    def _budgets(self) -> None:
+        self.of_budgets = {
+            name: self._gauge(f"budget_{name}", text, "resource_namespace", "budget")
+            for name, text in _BUDGET_GAUGES.items()
+        }
+        self._budget_series: set[tuple[str, tuple[str, str]]] = set()
+
     def _kubernetes(self) -> None:
         self.kubernetes_writes = self._counter(
             "kubernetes_writes_total",
@@ -263,6 +282,18 @@ class Metrics:
             for counter in (self.api_requests, self.gpu_seconds, self.cost):
                 counter.remove_by_labels({"account": account})
             self._accounts.discard(account)
+
+    def set_budgets(self, values: Mapping[tuple[str, str], Mapping[str, float]]) -> None:
+        """Set what is told of budgets by namespace and name; a series goes with its budget, or with its limit.
+
+        The values have the names that follow `budget_` in those of the metrics.
+        """
+        found = {(name, labels): value for labels, each in values.items() for name, value in each.items()}
+        for (name, labels), value in found.items():
+            self.of_budgets[name].labels(*labels).set(value)
+        for name, labels in self._budget_series - found.keys():
+            self.of_budgets[name].remove(*labels)
+        self._budget_series = set(found)
 
     def set_resources(self, by_state: Mapping[str, int]) -> None:
         """Set how many resources there are by state; states that are not given become 0.

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment
 from fireworks_operator.core.desired.durations import parse_duration
 from fireworks_operator.core.desired.fields import SCHEDULES, TAGS
+from fireworks_operator.core.desired.parking import BOUNDS
 from fireworks_operator.core.desired.shapes import same_shape
 from fireworks_operator.core.desired.wanted import wire_values
 
@@ -34,8 +35,8 @@ def pending_changes(resource: FireworksDeployment) -> Iterator[Change]:
     values = wire_values(resource.spec, account)
     yield from _entries(values, resource.status.applied_fields)
     for path, wanted in values.items():
-        if path.startswith(_ENTRIES):
-            continue
+        if path.startswith(_ENTRIES) or (path in BOUNDS and resource.status.parked is not None):
+            continue  # what is parked has none of its bounds, and they are not on their way
         name = path.rsplit(".", 1)[-1]
         if name in _COMPARED and name in in_force and not _same(name, in_force[name], wanted, values["baseModel"]):
             yield Change(path, in_force[name], wanted)

@@ -96,6 +96,7 @@ class View:
             ("Also reached as", ", ".join(each for each in _identifiers(status) if each != summary.model_identifier)),
             ("Endpoint", status.endpoint or ""),
             ("Direct route", status.direct_route_handle or ""),
+            ("Expires", "" if status.expires_at is None else f"{status.expires_at:%Y-%m-%dT%H:%M:%SZ}"),
         ]
 
     def _title(self) -> Text:

@@ -69,6 +69,7 @@ class Summary:
             "modelIdentifier": facts.get("modelIdentifier"),
             "identifiers": facts.get("identifiers"),
             "endpoint": facts.get("endpoint"),
+            "expiresAt": facts.get("expiresAt"),
         }
         return {key: value for key, value in data.items() if value is not None}
 

@@ -80,6 +80,11 @@ def _check_serving(resource: FireworksDeployment) -> None:
     status, name = resource.status, resource.metadata.name
     if status.replicas is not None and status.replicas.ready > 0:
         return
+    if status.parked is not None:
+        found = summary_of(resource)
+        raise click.ClickException(
+            f"{name} is parked, and requests do not wake it. {found.reason}: {clean(found.message)}"
+        )
     if status.effective is not None and status.effective.max_replica_count == 0:
         raise click.ClickException(
             f"{name} is parked, and requests do not wake it: set spec.maxReplicaCount to 1 or more."

@@ -8,10 +8,13 @@ from pydantic import JsonValue
 from fireworks_operator.controller.accounts.bindings import Bindings
 from fireworks_operator.controller.accounts.keyring import Credential
 from fireworks_operator.controller.accounts.observer import Changed
+from fireworks_operator.controller.budgets.ledger import Ledger
+from fireworks_operator.core.prices import Prices
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Account, DeployedModel, DeployedModelPage, Deployment, DeploymentPage
 from fireworks_operator.ports import SecretExcerpt, SecretForbiddenError
+from testkit.builders import NOW
 
 GOOD = "fw_good_key_1234567890"
 OTHER = "fw_other_key_1234567890"
@@ -133,3 +136,8 @@ class Changes:
 
     def on_change(self, changed: Changed) -> None:
         self.told.append(changed.names)
+
+
+def no_budgets() -> Ledger:
+    """Return a ledger that knows of no budget."""
+    return Ledger(lambda _: (), lambda: (), Prices, lambda: NOW)

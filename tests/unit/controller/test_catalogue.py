@@ -26,7 +26,7 @@ class Asked:
 
 def test_many_who_want_a_record_at_once_share_one_request_a_day() -> None:
     async def scenario() -> None:
-        ask, catalogue = Asked(), Catalogue(asyncio.get_running_loop().time)
+        ask, catalogue = Asked(), Catalogue[Model](asyncio.get_running_loop().time)
         found = await asyncio.gather(*(catalogue.find(BASE_MODEL, ask) for _ in range(50)))
         assert found == [Model(BASE_MODEL)] * 50
         await asyncio.sleep(KNOWN_FOR - 2)
@@ -41,7 +41,7 @@ def test_many_who_want_a_record_at_once_share_one_request_a_day() -> None:
 
 def test_who_waits_for_a_change_gets_no_old_record() -> None:
     async def scenario() -> None:
-        ask, catalogue = Asked(), Catalogue(asyncio.get_running_loop().time)
+        ask, catalogue = Asked(), Catalogue[Model](asyncio.get_running_loop().time)
         await catalogue.find(BASE_MODEL, ask)
         await asyncio.sleep(29)
         await catalogue.find(BASE_MODEL, ask, within=30)
@@ -61,7 +61,7 @@ def test_who_waits_for_a_change_gets_no_old_record() -> None:
 
 def test_a_record_that_cannot_be_had_is_asked_for_again_after_a_while() -> None:
     async def scenario() -> None:
-        ask, catalogue = Asked(), Catalogue(asyncio.get_running_loop().time)
+        ask, catalogue = Asked(), Catalogue[Model](asyncio.get_running_loop().time)
         ask.missing = True
         assert await catalogue.find(BASE_MODEL, ask) is None
         ask.missing = False
@@ -76,7 +76,7 @@ def test_a_record_that_cannot_be_had_is_asked_for_again_after_a_while() -> None:
 
 def test_specs_that_name_ever_other_models_do_not_fill_the_memory() -> None:
     async def scenario() -> None:
-        ask, catalogue = Asked(), Catalogue(asyncio.get_running_loop().time)
+        ask, catalogue = Asked(), Catalogue[Model](asyncio.get_running_loop().time)
         for number in range(3 * MOST_KEPT):
             await catalogue.find(f"{BASE_MODEL}-{number}", ask)
         assert len(catalogue._records) == MOST_KEPT

@@ -8,14 +8,15 @@ import pytest
 
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.accounts.observer import Listing, Observer
+from fireworks_operator.controller.measure.budgets import BudgetGauges
 from fireworks_operator.controller.measure.gauges import Gauges
 from fireworks_operator.controller.measure.inventory import Inventory
 from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.fireworks.budget import AccountBudget
 from fireworks_operator.observability.metrics import Metrics
-from testkit.builders import CLUSTER, CREATED, NAME, a_deployment, a_resource
-from tests.unit.controller.fakes import Changes
+from testkit.builders import CLUSTER, CREATED, NAME, NOW, a_deployment, a_resource
+from tests.unit.controller.fakes import Changes, no_budgets
 
 LOST = f"{NAME}-lost"
 RUNNING = {
@@ -51,7 +52,8 @@ class Scene:
         accounts, store = cast("Accounts", [self.account]), DeploymentStore()
         store.put(a_resource(status=RUNNING))
         self.metrics = Metrics()
-        self.gauges = Gauges(self.metrics, Inventory(store, accounts, {CLUSTER}, lambda _: True), accounts)
+        inventory = Inventory(store, accounts, {CLUSTER}, lambda _: True)
+        self.gauges = Gauges(self.metrics, inventory, accounts, BudgetGauges(self.metrics, no_budgets(), lambda: NOW))
 
     def listed(self, *others: str) -> None:
         """List the account, with deployments of this cluster that no resource has."""

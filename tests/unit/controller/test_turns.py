@@ -53,7 +53,7 @@ from testkit.builders import (
     an_attempt,
 )
 from testkit.virtual.loop import run
-from tests.unit.controller.fakes import GOOD, OTHER, AllInUse, Changes, FakeFireworks, FakeSecrets
+from tests.unit.controller.fakes import GOOD, OTHER, AllInUse, Changes, FakeFireworks, FakeSecrets, no_budgets
 
 
 class Fireworks(FakeFireworks):
@@ -180,6 +180,7 @@ class Scene:
             crd_deleting=self.kubernetes.crd_deleting,
             startups=Startups(lambda stage, seconds: None),
             prices=Prices,
+            ledger=no_budgets(),
             wall_clock=self.now,
         )
 

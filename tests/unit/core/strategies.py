@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FINALIZER, DirectRouteSecret, FireworksDeployment
 from fireworks_operator.core.context import Context, Unusable, Usable
+from fireworks_operator.core.desired.parking import ParkingOrder
 from fireworks_operator.core.identity import TAG_RELEASED, Owner
 from fireworks_operator.core.observed.observation import DENIED, Absent, Observed, Present, Unknown
 from testkit.builders import (
@@ -49,6 +50,7 @@ SPECS = st.fixed_dictionaries(
             [{"type": "AWS_PRIVATELINK"}, {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}]
         ),
         "paused": st.booleans(),
+        "expiresAfter": st.sampled_from(["30m", "2h", "soon"]),
         "managementPolicy": st.sampled_from(["Manage", "Observe"]),
         "adoptionPolicy": st.sampled_from(["Never", "Unowned"]),
         "deletionPolicy": st.sampled_from(["Delete", "Retain"]),
@@ -90,6 +92,10 @@ STATUSES = st.fixed_dictionaries(
         "createTime": st.just(BORN),
         "appliedFields": st.sampled_from([[], ["baseModel"], ["baseModel", "displayName", "precision", "tags.team"]]),
         "lastAttempt": ATTEMPTS,
+        "parked": st.fixed_dictionaries(
+            {"reason": st.sampled_from(["Expired", "BudgetExceeded"]), "since": st.just(BORN)},
+            optional={"minReplicaCount": st.integers(0, 2), "maxReplicaCount": st.integers(0, 2)},
+        ),
         "addons": st.sampled_from([[{"model": ADDON}], [{"model": ADDON, "message": "no"}]]),
         "directRouteSecret": st.sampled_from([each.to_wire() for each in ROUTE_SECRETS]),
         "conditions": st.lists(CONDITIONS, max_size=4, unique_by=lambda each: each["type"]),
@@ -99,6 +105,7 @@ METADATA = st.fixed_dictionaries(
     {"generation": st.integers(1, 2)},
     optional={
         "finalizers": st.sampled_from([[], [FINALIZER], ["other/one", FINALIZER]]),
+        "creationTimestamp": st.just(BORN),
         "deletionTimestamp": st.just(NOW - timedelta(minutes=1)),
         "annotations": st.dictionaries(
             st.sampled_from(["fireworks.ai/abandon", "fireworks.ai/ignore-checks"]), st.sampled_from(["true", "yes"])
@@ -183,5 +190,6 @@ def contexts() -> st.SearchStrategy[Context]:
         unreachable=st.just("No answer."),
         unreachable_reason=st.sampled_from([Reason.API_UNAVAILABLE, Reason.RATE_LIMITED]),
         crd_deleting=st.booleans(),
+        parked_by=st.sampled_from([None, None, ParkingOrder(Reason.BUDGET_EXCEEDED, "Have the limit raised.")]),
         route_secret=st.sampled_from([None, *ROUTE_SECRETS, Unusable(Reason.CREDENTIALS_INVALID, "Correct the key.")]),
     )

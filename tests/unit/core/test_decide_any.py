@@ -14,6 +14,7 @@ from fireworks_operator.core.actions import (
     Create,
     Delete,
     Mutation,
+    Park,
     Progress,
     Refuse,
     RemoveFinalizer,
@@ -69,7 +70,7 @@ def test_paused_lets_no_change_through_but_deletion(
     resource: FireworksDeployment, observed: Observed, context: Context
 ) -> None:
     if resource.spec.paused and resource.metadata.deletion_timestamp is None:
-        assert not isinstance(decide(assess(resource, observed, context)), Mutation | AddFinalizer | Claim)
+        assert not isinstance(decide(assess(resource, observed, context)), Mutation | AddFinalizer | Claim | Park)
 
 
 @MANY

@@ -22,6 +22,7 @@ NOT_SENT = {
     "externalDeletionPolicy",
     "managementPolicy",
     "paused",
+    "expiresAfter",
     "credentialsSecretRef",
 }
 """Fields that are no part of the body: policies, query parameters, and objects of their own."""

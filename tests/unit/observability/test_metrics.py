@@ -36,6 +36,13 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("api_request_duration_seconds", "histogram", {"operation"}),
     ("api_requests_total", "counter", {"operation", "code", "account"}),
     ("asyncio_tasks", "gauge", set()),
+    ("budget_gpus", "gauge", {"resource_namespace", "budget"}),
+    ("budget_gpus_limit", "gauge", {"resource_namespace", "budget"}),
+    ("budget_hourly_cost_dollars", "gauge", {"resource_namespace", "budget"}),
+    ("budget_hourly_cost_limit_dollars", "gauge", {"resource_namespace", "budget"}),
+    ("budget_month_dollars", "gauge", {"resource_namespace", "budget"}),
+    ("budget_month_limit_dollars", "gauge", {"resource_namespace", "budget"}),
+    ("budget_waiting_resources", "gauge", {"resource_namespace", "budget"}),
     ("budgets_enforced", "gauge", set()),
     ("build_info", "gauge", {"version", "python_version"}),
     ("cost_dollars_total", "counter", {"resource_namespace", "account"}),
@@ -91,6 +98,7 @@ def fill(metrics: Metrics) -> None:
     metrics.orphaned_deployments.labels("acme").set(0)
     metrics.left_running.labels("Retain").inc()
     metrics.kubernetes_writes.labels("status", "ok").inc()
+    metrics.set_budgets({("team-a", "team"): dict.fromkeys(metrics.of_budgets, 1.0)})
     metrics.is_leader.set(1)
 
 
@@ -126,8 +134,17 @@ def test_no_label_grows_with_the_number_of_resources() -> None:
     asked_for = {"resource_hourly_cost_dollars": {"resource_namespace", "resource_name"}}
 
     for name, _, labels in EXPECTED:
-        allowed = {"resource_namespace"} if "cost_" in name else set()
+        allowed = {"resource_namespace"} if "cost_" in name or name.startswith("budget_") else set()
         assert not forbidden & (labels - allowed - asked_for.get(name, set())), name
+
+
+def test_a_series_of_a_budget_goes_with_its_limit_and_with_the_budget(metrics: Metrics) -> None:
+    metrics.set_budgets({("team-a", "team"): {"gpus": 8.0, "gpus_limit": 64.0}, ("team-b", "other"): {"gpus": 1.0}})
+    assert value(metrics, "budget_gpus_limit", resource_namespace="team-a", budget="team") == 64
+    metrics.set_budgets({("team-a", "team"): {"gpus": 9.0}})
+    assert value(metrics, "budget_gpus", resource_namespace="team-a", budget="team") == 9
+    assert value(metrics, "budget_gpus_limit", resource_namespace="team-a", budget="team") is None
+    assert value(metrics, "budget_gpus", resource_namespace="team-b", budget="other") is None
 
 
 def test_requests_are_counted_by_operation_code_and_account(metrics: Metrics) -> None:

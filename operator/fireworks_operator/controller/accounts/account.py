@@ -9,6 +9,7 @@ from fireworks_operator.core.observed.observation import DENIED, UNPROVEN, UNSEE
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.deployment_shapes import DeploymentShape
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
 
@@ -50,7 +51,8 @@ class Account:
         self.client = client
         self.budget = budget
         self.observer = Observer(name, handler, clock)
-        self.catalogue = Catalogue(clock)
+        self.catalogue: Catalogue[Model] = Catalogue(clock)
+        self._shapes: Catalogue[tuple[DeploymentShape, ...]] = Catalogue(clock)
         self.keyring = Keyring(name, budget, clock, shortest_pause=pace.hot)
         self.poller = Poller(client, budget, self.observer, self.keyring, bindings, pace)
         self._bindings = bindings
@@ -195,6 +197,17 @@ class Account:
 
         found = {name: await self.catalogue.find(name, ask, within=within) for name in names}
         return {name: model for name, model in found.items() if model is not None}
+
+    async def shapes(
+        self, credential: Credential, model: str, ref: str, *, addons: bool
+    ) -> tuple[DeploymentShape, ...]:
+        """Return the shapes that fit a model; none if Fireworks does not tell."""
+
+        async def ask(_: str) -> tuple[DeploymentShape, ...]:
+            await self.budget.acquire(lane=Lane.FINISH, ref=ref)
+            return await self.client.match_shapes(credential.api_key, self.name, model, addons=addons)
+
+        return await self._shapes.find(f"{model} with addons" if addons else model, ask) or ()
 
     async def _verify(self, credential: Credential, ref: str, *, anew: bool = False) -> None:
         lately = credential.listed_at is not None and self._clock() - credential.listed_at < STALE_AFTER

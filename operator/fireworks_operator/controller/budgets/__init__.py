@@ -1,1 +1,1 @@
-"""What may be spent: the budgets of the cluster."""
+"""What budgets let the resources of their namespace do, and what has become of the money."""

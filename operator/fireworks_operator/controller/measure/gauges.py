@@ -9,6 +9,7 @@ from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.observability.metrics import Metrics
 
+from .budgets import BudgetGauges
 from .inventory import Holdings, Inventory
 from .money import CostGauges
 
@@ -23,13 +24,20 @@ class Gauges:
     """Counts what there is, now and then, and says which deployments are orphans."""
 
     def __init__(
-        self, metrics: Metrics, inventory: Inventory, accounts: Accounts, *, cost_per_resource: bool = False
+        self,
+        metrics: Metrics,
+        inventory: Inventory,
+        accounts: Accounts,
+        budgets: BudgetGauges,
+        *,
+        cost_per_resource: bool = False,
     ) -> None:
         """Connect the parts; `cost_per_resource` has the cost of every resource told, too."""
         self._metrics = metrics
         self._inventory = inventory
         self._accounts = accounts
         self._money = CostGauges(metrics, inventory, per_resource=cost_per_resource)
+        self._budgets = budgets
         self._orphans: frozenset[str] = frozenset()
         self._fingerprints: frozenset[str] = frozenset()
 
@@ -51,6 +59,7 @@ class Gauges:
         for account in used:
             self._set_account(account, held[account.name], seconds)
         self._money.measure({each.name for each in used}, seconds)
+        self._budgets.measure()
         refused = self._inventory.refused_keys()
         replaced, self._fingerprints = self._fingerprints - refused.keys(), frozenset(refused)
         self._metrics.set_circuits(refused, replaced)

@@ -22,7 +22,9 @@ from fireworks_operator.core.actions import (
     Update,
     UpdateAddon,
 )
+from fireworks_operator.core.budgets import Hardware
 from fireworks_operator.core.decisions.addons import MISFIT_RECHECK
+from fireworks_operator.core.decisions.growth import HardwareQuestion, fitting
 from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown
@@ -129,6 +131,12 @@ class Access:
         if model in found and found[model].peft_details.base_model not in ("", base):
             found |= await self.account.models(self.credential, (base,), self.ref)
         return found
+
+    async def hardware(self, question: HardwareQuestion) -> tuple[Hardware, ...]:
+        """Return what a replica may run on, nothing if Fireworks does not tell; a failure is a FireworksError."""
+        self.release_slot()
+        shapes = await self.account.shapes(self.credential, question.model, self.ref, addons=question.addons)
+        return fitting(question, shapes)
 
     async def reserve(self, action: Mutation) -> None:
         """Wait for this change's turn in the account's budget."""

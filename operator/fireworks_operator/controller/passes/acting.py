@@ -7,6 +7,7 @@ from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
+from fireworks_operator.controller.budgets.ledger import Ledger
 from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.queue import Priority
 from fireworks_operator.controller.store import DeploymentStore
@@ -19,6 +20,7 @@ from fireworks_operator.core.actions import (
     Create,
     LoadAddon,
     Mutation,
+    Park,
     Pending,
     Progress,
     Refuse,
@@ -33,6 +35,8 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import Unusable
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
+from fireworks_operator.core.decisions.growth import ceiling_after
+from fireworks_operator.core.desired.parking import next_expiry
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
@@ -81,14 +85,16 @@ class Actor:
         events: EventRecorder,
         fence: MutationFence,
         startups: Startups,
+        ledger: Ledger,
         wall_clock: Callable[[], datetime],
     ) -> None:
-        """Connect the parts; `startups` is shown every status that is written."""
+        """Connect the parts; `startups` is shown every status that is written, `ledger` asked before anything grows."""
         self._store = store
         self._writer = writer
         self._events = events
         self._fence = fence
         self._startups = startups
+        self._ledger = ledger
         self._wall_clock = wall_clock
 
     async def act(self, situation: Situation, action: Action, access: Access | None, recent: Recent) -> PassResult:
@@ -110,8 +116,15 @@ class Actor:
             case RemoveFinalizer():
                 return await self._release(situation, action, access, recent)
             case Claim():
+                if not self._grants(situation, action):
+                    return nothing_done(Now())
                 # Dying before the write: nothing has happened. After it: the name is known before anything can exist
                 # under it, and the next pass creates what is absent there.
+                await self._write(situation, Outcome(action), recent)
+                return PassResult(action, Now())
+            case Park():
+                # Dying before the write: nothing has happened. After it: what the deployment gets back is known before
+                # anything of it is changed, and the next pass parks it.
                 await self._write(situation, Outcome(action), recent)
                 return PassResult(action, Now())
             case Rest() | Pending() | Progress() | Trouble() | Refuse():
@@ -143,10 +156,9 @@ class Actor:
         resource = situation.resource
         await access.reserve(action)
         decided, situation = situation.now, situation.at(self._wall_clock())
-        if self._changed(resource) or _is_stale(action, situation.now - decided):
-            return nothing_done(Now())
-        if not self._fence.may_mutate():
-            return nothing_done(After(FENCED_RETRY))
+        later = self._later(situation, action, decided)
+        if later is not None:
+            return nothing_done(later)
         if isinstance(action, Create | Adopt | Undelete | LoadAddon):
             # Dying after this write: what is begun is found again by the status, which names it as without an answer.
             asked = situation.status.applied_fields is not None
@@ -169,6 +181,19 @@ class Actor:
         if isinstance(action, Create) and answer is None:
             return await self._look_at_taken(situation, action, access, recent)
         return await self._done(situation if answer is None else situation.answered(answer), action, recent)
+
+    def _later(self, situation: Situation, action: Mutation, decided: datetime) -> Now | After | None:
+        """Return when to decide anew, where what was decided must not be begun any more; None where it may."""
+        if self._changed(situation.resource) or _is_stale(action, situation.now - decided):
+            return Now()
+        if not self._fence.may_mutate():
+            return After(FENCED_RETRY)
+        return None if self._grants(situation, action) else Now()
+
+    def _grants(self, situation: Situation, action: Action) -> bool:
+        """Have the budgets grant what an action leads to; another pass may have taken the room since it was decided."""
+        asked = ceiling_after(situation, action)
+        return asked is None or self._ledger.reserve(situation.resource, asked)
 
     async def _done(self, situation: Situation, action: Mutation, recent: Recent) -> PassResult:
         """Write down what a request that was accepted has come to."""
@@ -320,12 +345,16 @@ def _due(situation: Situation, action: Progress | Rest | Trouble | Refuse) -> da
 
 
 def _next_look(situation: Situation, action: Waiting) -> Next:
-    """Return when a pass that changed nothing is repeated; a new month or price comes without anything changing."""
-    then, ends = _then(situation, action), rate_ends(situation)
-    if ends is None:
-        return then
-    rate = After(max((ends - situation.now).total_seconds(), 0.0) + 0.5)
-    return rate if then is None else min(then, rate, key=lambda each: each.seconds)
+    """Return when a pass that changed nothing is repeated; some things come without anything changing."""
+    then = _then(situation, action)
+    order = situation.parking
+    ends = (
+        rate_ends(situation),
+        next_expiry(situation.resource, situation.now),
+        None if order is None else order.until,
+    )
+    later = [After(max((end - situation.now).total_seconds(), 0.0) + 0.5) for end in ends if end is not None]
+    return min([each for each in (then, *later) if each is not None], key=lambda each: each.seconds, default=None)
 
 
 def _then(situation: Situation, action: Waiting) -> After | None:

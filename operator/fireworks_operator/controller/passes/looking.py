@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from logging import getLogger
 
+from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import DESTRUCTIVE, NEEDS_FRESH_GET, Action, Claim, LoadAddon, UnloadAddon
+from fireworks_operator.core.actions import DESTRUCTIVE, NEEDS_FRESH_GET, Action, Claim, LoadAddon, Refuse, UnloadAddon
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import uses_addons
 from fireworks_operator.core.decisions.decide import decide, needs_closer_look
+from fireworks_operator.core.decisions.growth import hardware_question
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.situation import Situation, assess
 from fireworks_operator.core.target import former_names, target_name
@@ -42,7 +44,8 @@ async def look_and_decide(
         situation = assess(resource, Unknown(), context)
         return situation, decide(situation)
     situation = assess(resource, await _observe(resource, access, target), context)
-    action = decide(situation)
+    situation, action = await _learn_hardware(access, situation, decide(situation))
+    context = situation.context
     if isinstance(action, DESTRUCTIVE):
         situation = replace(situation, context=replace(context, crd_deleting=await crd_deleting()))
     if isinstance(action, NEEDS_FRESH_GET):
@@ -65,6 +68,16 @@ async def _observe(resource: FireworksDeployment, access: Access, target: str) -
             log.info("%s: missing from the list, fetching it directly", resource.ref, extra={"deployment": target})
         observed = await access.look(target)
     return await access.explain_failure(observed)
+
+
+async def _learn_hardware(access: Access, situation: Situation, action: Action) -> tuple[Situation, Action]:
+    """Ask what a replica would run on, where the budgets have to know, and decide again."""
+    question = hardware_question(situation)
+    if question is None or not isinstance(action, Refuse) or action.reason is not Reason.BUDGET_EXCEEDED:
+        return situation, action
+    hardware = await access.hardware(question)
+    situation = replace(situation, context=replace(situation.context, hardware=hardware))
+    return situation, decide(situation)
 
 
 async def _look_for_former(resource: FireworksDeployment, access: Access, context: Context) -> Context:

@@ -10,17 +10,19 @@ from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.controller.accounts.accounts import Accounts, Resolved
 from fireworks_operator.controller.accounts.bindings import Bindings
 from fireworks_operator.controller.accounts.route_keys import RouteKeys
+from fireworks_operator.controller.budgets.ledger import Ledger
 from fireworks_operator.controller.measure.startups import Startups
 from fireworks_operator.controller.store import DeploymentStore
-from fireworks_operator.core.actions import Pending, Progress, Rest, Trouble
+from fireworks_operator.core.actions import Action, Pending, Progress, Refuse, Rest, Trouble
 from fireworks_operator.core.context import Context, Unusable, pinned_account
 from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.decisions.growth import asked_for, granted_still, parked_by_budget
 from fireworks_operator.core.desired.wanted import is_new
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.observed.observation import Present, Unknown
 from fireworks_operator.core.pauses import set_clock_right
 from fireworks_operator.core.prices import Prices
-from fireworks_operator.core.situation import assess
+from fireworks_operator.core.situation import Situation, assess
 from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.ports import EventRecorder, MutationFence, ResourceWriter
@@ -49,12 +51,13 @@ class Reconciler:
         crd_deleting: Callable[[], Awaitable[bool]],
         startups: Startups,
         prices: Callable[[], Prices],
+        ledger: Ledger,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Connect the parts.
 
         `crd_deleting` asks the API server whether the CRD itself is being deleted; `startups` is shown every status
-        that is written; `prices` returns what a GPU-hour costs by now.
+        that is written; `prices` returns what a GPU-hour costs by now; `ledger` knows what budgets leave.
         """
         self._store = store
         self._accounts = accounts
@@ -65,8 +68,9 @@ class Reconciler:
         self._crd_deleting = crd_deleting
         self._startups = startups
         self._prices = prices
+        self._ledger = ledger
         self._wall_clock = wall_clock
-        self._actor = Actor(store, writer, events, fence, startups, wall_clock)
+        self._actor = Actor(store, writer, events, fence, startups, ledger, wall_clock)
         self._started = wall_clock()
         self._recent: defaultdict[str, Recent] = defaultdict(Recent)
 
@@ -80,6 +84,7 @@ class Reconciler:
         self._bindings.forget(ref)
         self._accounts.forget(ref)
         self._startups.forget(ref)
+        self._ledger.forget(ref)
 
     async def reconcile(self, ref: str, *, skip_pauses: bool, release_slot: Callable[[], None]) -> PassResult | None:
         """Make one pass; None if the resource is gone.
@@ -140,7 +145,25 @@ class Reconciler:
             recent.listed(situation.observed)
             models = {**situation.context.models, **await access.models(resource)}
             situation = replace(situation, context=replace(situation.context, models=models))
-        return await self._actor.act(situation, action, access, recent)
+        return await self._act_within_budgets(situation, action, access, recent)
+
+    async def _act_within_budgets(
+        self, situation: Situation, action: Action, access: Access | None, recent: Recent
+    ) -> PassResult:
+        """Act, and tell the ledger what a resource has, what it waits for, and whether a request had no answer."""
+        ref = situation.resource.ref
+        self._ledger.observe(ref, granted_still(situation, action, self._ledger.granted(ref)))
+        result = await self._actor.act(situation, action, access, recent)
+        if result.error is not None and not result.error.definite:
+            self._ledger.doubt(ref)
+        exceeded = isinstance(result.action, Refuse) and result.action.reason is Reason.BUDGET_EXCEEDED
+        if result.conclusive:
+            waits = exceeded and not situation.spec.paused and situation.parking is None
+            self._ledger.wait(ref, asked_for(situation) if waits else None)
+        latest = self._store.get(ref)
+        if latest is not None:
+            self._ledger.see(latest)
+        return result
 
     async def _set_clock_right(self, resource: FireworksDeployment) -> bool:
         """Let pauses begin now that began in the future: a clock was ahead, and they would last for as long."""
@@ -172,10 +195,13 @@ class Reconciler:
         return replace(result, next=Retry(), error=error, conclusive=not waits)
 
     def _context(self, resource: FireworksDeployment, resolved: Resolved, *, skip_pauses: bool) -> Context:
-        recent = self._recent[resource.ref]
+        recent, rooms = self._recent[resource.ref], self._ledger.rooms(resource)
         return replace(
             surroundings(self._identity, resolved, self._prices(), self._wall_clock(), started=self._started),
             skip_pauses=skip_pauses,
+            rooms=rooms,
+            parked_by=parked_by_budget(rooms),
+            granted=self._ledger.granted(resource.ref),
             last_update=recent.update,
             last_tags=recent.tags,
             addon_updates=dict(recent.addon_updates),

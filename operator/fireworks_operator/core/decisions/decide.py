@@ -17,6 +17,7 @@ from fireworks_operator.core.actions import (
     Create,
     KeyChange,
     Mutation,
+    Park,
     Pending,
     Progress,
     Refuse,
@@ -29,8 +30,6 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import REST_PATIENCE, Context, Unusable, Usable
 from fireworks_operator.core.desired.drift import Difference, Drift
-from fireworks_operator.core.desired.durations import parse_duration
-from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.observed.shortage import patience_ends
 from fireworks_operator.core.pauses import (
@@ -50,15 +49,17 @@ from fireworks_operator.fireworks.request import ROUTE_KEYS_FIELD
 
 from .addons import decide_addons, decide_switching_off
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
+from .contradictions import contradiction
 from .deletion import decide_deletion
 from .deployed_model import decide_deployed_model
 from .direct_route import KEYS_MASK, due_changes, due_keys, key_version, missing_keys
-from .entries import contradiction_of_schedules, contradiction_of_tags
-from .preparation import contradiction_of_preparation, decide_preparation
+from .growth import refuse_creation, within_budget
+from .parking import decide_parking, only_parking, refuse_to_create, rest_parked
+from .preparation import decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
 
-_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim)
+_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Park)
 
 
 def decide(situation: Situation) -> Action:
@@ -154,10 +155,10 @@ def _decide_managed(situation: Situation) -> Action:
     mismatch = account_mismatch(resource, context.credential)
     if mismatch is not None:
         return mismatch
-    problem = _contradiction(resource, context.credential.account)
-    if problem is not None:
-        return Refuse(Reason.INVALID_SPEC, problem)
     target = resource.status.deployment_name
+    problem = contradiction(resource, context.credential.account)
+    if problem is not None and (target is None or only_parking(situation) is None):
+        return Refuse(Reason.INVALID_SPEC, problem)
     if target is None:
         return _decide_claim(situation, context.credential)
     if isinstance(observed, Unknown):
@@ -184,33 +185,6 @@ def _unreachable(observed: Unknown, context: Context) -> Waiting:
     return Trouble(context.unreachable_reason, context.unreachable, until if until > context.now else None)
 
 
-def _contradiction(resource: FireworksDeployment, account: str) -> str | None:
-    """Return what the API server cannot check: names that are equal only once the account is known."""
-    base = full_model_name(account, resource.spec.base_model)
-    seen: set[str] = set()
-    for addon in resource.spec.addons or ():
-        name = full_model_name(account, addon.model)
-        if name == base:
-            return f'spec.addons contains the base model "{addon.model}": remove that entry.'
-        if name in seen:
-            return f'spec.addons lists the model "{name}" twice, once by its bare id: remove one of the two entries.'
-        seen.add(name)
-    policy = resource.spec.autoscaling_policy
-    windows = (
-        (policy.scale_up_window, policy.scale_down_window, policy.scale_to_zero_window) if policy is not None else ()
-    )
-    try:
-        for window in windows:
-            parse_duration(window or "0s")
-    except ValueError as error:
-        return f"spec.autoscalingPolicy: {error}."
-    return (
-        contradiction_of_tags(resource.spec)
-        or contradiction_of_schedules(resource.spec)
-        or contradiction_of_preparation(resource.spec, account)
-    )
-
-
 def _decide_claim(situation: Situation, credential: Usable) -> Action:
     observed = situation.observed
     if isinstance(observed, Unknown):
@@ -220,12 +194,17 @@ def _decide_claim(situation: Situation, credential: Usable) -> Action:
         refused = decide_adoption(situation, observed.deployment, credential)
         if isinstance(refused, Refuse):
             return refused
+    elif (parked := refuse_to_create(situation)) is not None:
+        return parked
     held = held_back(situation, *CREATIONS)
     if held is not None:
         return held
     missing = missing_keys(situation)
     if missing is not None and not isinstance(observed, Present):
         return missing  # not after the claim: until then, the spec can be corrected
+    exceeded = None if isinstance(observed, Present) else refuse_creation(situation)
+    if exceeded is not None:
+        return exceeded
     preparation = None if isinstance(observed, Present) else decide_preparation(situation, credential.account)
     if preparation is not None:
         return preparation
@@ -236,13 +215,16 @@ def _decide_claim(situation: Situation, credential: Usable) -> Action:
 
 def _decide_absent(situation: Situation, observed: Absent, target: str) -> Action:
     existed = situation.status.create_time is not None
+    if existed and not observed.confirmed:
+        return Pending()
+    parked = refuse_to_create(situation)
+    if parked is not None:
+        return parked
     if existed:
-        if not observed.confirmed:
-            return Pending()
         lost = decide_lost(situation)
         if lost is not None:
             return lost
-    held = held_back(situation, *CREATIONS) or missing_keys(situation)
+    held = held_back(situation, *CREATIONS) or missing_keys(situation) or refuse_creation(situation)
     if held is not None:
         return held
     wanted = situation.wanted
@@ -259,21 +241,34 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
         return held or adoption
     if deployment.state == "DELETING":
         return Progress(Reason.CREATING, "Waiting for Fireworks to finish deleting the previous deployment.")
+    waits = decide_parking(situation, deployment) or _decide_ended(situation, deployment)
+    if waits is not None:
+        return waits
+    due = only_parking(situation)
+    return _decide_update(due, deployment) if due is not None else _decide_live(situation, deployment)
+
+
+def _decide_ended(situation: Situation, deployment: Deployment) -> Action | None:
+    """Bring back or replace what has ended; None if it has not, or is parked and has replicas all the same."""
     if deployment.state == "DELETED":
         return decide_deleted(situation, deployment)
-    if deployment.state == "FAILED":
-        return decide_failed(situation, deployment)
-    drift = situation.drift
-    if drift.replacements:
-        return _replace_required(drift)
+    failed = deployment.state == "FAILED" and situation.parking is None
+    return decide_failed(situation, deployment) if failed else None
+
+
+def _decide_live(situation: Situation, deployment: Deployment) -> Action:
+    if situation.drift.replacements:
+        return _replace_required(situation.drift)
+    situation, exceeded = within_budget(situation, deployment)
     if due_changes(situation) or due_keys(situation) is not None:
         return _decide_changes(situation, deployment)
-    if drift.tags:
+    if situation.drift.tags:
         return _decide_tags(situation, deployment)
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
         deployed = decide_deployed_model(situation, deployment)
-        return deployed or missing_keys(situation) or _at_rest(situation, deployment, addons)
+        waits = deployed or missing_keys(situation) or exceeded or rest_parked(situation)
+        return waits or _at_rest(situation, deployment, addons)
     return addons
 
 

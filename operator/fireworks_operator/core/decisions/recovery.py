@@ -21,6 +21,7 @@ from fireworks_operator.core.pauses import (
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
+from .growth import refuse_undelete
 from .refusals import held_back
 
 
@@ -56,7 +57,7 @@ def decide_deleted(situation: Situation, deployment: Deployment) -> Action:
     if held is not None:
         return held
     if not situation.drift.replacements:
-        return Undelete(deployment.name)
+        return refuse_undelete(situation, deployment) or Undelete(deployment.name)
     if not created_here(situation.resource, deployment):
         return _kept_deleted(situation, deployment)
     return Delete(deployment.name, hard=True, ignore_checks=True)

@@ -15,7 +15,9 @@ WAKE_PATIENCE = timedelta(minutes=15)
 PART_PATIENCE = timedelta(minutes=10)
 """How long some of the replicas may be missing while others serve."""
 
-_ASLEEP = frozenset({Reason.SCALED_TO_ZERO, Reason.PARKED, Reason.WAKING})
+SWITCHED_OFF = frozenset({Reason.PARKED, Reason.EXPIRED, Reason.BUDGET_EXCEEDED})
+"""Why a deployment has no replica and no request brings one."""
+_ASLEEP = SWITCHED_OFF | {Reason.SCALED_TO_ZERO, Reason.WAKING}
 _SERVED = _ASLEEP | {Reason.SERVING, Reason.RECOVERING, Reason.REPLICAS_LOST}
 ENDED = frozenset({"FAILED", "DELETING", "DELETED"})
 """States of a deployment that has no replicas to come."""

@@ -10,6 +10,7 @@ from fireworks_operator.core.actions import (
     Claim,
     Create,
     Delete,
+    Park,
     PrepareModel,
     Refuse,
     Rest,
@@ -20,6 +21,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, observed_addons, uses_addons
 from fireworks_operator.core.decisions.deletion import delete_attempt_name
+from fireworks_operator.core.decisions.parking import rest_parked
 from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Present
@@ -31,6 +33,7 @@ from fireworks_operator.core.pauses import (
     RECREATIONS,
     REPLACE,
     UNFINISHED,
+    UPDATE,
     may_take_effect,
     recent_recreations,
     revives_until,
@@ -155,6 +158,8 @@ def _just_begun(attempt: LastAttempt | None, now: datetime) -> bool:
 def _refused_attempt(situation: Situation, refused: Refuse) -> LastAttempt | None:
     """Remember what a look has told and what pauses begin with."""
     before, status = situation.status.last_attempt, situation.status
+    if refused == rest_parked(situation) and revives_until(before, situation.now) is None:
+        return _settled(situation, Rest())
     if refused.reason in NOT_OURS and status.deployment_name is not None and status.applied_fields is None:
         return _next_attempt(situation, CREATE, refused.reason, refused.message)  # claimed, and the id is taken
     known = before is not None and (before.action, before.reason) == (REPLACE, Reason.DEPLOYMENT_FAILED)
@@ -166,6 +171,8 @@ def _refused_attempt(situation: Situation, refused: Refuse) -> LastAttempt | Non
 def _settled(situation: Situation, action: Action) -> LastAttempt | None:
     """Forget an attempt once the deployment is as desired, a failed one's replacement once it serves."""
     before, observed = situation.status.last_attempt, situation.observed
+    if isinstance(action, Park) and before is not None and before.action == UPDATE:
+        return None  # something else is wanted than what a change was refused for, or did not come to
     if before is None or not isinstance(action, Rest) or not isinstance(observed, Present):
         return before
     if before.action == REPLACE and observed.deployment.replica_stats.ready == 0:

@@ -11,6 +11,7 @@ from fireworks_operator.core.actions import (
     Claim,
     Create,
     Delete,
+    Park,
     PrepareModel,
     Progress,
     Refuse,
@@ -26,13 +27,14 @@ from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
 from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
-from fireworks_operator.core.observed.shortage import ENDED
+from fireworks_operator.core.observed.shortage import ENDED, SWITCHED_OFF
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import CREATIONS, known_reason
 from fireworks_operator.core.situation import Situation
 
 from .facts import is_ready, was_settled
-from .replicas import Serving, serving, shortage
+from .parked import parking_change
+from .replicas import Serving, serving_or_parked, shortage
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def include_addons(situation: Situation, summary: Summary, trouble: Diagnosis | 
     """Take Ready back from a deployment whose addons are not what the spec asks for; Available is not theirs."""
     ready, reason, _ = summary.ready
     # What is switched off on purpose can load nothing, whatever Fireworks says of a try.
-    if trouble is None or ready != "True" or reason is Reason.PARKED:
+    if trouble is None or ready != "True" or reason in SWITCHED_OFF:
         return summary
     if trouble.reason is not Reason.LOADING_ADDONS:
         return replace(_troubled(trouble, None), available=summary.available)
@@ -114,6 +116,8 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _resting(situation, available)  # the answer tells as much as the next LIST would
         case AddFinalizer() | Claim() | Create() | Adopt() | Undelete():
             return _progressing(*_beginning(action, observed), available)
+        case Park() | Update() if (told := parking_change(situation, action)) is not None:
+            return _progressing(Reason.UPDATING, told, available)
         case Update() | SetTags() | SetDeployedModel() | Delete(hard=True):
             return _progressing(Reason.UPDATING, _action_message(action), available)
         case UnloadAddon() if not wants_addons(situation.resource):
@@ -162,7 +166,7 @@ def _available(situation: Situation) -> Serving | None:
             return Serving(False, False, reason, f"The deployment is {deployment.state}.")
         if deployment.state not in _STATES and deployment.replica_stats.ready == 0:
             return Serving(False, False, Reason.UNKNOWN_STATE, _unknown_state(deployment.state).message)
-        return serving(situation.resource, deployment, situation.now)
+        return serving_or_parked(situation, deployment)
     if isinstance(observed, Absent):
         return Serving(False, False, Reason.CREATING, "There is no deployment at Fireworks.")
     return None

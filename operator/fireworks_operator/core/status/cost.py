@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 from fireworks_operator.api.v1alpha1 import Cost, MonthCost
-from fireworks_operator.core.ceiling import bounded, gpus_at_most
+from fireworks_operator.core.ceiling import bounded, gpus_at_most, hourly_of
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
 from fireworks_operator.core.pauses import CLOCK_TOLERANCE
-from fireworks_operator.core.prices import PriceList, PriceScope
+from fireworks_operator.core.prices import PriceList
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
@@ -31,7 +31,11 @@ class Rate:
 
     gpus: int
     hourly: Decimal | None
+    gpu_ceiling: int
     ceiling: Decimal | None
+
+
+_NO_RATE = Rate(0, NOTHING, 0, NOTHING)
 
 
 def cost_of(situation: Situation) -> Cost | None:
@@ -42,17 +46,16 @@ def cost_of(situation: Situation) -> Cost | None:
     now = situation.now.replace(microsecond=0)
     if before is None:
         return _cost(rate, _Sum(), _Sum(), now, estimated=False)
-    if _rate_of(before) == rate and before.month.name == _name(now):
+    if _rate_of(before) == rate and before.month.name == month_name(now):
         return before
     return _accrue(before, rate, now, estimated=_may_be_late(situation, before))
 
 
 def stopped(cost: Cost | None, now: datetime) -> Cost | None:
     """Return a cost that no longer grows: the deployment is another's now, or gone."""
-    nothing = Rate(0, NOTHING, NOTHING)
-    if cost is None or _rate_of(cost) == nothing:
+    if cost is None or _rate_of(cost) == _NO_RATE:
         return cost
-    return _accrue(cost, nothing, now.replace(microsecond=0), estimated=False)
+    return _accrue(cost, _NO_RATE, now.replace(microsecond=0), estimated=False)
 
 
 def rate_ends(situation: Situation) -> datetime | None:
@@ -62,7 +65,7 @@ def rate_ends(situation: Situation) -> datetime | None:
         return None
     deployment = observed.deployment
     change = _prices(situation, deployment).next_change(deployment.accelerator_type, situation.now)
-    month = _month_after(situation.now)
+    month = next_month(situation.now)
     return month if change is None else min(month, change)
 
 
@@ -73,7 +76,7 @@ def dollars_per_hour(cost: Cost) -> tuple[Decimal | None, Decimal | None]:
 
 def month_until(cost: Cost, now: datetime) -> Decimal:
     """Return US dollars from the beginning of this month until now, as far as prices are known."""
-    this_month = cost.month.name == _name(now)
+    this_month = cost.month.name == month_name(now)
     known = (_decimal(cost.month.total) if this_month else None) or NOTHING
     since = cost.as_of if this_month else max(cost.as_of, _month_of(now))
     return known + (_decimal(cost.hourly) or NOTHING) * _seconds(since, now) / SECONDS_PER_HOUR
@@ -84,36 +87,38 @@ def gpus_per_replica(deployment: Deployment) -> int:
     return deployment.accelerator_count or 1
 
 
-def scope_of(deployment: Deployment) -> PriceScope:
-    """Return how far a deployment is restricted to regions."""
-    if deployment.placement_region or deployment.placement_regions:
-        return PriceScope.REGION
-    group = deployment.placement_multi_region
-    return PriceScope.MULTI_REGION if group not in ("", "GLOBAL") else PriceScope.GLOBAL
+def month_name(now: datetime) -> str:
+    """Return the month as YEAR-MONTH."""
+    return f"{now:%Y-%m}"
 
 
-def hourly_of(prices: PriceList, deployment: Deployment, gpus: int, now: datetime) -> Decimal | None:
-    """Return US dollars per hour for so many GPUs of a deployment; None if their price is not known."""
-    if not gpus:
-        return NOTHING
-    price = prices.hourly(deployment.accelerator_type, scope_of(deployment), now)
-    return None if price is None else price * gpus
+def next_month(now: datetime) -> datetime:
+    """Return when the next month begins."""
+    return _month_of(_month_of(now) + timedelta(days=32))
+
+
+def dollars(value: Decimal | None) -> str | None:
+    """Return an amount with cents, and with more digits only where there are any."""
+    if value is None:
+        return None
+    cents = value.quantize(_CENT)
+    return f"{cents}" if cents == value else f"{value.normalize():f}"
 
 
 def _rate(situation: Situation) -> Rate | None:
     """Return what is billed now; None if nothing is known of it."""
     observed: Observed = situation.observed
     if isinstance(observed, Absent):
-        return Rate(0, NOTHING, NOTHING) if observed.confirmed else None
+        return _NO_RATE if observed.confirmed else None
     if not isinstance(observed, Present):
         return None
     deployment = observed.deployment
     if deployment.state == "DELETED":
-        return Rate(0, NOTHING, NOTHING)
+        return _NO_RATE
     prices, now = _prices(situation, deployment), situation.now
     gpus = bounded(deployment.replica_stats.ready * gpus_per_replica(deployment))
     most = gpus_at_most(deployment)
-    return Rate(gpus, hourly_of(prices, deployment, gpus, now), hourly_of(prices, deployment, most, now))
+    return Rate(gpus, hourly_of(prices, deployment, gpus, now), most, hourly_of(prices, deployment, most, now))
 
 
 def _prices(situation: Situation, deployment: Deployment) -> PriceList:
@@ -151,7 +156,7 @@ def _accrue(before: Cost, rate: Rate, now: datetime, *, estimated: bool) -> Cost
     total = _Sum(before.gpu_seconds, before.unpriced_gpu_seconds or 0, _decimal(before.total) or NOTHING)
     total = total.plus(gpus, hourly, _seconds(before.as_of, now))
     month, since = _Sum(), max(before.as_of, _month_of(now))
-    if before.month.name == _name(now):
+    if before.month.name == month_name(now):
         kept = before.month
         month = _Sum(kept.gpu_seconds, 0, _decimal(kept.total) or NOTHING)
     month = month.plus(gpus, hourly, _seconds(since, now))
@@ -162,12 +167,13 @@ def _accrue(before: Cost, rate: Rate, now: datetime, *, estimated: bool) -> Cost
 def _cost(rate: Rate, total: _Sum, month: _Sum, now: datetime, *, estimated: bool) -> Cost:
     return Cost(
         gpus=rate.gpus,
-        hourly=_dollars(rate.hourly),
-        hourly_ceiling=_dollars(rate.ceiling),
+        hourly=dollars(rate.hourly),
+        gpu_ceiling=rate.gpu_ceiling,
+        hourly_ceiling=dollars(rate.ceiling),
         gpu_seconds=total.gpu_seconds,
         unpriced_gpu_seconds=total.unpriced or None,
-        total=_dollars(total.dollars),
-        month=MonthCost(name=_name(now), gpu_seconds=month.gpu_seconds, total=_dollars(month.dollars)),
+        total=dollars(total.dollars),
+        month=MonthCost(name=month_name(now), gpu_seconds=month.gpu_seconds, total=dollars(month.dollars)),
         as_of=now,
         estimated=estimated or None,
     )
@@ -175,7 +181,7 @@ def _cost(rate: Rate, total: _Sum, month: _Sum, now: datetime, *, estimated: boo
 
 def _rate_of(cost: Cost) -> Rate:
     """Return the rate that a status says; one that is no number is not known."""
-    return Rate(cost.gpus, _decimal(cost.hourly), _decimal(cost.hourly_ceiling))
+    return Rate(cost.gpus, _decimal(cost.hourly), cost.gpu_ceiling, _decimal(cost.hourly_ceiling))
 
 
 def _seconds(start: datetime, end: datetime) -> int:
@@ -192,21 +198,5 @@ def _decimal(text: str | None) -> Decimal | None:
     return value if value is not None and value.is_finite() and NOTHING <= value < _MOST else None
 
 
-def _dollars(value: Decimal | None) -> str | None:
-    """Return an amount with cents, and with more digits only where there are any."""
-    if value is None:
-        return None
-    cents = value.quantize(_CENT)
-    return f"{cents}" if cents == value else f"{value.normalize():f}"
-
-
-def _name(now: datetime) -> str:
-    return f"{now:%Y-%m}"
-
-
 def _month_of(now: datetime) -> datetime:
     return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def _month_after(now: datetime) -> datetime:
-    return _month_of(_month_of(now) + timedelta(days=32))

@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from fireworks_operator.api.v1alpha1 import FireworksDeploymentSpec, ManagementPolicy
 from fireworks_operator.core.desired.drift import Drift, find_drift
 from fireworks_operator.core.desired.fields import FIELD_BY_PATH, STATIC_DEFAULTS, get, schedules_of
+from fireworks_operator.core.desired.parking import BOUNDS, expires_at
 from fireworks_operator.core.desired.shapes import BY_SHAPE
 from fireworks_operator.core.observed.history import created_here, history
 from fireworks_operator.core.observed.shortage import ENDED
@@ -34,6 +35,7 @@ def notices(situation: Situation, deployment: Deployment) -> list[str]:
     found += _without_price(situation, deployment)
     found += model_notices(resource, deployment, situation.context.models)
     if observing:
+        found += _not_parked(situation)
         found += [
             f"spec.{change.path} is {change.wanted}, the deployment has {_shown(change.observed)}: not changed while "
             "managementPolicy is Observe."
@@ -44,6 +46,14 @@ def notices(situation: Situation, deployment: Deployment) -> list[str]:
 
 def _drift(situation: Situation, deployment: Deployment, applied: Collection[str]) -> Drift:
     return find_drift(situation.wanted.values, deployment.raw, applied, deleted=deployment.state == "DELETED")
+
+
+def _not_parked(situation: Situation) -> list[str]:
+    """Say that what is only observed has expired."""
+    end = expires_at(situation.resource)
+    if end is None or situation.now < end or situation.is_deleting:
+        return []
+    return ["spec.expiresAfter has passed: the deployment is not parked while managementPolicy is Observe."]
 
 
 def _kept(spec: FireworksDeploymentSpec, deployment: Deployment, drift: Drift) -> list[str]:
@@ -109,7 +119,9 @@ def _of_unknown_origin(situation: Situation, deployment: Deployment, drift: Drif
     if known and not any(each.startswith((_UNKNOWN, _UNKNOWN_FORMERLY)) for each in situation.status.notices or ()):
         return []
     resets = _drift(situation, deployment, STATIC_DEFAULTS.union(schedules_of(deployment.raw)))
-    changes = {change.path for change in drift.changes}
+    changes = {change.path for change in drift.changes}.union(situation.wanted.values)
+    if situation.parking is not None or situation.status.parked is not None:
+        changes.update(BOUNDS)  # it gets back what it had
     kept = [f"spec.{each.path} (is {_shown(each.observed)})" for each in resets.changes if each.path not in changes]
     if not kept:
         return []

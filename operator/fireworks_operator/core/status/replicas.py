@@ -1,11 +1,12 @@
 """What a deployment's replicas are doing, in the words of the conditions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.observed.shortage import is_lost, none_coming, only_pending, patience_ends, served_before
+from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
 from .facts import was_settled
@@ -45,6 +46,14 @@ def serving(resource: FireworksDeployment, deployment: Deployment, now: datetime
             "Scaled to zero for lack of traffic; the next request wakes a replica, which takes minutes.",
         )
     return _without_replica(resource, deployment, now)
+
+
+def serving_or_parked(situation: Situation, deployment: Deployment) -> Serving:
+    """Describe a live deployment by its replicas; one that the operator parks is not switched off by its spec."""
+    found, order = serving(situation.resource, deployment, situation.now), situation.parking
+    if order is None or found.reason is not Reason.PARKED:
+        return found
+    return replace(found, reason=order.reason, message=order.message)
 
 
 def _without_replica(resource: FireworksDeployment, deployment: Deployment, now: datetime) -> Serving:

@@ -17,6 +17,7 @@ from fireworks_operator.api.v1alpha1 import (
 from fireworks_operator.core.actions import Action, Adopt, Claim, Create, Delete, Pending, Refuse, Rest, Trouble
 from fireworks_operator.core.context import REST_PATIENCE
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
+from fireworks_operator.core.desired.parking import expires_at
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import model_identifier
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
@@ -33,6 +34,7 @@ from .conditions import Capacity, Summary, include_addons, summarize, summarize_
 from .cost import cost_of, stopped
 from .facts import effective, identifiers, is_default, is_ready, replicas
 from .notices import notices
+from .parked import parked_after
 
 
 def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
@@ -48,6 +50,8 @@ def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
             "last_attempt": last_attempt(situation, outcome),
             "recreations": recreations(situation, outcome),
             "addons": report_addons(situation, outcome) or None,
+            "expires_at": expires_at(situation.resource),
+            "parked": parked_after(situation, outcome),
             "cost": stopped(status.cost, situation.now) if others else cost_of(situation),
         }
     )
