@@ -29,7 +29,7 @@ proof: $(STAMP) ## what takes long: faults on real processes, fuzzing, benchmark
 chaos: $(STAMP) ## kill the operator 1,000 times under churn and faults, write docs/reliability.md (CHAOS_ARGS="--kills 1000 --seed 1")
 	$(BIN)/python -m testkit.kubernetes build
 	$(BIN)/python -m benchmarks.chaos $(CHAOS_ARGS)
-	$(BIN)/python -m benchmarks.chaos.await_points
+	$(BIN)/python -m benchmarks.chaos.await_points $(filter --no-page,$(CHAOS_ARGS))
 
 soak: $(STAMP) ## churn for an hour, measure whether the operator grows, write docs/reliability.md (SOAK_ARGS="--minutes 60")
 	$(BIN)/python -m testkit.kubernetes build
