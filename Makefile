@@ -97,6 +97,7 @@ release-dry-run: $(STAMP) ## make, sign and verify a release as the workflow doe
 	$(BIN)/python -m tests.e2e.rehearsal
 
 e2e: $(STAMP) ## a release in real pods of a local node, installed by Helm (Linux, root)
+	$(BIN)/python -m tests.e2e.rehearsal --check
 	$(BIN)/python -m testkit.kubernetes build --node
 	FIREWORKS_E2E=1 $(BIN)/python -m pytest -s -v tests/cluster/test_node.py tests/e2e $(PYTEST_ARGS)
 
