@@ -29,7 +29,7 @@ proof: $(STAMP) ## what takes long: faults on real processes, fuzzing, benchmark
 chaos: $(STAMP) ## kill the operator 1,000 times under churn and faults, write docs/reliability.md (CHAOS_ARGS="--kills 1000 --seed 1")
 	$(BIN)/python -m testkit.kubernetes build
 	$(BIN)/python -m benchmarks.chaos $(CHAOS_ARGS)
-	$(BIN)/python -m benchmarks.chaos.await_points
+	$(BIN)/python -m benchmarks.chaos.await_points $(filter --no-page,$(CHAOS_ARGS))
 
 soak: $(STAMP) ## churn for an hour, measure whether the operator grows, write docs/reliability.md (SOAK_ARGS="--minutes 60")
 	$(BIN)/python -m testkit.kubernetes build
@@ -96,6 +96,7 @@ release-dry-run: $(STAMP) ## make, sign and verify a release as the workflow doe
 	$(BIN)/python -m tests.e2e.rehearsal
 
 e2e: $(STAMP) ## a release in real pods of a local node, installed by Helm (Linux, root)
+	$(BIN)/python -m tests.e2e.rehearsal --check
 	$(BIN)/python -m testkit.kubernetes build --node
 	FIREWORKS_E2E=1 $(BIN)/python -m pytest -s -v tests/cluster/test_node.py tests/e2e $(PYTEST_ARGS)
 

@@ -92,11 +92,11 @@ def _command(arguments: argparse.Namespace) -> None:
 
 
 def _build(*, with_node: bool) -> None:
+    of_node = node.find_binaries() if with_node else None  # first: it says at once what this machine lacks
     binaries = find_binaries()
     programs = (binaries.etcd, binaries.kubectl, *([binaries.own] if binaries.own else []))
     folders = list(dict.fromkeys(program.parent for program in programs))
-    if with_node:
-        of_node = node.find_binaries()
+    if of_node:
         folders += [of_node.components, of_node.runtime]
     print(*folders, sep="\n")
 

@@ -1,6 +1,7 @@
 """A release made on this machine, with the commands of the release workflow, into a registry of its own.
 
     python -m tests.e2e.rehearsal [FOLDER]     default: dist/release-dry-run
+    python -m tests.e2e.rehearsal --check      only say what this machine lacks
 
 It goes from the two images to files that are signed and verified; the folder then holds all files of the release, the
 registry's content (`registry`) and the key that has signed (`cosign.pub`). What it does without is the workflow's own
@@ -38,6 +39,15 @@ PATH = "fireworks"
 PAGE = "docs/verify.md"
 _KEYLESS = '--certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER"'
 _FOLDERS_OF_HELM = ("CACHE", "CONFIG", "DATA")
+_PACKAGES = {"jq": "jq", "objdump": "binutils"}
+"""What the page runs, and what PyInstaller runs on Linux: which Debian package has each program."""
+
+
+def problem() -> str | None:
+    """Return why no release can be made on this machine and what to do about it, or None if one can."""
+    missing = sorted(package for program, package in _PACKAGES.items() if shutil.which(program) is None)
+    lacking = f"a release needs more programs: apt-get install {' '.join(missing)}" if missing else None
+    return "; ".join(filter(None, (image.problem(), lacking))) or None
 
 
 def build_images(progress: Progress) -> dict[str, Path]:
@@ -199,11 +209,19 @@ def verify(page: Script, rehearsal: Rehearsal) -> None:
 
 
 def main() -> int:
-    """Make the release and return the exit code."""
+    """Run the command and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", default=ROOT / "dist/release-dry-run", type=Path)
-    folder = parser.parse_args().folder.absolute()
-    progress = Progress()
+    parser.add_argument("--check", action="store_true", help="only say what this machine lacks")
+    arguments = parser.parse_args()
+    trouble = problem()  # before anything that takes minutes
+    if trouble is not None:
+        print(f"release: {trouble}", file=sys.stderr)
+        return 1
+    return 0 if arguments.check else _rehearse(arguments.folder.absolute(), Progress())
+
+
+def _rehearse(folder: Path, progress: Progress) -> int:
     try:
         for each in disagreements():
             progress.say(f"a real release would be refused: {each}")

@@ -8,11 +8,34 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.rehearsal import Rehearsal, verify
+from tests.e2e.rehearsal import Rehearsal, problem, verify
 from tests.e2e.release import Release
 from tests.e2e.world import EXAMPLE, KIND, NAME, SYSTEM, TEAM, World
 
 pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.mark.parametrize(
+    ("programs", "sentence"),
+    [
+        (("jq", "objdump"), "there is no Docker; without it: apt-get install buildah mmdebstrap"),
+        (("buildah", "mmdebstrap"), "a release needs more programs: apt-get install binutils jq"),
+        (("buildah", "mmdebstrap", "jq", "objdump"), "None"),
+        (
+            ("buildah", "jq"),
+            "there is no Docker; without it: apt-get install mmdebstrap; "
+            "a release needs more programs: apt-get install binutils",
+        ),
+    ],
+)
+def test_a_machine_that_cannot_make_a_release_is_told_before_anything_is_built(
+    programs: tuple[str, ...], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program in programs:
+        (tmp_path / program).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert str(problem()) == sentence
 
 
 def test_a_release_is_verified_as_the_page_says(released: Rehearsal, tmp_path: Path) -> None:
