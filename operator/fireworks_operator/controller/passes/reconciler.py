@@ -34,7 +34,6 @@ from .recent import Recent
 from .result import Now, PassResult, Retry, nothing_done
 from .surroundings import Identity, surroundings
 
-
 LONG_AGO = 1e6
 """Seconds since a deployment was looked at that nobody has ever looked at."""
 
