@@ -128,6 +128,8 @@ def test_what_the_api_server_refuses_is_told_in_its_words(team: Team, plan: Plan
     assert (managed["action"], "deletionPolcy" in managed["message"]) == ("refused", True)
     (immutable,) = plan(team.manifest("chat", {}, {"preemptible": True}), code=ERRORS)["resources"]
     assert "cannot be changed" in immutable["message"]
+    assert immutable["before"] == immutable["after"]
+    assert immutable["before"]["gpus"] == 1
 
 
 def test_what_the_operator_refuses_is_told_in_its_words(team: Team, plan: Plan) -> None:
@@ -280,7 +282,7 @@ def test_the_operators_own_settings_and_prices_count_where_they_can_be_read(
         found = plan(team.manifest("chat", {}, {"acceleratorCount": 2}), code=CHANGES)
         assert (found["resources"][0]["after"]["hourly"], found["notes"]) == ("6.00", [])
         (elsewhere,) = plan(team.manifest("chat", {"namespace": "default"}, {}), code=ERRORS)["resources"]
-        assert "does not manage the namespace default" in elsewhere["message"]
+        assert "does not manage namespace default" in elsewhere["message"]
     finally:
         kubernetes.request("DELETE", f"{path}/operator")
 

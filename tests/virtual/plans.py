@@ -231,12 +231,12 @@ def _dry_run(stage: Stage, team: Team, spec: Json) -> Stored | None:
     live = stage.server.objects.get(ref)
     if live is None:
         metadata = {"name": NAME, "namespace": team.namespace, "uid": "", "resourceVersion": "", "generation": 1}
-        return Stored(FireworksDeployment.parse({"metadata": metadata, "spec": spec}), None, {})
+        return Stored(FireworksDeployment.parse({"metadata": metadata, "spec": spec}), None)
     generation = live["metadata"]["generation"] + (0 if live["spec"] == spec else 1)
     raw = {**live, "spec": spec, "metadata": {**live["metadata"], "generation": generation}}
     with suppress(RefusedError):
         _check_immutable(live, spec)
-        return Stored(FireworksDeployment.parse(raw), FireworksDeployment.parse(live), {})
+        return Stored(FireworksDeployment.parse(raw), FireworksDeployment.parse(live))
     return None
 
 

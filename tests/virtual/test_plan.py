@@ -56,12 +56,13 @@ def stalled_in(pair: Pair) -> Json:
 
 def cost_of(planned: Planned) -> tuple[object, ...]:
     after = planned.after
-    return (after.gpus, *(None if each is None else f"{each:.2f}" for each in (after.hourly, after.ceiling)))
+    amounts = [None if each is None else f"{each:.2f}" for each in (after.hourly, after.ceiling)]
+    return (after.gpus, after.gpus_at_most, *amounts)
 
 
 def cost_in(status: Json) -> tuple[object, ...]:
-    cost = status.get("cost", {"gpus": 0, "hourly": "0.00", "hourlyCeiling": "0.00"})
-    return (cost["gpus"], cost.get("hourly"), cost.get("hourlyCeiling"))
+    cost = status.get("cost", {"gpus": 0, "gpuCeiling": 0, "hourly": "0.00", "hourlyCeiling": "0.00"})
+    return (cost["gpus"], cost["gpuCeiling"], cost.get("hourly"), cost.get("hourlyCeiling"))
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.actions import Mutation, Refuse, Rest
 from fireworks_operator.core.context import Context, Unusable, Usable
-from fireworks_operator.core.forecast.bill import NO_BILL, UNKNOWN_BILL, Bill, bill_of
+from fireworks_operator.core.forecast.bill import NO_BILL, UNKNOWN_BILL, Bill, bill_of, metered
 from fireworks_operator.core.forecast.fireworks import Told, in_the_end
 from fireworks_operator.core.forecast.forecast import Forecast, forecast
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
@@ -187,3 +187,10 @@ def test_every_request_is_about_the_deployment_of_the_resource() -> None:
     found = forecast(a_resource(addons=[{"model": "tone"}]), Absent(confirmed=True), CONTEXT, TOLD)
     actions: list[Mutation] = [each.action for each in found.steps]
     assert {each.target for each in actions} == {found.situation.target}
+
+
+def test_what_is_not_looked_at_costs_what_the_meter_says() -> None:
+    resource = created(forecast(a_resource(acceleratorCount=2), Absent(confirmed=True), CONTEXT, TOLD))[0]
+    assert metered(resource) == Bill(2, Decimal("16.00"), 2, Decimal("16.00"))
+    lost = resource.model_copy(update={"status": resource.status.model_copy(update={"cost": None})})
+    assert [metered(each) for each in (lost, a_resource(), None)] == [UNKNOWN_BILL, NO_BILL, NO_BILL]

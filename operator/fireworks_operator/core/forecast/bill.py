@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.observed.observation import Observed, Present
 from fireworks_operator.core.prices import Prices
-from fireworks_operator.core.status.cost import NOTHING, rate_of
+from fireworks_operator.core.status.cost import NOTHING, dollars_per_hour, rate_of
 
 from .fireworks import names_hardware
 
@@ -32,6 +33,17 @@ class Bill:
 
 NO_BILL = Bill(0, NOTHING, 0, NOTHING)
 UNKNOWN_BILL = Bill(None, None, None, None)
+
+
+def metered(resource: FireworksDeployment | None) -> Bill:
+    """Return what the meter says that a resource costs by the hour; nothing if it has no deployment."""
+    if resource is None or resource.status.deployment_name is None:
+        return NO_BILL
+    cost = resource.status.cost
+    if cost is None:
+        return UNKNOWN_BILL
+    hourly, ceiling = dollars_per_hour(cost)
+    return Bill(cost.gpus, hourly, cost.gpu_ceiling, ceiling)
 
 
 def bill_of(observed: Observed, prices: Prices, now: datetime) -> Bill:

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from fireworks_operator.core.decisions.growth import ceiling_of
-from fireworks_operator.core.forecast.bill import UNKNOWN_BILL
+from fireworks_operator.core.forecast.bill import UNKNOWN_BILL, metered
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.plugin.advice import explain
@@ -20,7 +20,7 @@ from fireworks_operator.plugin.form import Form
 from fireworks_operator.plugin.output import new_console, print_data
 
 from .budgets import Namespace, read_namespace
-from .dry_run import DryRun, NotStored
+from .dry_run import DryRun, NotStored, Stored
 from .looking import Looker, NoKeyError
 from .operator import find_operator
 from .planned import Planned, Verdict, planned_of
@@ -115,25 +115,30 @@ async def _place(
 
 async def _planned(manifest: Manifest, dry_run: DryRun, looker: Looker, budgets: Namespace) -> Planned:
     """Say what would become of one manifest; what cannot be found out about it keeps nothing from the others."""
-    nothing = Planned(manifest.namespace, manifest.name, manifest.source, Verdict.UNKNOWN)
+    unknown = Planned(manifest.namespace, manifest.name, manifest.source, Verdict.UNKNOWN)
     stored = await dry_run.of(manifest)
+    before = metered(stored.live)
     if isinstance(stored, NotStored):
-        verdict = Verdict.REFUSED if stored.refused else Verdict.UNKNOWN
-        bill = UNKNOWN_BILL
-        return replace(nothing, verdict=verdict, message=stored.message, before=bill, after=bill)
-    if stored.resource.metadata.deletion_timestamp is not None:
-        message = "The resource is being deleted: apply the manifest again once it is gone."
-        return replace(nothing, verdict=Verdict.REFUSED, message=message, before=UNKNOWN_BILL, after=UNKNOWN_BILL)
-    watched = looker.operator.settings.watch_namespaces
-    if watched and manifest.namespace not in watched:
-        message = (
-            f"The operator does not manage the namespace {manifest.namespace}: add it to its setting watchNamespaces."
-        )
-        return replace(nothing, verdict=Verdict.REFUSED, message=message, before=UNKNOWN_BILL, after=UNKNOWN_BILL)
+        if stored.refused:
+            return replace(unknown, verdict=Verdict.REFUSED, message=stored.message, before=before, after=before)
+        return replace(unknown, message=stored.message, before=UNKNOWN_BILL, after=UNKNOWN_BILL)
+    refusal = _not_managed(stored, looker)
+    if refusal:
+        return replace(unknown, verdict=Verdict.REFUSED, message=refusal, before=before, after=before)
     try:
         seen = await looker.look(stored, budgets.rooms(stored.resource, looker.now))
         budgets.plan(stored.resource, ceiling_of(seen.forecast.situation))
         return planned_of(manifest.namespace, manifest.name, manifest.source, seen)
     except (NoKeyError, click.ClickException, FireworksError) as error:
         message = explain(error) if isinstance(error, FireworksError) else str(error)
-        return replace(nothing, message=message, before=UNKNOWN_BILL, after=UNKNOWN_BILL)
+        return replace(unknown, message=message, before=before, after=UNKNOWN_BILL)
+
+
+def _not_managed(stored: Stored, looker: Looker) -> str:
+    """Say why the operator would not look at a resource; empty if it would."""
+    metadata, watched = stored.resource.metadata, looker.operator.settings.watch_namespaces
+    if metadata.deletion_timestamp is not None:
+        return "The resource is being deleted: apply the manifest again once it is gone."
+    if watched and metadata.namespace not in watched:
+        return f"The operator does not manage namespace {metadata.namespace}: add it to its setting watchNamespaces."
+    return ""

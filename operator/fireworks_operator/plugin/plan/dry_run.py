@@ -34,15 +34,18 @@ class Stored:
 
     resource: FireworksDeployment
     live: FireworksDeployment | None
-    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class NotStored:
-    """Why it would not be stored. `refused`: the manifest is what has to be changed; else nothing is known."""
+    """Why it would not be stored, and the resource as it is.
+
+    `refused`: the manifest is what has to be changed; else nothing is known.
+    """
 
     message: str
     refused: bool
+    live: FireworksDeployment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,13 @@ class DryRun:
             CrdMissingError: the cluster does not know the kind.
             KubernetesUnavailableError: no answer.
         """
+        live: FireworksDeployment | None = None
         try:
-            live = await self._live(manifest)
-            raw = await self._apply(manifest, live)
+            found = await self._live(manifest)
+            live = None if found is None else FireworksDeployment.parse(found)
+            raw = await self._apply(manifest, found)
             metadata = {"uid": "", "resourceVersion": "", **raw["metadata"]}
-            labels = {str(key): str(value) for key, value in (metadata.get("labels") or {}).items()}
-            resource = FireworksDeployment.parse({**raw, "metadata": metadata})
-            return Stored(resource, None if live is None else FireworksDeployment.parse(live), labels)
+            return Stored(FireworksDeployment.parse({**raw, "metadata": metadata}), live)
         except InvalidResourceError as error:
             return NotStored(
                 f"The resource cannot be parsed ({error}): use the plugin version that matches the CRD.", refused=False
@@ -89,16 +92,17 @@ class DryRun:
                 f"{sentence(error)} Remove the fields from the manifest, or have them taken over with "
                 "--force-conflicts here and when you apply.",
                 refused=True,
+                live=live,
             )
         except KubernetesRefusedError as error:
             causes = "; ".join(f"{each.field}: {each.message}" if each.field else each.message for each in error.causes)
-            return NotStored(causes or str(error), refused=True)
+            return NotStored(causes or str(error), refused=True, live=live)
         except ResourceGoneError:
             return await self._missing(manifest)
         except KubernetesUnavailableError as error:
             if _NO_SUCH_FIELD not in str(error):
                 raise
-            return NotStored(str(error), refused=True)
+            return NotStored(str(error), refused=True, live=live)
 
     async def _live(self, manifest: Manifest) -> Json | None:
         try:
