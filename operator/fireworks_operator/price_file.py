@@ -82,6 +82,11 @@ def parse(text: str) -> Prices:
     return Prices(file.to_list(), accounts)
 
 
+def over_published(own: Prices) -> Prices:
+    """Return the published prices, with what a platform's own list says in their place."""
+    return Prices(own.everybody.over(published().everybody), own.accounts)
+
+
 def _explain(error: ValidationError) -> list[str]:
     return [
         f"{'.'.join(str(part) for part in each['loc']) or 'the file'}: {each['msg'].removeprefix('Value error, ')}"

@@ -61,6 +61,19 @@ def test_cost(reader: Reader, team: Team) -> None:
         assert line["meteredGpuSeconds"] > 0
 
 
+def test_plan(reader: Reader, team: Team, tmp_path: Path) -> None:
+    terminal = reader.terminal(
+        programs=Path(sys.executable).parent,
+        folder=tmp_path,
+        FIREWORKS_API_KEY=KEY,
+        FIREWORKS_BASE_URL=team.simulator.url,
+    )
+    (tmp_path / "chat.yaml").write_text(json.dumps(team.manifest("chat", {}, {"acceleratorCount": 2})))
+    with reader.follow("docs/how-to/plan.md", terminal=terminal) as page:
+        said = page.run("kubectl fireworks plan", code=2)
+    assert "Total: GPUs 0 → 2, at most 0 → 2 (+2); cost $0.00/h → $16.00/h" in said
+
+
 def test_schedules(reader: Reader, team: Team) -> None:
     with reader.follow("docs/how-to/schedules.md", {"NAME": "office"}) as page:
         reader.apply(next(page.manifests()))

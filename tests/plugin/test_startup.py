@@ -31,6 +31,7 @@ QUICK = [
     ("main", ["list", "--as-group", "x"], 2),
     ("main", ["list", "--context", "nowhere"], 1),
     ("main", ["query", "x", " "], 2),
+    ("main", ["plan"], 2),
     ("main", ["shapes", "x"], 1),
     ("main", ["import", "x"], 1),
     ("main", ["orphans"], 1),

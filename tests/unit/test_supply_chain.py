@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+WORKFLOWS = sorted((*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "examples/github").glob("*.yml")))
 REQUIREMENTS = ["operator", "simulator", "dev", "plugin"]
 MAY_WRITE = {("release.yml", "publish")}
 """Jobs that may write to the repository: the one that makes the release."""

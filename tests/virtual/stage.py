@@ -272,14 +272,14 @@ class Stage:
         async def begin() -> Operator:
             return Operator(self.server, _Live(self.simulator, self.loop.time), self.loop, around)
 
-        self.operator = self._finish(begin())
+        self.operator = self.run(begin())
 
     def stop(self) -> None:
         """End the operator's process on the spot."""
         assert self.operator is not None
         self.server.watched = lambda: None
         operator, self.operator = self.operator, None
-        self._finish(operator.end())
+        self.run(operator.end())
 
     def reprice(self, prices: Prices) -> None:
         """Have other prices, and the operator find out."""
@@ -292,7 +292,8 @@ class Stage:
         self.stop()
         self.start()
 
-    def _finish(self, work: Awaitable[T]) -> T:
+    def run(self, work: Awaitable[T]) -> T:
+        """Return what comes of work in the loop of all."""
         task = asyncio.ensure_future(work, loop=self.loop)
         self.loop.settle()
         while not task.done():
@@ -303,7 +304,7 @@ class Stage:
         """End the story, and see that nothing unexpected has happened."""
         if self.operator is not None:
             self.stop()
-        self._finish(self.loop.shutdown_asyncgens())
+        self.run(self.loop.shutdown_asyncgens())
         self.loop.settle()
         self.loop.close()
         logger = logging.getLogger("fireworks_operator")

@@ -172,6 +172,25 @@ class FireworksClient:
         call = Call("create_deployment", "POST", path, parameters, body, route_keys)
         return _same(name, Deployment.parse(await self._send(api_key, call)))
 
+    async def validate_deployment(
+        self,
+        api_key: ApiKey,
+        account: str,
+        body: Mapping[str, JsonValue],
+        *,
+        deployment_id: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> JsonObject:
+        """Have a create request checked, and return what the deployment would be as far as Fireworks tells.
+
+        Nothing is created. Without an id, whether it is free is not checked.
+        """
+        parameters = {**(query or {}), "validateOnly": "true"}
+        if deployment_id is not None:
+            parameters["deploymentId"] = deployment_id
+        path = f"{account_path(account)}/deployments"
+        return await self._send(api_key, Call("validate_deployment", "POST", path, parameters, body))
+
     async def update_deployment(
         self,
         api_key: ApiKey,

@@ -250,6 +250,60 @@ def cost(choice: Choice, all_namespaces: bool, since: datetime | None, by: str, 
 
 @main.command()
 @click.option(
+    "-f",
+    "--filename",
+    "names",
+    metavar="FILE",
+    multiple=True,
+    required=True,
+    type=click.Path(allow_dash=True),
+    help="File or directory with manifests, or - for standard input; repeatable.",
+)
+@click.option("-R", "--recursive", is_flag=True, help="Also read the directories below.")
+@click.option(
+    "--prices",
+    "price_file",
+    type=click.Path(dir_okay=False),
+    help="Price list; defaults to that of the operator.",
+)
+@click.option("--field-manager", "manager", metavar="NAME", help="Who applies the manifests with server-side apply.")
+@click.option("--force-conflicts", "force", is_flag=True, help="Take fields over from other field managers.")
+@output(Form.JSON, Form.YAML, Form.MARKDOWN)
+@with_cluster()
+@click.pass_context
+def plan(
+    ctx: click.Context,
+    choice: Choice,
+    names: tuple[str, ...],
+    recursive: bool,
+    price_file: str | None,
+    manager: str | None,
+    force: bool,
+    form: Form | None,
+) -> None:
+    """Show what the operator would do with manifests.
+
+    Asks the API server what it would store (a dry run), and then decides as the operator does: what it would create,
+    change, replace or refuse, field by field, and what that costs by the hour. Fireworks is asked whether it would
+    accept new deployments. Nothing is changed anywhere, and manifests that vanished are not known.
+    Queries Fireworks with the API key of each resource, or with FIREWORKS_API_KEY if you may not read its Secret.
+    Exits with code 0 if nothing would change, 2 if something would, and 1 if something would be refused or is not
+    known.
+
+    \b
+    Examples:
+    kubectl fireworks plan -f chat.yaml
+    kubectl fireworks plan -f deployments/ -R -n team-a
+    kubectl fireworks plan -f deployments/ -o markdown
+    helm template . | kubectl fireworks plan -f -
+    """  # noqa: D301
+    from .plan.command import Question, show_plan
+
+    ctx.exit(_run(show_plan(choice, Question(names, recursive, price_file, manager, force), form)))
+
+
+@main.command()
+@click.option(
     "--subject",
     metavar="USERNAME",
     help="Ask Kubernetes about the permissions of this user, without impersonating anybody.",

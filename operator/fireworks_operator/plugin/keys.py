@@ -10,8 +10,7 @@ import click
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.kube.secrets import KubernetesSecrets
-from fireworks_operator.ports import ACCOUNT_ID_KEY, SecretForbiddenError
+from fireworks_operator.ports import ACCOUNT_ID_KEY, SecretForbiddenError, SecretReader
 from fireworks_operator.settings import Settings
 
 from .advice import own_key_replaced_by, way_out
@@ -49,7 +48,7 @@ class FoundKey:
     source: str
 
 
-async def find_key(secrets: KubernetesSecrets, resource: FireworksDeployment, settings: Settings) -> FoundKey:
+async def find_key(secrets: SecretReader, resource: FireworksDeployment, settings: Settings) -> FoundKey:
     """Return the key that a resource refers to; FIREWORKS_API_KEY, if it refers to none that you may read.
 
     Raises:
@@ -60,7 +59,7 @@ async def find_key(secrets: KubernetesSecrets, resource: FireworksDeployment, se
     wrong = None
     if reference is not None:
         where = SecretKey(reference.name, reference.key, resource.metadata.namespace)
-        found = await _read(secrets, where)
+        found = await read_secret(secrets, where)
         if not isinstance(found, Check):
             return FoundKey(found[0], f'the Secret {where} (key "{where.key}")')
         if found.state is State.FAILED:
@@ -73,13 +72,13 @@ async def find_key(secrets: KubernetesSecrets, resource: FireworksDeployment, se
     return FoundKey(own, "FIREWORKS_API_KEY")
 
 
-async def check_secret(fireworks: FireworksClient, secrets: KubernetesSecrets, where: SecretKey) -> Check:
+async def check_secret(fireworks: FireworksClient, secrets: SecretReader, where: SecretKey) -> Check:
     """Check that a Secret holds a key and that Fireworks accepts it.
 
     Raises:
         KubernetesUnavailableError: no answer.
     """
-    found = await _read(secrets, where)
+    found = await read_secret(secrets, where)
     return found if isinstance(found, Check) else await _ask(fireworks, f"Secret {where}", *found, where.replaced_by)
 
 
@@ -89,7 +88,7 @@ async def check_own(fireworks: FireworksClient, settings: Settings) -> Check | N
     return None if own is None else await _ask(fireworks, "FIREWORKS_API_KEY", own, settings.account_id)
 
 
-async def _read(secrets: KubernetesSecrets, where: SecretKey) -> tuple[ApiKey, str | None] | Check:
+async def read_secret(secrets: SecretReader, where: SecretKey) -> tuple[ApiKey, str | None] | Check:
     """Return the key and the account in a Secret, or what is wrong with it."""
     try:
         secret = await secrets.read(where.namespace, where.name, (where.key, ACCOUNT_ID_KEY))

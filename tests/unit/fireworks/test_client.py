@@ -64,6 +64,22 @@ REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
         {"baseModel": "m"},
     ),
     (
+        lambda c: c.validate_deployment(
+            KEY, "acme", {"baseModel": "m"}, deployment_id="chat", query={"acceptShapelessRisk": "true"}
+        ),
+        DEPLOYMENT,
+        "POST",
+        "/v1/accounts/acme/deployments?acceptShapelessRisk=true&validateOnly=true&deploymentId=chat",
+        {"baseModel": "m"},
+    ),
+    (
+        lambda c: c.validate_deployment(KEY, "acme", {"baseModel": "m"}),
+        DEPLOYMENT,
+        "POST",
+        "/v1/accounts/acme/deployments?validateOnly=true",
+        {"baseModel": "m"},
+    ),
+    (
         lambda c: c.update_deployment(
             KEY,
             NAME,

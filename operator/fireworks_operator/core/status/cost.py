@@ -12,7 +12,7 @@ from fireworks_operator.api.v1alpha1 import Cost, MonthCost
 from fireworks_operator.core.ceiling import bounded, gpus_at_most, hourly_of
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
 from fireworks_operator.core.pauses import CLOCK_TOLERANCE
-from fireworks_operator.core.prices import PriceList
+from fireworks_operator.core.prices import Prices
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
@@ -40,20 +40,21 @@ _NO_RATE = Rate(0, NOTHING, 0, NOTHING)
 
 def cost_of(situation: Situation) -> Cost | None:
     """Return what the deployment costs and has cost; the same object for as long as the rate stays the same."""
-    before, rate = situation.status.cost, _rate(situation)
+    before = situation.status.cost
+    rate = rate_of(situation.observed, situation.context.prices, situation.now)
     if rate is None:
         return before
     now = situation.now.replace(microsecond=0)
     if before is None:
         return _cost(rate, _Sum(), _Sum(), now, estimated=False)
-    if _rate_of(before) == rate and before.month.name == month_name(now):
+    if _rate_in(before) == rate and before.month.name == month_name(now):
         return before
     return _accrue(before, rate, now, estimated=_may_be_late(situation, before))
 
 
 def stopped(cost: Cost | None, now: datetime) -> Cost | None:
     """Return a cost that no longer grows: the deployment is another's now, or gone."""
-    if cost is None or _rate_of(cost) == _NO_RATE:
+    if cost is None or _rate_in(cost) == _NO_RATE:
         return cost
     return _accrue(cost, _NO_RATE, now.replace(microsecond=0), estimated=False)
 
@@ -64,7 +65,7 @@ def rate_ends(situation: Situation) -> datetime | None:
     if cost is None or not cost.gpus or not isinstance(observed, Present):
         return None
     deployment = observed.deployment
-    change = _prices(situation, deployment).next_change(deployment.accelerator_type, situation.now)
+    change = situation.context.prices.of(deployment.account).next_change(deployment.accelerator_type, situation.now)
     month = next_month(situation.now)
     return month if change is None else min(month, change)
 
@@ -111,9 +112,8 @@ def month_gpu_seconds_until(cost: Cost, now: datetime) -> int:
     return known + cost.gpus * _seconds(max(cost.as_of, _month_of(now)), now)
 
 
-def _rate(situation: Situation) -> Rate | None:
+def rate_of(observed: Observed, prices: Prices, now: datetime) -> Rate | None:
     """Return what is billed now; None if nothing is known of it."""
-    observed: Observed = situation.observed
     if isinstance(observed, Absent):
         return _NO_RATE if observed.confirmed else None
     if not isinstance(observed, Present):
@@ -121,14 +121,10 @@ def _rate(situation: Situation) -> Rate | None:
     deployment = observed.deployment
     if deployment.state == "DELETED":
         return _NO_RATE
-    prices, now = _prices(situation, deployment), situation.now
+    paid = prices.of(deployment.account)
     gpus = bounded(deployment.replica_stats.ready * gpus_per_replica(deployment))
     most = gpus_at_most(deployment)
-    return Rate(gpus, hourly_of(prices, deployment, gpus, now), most, hourly_of(prices, deployment, most, now))
-
-
-def _prices(situation: Situation, deployment: Deployment) -> PriceList:
-    return situation.context.prices.of(deployment.account)
+    return Rate(gpus, hourly_of(paid, deployment, gpus, now), most, hourly_of(paid, deployment, most, now))
 
 
 def _may_be_late(situation: Situation, before: Cost) -> bool:
@@ -185,7 +181,7 @@ def _cost(rate: Rate, total: _Sum, month: _Sum, now: datetime, *, estimated: boo
     )
 
 
-def _rate_of(cost: Cost) -> Rate:
+def _rate_in(cost: Cost) -> Rate:
     """Return the rate that a status says; one that is no number is not known."""
     return Rate(cost.gpus, _decimal(cost.hourly), cost.gpu_ceiling, _decimal(cost.hourly_ceiling))
 

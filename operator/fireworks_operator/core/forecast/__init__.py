@@ -1,0 +1,1 @@
+"""What the operator would do with a resource, and what that would cost, by the decisions that the operator makes."""

@@ -1,0 +1,322 @@
+"""What Fireworks says of a resource's deployment now, and what it would make of a new one."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import GROUP, DirectRouteSecret, FireworksDeployment
+from fireworks_operator.core.actions import Create, Delete, Refuse, Update
+from fireworks_operator.core.budgets import Room
+from fireworks_operator.core.context import Context, CredentialState, Unusable, Usable
+from fireworks_operator.core.decisions.addons import uses_addons
+from fireworks_operator.core.decisions.direct_route import keys_to_read
+from fireworks_operator.core.decisions.growth import fitting, hardware_question, parked_by_budget
+from fireworks_operator.core.decisions.preparation import model_to_prepare
+from fireworks_operator.core.diagnosis import diagnose
+from fireworks_operator.core.forecast.fireworks import Told
+from fireworks_operator.core.forecast.forecast import Forecast, forecast
+from fireworks_operator.core.identity import full_model_name
+from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
+from fireworks_operator.core.situation import assess
+from fireworks_operator.core.status.model_notices import models_to_ask
+from fireworks_operator.core.target import former_names, target_name
+from fireworks_operator.fireworks.api_key import ApiKey
+from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.models import DeployedModel, Deployment, Model
+from fireworks_operator.plugin.check import Check, State
+from fireworks_operator.plugin.fireworks import Account, find_account, read_key
+from fireworks_operator.plugin.keys import SecretKey, read_secret
+from fireworks_operator.ports import SecretForbiddenError, SecretReader
+from fireworks_operator.settings import Settings
+
+from .dry_run import Stored
+from .operator import Operator
+
+
+class NoKeyError(Exception):
+    """There is no API key to ask Fireworks with; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A resource as it would be stored, what Fireworks says of its deployment now, and what the operator would do."""
+
+    resource: FireworksDeployment
+    before: Observed
+    forecast: Forecast
+
+
+@dataclass(slots=True)
+class Looker:
+    """Asks Fireworks about the deployments of resources, with the API keys that the operator would use.
+
+    What is the same for several resources is asked for once.
+    """
+
+    client: FireworksClient
+    secrets: SecretReader
+    settings: Settings
+    operator: Operator
+    now: datetime
+    _accounts: dict[ApiKey, str] = field(default_factory=dict)
+    _models: dict[tuple[str, str], Model | None] = field(default_factory=dict)
+    _deployed: dict[str, list[DeployedModel]] = field(default_factory=dict)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def look(self, stored: Stored, rooms: tuple[Room, ...] = ()) -> Seen:
+        """Return what the operator would do with a resource that its budgets leave so much room.
+
+        Raises:
+            NoKeyError: there is no API key to ask with.
+            click.ClickException: it is not clear which account an API key is for.
+            FireworksError: Fireworks does not answer.
+            KubernetesUnavailableError: the API server does not answer.
+        """
+        key, state = await self._credential(stored.resource)
+        context = replace(self._context(stored, state), rooms=rooms, parked_by=parked_by_budget(rooms))
+        if key is None or not isinstance(state, Usable):
+            return Seen(stored.resource, Unknown(), forecast(stored.resource, Unknown(), context, Told()))
+        account = Account(self.client, key, state.account, self.settings.base_url)
+        question = await (await self._question(stored.resource, context, account)).with_hardware(account)
+        return Seen(stored.resource, question.observed, await question.answer(account))
+
+    async def _question(self, resource: FireworksDeployment, context: Context, account: Account) -> "_Question":
+        """Find out all that the operator would know when it decides."""
+        former = [each for each in former_names(resource, context, account.id) if await _find(account, each)]
+        context = replace(
+            context,
+            exists=frozenset(former).__contains__,
+            route_secret=await self._route_secret(resource),
+            models=await self._models_of(resource, account),
+        )
+        target = target_name(resource, context)
+        deployment = None if target is None else await _find(account, target)
+        loaded = await self._loaded(account) if uses_addons(resource) else None
+        told = Told(deployed=frozenset(each.model for each in loaded or ()))
+        if deployment is None:
+            return _Question(resource, Absent(confirmed=True), context, told)
+        addons = None if loaded is None else tuple(each for each in loaded if each.deployment == target)
+        why = await _termination(account, deployment)
+        return _Question(resource, Present(deployment, addons, fresh=True, termination=why), context, told)
+
+    def _context(self, stored: Stored, state: CredentialState) -> Context:
+        operator = self.operator
+        return Context(
+            now=self.now,
+            cluster_id=operator.cluster_id,
+            credential=state,
+            previous_cluster_ids=tuple(operator.settings.previous_cluster_ids),
+            cluster_uid=operator.cluster_uid,
+            adoption_namespaces=frozenset(operator.settings.adoption_namespaces),
+            skip_pauses=_asks_for_a_look(stored),
+            create_query=operator.create_query,
+            default_shape=operator.settings.default_shape,
+            prices=operator.prices,
+        )
+
+    async def _credential(self, resource: FireworksDeployment) -> tuple[ApiKey | None, CredentialState]:
+        """Return the API key that the operator would use, or one of the same account; or why it would have none."""
+        reference, namespace = resource.spec.credentials_secret_ref, resource.metadata.namespace
+        if reference is None:
+            lacking = self._own_key_lacking(namespace)
+            return (None, lacking) if lacking is not None else await self._environment("the operator's own", own=True)
+        where = SecretKey(reference.name, reference.key, namespace)
+        found = await read_secret(self.secrets, where)
+        if not isinstance(found, Check):
+            return found[0], Usable(found[1] or await self._account_of(found[0]))
+        if found.state is State.FAILED:
+            return None, Unusable(Reason.CREDENTIALS_MISSING, f"{_capital(found.message)}: {found.way_out}")
+        return await self._environment(f"in the Secret {where}, which you may not read", own=False)
+
+    async def _environment(self, which: str, *, own: bool) -> tuple[ApiKey, Usable]:
+        key = read_key(self.settings)
+        if key is None:
+            raise NoKeyError(f"Its API key is {which}: set FIREWORKS_API_KEY to a key of the same account.")
+        return key, Usable(self.settings.account_id or await self._account_of(key), own=own)
+
+    def _own_key_lacking(self, namespace: str) -> Unusable | None:
+        """Say why the operator would have no API key for a resource that names none."""
+        allowed = self.operator.settings.credential_namespaces
+        if self.operator.has_key is False:
+            return Unusable(
+                Reason.CREDENTIALS_MISSING,
+                "The operator has no API key of its own: set spec.credentialsSecretRef to a Secret with the key "
+                "apiKey, or start the operator with FIREWORKS_API_KEY.",
+            )
+        if allowed is None or namespace in allowed:
+            return None
+        return Unusable(
+            Reason.CREDENTIALS_NOT_ALLOWED,
+            f'The namespace "{namespace}" is not allowed to use the operator\'s own API key: set '
+            "spec.credentialsSecretRef, or have the namespace added to the operator's setting credentialNamespaces.",
+        )
+
+    async def _account_of(self, key: ApiKey) -> str:
+        async with self._asking:
+            if key not in self._accounts:
+                self._accounts[key] = await find_account(self.client, key)
+            return self._accounts[key]
+
+    async def _route_secret(self, resource: FireworksDeployment) -> DirectRouteSecret | None:
+        """Return the version of the Secret with the API keys of a direct route; one that may not be read is as known.
+
+        Whether its keys can be used, the operator finds out.
+        """
+        reference = keys_to_read(resource)
+        if reference is None:
+            return None
+        keys = list(reference.keys)
+        try:
+            found = await self.secrets.read(resource.metadata.namespace, reference.name, tuple(keys))
+        except SecretForbiddenError:
+            found = None
+        if found is None:
+            known = resource.status.direct_route_secret
+            return known or DirectRouteSecret(name=reference.name, keys=keys, uid="", resource_version="")
+        return DirectRouteSecret(name=reference.name, keys=keys, uid=found.uid, resource_version=found.resource_version)
+
+    async def _models_of(self, resource: FireworksDeployment, account: Account) -> dict[str, Model]:
+        """Return the records of the models that bear on what happens, as far as they can be had."""
+        prepared = model_to_prepare(resource, account.id)
+        addons = [full_model_name(account.id, each.model) for each in resource.spec.addons or ()]
+        base = [full_model_name(account.id, resource.spec.base_model)] if addons else []
+        wanted = dict.fromkeys(
+            [*models_to_ask(resource, account.id), *([prepared] if prepared else []), *addons, *base]
+        )
+        found: dict[str, Model] = {}
+        for name in wanted:
+            record = await self._model(name, account)
+            if record is not None:
+                found[name] = record
+        return found
+
+    async def _model(self, name: str, account: Account) -> Model | None:
+        known = (account.id, name)
+        async with self._asking:
+            if known not in self._models:
+                self._models[known] = await _record(account, name)
+            return self._models[known]
+
+    async def _loaded(self, account: Account) -> list[DeployedModel]:
+        async with self._asking:
+            if account.id not in self._deployed:
+                self._deployed[account.id] = await account.deployed_models()
+            return self._deployed[account.id]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """All that a forecast is made of."""
+
+    resource: FireworksDeployment
+    observed: Observed
+    context: Context
+    told: Told
+
+    async def with_hardware(self, account: Account) -> "_Question":
+        """Ask which GPUs a replica would have, where the budgets cannot be asked otherwise."""
+        asked = hardware_question(assess(self.resource, self.observed, self.context))
+        if asked is None:
+            return self
+        shapes = await account.client.match_shapes(account.key, account.id, asked.model, addons=asked.addons)
+        return replace(self, context=replace(self.context, hardware=fitting(asked, shapes)))
+
+    def forecast(self) -> Forecast:
+        """Return what the operator would do."""
+        return forecast(self.resource, self.observed, self.context, self.told)
+
+    async def answer(self, account: Account) -> Forecast:
+        """Return what the operator would do once Fireworks was asked about what it would make of it."""
+        first = self.forecast()
+        actions = [each.action for each in first.steps]
+        create = next((each for each in actions if isinstance(each, Create)), None)
+        told = self.told
+        if create is not None:
+            anew = any(isinstance(each, Delete) for each in actions)
+            try:
+                told = replace(told, created=await _validated(account, create, anew=anew))
+            except FireworksError as error:
+                if not error.definite or error.transient:
+                    raise
+                return self._refused(first, create, error)
+        if any(isinstance(each, Update) and "deployment_shape" in each.mask for each in actions):
+            told = replace(told, shapes=await _shapes(account, self.resource))
+        return first if told is self.told else replace(self, told=told).forecast()
+
+    def _refused(self, first: Forecast, create: Create, error: FireworksError) -> Forecast:
+        """Return what would be done until Fireworks refuses the create request."""
+        place = [each.action for each in first.steps].index(create)
+        steps = first.steps[:place]
+        found = diagnose(error, create)
+        observed = Absent(confirmed=True) if steps else self.observed
+        situation = assess(self.resource, observed, self.context)
+        return Forecast(steps, Refuse(found.reason, found.message), situation, refused=first.steps[place])
+
+
+async def _validated(account: Account, create: Create, *, anew: bool) -> dict[str, JsonValue]:
+    """Return what Fireworks says of a deployment that would be created; `anew`: its id is taken until then."""
+    identifier = None if anew else create.target.rsplit("/", 1)[-1]
+    return await account.client.validate_deployment(
+        account.key, account.id, create.body, deployment_id=identifier, query=create.query
+    )
+
+
+async def _shapes(account: Account, resource: FireworksDeployment) -> dict[str, dict[str, JsonValue]]:
+    """Return the hardware of the shapes for the model, by the names and words that may be asked for."""
+    model = full_model_name(account.id, resource.spec.base_model)
+    found: dict[str, dict[str, JsonValue]] = {}
+    for shape in await account.client.match_shapes(account.key, account.id, model):
+        hardware: dict[str, JsonValue] = {
+            "acceleratorType": shape.accelerator_type,
+            "acceleratorCount": shape.accelerator_count,
+        }
+        for word in (shape.name, shape.name.rsplit("/", 1)[-1], shape.preset.lower()):
+            found.setdefault(word, hardware)
+    return found
+
+
+async def _record(account: Account, name: str) -> Model | None:
+    try:
+        return await account.client.get_model(account.key, name)
+    except FireworksError as error:
+        if error.kind not in (ErrorKind.NOT_FOUND, ErrorKind.PERMISSION_DENIED):
+            raise
+        return None
+
+
+async def _find(account: Account, name: str) -> Deployment | None:
+    try:
+        return await account.client.get_deployment(account.key, name)
+    except FireworksError as error:
+        if error.kind is not ErrorKind.NOT_FOUND:
+            raise
+        return None
+
+
+async def _termination(account: Account, deployment: Deployment) -> str:
+    if deployment.state != "FAILED":
+        return ""
+    try:
+        return await account.client.termination_message(account.key, deployment.name)
+    except FireworksError:
+        return ""
+
+
+def _asks_for_a_look(stored: Stored) -> bool:
+    """Tell whether somebody asks for a look by what is applied: the spec or an annotation of the operator's changes."""
+    live = stored.live
+    if live is None:
+        return True
+    ours = [
+        {name: value for name, value in each.metadata.annotations.items() if name.startswith(f"{GROUP}/")}
+        for each in (live, stored.resource)
+    ]
+    return live.metadata.generation != stored.resource.metadata.generation or ours[0] != ours[1]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
