@@ -104,11 +104,13 @@ def test_waiting_costs_nothing(team: Team) -> None:
     until_serves(team, "first")
     team.create("second", spec=GPUS)
     until_waits(team, "second")
-    team.wait(30)
-    writes, seen = team.stage.server.writes, team.seen()
+    team.wait(120)
+    assert team.stage.operator is not None
+    writes, seen, passes = team.stage.server.writes, team.seen(), team.stage.operator.passes.count
     team.wait(HOUR)
     assert team.stage.server.writes == writes
     assert team.writes(since=seen) == []
+    assert team.stage.operator.passes.count == passes, "nobody looks at who waits before there is room"
 
 
 def test_two_hundred_at_once_fill_the_budget_exactly(team: Team) -> None:

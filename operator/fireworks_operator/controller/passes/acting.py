@@ -381,5 +381,7 @@ def _next_reread(situation: Situation, action: Waiting) -> float | None:
     route = situation.context.route_secret
     if isinstance(route, Unusable):
         return CREDENTIAL_RETRY
-    refused = isinstance(action, Refuse) and situation.spec.credentials_secret_ref is not None
+    # Another key brings no room in a budget; the ledger says when there is.
+    mends = isinstance(action, Refuse) and action.reason is not Reason.BUDGET_EXCEEDED
+    refused = mends and situation.spec.credentials_secret_ref is not None
     return SECRET_RETRY if refused or route is not None else None
