@@ -267,10 +267,13 @@ class Process:
             AssertionError: they do not come to an end.
         """
         self.passes.count = 0
+        self.keeper.wake()
         while len(self.queue):
             assert self.passes.count < MOST_PASSES, "the operator spins"
             ref, _ = await self.queue.get()
             await self._pass(ref)
+            self.keeper.wake()
+        await self.keeper.tell()
 
     async def _pass(self, ref: str) -> None:
         self.client.sent.clear()

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
+from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import JournalEntry, SimulatorClient
+from testkit.promises.budgets import NeverOversold
 from testkit.promises.invariants import Promises, holds, is_answered
 from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, new_spec
 from testkit.virtual.api_server import ApiServer, Raw
@@ -63,6 +65,7 @@ class World:
         self.fireworks.reset()
         self.server = ApiServer(self.fireworks.now)
         self.promises = Promises(self.server, self.fireworks)
+        self.oversold = NeverOversold(self.server, self.fireworks)
         self.conduct = Conduct()
         self.server.on_release, self.server.on_status = self.promises.on_release, self.promises.on_status
         self.lease = Lease(loop.time)
@@ -88,12 +91,16 @@ class World:
     # The operator
 
     def _start(self) -> Process:
-        around = Surroundings(self.lease, self._wall_clock, on_change=self.promises.on_change)
+        around = Surroundings(self.lease, self._wall_clock, on_change=self._on_change)
 
         async def start() -> Process:
             return Process(self.server, self.fireworks, self.loop, around)
 
         return self.loop.run_until_complete(start())
+
+    def _on_change(self, ref: str, call: Call) -> None:
+        self.promises.on_change(ref, call)
+        self.oversold.on_change(ref, call)
 
     def _wall_clock(self) -> float:
         return self.fireworks.now() + self.clock_off

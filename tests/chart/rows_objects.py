@@ -233,6 +233,12 @@ METRICS: Final = [
         },
     ),
     refused("a page that is no URL", {"metrics": {"prometheusRule": {"runbookUrl": "alerts.md"}}}, "runbookUrl"),
+    row(
+        "an alert above a cost",
+        {"metrics": {"prometheusRule": {"enabled": True, "hourlyCostAbove": 64}}},
+        {"PrometheusRule spec groups 0 rules 9 alert": "FireworksCostHigh"},
+    ),
+    refused("a cost below nothing", {"metrics": {"prometheusRule": {"hourlyCostAbove": -1}}}, "hourlyCostAbove"),
     refused(
         "an alert that does not exist",
         {"metrics": {"prometheusRule": {"disabled": ["FireworksOperatorGone"]}}},

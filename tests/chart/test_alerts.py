@@ -20,6 +20,7 @@ class Case:
         alert: name of the alert.
         reason: what this is a case of.
         series: values by series, without the prefix `fireworks_operator_`.
+        others: values by series of others, by their full name.
         minutes: when it is looked at.
         labels: of the alert that fires, without its severity; None: none fires.
         summary: what it says.
@@ -31,8 +32,12 @@ class Case:
     minutes: int = 20
     labels: dict[str, str] | None = None
     summary: str = ""
+    others: dict[str, str] = field(default_factory=dict)
 
 
+BILLED = 'resource_gpus{resource_namespace="a",resource_name="chat",account="acme",deployment_id="chat-1",pod="p"}'
+REQUESTS = '{__name__="request_counter_total:sum_by_deployment",deployment_account="ACCOUNT",deployment_id="chat-1"}'
+OURS, ANOTHERS = REQUESTS.replace("ACCOUNT", "acme"), REQUESTS.replace("ACCOUNT", "globex")
 QUEUE = "workqueue_queue_duration_seconds_bucket"
 CASES = [
     Case("FireworksOperatorDown", "nothing answers", {}, 6, {}, "No pod of the operator is responding."),
@@ -183,6 +188,54 @@ CASES = [
         40,
     ),
     Case(
+        "FireworksCostHigh",
+        "two namespaces together, seen by two pods",
+        {
+            'hourly_cost_dollars{resource_namespace="a",account="acme",pod="p"}': "60x60",
+            'hourly_cost_dollars{resource_namespace="a",account="acme",pod="q"}': "60x60",
+            'hourly_cost_dollars{resource_namespace="b",account="acme",pod="p"}': "40.5x60",
+        },
+        20,
+        {},
+        "Deployments cost 100.50 US dollars per hour.",
+    ),
+    Case("FireworksCostHigh", "as much as is allowed", {'hourly_cost_dollars{resource_namespace="a"}': "100x60"}),
+    Case("FireworksCostHigh", "for ten minutes", {'hourly_cost_dollars{resource_namespace="a"}': "200x10 0x50"}, 20),
+    Case(
+        "FireworksBilledWithoutTraffic",
+        "three hours without a request",
+        {BILLED: "4x300"},
+        200,
+        {"resource_namespace": "a", "resource_name": "chat", "account": "acme", "deployment_id": "chat-1"},
+        "a/chat is billed for 4 GPUs and has served no request for 3 hours.",
+        {OURS: "0.5x5 0x300", ANOTHERS: "1x300"},
+    ),
+    Case(
+        "FireworksBilledWithoutTraffic",
+        "a request now and then",
+        {BILLED: "4x300"},
+        200,
+        others={OURS: "0x100 0.02 0x200"},
+    ),
+    Case(
+        "FireworksBilledWithoutTraffic",
+        "asleep in between",
+        {BILLED: "4x100 0x10 4x200"},
+        200,
+        others={OURS: "0x100 _x10 0x200"},
+    ),
+    Case("FireworksBilledWithoutTraffic", "Fireworks' exporter is not scraped", {BILLED: "4x300"}, 200),
+    Case("FireworksBilledWithoutTraffic", "of another account", {BILLED: "4x300"}, 200, others={ANOTHERS: "0x300"}),
+    Case(
+        "FireworksGpusUnpriced",
+        "eight of one account",
+        {'unpriced_gpus{account="acme",pod="a"}': "8x90", 'unpriced_gpus{account="acme",pod="b"}': "0x90"},
+        70,
+        {"account": "acme"},
+        "8 GPUs of account acme have no price.",
+    ),
+    Case("FireworksGpusUnpriced", "until the price list has it", {'unpriced_gpus{account="acme"}': "8x50 0x40"}, 70),
+    Case(
         "FireworksApiFailing",
         "three of four requests",
         {
@@ -277,6 +330,7 @@ def test_every_alert_has_a_case_of_firing_and_one_of_silence() -> None:
 def test_an_alert_fires_when_it_should(program: Path, tmp_path: Path, case: Case) -> None:
     rule = RULES[case.alert]
     series = [{"series": f"fireworks_operator_{name}", "values": values} for name, values in case.series.items()]
+    series += [{"series": name, "values": values} for name, values in case.others.items()]
     expected: list[dict[str, Any]] = []
     if case.labels is not None:
         annotations = {**rule["annotations"], "summary": case.summary}

@@ -19,6 +19,8 @@ PANEL_QUERIES = [
 ]
 EXPORTER_LABELS = {"cluster", "namespace", "job", "pod", "le"}
 """Labels that Prometheus (or what collects from several) adds, and the one of histogram buckets."""
+FIREWORKS_LABELS = {"deployment_account", "deployment_id"}
+"""Labels of Fireworks' own exporter (Fireworks documentation, exporting metrics)."""
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,8 @@ def test_a_query_asks_for_metrics_and_labels_that_there_are(
     names = re.findall(r"\b(?:fireworks_operator|process)_[a-z_]+", query)
     assert names, title
     known = set().union(*(metrics[name] for name in names)) | EXPORTER_LABELS
+    if "request_counter_total:sum_by_deployment" in query:
+        known |= FIREWORKS_LABELS | {"__name__"}
     grouped = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", query) for label in group.split(",")}
     selected = set(re.findall(r"[{,]\s*([a-z_]+)\s*(?:=~|!~|!=|=)", query))
     assert grouped | selected <= known, title
@@ -51,7 +55,7 @@ def test_a_query_is_promql(title: str, query: str) -> None:
 def without_variables(query: str) -> str:
     """Put values in the place of Grafana's variables."""
     given = {"__rate_interval": "5m"} | {each["name"]: "value" for each in DASHBOARD["templating"]["list"]}
-    return re.sub(r"\$(\w+)", lambda found: given[found[1]], query)
+    return re.sub(r"\$([a-z_]\w*)", lambda found: given[found[1]], query)
 
 
 def test_what_costs_money_without_anybody_knowing_is_alerted_and_shown() -> None:
@@ -114,12 +118,13 @@ def test_each_alert_has_a_runbook_and_each_runbook_an_alert() -> None:
 
 
 def test_the_rule_links_each_alert_to_its_runbook(helm: Helm) -> None:
-    values = {"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": "https://example.com/alerts"}}}
+    page = "https://example.com/alerts"
+    values = {"metrics": {"prometheusRule": {"enabled": True, "runbookUrl": page, "hourlyCostAbove": 100}}}
     (group,) = helm.template(values=values).the("PrometheusRule")["spec"]["groups"]
     assert [each["alert"] for each in group["rules"]] == [each["alert"] for each in ALERTS]
     for rule, source in zip(group["rules"], ALERTS, strict=True):
         anchor = source["alert"].lower()
-        assert rule["annotations"].pop("runbook_url") == f"https://example.com/alerts#{anchor}"
+        assert rule["annotations"].pop("runbook_url") == f"{page}#{anchor}"
         assert rule == source
 
 
@@ -136,6 +141,20 @@ def test_alerts_can_be_left_out_and_labelled(helm: Helm) -> None:
     assert more["name"] == "more"
     assert "FireworksDriftReturns" not in [each["alert"] for each in rule["rules"]]
     assert {each["labels"]["team"] for each in rule["rules"]} == {"inference"}
+
+
+@pytest.mark.parametrize(
+    ("above", "ends"), [(0, "> 0"), (64, "> 64"), (250.5, "> 250.5"), (2_000_000, "> 2e+06"), (None, None)]
+)
+def test_the_alert_of_cost_has_the_value_that_the_platform_sets(
+    helm: Helm, above: float | None, ends: str | None
+) -> None:
+    values = {"metrics": {"prometheusRule": {"enabled": True, "hourlyCostAbove": above}}}
+    (group,) = helm.template(values=values).the("PrometheusRule")["spec"]["groups"]
+    found = [each["expr"] for each in group["rules"] if each["alert"] == "FireworksCostHigh"]
+    assert [each.endswith(ends) for each in found] == ([] if ends is None else [True])
+    for each in found:
+        promql_parser.parse(each)
 
 
 def test_the_monitors_find_the_pods(helm: Helm) -> None:

@@ -56,6 +56,9 @@ def test_cost(reader: Reader, team: Team) -> None:
         eventually(lambda: "chat" in terminal.run(ask)[0], "a second of it is on the bill")
         said = page.run("kubectl fireworks cost")
         assert said.split()[:5] == ["NAMESPACE", "NAME", "GPU-HOURS", "USD", "METER"]
+        (line,) = json.loads(terminal.run(f"{ask} -o json")[0])
+        assert line["gpuSeconds"] > 0
+        assert line["meteredGpuSeconds"] > 0
 
 
 def test_plan(reader: Reader, team: Team, tmp_path: Path) -> None:

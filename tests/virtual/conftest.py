@@ -27,6 +27,7 @@ tests that are marked `proof` are kept here:
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -35,9 +36,15 @@ from tests.virtual.team import NewTeam, Team
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def began() -> datetime | None:
+    """When the story begins; None: now."""
+    return None
+
+
+@pytest.fixture
+def stage(began: datetime | None) -> Iterator[Stage]:
     """The operator, Kubernetes and Fireworks, all of them new."""
-    stage = Stage()
+    stage = Stage(began=began)
     yield stage
     stage.close()
 

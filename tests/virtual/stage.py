@@ -7,6 +7,7 @@ import time
 import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Message, Scope
@@ -210,14 +211,15 @@ class Stage:
         tolerated: a part of errors that may be logged in this story.
     """
 
-    def __init__(self, limits: Limits = PLENTY, own: OwnCredential = OWN) -> None:
+    def __init__(self, limits: Limits = PLENTY, own: OwnCredential = OWN, *, began: datetime | None = None) -> None:
+        """Set it up; `began`: the time of day when the story begins, now if it does not matter."""
         self.loop = MemoryLoop()
         self.limits, self.own, self.prices = limits, own, published()
         account = AccountSettings(id=OWN_ACCOUNT, api_key=OWN_KEY)
         simulator = Simulator(Settings(stepped=True, accounts=(account,), timing=TIMING))
-        began = float(int(time.time()))
-        simulator.worlds.shared.clock = _Clock(self.loop, began)
-        self._offset = began - self.loop.time()
+        start = float(int(time.time())) if began is None else began.timestamp()
+        simulator.worlds.shared.clock = _Clock(self.loop, start)
+        self._offset = start - self.loop.time()
         self.loop.serve = self._server_of(simulator)
         self.simulator = MemorySimulator(simulator.app, OWN_ACCOUNT)
         self.server = Kubernetes(self.now)

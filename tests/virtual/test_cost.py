@@ -1,22 +1,28 @@
-"""The meter against Fireworks' own: what status says a deployment has cost is what Fireworks bills, to a poll interval.
-
-Each change of the rate is seen by a LIST at most one interval late: 3 s after a change, 66 s at rest.
-"""
+"""What status says of money, and when it is written; `test_bill.py` compares it with the bill of Fireworks."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from fireworks_operator.core.prices import Price, PriceList, Prices, PriceScope
+from testkit.chart.helm import CHART
+from tests.virtual.bill import BEGAN, HOUR, LATE, billed, cost, metered, until_gpus
 from tests.virtual.stage import Stage
 from tests.virtual.team import Json, Team
 
-HOUR, DAY = 3600.0, 86400.0
-LATE = 66.0
-"""Seconds until the next poll of an account at rest, at most."""
+EXPORTED = "request_counter_total:sum_by_deployment"
+ALERTS = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
 NO_PRICE = Prices(PriceList({}))
+
+
+@pytest.fixture
+def began() -> datetime:
+    """When a story begins."""
+    return BEGAN
 
 
 def at(price: str, **factors: str) -> Prices:
@@ -26,44 +32,9 @@ def at(price: str, **factors: str) -> Prices:
     return Prices(PriceList({"NVIDIA_H100_80GB": (Price(Decimal(price), since),)}, scopes))
 
 
-def cost(team: Team) -> Json:
-    """Return status.cost."""
-    return dict(team.status()["cost"])
-
-
-def metered(team: Team) -> float:
-    """Return GPU-seconds until now by the status: what it says, and the rate since."""
-    found = cost(team)
-    return float(found["gpuSeconds"] + found["gpus"] * since(team, found))
-
-
-def dollars(team: Team) -> Decimal:
-    """Return dollars until now by the status."""
-    found = cost(team)
-    return Decimal(found["total"]) + Decimal(found["hourly"]) * Decimal(since(team, found)) / 3600
-
-
-def since(team: Team, found: Json) -> float:
-    return team.stage.now() - datetime.fromisoformat(found["asOf"]).timestamp()
-
-
-def billed(team: Team) -> float:
-    """Return GPU-seconds until now as Fireworks bills them."""
-    now = datetime.fromtimestamp(team.stage.now(), UTC)
-    period = {"startTime": f"{now - timedelta(days=20):%Y-%m-%dT00:00:00Z}", "endTime": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
-    path = f"/v1/accounts/{team.account}/billingUsage"
-    status, answer = team.ask(path, None, "GET", **period, usageType="DEDICATED_DEPLOYMENT")
-    assert status == 200, answer
-    return sum(float(each["acceleratorSeconds"]) for each in answer.get("dedicatedCosts", []))
-
-
 def serve(team: Team, **spec: object) -> None:
     team.create(spec={"acceleratorCount": 2, "maxReplicaCount": 4, **spec})
     team.until_ready()
-
-
-def until_gpus(team: Team, gpus: int) -> None:
-    team.eventually(lambda: cost(team)["gpus"] == gpus, f"{gpus} GPUs are billed", within=2 * HOUR)
 
 
 def test_a_new_deployment_is_billed_from_its_first_ready_replica(team: Team) -> None:
@@ -71,8 +42,8 @@ def test_a_new_deployment_is_billed_from_its_first_ready_replica(team: Team) -> 
     team.wait(HOUR)
     found = cost(team)
     assert (found["gpus"], found["hourly"], found["hourlyCeiling"]) == (2, "16.00", "64.00")
-    assert metered(team) == pytest.approx(billed(team), abs=2 * 3.3)
-    assert dollars(team) == pytest.approx(Decimal(billed(team)) * 8 / 3600, abs=Decimal("0.03"))
+    assert metered(team).gpu_seconds == pytest.approx(billed(team).gpu_seconds, abs=2 * 3.3)
+    assert metered(team).dollars == pytest.approx(Decimal(billed(team).gpu_seconds) * 8 / 3600, abs=Decimal("0.03"))
     assert "estimated" not in found
 
 
@@ -83,8 +54,8 @@ def test_every_replica_more_or_less_counts(team: Team) -> None:
         team.change(minReplicaCount=count, maxReplicaCount=count)
         until_gpus(team, 2 * count)
     team.wait(HOUR)
-    assert billed(team) > 2 * 6 * HOUR
-    assert metered(team) == pytest.approx(billed(team), abs=4 * 3.3 * 6)
+    assert billed(team).gpu_seconds > 2 * 6 * HOUR
+    assert metered(team).gpu_seconds == pytest.approx(billed(team).gpu_seconds, abs=4 * 3.3 * 6)
 
 
 def test_a_deployment_that_is_scaled_to_zero_costs_nothing(team: Team) -> None:
@@ -94,25 +65,24 @@ def test_a_deployment_that_is_scaled_to_zero_costs_nothing(team: Team) -> None:
     assert (asleep["hourly"], asleep["hourlyCeiling"]) == ("0.00", "64.00")
     team.wait(3 * HOUR)
     assert cost(team) == asleep
-    assert metered(team) == pytest.approx(billed(team), abs=2 * LATE)
+    assert metered(team).gpu_seconds == pytest.approx(billed(team).gpu_seconds, abs=2 * LATE)
 
 
 def test_at_rest_nothing_is_written_while_the_bill_grows(team: Team) -> None:
     serve(team)
     team.wait(HOUR)
     version = team.get()["metadata"]["resourceVersion"]
-    before = dollars(team)
+    before = metered(team).dollars
     team.wait(10 * HOUR)
-    if cost(team)["month"]["name"] == datetime.fromtimestamp(team.stage.now(), UTC).strftime("%Y-%m"):
-        assert team.get()["metadata"]["resourceVersion"] == version
-    assert dollars(team) - before == pytest.approx(Decimal(160), abs=Decimal("0.02"))
+    assert team.get()["metadata"]["resourceVersion"] == version
+    assert metered(team).dollars - before == pytest.approx(Decimal(160), abs=Decimal("0.02"))
 
 
-def test_a_new_month_begins_at_midnight_utc(team: Team) -> None:
+@pytest.mark.parametrize("began", [datetime(2026, 11, 30, 20, tzinfo=UTC)])
+def test_a_new_month_begins_at_midnight_utc(team: Team, began: datetime) -> None:
     serve(team)
-    now = datetime.fromtimestamp(team.stage.now(), UTC)
-    midnight = (now.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(day=1)
-    team.wait((midnight - now).total_seconds() + 60)
+    midnight = began + timedelta(hours=4)
+    team.wait(midnight.timestamp() - team.stage.now() + 60)
     found = cost(team)
     assert found["month"] == {"name": f"{midnight:%Y-%m}", "gpuSeconds": 0, "total": "0.00"}
     total = found["gpuSeconds"]
@@ -133,7 +103,7 @@ def test_an_operator_that_was_away_counts_on_at_the_last_rate_and_says_so(team: 
     stage.start()
     team.wait(HOUR)
     assert "estimated" not in cost(team), "what it finds is what it left"
-    assert metered(team) == pytest.approx(billed(team), abs=LATE)
+    assert metered(team).gpu_seconds == pytest.approx(billed(team).gpu_seconds, abs=LATE)
     stage.stop()
     team.simulator.edit(team.deployment_id(), {"minReplicaCount": 2})
     team.wait(HOUR)
@@ -163,7 +133,7 @@ def test_another_price_holds_from_then_on(team: Team, stage: Stage) -> None:
     stage.reprice(at("4"))
     team.eventually(lambda: cost(team)["hourly"] == "8.00", "the new price")
     team.wait(HOUR)
-    assert dollars(team) == pytest.approx(Decimal(16 + 8), abs=Decimal("0.1"))
+    assert metered(team).dollars == pytest.approx(Decimal(16 + 8), abs=Decimal("0.1"))
 
 
 def test_an_announced_price_comes_into_force_by_itself(team: Team, stage: Stage) -> None:
@@ -205,4 +175,16 @@ def test_a_deployment_that_somebody_deletes_is_not_billed_any_more(team: Team) -
     assert ended["hourly"] == "0.00"
     team.wait(HOUR)
     assert cost(team) == ended
-    assert metered(team) == pytest.approx(billed(team), abs=2 * LATE)
+    assert metered(team).gpu_seconds == pytest.approx(billed(team).gpu_seconds, abs=2 * LATE)
+
+
+def test_requests_that_fireworks_exports_have_the_labels_by_which_an_alert_joins_them(team: Team) -> None:
+    serve(team)
+    team.wait(60)
+    _, text = team.simulator.request("GET", f"/v1/accounts/{team.account}/metrics", api_key=team.api_key)
+    families = text_string_to_metric_families(text.decode())
+    (sample,) = (each for found in families for each in found.samples if each.name == EXPORTED)
+    assert sample.labels["deployment_account"] == team.account
+    assert sample.labels["deployment_id"] == team.deployment_id()
+    (alert,) = (each for each in ALERTS if each["alert"] == "FireworksBilledWithoutTraffic")
+    assert f'"{EXPORTED}"' in alert["expr"]

@@ -230,6 +230,14 @@ class Metrics:
             "resource_name",
             "account",
         )
+        self.resource_gpus = self._gauge(
+            "resource_gpus",
+            "GPUs of the serving replicas of one resource, by its deployment; only with costMetricsPerResource.",
+            "resource_namespace",
+            "resource_name",
+            "account",
+            "deployment_id",
+        )
 
     def _budgets(self) -> None:
         self.of_budgets = {

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.identity import is_reserved_tag, parse_marker
-from fireworks_operator.core.status.cost import month_until
+from fireworks_operator.core.status.cost import month_gpu_seconds_until, month_until
 from fireworks_operator.fireworks.billing import Usage
 from fireworks_operator.fireworks.models import Deployment
 from fireworks_operator.kube.resources import list_resources
@@ -27,6 +27,14 @@ from .output import Row, new_console, print_columns, print_data, print_table
 LONGEST = timedelta(days=31)
 """Of one request (REST: billingUsage)."""
 _TAG = "custom/"
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What the operator has metered of a resource in this month."""
+
+    dollars: Decimal
+    gpu_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +130,14 @@ def _is_tag(key: str) -> bool:
 
 def _meters(
     resources: Iterable[FireworksDeployment], question: Question, now: datetime
-) -> dict[tuple[str, ...], Decimal] | None:
+) -> dict[tuple[str, ...], Metered] | None:
     """Return what the operator's meter says of this month, by resource; None where another period is asked for."""
     if question.by != "resource" or question.since != _midnight(now).replace(day=1):
         return None
     return {
-        (each.metadata.namespace, each.metadata.name): month_until(each.status.cost, now)
+        (each.metadata.namespace, each.metadata.name): Metered(
+            month_until(each.status.cost, now), month_gpu_seconds_until(each.status.cost, now)
+        )
         for each in resources
         if each.status.cost is not None
     }
@@ -145,7 +155,7 @@ def _grouping(by: str) -> tuple[tuple[str, ...], Callable[[Line], tuple[str, ...
     return (by.upper(),), lambda line: (line.known.tags.get(by, ""),)
 
 
-def _print(lines: list[Line], question: Question, meters: Mapping[tuple[str, ...], Decimal] | None) -> None:
+def _print(lines: list[Line], question: Question, meters: Mapping[tuple[str, ...], Metered] | None) -> None:
     head, of = _grouping(question.by)
     sums = total_by(lines, of)
     if not sums:
@@ -164,13 +174,13 @@ def _print(lines: list[Line], question: Question, meters: Mapping[tuple[str, ...
     console.print(f"\n{_summary(total, question)}", soft_wrap=True)
 
 
-def _cells(key: tuple[str, ...], each: Sum, meters: Mapping[tuple[str, ...], Decimal] | None) -> tuple[str, ...]:
+def _cells(key: tuple[str, ...], each: Sum, meters: Mapping[tuple[str, ...], Metered] | None) -> tuple[str, ...]:
     hours = f"{Decimal(each.gpu_seconds) / SECONDS_PER_HOUR:.1f}"
     dollars = "unknown" if each.unpriced == each.gpu_seconds > 0 else f"{each.dollars:.2f}"
     named = tuple(part or "-" for part in key)
     if meters is None:
         return (*named, hours, dollars)
-    return (*named, hours, dollars, f"{meters[key]:.2f}" if key in meters else "-")
+    return (*named, hours, dollars, f"{meters[key].dollars:.2f}" if key in meters else "-")
 
 
 def _summary(total: Sum, question: Question) -> str:
@@ -185,7 +195,7 @@ def _summary(total: Sum, question: Question) -> str:
 
 
 def _to_data(
-    lines: list[Line], question: Question, meters: Mapping[tuple[str, ...], Decimal] | None
+    lines: list[Line], question: Question, meters: Mapping[tuple[str, ...], Metered] | None
 ) -> list[JsonValue]:
     head, of = _grouping(question.by)
     names = [{"NAMESPACE": "namespace", "NAME": "name"}.get(each, "tag") for each in head]
@@ -193,6 +203,7 @@ def _to_data(
     for key, each in total_by(lines, of).items():
         entry: dict[str, Any] = {**dict(zip(names, key, strict=True)), **each.to_data()}
         if meters is not None and key in meters:
-            entry["meteredDollars"] = f"{meters[key]:.2f}"
+            entry["meteredDollars"] = f"{meters[key].dollars:.2f}"
+            entry["meteredGpuSeconds"] = meters[key].gpu_seconds
         data.append(entry)
     return data

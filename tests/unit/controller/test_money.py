@@ -30,7 +30,7 @@ class Scene:
 
     def shown(self) -> dict[str, float]:
         text = generate_latest(self.metrics.registry).decode()
-        lines = [line for line in text.splitlines() if "dollars" in line or "unpriced" in line]
+        lines = [line for line in text.splitlines() if "dollars" in line or "gpus" in line]
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {name.removeprefix("fireworks_operator_"): float(value) for name, value in pairs}
 
@@ -67,6 +67,8 @@ def test_a_series_goes_with_the_last_resource() -> None:
         scene.shown()['resource_hourly_cost_dollars{account="acme",resource_name="one",resource_namespace="team-a"}']
         == 16
     )
+    gpus = 'resource_gpus{account="acme",deployment_id="%s",resource_name="one",resource_namespace="team-a"}'
+    assert scene.shown()[gpus % CREATED["deploymentName"].rsplit("/", 1)[-1]] == 1
     assert scene.store.remove("team-a/one", "one")
     scene.gauges.measure({"acme"}, 3600.0)
     assert scene.shown() == {

@@ -13,7 +13,7 @@ from fireworks_operator.core.context import Context
 from fireworks_operator.core.observed.observation import Absent, Observed, Unknown
 from fireworks_operator.core.prices import Price, PriceList, Prices
 from fireworks_operator.core.situation import assess
-from fireworks_operator.core.status.cost import cost_of, rate_ends, stopped
+from fireworks_operator.core.status.cost import cost_of, month_gpu_seconds_until, month_until, rate_ends, stopped
 from testkit.builders import CREATED, a_context, a_resource, present
 
 BEGAN = datetime(2026, 3, 30, 12, tzinfo=UTC)
@@ -178,3 +178,25 @@ def test_more_gpus_than_there_are_can_still_be_written() -> None:
     later = metered_now(cost, replicas(1), at(BEGAN + timedelta(days=365)))
     assert later.gpu_seconds < most
     assert max(len(each or "") for each in (cost.hourly, cost.hourly_ceiling, later.total)) <= 32
+
+
+@pytest.mark.parametrize(
+    ("now", "gpu_seconds"),
+    [
+        (BEGAN + timedelta(hours=3), 4 * 3 * 3600),
+        (datetime(2026, 4, 1, tzinfo=UTC), 0),
+        (datetime(2026, 4, 1, 6, tzinfo=UTC), 4 * 6 * 3600),
+        (BEGAN - timedelta(hours=1), 0),
+    ],
+    ids=["this month", "as it ends", "the next one, of which nothing is written yet", "a clock that is set back"],
+)
+def test_this_month_until_now_follows_from_what_is_written(now: datetime, gpu_seconds: int) -> None:
+    for list_, dollars in ((prices(), Decimal(gpu_seconds) * 8 / 3600), (prices(None), Decimal(0))):
+        cost = metered_now(None, replicas(2), at(BEGAN, list_))
+        assert month_gpu_seconds_until(cost, now) == gpu_seconds
+        assert month_until(cost, now) == dollars
+
+
+def test_a_deleted_deployment_costs_nothing_whatever_it_says_of_replicas() -> None:
+    cost = metered_now(None, replicas(2, state="DELETED"), at(BEGAN))
+    assert (cost.gpus, cost.hourly, cost.hourly_ceiling) == (0, "0.00", "0.00")

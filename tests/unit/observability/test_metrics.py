@@ -60,6 +60,7 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("ready_replicas", "gauge", {"account"}),
     ("reconcile_duration_seconds", "histogram", set()),
     ("reconcile_total", "counter", {"action", "result"}),
+    ("resource_gpus", "gauge", {"resource_namespace", "resource_name", "account", "deployment_id"}),
     ("resource_hourly_cost_dollars", "gauge", {"resource_namespace", "resource_name", "account"}),
     ("resources", "gauge", {"state"}),
     ("resources_addons_pending", "gauge", {"account"}),
@@ -91,6 +92,7 @@ def fill(metrics: Metrics) -> None:
     metrics.cost.labels("team-a", "acme").inc(8)
     metrics.unpriced_gpus.labels("acme").set(1)
     metrics.resource_hourly_cost.labels("team-a", "chat", "acme").set(8)
+    metrics.resource_gpus.labels("team-a", "chat", "acme", "team-a-chat-1").set(1)
     metrics.without_replicas.labels("acme").set(1)
     metrics.capacity_pending.labels("acme").set(1)
     metrics.addons_pending.labels("acme").set(1)
@@ -131,7 +133,10 @@ def test_names_and_helps_follow_the_conventions(metrics: Metrics) -> None:
 def test_no_label_grows_with_the_number_of_resources() -> None:
     forbidden = {"namespace", "name", "resource", "deployment", "deployment_id", "model", "uid", "key"}
     forbidden |= {"resource_namespace", "resource_name"}
-    asked_for = {"resource_hourly_cost_dollars": {"resource_namespace", "resource_name"}}
+    asked_for = {
+        "resource_hourly_cost_dollars": {"resource_namespace", "resource_name"},
+        "resource_gpus": {"resource_namespace", "resource_name", "deployment_id"},
+    }
 
     for name, _, labels in EXPECTED:
         allowed = {"resource_namespace"} if "cost_" in name or name.startswith("budget_") else set()

@@ -138,7 +138,7 @@ class Ledger:
         self._fill(resource.metadata.namespace)
         self.see(resource)
         now, entry = self._clock(), place.entries[resource.ref]
-        self._count(place, resource.ref, entry, now)
+        self._count(place, resource.ref, entry)
         _, taken = self._turns(place, before=entry.age) if place.room_made else ([], {})
         return self._rooms_of(place, resource.ref, entry, taken, now)
 
@@ -147,14 +147,19 @@ class Ledger:
         entry = self._entry_of(ref)
         return NOTHING if entry is None else entry.granted
 
-    def observe(self, ref: str, ceiling: Ceiling) -> None:
-        """Take in that a resource has this ceiling now: what was granted beyond it is free again."""
+    def observe(self, ref: str, ceiling: Ceiling, seen: datetime) -> None:
+        """Take in that a resource has this ceiling: what was granted beyond it is free again.
+
+        `seen` is when Fireworks was asked; what may have taken effect since then counts all the same.
+        """
         place = self._namespaces.get(ref.split("/", 1)[0])
         entry = self._entry_of(ref)
         if place is None or entry is None:
             return
         entry.granted = ceiling
-        self._count(place, ref, entry, self._clock())
+        if seen >= entry.possible_until:
+            entry.possible = NOTHING
+        self._count(place, ref, entry)
 
     def reserve(self, resource: FireworksDeployment, asked: Ceiling) -> bool:
         """Grant a resource a ceiling, if all its budgets have room for it."""
@@ -165,7 +170,7 @@ class Ledger:
         if refusal(rooms, asked, entry.granted) is not None:
             return False
         entry.granted, entry.waiting = entry.granted.grown_to(asked), None
-        self._count(place, resource.ref, entry, self._clock())
+        self._count(place, resource.ref, entry)
         return True
 
     def doubt(self, ref: str) -> None:
@@ -173,6 +178,7 @@ class Ledger:
         entry = self._entry_of(ref)
         if entry is not None:
             entry.possible, entry.possible_until = entry.granted, self._clock() + POST_SETTLES
+            entry.looked_for = None
 
     def wait(self, ref: str, asked: Ceiling | None) -> None:
         """Take in what a resource waits for; None if for nothing."""
@@ -210,7 +216,7 @@ class Ledger:
         """Return when to look again although nothing changes; None where time alone changes nothing."""
         now, times = self._clock(), []
         for place in self._namespaces.values():
-            times += [each.possible_until for each in place.entries.values() if now < each.possible_until]
+            times += [*filter(None, (each.look_due(now) for each in place.entries.values()))]
             for tally in place.tallies.values():
                 times += [*filter(None, [tally.month_due(place.entries, now)])]
         return min(times, default=None)
@@ -222,10 +228,12 @@ class Ledger:
 
     def _settle_doubts_and_months(self, place: _Namespace, now: datetime) -> list[str]:
         """Look at what comes about by time alone: requests that can no longer take effect, limits of the month."""
-        for ref, entry in place.entries.items():
-            if entry.counted != entry.granted:
-                self._count(place, ref, entry, now)
         due: list[str] = []
+        for ref, entry in place.entries.items():
+            look = entry.look_due(now)
+            if look is not None and look <= now:
+                entry.looked_for = now
+                due.append(ref)
         for tally in place.tallies.values():
             limit = tally.limits.monthly
             spent = limit is not None and tally.spent(place.entries, now) >= limit
@@ -288,15 +296,15 @@ class Ledger:
         entry = Entry(resource, stored, possible, now + POST_SETTLES)
         if is_waiting(resource):
             entry.waiting = spec_ceiling(resource, self._prices(), now)
-        entry.counted = entry.count(now)
+        entry.counted = entry.counts
         return entry
 
     def _entry_of(self, ref: str) -> Entry | None:
         place = self._namespaces.get(ref.split("/", 1)[0])
         return None if place is None else place.entries.get(ref)
 
-    def _count(self, place: _Namespace, ref: str, entry: Entry, now: datetime) -> None:
-        counts = entry.count(now)
+    def _count(self, place: _Namespace, ref: str, entry: Entry) -> None:
+        counts = entry.counts
         if counts == entry.counted:
             return
         less = not counts.exceeds(entry.counted)

@@ -14,6 +14,8 @@ from fireworks_operator.core.status.cost import dollars_per_hour, month_name, mo
 MOST_DELETED = 64
 """So many of those that were deleted last are remembered by uid."""
 _MONTH_HOURS = 31 * 24.0
+LOOK_AGAIN = timedelta(seconds=10)
+"""How long a look that was asked for may take, before it is asked for again."""
 Age = tuple[float, str]
 """Resources in the order in which they were created, those of one second by uid."""
 
@@ -25,10 +27,12 @@ class Entry:
     Attributes:
         resource: as seen last.
         granted: its ceiling: what it has, or may have since its budgets had room for it.
-        possible: what a request of a former process may still lead to, until `possible_until`.
+        possible: what a request without an answer, or of a former process, may still lead to until `possible_until`;
+            it counts until the deployment has been looked at after that.
         counted: what the tallies count for it now.
         waiting: the ceiling that it waits for.
         called: it has been told that it is its turn, and has not looked yet.
+        looked_for: when a look was last asked for that ends the doubt.
     """
 
     resource: FireworksDeployment
@@ -38,15 +42,24 @@ class Entry:
     counted: Ceiling = field(default_factory=Ceiling)
     waiting: Ceiling | None = None
     called: bool = False
+    looked_for: datetime | None = None
 
     @property
     def age(self) -> Age:
         """What tells who came first."""
         return age_of(self.resource)
 
-    def count(self, now: datetime) -> Ceiling:
-        """Return what has to be counted with."""
-        return self.granted.grown_to(self.possible) if now < self.possible_until else self.granted
+    @property
+    def counts(self) -> Ceiling:
+        """What has to be counted with."""
+        return self.granted.grown_to(self.possible)
+
+    def look_due(self, now: datetime) -> datetime | None:
+        """Return when to look whether a request can still take effect; None if that makes no difference."""
+        if not self.possible.exceeds(self.granted):
+            return None
+        asked = self.possible_until if self.looked_for is None else self.looked_for + LOOK_AGAIN
+        return max(self.possible_until, asked, now)
 
 
 def age_of(resource: FireworksDeployment) -> Age:

@@ -120,6 +120,16 @@ class Inventory:
                 found[resource.metadata.namespace, resource.metadata.name, account] = float(hourly)
         return found
 
+    def billed_gpus(self) -> dict[tuple[str, str, str, str], int]:
+        """Return the GPUs of each resource that are billed, by namespace, name, account and id of the deployment."""
+        found = {}
+        for resource in self._store:
+            cost, name = resource.status.cost, resource.status.deployment_name
+            if cost is not None and name is not None and resource.status.account is not None:
+                labels = resource.metadata.namespace, resource.metadata.name, resource.status.account
+                found[*labels, name.rsplit("/", 1)[-1]] = cost.gpus
+        return found
+
     def unpriced_gpus(self) -> Counter[str]:
         """Return how many GPUs serve at an unknown price, by account."""
         found: Counter[str] = Counter()

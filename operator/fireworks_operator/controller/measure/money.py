@@ -19,6 +19,7 @@ class CostGauges:
         self._per_resource = per_resource
         self._shown: set[tuple[str, str]] = set()
         self._resources: set[tuple[str, str, str]] = set()
+        self._deployments: set[tuple[str, str, str, str]] = set()
 
     def measure(self, accounts: Collection[str], seconds: float) -> None:
         """Set all gauges, and count what so many seconds have cost, for these accounts."""
@@ -45,3 +46,9 @@ class CostGauges:
         for labels in self._resources - costs.keys():
             self._metrics.resource_hourly_cost.remove(*labels)
         self._resources = set(costs)
+        gpus = {labels: count for labels, count in self._inventory.billed_gpus().items() if labels[2] in accounts}
+        for billed, count in gpus.items():
+            self._metrics.resource_gpus.labels(*billed).set(count)
+        for gone in self._deployments - gpus.keys():
+            self._metrics.resource_gpus.remove(*gone)
+        self._deployments = set(gpus)

@@ -27,7 +27,7 @@ from fireworks_operator.core.decisions.addons import MISFIT_RECHECK
 from fireworks_operator.core.decisions.growth import HardwareQuestion, fitting
 from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
-from fireworks_operator.core.observed.observation import Observed, Present, Unknown
+from fireworks_operator.core.observed.observation import Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.status.model_notices import models_to_ask
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import Lane
@@ -85,6 +85,10 @@ class Access:
     def _is_others(self, name: str, observed: Observed) -> bool:
         shows = isinstance(observed, Present) or (isinstance(observed, Unknown) and observed.unreadable)
         return shows and name not in self.credential.seen
+
+    def seen_ago(self, observed: Observed) -> float:
+        """Return how many seconds ago Fireworks was asked for what is known: a GET of this pass, or the last LIST."""
+        return 0.0 if is_of_now(observed) else self.account.observed_for()
 
     async def look(self, name: str) -> Observed:
         """Ask for a deployment now; a failure is raised as a FireworksError."""

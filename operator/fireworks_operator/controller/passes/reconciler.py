@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
@@ -33,6 +33,9 @@ from .looking import look_and_decide
 from .recent import Recent
 from .result import Now, PassResult, Retry, nothing_done
 from .surroundings import Identity, surroundings
+
+LONG_AGO = 1e6
+"""Seconds since a deployment was looked at that nobody has ever looked at."""
 
 
 class Reconciler:
@@ -152,7 +155,9 @@ class Reconciler:
     ) -> PassResult:
         """Act, and tell the ledger what a resource has, what it waits for, and whether a request had no answer."""
         ref = situation.resource.ref
-        self._ledger.observe(ref, granted_still(situation, action, self._ledger.granted(ref)))
+        ago = LONG_AGO if access is None else min(access.seen_ago(situation.observed), LONG_AGO)
+        seen = situation.now - timedelta(seconds=ago)
+        self._ledger.observe(ref, granted_still(situation, action, self._ledger.granted(ref)), seen)
         result = await self._actor.act(situation, action, access, recent)
         if result.error is not None and not result.error.definite:
             self._ledger.doubt(ref)

@@ -106,6 +106,12 @@ def dollars(value: Decimal | None) -> str | None:
     return f"{cents}" if cents == value else f"{value.normalize():f}"
 
 
+def month_gpu_seconds_until(cost: Cost, now: datetime) -> int:
+    """Return GPU-seconds from the beginning of this month until now, of any price."""
+    known = cost.month.gpu_seconds if _month_of(cost.as_of) == _month_of(now) else 0
+    return known + cost.gpus * _seconds(max(cost.as_of, _month_of(now)), now)
+
+
 def rate_of(observed: Observed, prices: Prices, now: datetime) -> Rate | None:
     """Return what is billed now; None if nothing is known of it."""
     if isinstance(observed, Absent):
