@@ -8,13 +8,17 @@ import click
 import pytest
 from rich.console import Console
 
+from fireworks_operator.api.budget import FireworksBudget
+from fireworks_operator.core.budgets import Ceiling
 from fireworks_operator.core.forecast.bill import UNKNOWN_BILL, Bill
 from fireworks_operator.core.forecast.changes import FieldChange
 from fireworks_operator.plugin.plan import dry_run
+from fireworks_operator.plugin.plan.budgets import Namespace
 from fireworks_operator.plugin.plan.planned import Planned, Verdict
 from fireworks_operator.plugin.plan.reading import Manifests, read_manifests
 from fireworks_operator.plugin.plan.summary import Plan
 from fireworks_operator.plugin.plan.view import change_text, print_plan, to_markdown
+from testkit.builders import NOW, a_resource
 
 KIND = "apiVersion: fireworks.ai/v1alpha1\nkind: FireworksDeployment\n"
 CHAT = f"{KIND}metadata: {{name: chat}}\nspec: {{baseModel: m}}\n"
@@ -91,6 +95,35 @@ def test_the_merge_of_three_is_that_of_kubectl_apply() -> None:
     patch = dry_run._merge_patch(before, manifest, live)
     assert patch == {"spec": {"a": 2, "b": {"y": None}, "new": [1], "gone": None}}
     assert dry_run._merge_patch({}, live, live) == {}
+
+
+# --- budgets ---------------------------------------------------------------------------------------------------------
+
+
+def budget(**spec: object) -> FireworksBudget:
+    metadata = {"name": "small", "namespace": "team-a", "uid": "b", "resourceVersion": "1"}
+    month = {"name": "2026-03", "ofDeleted": "10"}
+    return FireworksBudget.parse({"metadata": metadata, "spec": spec, "status": {"month": month}})
+
+
+def test_a_budget_counts_what_it_selects_and_what_is_planned_before() -> None:
+    cost: dict[str, Any] = {"gpus": 2, "hourly": "16.00", "gpuCeiling": 4, "hourlyCeiling": "32.00", "asOf": NOW}
+    cost["month"] = {"name": "2026-03", "total": "100"}
+    theirs = a_resource(status={"cost": cost}, name="theirs", labels={"team": "search"})
+    other = a_resource(status={"cost": cost}, name="other")
+    ours = a_resource(name="ours", labels={"team": "search"})
+    small = budget(limits={"gpus": 8, "monthlyCost": 50}, selector={"matchLabels": {"team": "search"}})
+    place = Namespace([small], {"theirs": theirs, "other": other})
+    (room,) = place.rooms(ours, NOW)
+    assert (room.budget, room.others.gpus, room.spent, room.parks) == ("small", 4, Decimal(110), False)
+    assert room.month_is_spent
+    place.plan(theirs, Ceiling(6, Decimal(48)))
+    place.plan(a_resource(name="new", labels={"team": "search"}), Ceiling(1, Decimal(8)))
+    (room,) = place.rooms(ours, NOW)
+    assert room.others.gpus == 7
+    assert place.rooms(other, NOW) == (), "not selected"
+    observed = a_resource({"managementPolicy": "Observe"}, name="seen", labels={"team": "search"})
+    assert place.rooms(observed, NOW) == (), "not managed"
 
 
 # --- how it is shown -------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import click
 
 from fireworks_operator.core.decisions.growth import ceiling_of
 from fireworks_operator.core.forecast.bill import UNKNOWN_BILL, metered
+from fireworks_operator.core.forecast.forecast import EndlessError
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.kube.secrets import KubernetesSecrets
 from fireworks_operator.plugin.advice import explain
@@ -129,7 +130,7 @@ async def _planned(manifest: Manifest, dry_run: DryRun, looker: Looker, budgets:
         seen = await looker.look(stored, budgets.rooms(stored.resource, looker.now))
         budgets.plan(stored.resource, ceiling_of(seen.forecast.situation))
         return planned_of(manifest.namespace, manifest.name, manifest.source, seen)
-    except (NoKeyError, click.ClickException, FireworksError) as error:
+    except (NoKeyError, EndlessError, click.ClickException, FireworksError) as error:
         message = explain(error) if isinstance(error, FireworksError) else str(error)
         return replace(unknown, message=message, before=before, after=UNKNOWN_BILL)
 
