@@ -54,8 +54,8 @@ metadata:
   name: team
 spec:
   limits:
-    gpus: 16
-    hourlyCost: "130.00"
+    gpus: 64
+    hourlyCost: "520.00"
     monthlyCost: 20000
 ```
 """
