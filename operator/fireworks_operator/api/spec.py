@@ -11,6 +11,7 @@ from .formats import (
     model_rules,
     window_rules,
 )
+from .spec_connection import ConnectionFields
 from .spec_direct_route import DirectRouteFields
 from .spec_hardware import HardwareFields
 from .spec_inference import InferenceFields
@@ -35,7 +36,9 @@ _MERGES = "(has(self.enableHotReloadLatestAddon) && self.enableHotReloadLatestAd
 _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
-class FireworksDeploymentSpec(TagFields, DirectRouteFields, HardwareFields, ScalingFields, InferenceFields):
+class FireworksDeploymentSpec(
+    TagFields, ConnectionFields, DirectRouteFields, HardwareFields, ScalingFields, InferenceFields
+):
     """The deployment that you want. Fields have the names of the Fireworks REST API (deployments)."""
 
     base_model: Annotated[

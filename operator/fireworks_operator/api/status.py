@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Schema, Time
 from .formats import is_deployment_name
+from .status_connection import ConnectionStatus
 from .status_cost import Cost
 
 ConditionStatus = Literal["True", "False", "Unknown"]
@@ -301,6 +302,7 @@ class FireworksDeploymentStatus(ApiModel):
             max_length=256,
         ),
     ] = None
+    connection: Annotated[ConnectionStatus | None, Schema("The ConfigMap of spec.connection.")] = None
     direct_route_secret: Annotated[
         DirectRouteSecret | None,
         Schema(

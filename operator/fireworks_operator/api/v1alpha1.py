@@ -7,6 +7,7 @@ from pydantic import Field
 from .base import ApiModel, Rule, Schema, Time
 from .resource import GROUP, VERSION, InvalidResourceError, ObjectMeta, Resource
 from .spec import FireworksDeploymentSpec
+from .spec_connection import Connection
 from .spec_direct_route import ApiKeysReference, DirectRoute
 from .spec_parts import (
     Addon,
@@ -32,6 +33,7 @@ from .status import (
     Parked,
     Replicas,
 )
+from .status_connection import ConnectionStatus
 from .status_cost import Cost, MonthCost
 
 __all__ = [
@@ -52,6 +54,8 @@ __all__ = [
     "AutoscalingPolicy",
     "Condition",
     "ConditionStatus",
+    "Connection",
+    "ConnectionStatus",
     "Cost",
     "DeletionPolicy",
     "DirectRoute",

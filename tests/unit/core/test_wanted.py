@@ -24,6 +24,7 @@ NOT_SENT = {
     "paused",
     "expiresAfter",
     "credentialsSecretRef",
+    "connection",
 }
 """Fields that are no part of the body: policies, query parameters, and objects of their own."""
 ENTRIES = {"tags"}

@@ -15,6 +15,7 @@ from fireworks_operator.api.v1alpha1 import (
     ManagementPolicy,
 )
 from fireworks_operator.core.actions import Action, Adopt, Claim, Create, Delete, Pending, Refuse, Rest, Trouble
+from fireworks_operator.core.connection import connection_notices
 from fireworks_operator.core.context import REST_PATIENCE
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.desired.parking import expires_at
@@ -170,7 +171,7 @@ def _present_facts(situation: Situation, deployment: Deployment, name: str | Non
         "direct_route_handle": deployment.direct_route_handle or None,
         "replicas": replicas(deployment, waiting_since(situation.resource, deployment, situation.now)),
         "effective": effective(deployment),
-        "notices": notices(situation, deployment) or None,
+        "notices": [*notices(situation, deployment), *connection_notices(situation.status)] or None,
         "create_time": _whole_seconds(deployment.create_time),
         "purge_time": _whole_seconds(deployment.purge_time),
     }
