@@ -12,6 +12,7 @@ from .formats import (
     window_rules,
 )
 from .spec_direct_route import DirectRouteFields
+from .spec_fallbacks import FALLBACK_RULES, FallbackFields
 from .spec_hardware import HardwareFields
 from .spec_inference import InferenceFields
 from .spec_parts import (
@@ -35,7 +36,9 @@ _MERGES = "(has(self.enableHotReloadLatestAddon) && self.enableHotReloadLatestAd
 _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
-class FireworksDeploymentSpec(TagFields, DirectRouteFields, HardwareFields, ScalingFields, InferenceFields):
+class FireworksDeploymentSpec(
+    TagFields, DirectRouteFields, FallbackFields, HardwareFields, ScalingFields, InferenceFields
+):
     """The deployment that you want. Fields have the names of the Fireworks REST API (deployments)."""
 
     base_model: Annotated[
@@ -258,4 +261,5 @@ class FireworksDeploymentSpec(TagFields, DirectRouteFields, HardwareFields, Scal
             "to US_IOWA_1, or remove spec.directRoute",
             ".directRoute",
         ),
+        *FALLBACK_RULES,
     )

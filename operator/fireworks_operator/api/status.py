@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Schema, Time
 from .formats import is_deployment_name
+from .status_choice import Choice
 from .status_cost import Cost
 
 ConditionStatus = Literal["True", "False", "Unknown"]
@@ -314,6 +315,13 @@ class FireworksDeploymentStatus(ApiModel):
     ] = None
     cost: Annotated[
         Cost | None, Schema("What the deployment costs now and has cost, by the operator's price list.")
+    ] = None
+    choice: Annotated[
+        Choice | None,
+        Schema(
+            "Which of the spec and its fallbacks the deployment runs on, and what was given up before; absent as long "
+            "as none was."
+        ),
     ] = None
     applied_fields: Annotated[
         list[Annotated[str, Schema(max_length=128)]] | None,

@@ -8,6 +8,7 @@ from .base import ApiModel, Rule, Schema, Time
 from .resource import GROUP, VERSION, InvalidResourceError, ObjectMeta, Resource
 from .spec import FireworksDeploymentSpec
 from .spec_direct_route import ApiKeysReference, DirectRoute
+from .spec_fallbacks import Fallback
 from .spec_parts import (
     Addon,
     AdoptionPolicy,
@@ -32,6 +33,7 @@ from .status import (
     Parked,
     Replicas,
 )
+from .status_choice import Choice, ChosenHardware, GivenUp
 from .status_cost import Cost, MonthCost
 
 __all__ = [
@@ -50,6 +52,8 @@ __all__ = [
     "ApiKeysReference",
     "ApiModel",
     "AutoscalingPolicy",
+    "Choice",
+    "ChosenHardware",
     "Condition",
     "ConditionStatus",
     "Cost",
@@ -59,9 +63,11 @@ __all__ = [
     "Effective",
     "EffectivePlacement",
     "ExternalDeletionPolicy",
+    "Fallback",
     "FireworksDeployment",
     "FireworksDeploymentSpec",
     "FireworksDeploymentStatus",
+    "GivenUp",
     "Identifier",
     "InvalidResourceError",
     "LastAttempt",

@@ -23,6 +23,8 @@ NOT_SENT = {
     "managementPolicy",
     "paused",
     "expiresAfter",
+    "fallbacks",
+    "fallbackAfter",
     "credentialsSecretRef",
 }
 """Fields that are no part of the body: policies, query parameters, and objects of their own."""
