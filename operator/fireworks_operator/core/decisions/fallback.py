@@ -21,16 +21,18 @@ from fireworks_operator.core.desired.choices import (
     request_of,
     revision_of,
     told,
+    tried_before,
     with_hardware,
 )
 from fireworks_operator.core.desired.demands import demand_of
 from fireworks_operator.core.desired.drift import find_drift
 from fireworks_operator.core.desired.wanted import Wanted, want
+from fireworks_operator.core.diagnosis import Diagnosis
 from fireworks_operator.core.identity import account_of
 from fireworks_operator.core.observed.history import created_here
 from fireworks_operator.core.observed.shortage import ENDED, never_served, only_pending
 from fireworks_operator.core.outcome import Outcome
-from fireworks_operator.core.pauses import BLOCKED, REPLACE, pause_until
+from fireworks_operator.core.pauses import BLOCKED, DELETE_IGNORING_CHECKS, pause_until
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import Deployment
@@ -87,10 +89,16 @@ def after_refusal(situation: Situation, outcome: Outcome) -> Moved | None:
     if chosen is None:
         made = _choice(situation, 0, given_up)
         return Moved(
-            made, True, f"{_tried(given_up)} The first is tried again after a pause, the others after an hour."
+            made, True, f"{tried_before(given_up)} The first is tried again after a pause, the others after an hour."
         )
     made = _choice(situation, chosen, given_up)
     return Moved(made, False, f"The account's quota does not cover {entry.hardware}: trying {_named(situation, made)}.")
+
+
+def explain_refusal(situation: Situation, outcome: Outcome, diagnosis: Diagnosis) -> Diagnosis:
+    """Add to a refusal what was tried before, where nothing is left to be tried now."""
+    moved = after_refusal(situation, outcome)
+    return diagnosis if moved is None else replace(diagnosis, message=f"{diagnosis.message} {moved.message}")
 
 
 def decide_fallback(situation: Situation, deployment: Deployment) -> Action | None:
@@ -101,8 +109,10 @@ def decide_fallback(situation: Situation, deployment: Deployment) -> Action | No
     created = _seconds(deployment.create_time)
     if choice is not None and choice.replaces is not None and choice.replaces == created:
         return _replace(situation, deployment, choice)
-    if situation.status.create_time != created:
-        return _follow(situation, deployment)
+    unknown = situation.status.applied_fields is None or situation.status.create_time != created
+    followed = _follow(situation, deployment) if unknown else None
+    if followed is not None:
+        return followed
     if not _is_replaceable(situation, deployment) or created is None:
         return None
     edited = choice is not None and choice.revision != revision_of(spec)
@@ -134,15 +144,6 @@ def fallback_due(situation: Situation, deployment: Deployment) -> datetime | Non
     return due if due > situation.now else situation.now + _LOOKED_AGAIN
 
 
-def outlook(situation: Situation, deployment: Deployment) -> str:
-    """Say what follows, or was tried before, while a deployment waits for its first GPUs; empty without fallbacks."""
-    if not situation.spec.fallbacks or not _is_replaceable(situation, deployment):
-        return ""
-    tried = _given_up(situation)
-    text = f" {_tried(tried)}" if tried else ""
-    return f"{text} The next of spec.fallbacks follows once it has waited for spec.fallbackAfter, if it can be tried."
-
-
 def replace_choice(choice: Choice, created: datetime | None) -> Choice:
     """Return a choice for which the deployment that was created then is to be deleted; None: none (any more)."""
     return choice.model_copy(update={"replaces": created})
@@ -169,12 +170,13 @@ def _replace(situation: Situation, deployment: Deployment, choice: Choice) -> Ac
     """Delete what was given up, if it still waits; else stay with it, as it has got its GPUs."""
     if not _is_replaceable(situation, deployment):
         return _stay(situation, choice)
-    attempt = situation.attempt_of(REPLACE)
-    if attempt is not None and attempt.reason == Reason.DEPLOYMENT_FAILED and not situation.context.skip_pauses:
+    attempt = situation.attempt_of(DELETE_IGNORING_CHECKS)
+    if attempt is not None and not situation.context.skip_pauses:
         until = pause_until(attempt, BLOCKED)
         if until > situation.now:
             return Progress(Reason.FALLING_BACK, attempt.message or Reason.FALLING_BACK.doc, until)
-    return Delete(deployment.name, hard=True)
+    # The checks are about those whom it serves: nobody, as was seen just now.
+    return Delete(deployment.name, hard=True, ignore_checks=True)
 
 
 def _stay(situation: Situation, choice: Choice) -> Choose:
@@ -272,10 +274,6 @@ def _named(situation: Situation, choice: Choice) -> str:
     if choice.index == 0:
         return f"{told(choice)}, as the spec itself asks"
     return f"{told(choice)} (fallback {choice.index} of {len(situation.spec.fallbacks or ())})"
-
-
-def _tried(given_up: Sequence[GivenUp]) -> str:
-    return "Tried: " + ", ".join(f"{each.hardware} ({each.reason})" for each in given_up) + "."
 
 
 def _whole(time: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 
 from fireworks_operator.api.spec_fallbacks import DEFAULT_FALLBACK_AFTER, MOST_FALLBACKS
@@ -11,6 +12,7 @@ from fireworks_operator.api.v1alpha1 import (
     Fallback,
     FireworksDeployment,
     FireworksDeploymentSpec,
+    GivenUp,
     Placement,
 )
 
@@ -98,6 +100,11 @@ def told(hardware: ChosenHardware) -> str:
         what = f"the shape {hardware.deployment_shape}" if hardware.deployment_shape else "the default shape"
     count = "" if hardware.accelerator_count is None else f"{hardware.accelerator_count} x "
     return f"{count}{what}{_where(hardware)}"
+
+
+def tried_before(given_up: Iterable[GivenUp]) -> str:
+    """Return what was given up, as a sentence."""
+    return "Tried: " + ", ".join(f"{each.hardware} ({each.reason})" for each in given_up) + "."
 
 
 def _digest(hardware: tuple[ChosenHardware, ...]) -> str:

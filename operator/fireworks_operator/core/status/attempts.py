@@ -1,6 +1,5 @@
 """What status must remember of tries over a restart: those that failed, or whose answer is not known yet."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
@@ -22,7 +21,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, observed_addons, uses_addons
 from fireworks_operator.core.decisions.deletion import delete_attempt_name
-from fireworks_operator.core.decisions.fallback import after_refusal
+from fireworks_operator.core.decisions.fallback import after_refusal, explain_refusal
 from fireworks_operator.core.decisions.parking import rest_parked
 from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.desired.choices import is_given_up
@@ -201,7 +200,8 @@ def _failed_attempt(situation: Situation, outcome: Outcome, diagnosis: Diagnosis
         case Delete(hard=True, ignore_checks=False):
             # The failed deployment stays: the pauses before its replacement grow, and say why.
             return _next_attempt(situation, REPLACE, Reason.DEPLOYMENT_FAILED, diagnosis.message)
-    name = delete_attempt_name(action) if isinstance(action, Delete) and not action.hard else action.name
+    asked_again = isinstance(action, Delete) and (not action.hard or is_given_up(situation.resource))
+    name = delete_attempt_name(action) if isinstance(action, Delete) and asked_again else action.name
     return _next_attempt(situation, name, diagnosis.reason, diagnosis.message)
 
 
@@ -210,7 +210,7 @@ def _ended_creation(situation: Situation, outcome: Outcome, begun: LastAttempt, 
     if moved is None:
         return _ended(begun, situation.now, diagnosis)
     if moved.exhausted:
-        return _ended(begun, situation.now, replace(diagnosis, message=f"{diagnosis.message} {moved.message}"))
+        return _ended(begun, situation.now, explain_refusal(situation, outcome, diagnosis))
     # The next choice is tried at once. An earlier request without an answer is not forgotten over it.
     unanswered = may_take_effect(begun, situation.now)
     reason = Reason.API_UNAVAILABLE if unanswered else Reason.CREATING

@@ -25,7 +25,7 @@ from fireworks_operator.core.actions import (
     Update,
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
-from fireworks_operator.core.decisions.fallback import after_refusal
+from fireworks_operator.core.decisions.fallback import after_refusal, explain_refusal
 from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.desired.choices import is_given_up
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
@@ -71,12 +71,9 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
         addons_alone = action.name in ADDON_ACTIONS and diagnosis.reason in _ADDON_REFUSALS
         if addons_alone and not situation.is_deleting:
             return _resting(situation, available)
-        moved = after_refusal(situation, outcome)
-        if moved is not None and not moved.exhausted:
-            return _progressing(Reason.FALLING_BACK, moved.message, available)
-        if moved is not None:
-            diagnosis = replace(diagnosis, message=f"{diagnosis.message} {moved.message}")
-        return _troubled(diagnosis, available)
+        return _falling_back(situation, outcome, diagnosis, available) or _troubled(
+            explain_refusal(situation, outcome, diagnosis), available
+        )
     if isinstance(action, Refuse):
         return _troubled(Diagnosis(action.reason, action.message, needs_user=True), available)
     if situation.is_deleting:
@@ -88,6 +85,18 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
     if isinstance(action, Choose):
         return _progressing(Reason.FALLING_BACK, action.message, available)
     return _summarize_action(situation, action, available)
+
+
+def _falling_back(
+    situation: Situation, outcome: Outcome, diagnosis: Diagnosis, available: Serving | None
+) -> Summary | None:
+    """Say what follows a refusal that another choice is to get around; None if it is none, or none is left."""
+    moved = after_refusal(situation, outcome)
+    if moved is not None and not moved.exhausted:
+        return _progressing(Reason.FALLING_BACK, moved.message, available)
+    deletes = isinstance(outcome.action, Delete) and is_given_up(situation.resource) and not situation.is_deleting
+    told = _progressing(Reason.FALLING_BACK, diagnosis.message, available)
+    return told if deletes and diagnosis.reason is Reason.DELETION_BLOCKED else None
 
 
 def include_addons(situation: Situation, summary: Summary, trouble: Diagnosis | None) -> Summary:
