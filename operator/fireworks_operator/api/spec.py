@@ -13,6 +13,7 @@ from .formats import (
 )
 from .spec_connection import ConnectionFields
 from .spec_direct_route import DirectRouteFields
+from .spec_fallbacks import FALLBACK_RULES, FallbackFields
 from .spec_hardware import HardwareFields
 from .spec_inference import InferenceFields
 from .spec_parts import (
@@ -37,7 +38,13 @@ _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
 class FireworksDeploymentSpec(
-    TagFields, ConnectionFields, DirectRouteFields, HardwareFields, ScalingFields, InferenceFields
+    TagFields,
+    ConnectionFields,
+    DirectRouteFields,
+    FallbackFields,
+    HardwareFields,
+    ScalingFields,
+    InferenceFields,
 ):
     """The deployment that you want. Fields have the names of the Fireworks REST API (deployments)."""
 
@@ -261,4 +268,5 @@ class FireworksDeploymentSpec(
             "to US_IOWA_1, or remove spec.directRoute",
             ".directRoute",
         ),
+        *FALLBACK_RULES,
     )

@@ -9,6 +9,7 @@ from .resource import GROUP, VERSION, InvalidResourceError, ObjectMeta, Resource
 from .spec import FireworksDeploymentSpec
 from .spec_connection import Connection
 from .spec_direct_route import ApiKeysReference, DirectRoute
+from .spec_fallbacks import Fallback
 from .spec_parts import (
     Addon,
     AdoptionPolicy,
@@ -22,8 +23,6 @@ from .spec_parts import (
 from .spec_schedules import ScalingSchedule
 from .status import (
     AddonStatus,
-    Condition,
-    ConditionStatus,
     DirectRouteSecret,
     Effective,
     EffectivePlacement,
@@ -33,6 +32,8 @@ from .status import (
     Parked,
     Replicas,
 )
+from .status_choice import Choice, ChosenHardware, GivenUp
+from .status_condition import Condition, ConditionStatus
 from .status_connection import ConnectionStatus
 from .status_cost import Cost, MonthCost
 
@@ -52,6 +53,8 @@ __all__ = [
     "ApiKeysReference",
     "ApiModel",
     "AutoscalingPolicy",
+    "Choice",
+    "ChosenHardware",
     "Condition",
     "ConditionStatus",
     "Connection",
@@ -63,9 +66,11 @@ __all__ = [
     "Effective",
     "EffectivePlacement",
     "ExternalDeletionPolicy",
+    "Fallback",
     "FireworksDeployment",
     "FireworksDeploymentSpec",
     "FireworksDeploymentStatus",
+    "GivenUp",
     "Identifier",
     "InvalidResourceError",
     "LastAttempt",

@@ -23,6 +23,8 @@ NOT_SENT = {
     "managementPolicy",
     "paused",
     "expiresAfter",
+    "fallbacks",
+    "fallbackAfter",
     "credentialsSecretRef",
     "connection",
 }

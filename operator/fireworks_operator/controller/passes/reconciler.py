@@ -163,6 +163,8 @@ class Reconciler:
         seen = situation.now - timedelta(seconds=ago)
         self._ledger.observe(ref, granted_still(situation, action, self._ledger.granted(ref)), seen)
         result = await self._actor.act(situation, action, access, recent)
+        if access is not None:
+            access.note_cold(situation, result)
         if result.error is not None and not result.error.definite:
             self._ledger.doubt(ref)
         exceeded = isinstance(result.action, Refuse) and result.action.reason is Reason.BUDGET_EXCEEDED

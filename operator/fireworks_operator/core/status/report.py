@@ -31,6 +31,7 @@ from fireworks_operator.fireworks.models import Deployment
 from .addons import addon_condition, addon_trouble, report_addons
 from .applied import fields_after, route_secret_after
 from .attempts import NOT_OURS, last_attempt, recreations
+from .choice import choice_after
 from .conditions import Capacity, Summary, include_addons, summarize, summarize_capacity
 from .cost import cost_of, stopped
 from .facts import effective, identifiers, is_default, is_ready, replicas
@@ -53,6 +54,7 @@ def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
             "addons": report_addons(situation, outcome) or None,
             "expires_at": expires_at(situation.resource),
             "parked": parked_after(situation, outcome),
+            "choice": choice_after(situation, outcome),
             "cost": stopped(status.cost, situation.now) if others else cost_of(situation),
         }
     )
