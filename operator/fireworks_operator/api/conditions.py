@@ -72,6 +72,10 @@ class Reason(_Documented):
     )
     CREATING = "Creating", "The deployment is being created; the message names the stage of its replicas."
     UPDATING = "Updating", "A change of the spec is being applied."
+    REPLACING = (
+        "Replacing",
+        "The deployment is being deleted to be created anew, as spec.replacePolicy allows; nothing serves meanwhile.",
+    )
     WAKING = "Waking", "A replica is starting after the deployment was scaled to zero."
     RECOVERING = "Recovering", "The last replica is gone although one should be running; a replacement is starting."
     REPLICAS_LOST = (

@@ -69,7 +69,7 @@ def _is_taking_over(resource: FireworksDeployment) -> bool:
 def _is_bringing_back(resource: FireworksDeployment) -> bool:
     """Tell whether a request of ours may have made a deployment since status was written, its answer being lost."""
     attempt = resource.status.last_attempt
-    settled = (Reason.AS_DESIRED, Reason.DEPLOYMENT_FAILED)
+    settled = (Reason.AS_DESIRED, Reason.DEPLOYMENT_FAILED, Reason.REPLACING, Reason.DELETION_BLOCKED)
     return (
         attempt is not None
         and attempt.action in ("Create", "Recreate", "Replace", "Undelete")
@@ -111,6 +111,8 @@ class Context:
         route_secret: the version that the Secret with the API keys of the direct route has now, or why it is of no
             use; None where it was not read.
         parked_by: the budget's order to park the deployment, or to create none; None if there is none.
+        rejected: why Fireworks would refuse the deployment that is to replace the present one; None if it would not,
+            or was not asked.
     """
 
     now: datetime
@@ -141,6 +143,7 @@ class Context:
     crd_deleting: bool = False
     route_secret: DirectRouteSecret | Unusable | None = None
     parked_by: ParkingOrder | None = None
+    rejected: Diagnosis | None = None
 
     def owner(self, resource: FireworksDeployment) -> Owner:
         """Return the owner marker of a resource."""

@@ -18,6 +18,7 @@ from fireworks_operator.core.actions import (
     Adopt,
     Claim,
     Create,
+    Delete,
     LoadAddon,
     Mutation,
     Park,
@@ -159,7 +160,7 @@ class Actor:
         later = self._later(situation, action, decided)
         if later is not None:
             return nothing_done(later)
-        if isinstance(action, Create | Adopt | Undelete | LoadAddon):
+        if isinstance(action, Create | Adopt | Undelete | LoadAddon) or _replaces(action):
             # Dying after this write: what is begun is found again by the status, which names it as without an answer.
             asked = situation.status.applied_fields is not None
             situation = situation.stored(await self._write(situation, Outcome(action, begun=True), recent))
@@ -313,6 +314,11 @@ class Actor:
         resource, status = situation.resource, report(situation, outcome)
         self._startups.see(resource, status, situation.now)
         recent.unwritten = Unwritten(recent.stored_status(resource), status)
+
+
+def _replaces(action: Mutation) -> bool:
+    """Tell whether a deployment is deleted to be created anew."""
+    return isinstance(action, Delete) and bool(action.replaces)
 
 
 def _puts_back(situation: Situation, action: Mutation) -> bool:

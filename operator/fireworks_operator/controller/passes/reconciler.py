@@ -27,11 +27,11 @@ from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.ports import EventRecorder, MutationFence, ResourceWriter
 
-from .access import Access
-from .acting import Actor
+from .access import Access, FencedError
+from .acting import FENCED_RETRY, Actor
 from .looking import look_and_decide
 from .recent import Recent
-from .result import Now, PassResult, Retry, nothing_done
+from .result import After, Now, PassResult, Retry, nothing_done
 from .surroundings import Identity, surroundings
 
 LONG_AGO = 1e6
@@ -144,6 +144,8 @@ class Reconciler:
             situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
         except FireworksError as error:
             return await self._looking_failed(resource, access, context, error)
+        except FencedError:
+            return nothing_done(After(FENCED_RETRY))
         if access is not None and isinstance(situation.observed, Present):
             recent.listed(situation.observed)
             models = {**situation.context.models, **await access.models(resource)}

@@ -25,6 +25,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
 from fireworks_operator.core.decisions.preparation import preparing
+from fireworks_operator.core.decisions.replacement import replacing
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.observed.shortage import ENDED, SWITCHED_OFF
@@ -118,8 +119,8 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _progressing(*_beginning(action, observed), available)
         case Park() | Update() if (told := parking_change(situation, action)) is not None:
             return _progressing(Reason.UPDATING, told, available)
-        case Update() | SetTags() | SetDeployedModel() | Delete(hard=True):
-            return _progressing(Reason.UPDATING, _action_message(action), available)
+        case Update() | SetTags() | SetDeployedModel() | Delete():
+            return _progressing(_change(action), _action_message(action), available)
         case UnloadAddon() if not wants_addons(situation.resource):
             return _progressing(Reason.UPDATING, _action_message(action), available)
     return _resting(situation, available)
@@ -143,11 +144,17 @@ def _beginning(action: Action, observed: Observed) -> tuple[Reason, str]:
     return Reason.CREATING, "The deployment is being created."
 
 
+def _change(action: Action) -> Reason:
+    return Reason.REPLACING if isinstance(action, Delete) and action.replaces else Reason.UPDATING
+
+
 def _action_message(action: Action) -> str:
     if isinstance(action, Update | SetTags | SetDeployedModel):
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
     if isinstance(action, UnloadAddon):
         return f"Unloading the addon {action.model}."
+    if isinstance(action, Delete) and action.replaces:
+        return replacing(action.replaces)
     if isinstance(action, Delete) and action.ignore_checks:
         return (
             "The previous deployment of this name is being deleted permanently because it cannot be changed to match "
