@@ -269,6 +269,7 @@ class ApiServer:
             raise ResourceGoneError(budget.ref)
         if raw["metadata"]["resourceVersion"] != budget.metadata.resource_version:
             raise ResourceChangedError(budget.ref)
+        self._interfere("before")
         raw["status"] = status.to_wire()
         self.writes += 1
         self._budget_changed(raw)

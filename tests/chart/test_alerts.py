@@ -38,6 +38,7 @@ class Case:
 BILLED = 'resource_gpus{resource_namespace="a",resource_name="chat",account="acme",deployment_id="chat-1",pod="p"}'
 REQUESTS = '{__name__="request_counter_total:sum_by_deployment",deployment_account="ACCOUNT",deployment_id="chat-1"}'
 OURS, ANOTHERS = REQUESTS.replace("ACCOUNT", "acme"), REQUESTS.replace("ACCOUNT", "globex")
+BUDGET = '{resource_namespace="a",budget="team",pod="p"}'
 QUEUE = "workqueue_queue_duration_seconds_bucket"
 CASES = [
     Case("FireworksOperatorDown", "nothing answers", {}, 6, {}, "No pod of the operator is responding."),
@@ -235,6 +236,24 @@ CASES = [
         "8 GPUs of account acme have no price.",
     ),
     Case("FireworksGpusUnpriced", "until the price list has it", {'unpriced_gpus{account="acme"}': "8x50 0x40"}, 70),
+    Case(
+        "FireworksBudgetNearlySpent",
+        "nine tenths and more",
+        {f"budget_month_dollars{BUDGET}": "850+2x60", f"budget_month_limit_dollars{BUDGET}": "1000x60"},
+        50,
+        {"resource_namespace": "a", "budget": "team"},
+        "95% of the month's money of budget a/team is spent.",
+    ),
+    Case("FireworksBudgetNearlySpent", "without a limit", {f"budget_month_dollars{BUDGET}": "5000x60"}, 50),
+    Case(
+        "FireworksWaitsForBudget",
+        "for an hour",
+        {f"budget_waiting_resources{BUDGET}": "0x5 2x100"},
+        80,
+        {"resource_namespace": "a", "budget": "team"},
+        "Resources wait for room in budget a/team for an hour.",
+    ),
+    Case("FireworksWaitsForBudget", "not all the time", {f"budget_waiting_resources{BUDGET}": "2x50 0x2 2x100"}, 80),
     Case(
         "FireworksApiFailing",
         "three of four requests",

@@ -11,6 +11,7 @@ from testkit.waiting import eventually
 
 RESOURCES = "fireworksdeployments.fireworks.ai"
 STATUS = "fireworksdeployments/status.fireworks.ai"
+SCALE = "fireworksdeployments/scale.fireworks.ai"
 BUDGETS = "fireworksbudgets.fireworks.ai"
 BUDGET_STATUS = "fireworksbudgets/status.fireworks.ai"
 LEASES = "leases.coordination.k8s.io"
@@ -133,6 +134,7 @@ def forbidden(installed: Installation) -> list[Right]:
         *(Right(verb, RESOURCES, f"{place}chat") for verb in ("create", "update", "delete", "deletecollection")),
         *(Right(verb, BUDGETS, f"{place}team") for verb in ("create", "update", "patch", "delete", "deletecollection")),
         *(Right("update", each, f"{place}chat") for each in (STATUS, BUDGET_STATUS)),
+        *(Right(verb, SCALE, f"{place}chat") for verb in ("get", "update", "patch")),
         *(Right(verb, "events", place) for verb in ("list", "watch", "delete")),
         *(Right(verb, LEASES, f"{own}another") for verb in ("get", "update", "patch", "delete")),
         *(Right(verb, LEASES, "kube-system/kube-scheduler") for verb in ("get", "update", "create")),
@@ -197,12 +199,16 @@ WRITE = ["create", "update", "patch", "delete", "deletecollection"]
 
 
 @pytest.mark.parametrize(
-    ("role", "deployments", "budgets"),
-    [("view", READ, READ), ("edit", READ + WRITE, READ), ("admin", READ + WRITE, READ + WRITE)],
+    ("role", "deployments", "budgets", "scale"),
+    [
+        ("view", READ, READ, ["get"]),
+        ("edit", READ + WRITE, READ, ["get", "update", "patch"]),
+        ("admin", READ + WRITE, READ + WRITE, ["get", "update", "patch"]),
+    ],
     ids=["view", "edit", "admin"],
 )
 def test_the_clusters_own_roles_reach_the_resources_where_all_namespaces_are_managed(
-    installed: Installation, role: str, deployments: list[str], budgets: list[str]
+    installed: Installation, role: str, deployments: list[str], budgets: list[str], scale: list[str]
 ) -> None:
     """And nobody but the operator writes a status, nor who may spend money a budget."""
     api = KubernetesApi(installed.cluster.kubeconfig)
@@ -212,7 +218,7 @@ def test_the_clusters_own_roles_reach_the_resources_where_all_namespaces_are_man
     def granted(resource: str) -> list[str]:
         return [each for each in READ + WRITE if installed.may(api, Right(each, resource, f"{place}/"), user=user)]
 
-    for resource, verbs in ((RESOURCES, deployments), (BUDGETS, budgets)):
+    for resource, verbs in ((RESOURCES, deployments), (BUDGETS, budgets), (SCALE, scale)):
         if not installed.everywhere:
             assert granted(resource) == []
             continue

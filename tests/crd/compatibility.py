@@ -46,11 +46,17 @@ def _versions(released: Json, current: Json) -> Iterator[str]:
             yield f"{name}: the version is gone"
             continue
         yield from (f"{name}: no longer {flag}" for flag in ("served", "storage") if old[flag] and not new[flag])
-        if old.get("subresources") != new.get("subresources"):
-            yield f"{name}: subresources changed"
+        yield from (f"{name}: {each}" for each in _subresources(old, new))
         yield from (f"{name}: {each}" for each in _columns(old, new))
         schema = _schema(old["schema"]["openAPIV3Schema"], new["schema"]["openAPIV3Schema"], "")
         yield from (f"{name}: {each}" for each in schema)
+
+
+def _subresources(old: Json, new: Json) -> Iterator[str]:
+    subresources = new.get("subresources", {})
+    for each, settings in old.get("subresources", {}).items():
+        if subresources.get(each) != settings:
+            yield f"subresource {each} is gone or changed"
 
 
 def _columns(old: Json, new: Json) -> Iterator[str]:

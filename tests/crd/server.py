@@ -73,6 +73,17 @@ class Server:
         """Merge fields into the status, through the status subresource as the operator does."""
         return self._call("patch_namespaced_custom_object_status", {"status": status}, name=name, **MERGE)
 
+    def get(self, name: str) -> Object:
+        return self._call("get_namespaced_custom_object", None, name=name)
+
+    def get_scale(self, name: str) -> Object:
+        """Return the autoscaling/v1 Scale of a stored resource."""
+        return self._call("get_namespaced_custom_object_scale", None, name=name)
+
+    def put_scale(self, name: str, scale: Object) -> Object:
+        """Send a Scale that was read before, as the scale client of client-go does."""
+        return self._call("replace_namespaced_custom_object_scale", scale, name=name)
+
     def delete(self, name: str) -> None:
         self._call("delete_namespaced_custom_object", None, name=name)
 

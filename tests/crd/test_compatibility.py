@@ -123,7 +123,11 @@ BREAKING: list[tuple[str, Edit]] = [
     ("v1alpha1: the version is gone", lambda crd: version(crd).update(name="v1beta1")),
     ("v1alpha1: no longer served", lambda crd: version(crd).update(served=False)),
     ("v1alpha1: no longer storage", lambda crd: version(crd).update(storage=False)),
-    ("v1alpha1: subresources changed", lambda crd: version(crd).pop("subresources")),
+    ("v1alpha1: subresource status is gone or changed", lambda crd: version(crd)["subresources"].pop("status")),
+    (
+        "v1alpha1: subresource scale is gone or changed",
+        lambda crd: version(crd)["subresources"]["scale"].pop("labelSelectorPath"),
+    ),
     ("column READY is gone", lambda crd: version(crd)["additionalPrinterColumns"].pop(0)),
     (
         "column STATE is gone or shows something else",

@@ -172,6 +172,7 @@ def full_status() -> FireworksDeploymentStatus:
     conditions = set_condition([], ConditionType.READY, "True", Reason.SERVING, "It serves.", generation=1, now=NOW)
     return FireworksDeploymentStatus(
         observed_generation=1,
+        selector="fireworks.ai/deployment=chat",
         deployment_name="accounts/acme/deployments/chat",
         account="acme",
         state="READY",
@@ -223,6 +224,7 @@ def full_status() -> FireworksDeploymentStatus:
         cost=Cost(
             gpus=0,
             hourly="0.00",
+            gpu_ceiling=8,
             hourly_ceiling="32.00",
             gpu_seconds=3600,
             unpriced_gpu_seconds=60,

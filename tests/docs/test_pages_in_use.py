@@ -74,6 +74,14 @@ def test_plan(reader: Reader, team: Team, tmp_path: Path) -> None:
     assert "Total: GPUs 0 → 2, at most 0 → 2 (+2); cost $0.00/h → $16.00/h" in said
 
 
+def test_autoscale(reader: Reader, team: Team) -> None:
+    team.create(minReplicaCount=1, maxReplicaCount=4)
+    team.until_ready()
+    with reader.follow("docs/how-to/autoscale.md") as page:
+        assert "scaled" in page.run("kubectl scale")
+        team.eventually(lambda: team.deployment()["minReplicaCount"] == 2, "the minimum is set at Fireworks")
+
+
 def test_schedules(reader: Reader, team: Team) -> None:
     with reader.follow("docs/how-to/schedules.md", {"NAME": "office"}) as page:
         reader.apply(next(page.manifests()))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from testkit.factories import Kubectl
 from testkit.kubernetes_api import Json, KubernetesError, condition, resources_path
 from testkit.team import Team
 
@@ -50,6 +51,23 @@ def test_an_inference_request_wakes_a_deployment_that_is_scaled_to_zero(team: Te
     team.until("chat", "Available", "True", "Serving")
     assert _ask(team) == 200
     assert {each.method for each in team.writes()} == {"POST"}
+
+
+def test_kubectl_scale_sets_the_minimum_at_fireworks_and_reads_what_is_ready(team: Team, kubectl: Kubectl) -> None:
+    team.create(minReplicaCount=1, maxReplicaCount=3)
+    team.until_ready()
+    scale = f"{resources_path(team.namespace)}/chat/scale"
+    uid = team.until_ready()["metadata"]["uid"]
+    status = team.api.request("GET", scale)["status"]
+    assert status == {"replicas": 1, "selector": f"fireworks.ai/deployment-uid={uid}"}
+    for replicas in (2, 0):
+        kubectl("scale", "fwd/chat", "-n", team.namespace, f"--replicas={replicas}")
+        team.eventually(lambda: team.deployment().get("minReplicaCount", 0) == replicas, "it is set at Fireworks")  # noqa: B023
+    team.until_ready()
+    assert [each.query["updateMask"] for each in team.patches()] == ["min_replica_count"] * 2
+    refused = kubectl("scale", "fwd/chat", "-n", team.namespace, "--replicas=4", check=False)
+    assert "spec.maxReplicaCount must not be less than spec.minReplicaCount" in refused.stderr
+    assert len(team.patches()) == 2
 
 
 @pytest.mark.proof

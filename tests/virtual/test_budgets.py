@@ -367,6 +367,13 @@ def until_next_month(team: Team) -> float:
     return (ends - now).total_seconds()
 
 
+def test_a_status_that_cannot_be_written_is_written_later(team: Team) -> None:
+    team.stage.server.trouble.extend(["before"] * 3)
+    team.limit(gpus=BIG)
+    team.eventually(lambda: team.budget().get("selected") == 0, "it is written at last")
+    assert "could not be written" in team.stage.log()
+
+
 # --- at rest, and restarts --------------------------------------------------------------------------------------------
 
 

@@ -41,7 +41,7 @@ def crd(kind: Kind) -> dict[str, Any]:
         "name": VERSION,
         "served": True,
         "storage": True,
-        "subresources": {"status": {}},
+        "subresources": _subresources(kind),
         "additionalPrinterColumns": columns(kind),
         "schema": {"openAPIV3Schema": _root(kind)},
     }
@@ -95,6 +95,17 @@ def columns(kind: Kind) -> list[dict[str, Any]]:
         {"name": each.name, "type": each.type, "jsonPath": each.source} | ({"priority": 1} if each.wide else {})
         for each in kind.columns
     ]
+
+
+def _subresources(kind: Kind) -> dict[str, Any]:
+    if kind.scale is None:
+        return {"status": {}}
+    scale = {
+        "specReplicasPath": kind.scale.spec_replicas,
+        "statusReplicasPath": kind.scale.status_replicas,
+        "labelSelectorPath": kind.scale.selector,
+    }
+    return {"status": {}, "scale": scale}
 
 
 def _root(kind: Kind) -> dict[str, Any]:

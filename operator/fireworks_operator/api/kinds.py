@@ -29,6 +29,21 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """The scale subresource, by JSONPaths: what `kubectl scale`, a HorizontalPodAutoscaler and KEDA read and write.
+
+    Attributes:
+        spec_replicas: how many there shall be.
+        status_replicas: how many there are.
+        selector: a label selector as text, without which a HorizontalPodAutoscaler does nothing.
+    """
+
+    spec_replicas: str
+    status_replicas: str
+    selector: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of resource.
 
@@ -38,6 +53,7 @@ class Kind:
         short_name: what kubectl takes for it.
         model, spec, status: what its objects are read with.
         columns: of `kubectl get`.
+        scale: its scale subresource, if it has one.
     """
 
     name: str
@@ -47,6 +63,7 @@ class Kind:
     spec: type[ApiModel]
     status: type[FireworksDeploymentStatus | FireworksBudgetStatus]
     columns: tuple[Column, ...]
+    scale: Scale | None = None
 
     @property
     def singular(self) -> str:
@@ -85,6 +102,7 @@ DEPLOYMENTS: Final = Kind(
         Column("REASON", f"{_READY}.reason", wide=True),
         Column("DEPLOYMENT", ".status.deploymentName", wide=True),
     ),
+    Scale(".spec.minReplicaCount", ".status.replicas.ready", ".status.selector"),
 )
 BUDGETS: Final = Kind(
     "FireworksBudget",

@@ -7,7 +7,7 @@ from typing import Any
 from .base import ApiModel, Schema
 from .conditions import BudgetConditionType, BudgetReason, ConditionType, Reason
 from .crd import model_of, object_schema, schema_of
-from .kinds import BUDGETS, DEPLOYMENTS, KINDS, Column, Kind
+from .kinds import BUDGETS, DEPLOYMENTS, KINDS, Column, Kind, Scale
 from .resource import GROUP, VERSION
 
 _DEPLOYMENTS_INTRO = f"""\
@@ -54,8 +54,8 @@ metadata:
   name: team
 spec:
   limits:
-    gpus: 16
-    hourlyCost: "130.00"
+    gpus: 64
+    hourlyCost: "520.00"
     monthlyCost: 20000
 ```
 """
@@ -99,6 +99,7 @@ def render_fields(kind: Kind) -> str:
         *table(("Field", "Type", "Meaning"), ((_code(f.path), f.kind, f.about.text) for f in status)),
         "## Columns\n",
         *_columns(kind),
+        *(("## Scale\n", *_scale(kind.scale)) if kind.scale else ()),
     )
 
 
@@ -190,6 +191,16 @@ def _columns(kind: Kind) -> Iterator[str]:
     command = f"kubectl get {kind.short_name}"
     yield f"`{command}` shows those without a mark, `{command} -o wide` all of them.\n"
     yield from table(("Column", "Source"), map(_column, kind.columns))
+
+
+def _scale(scale: Scale) -> Iterator[str]:
+    yield "`kubectl scale`, HorizontalPodAutoscalers and KEDA read and write these fields by the scale subresource:\n"
+    rows = (
+        ("`spec.replicas`", _code(scale.spec_replicas)),
+        ("`status.replicas`", _code(scale.status_replicas)),
+        ("`status.selector`", _code(scale.selector)),
+    )
+    yield from table(("Scale", "Field"), rows)
 
 
 def _column(column: Column) -> tuple[str, str]:

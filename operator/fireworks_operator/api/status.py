@@ -309,6 +309,14 @@ class FireworksDeploymentStatus(ApiModel):
         ),
     ] = None
     replicas: Annotated[Replicas | None, Schema("How many replicas there are, by stage.")] = None
+    selector: Annotated[
+        str | None,
+        Schema(
+            "The label selector of the scale subresource. It selects no pod, since replicas run at Fireworks; a "
+            "HorizontalPodAutoscaler refuses to work without one.",
+            max_length=128,
+        ),
+    ] = None
     effective: Annotated[
         Effective | None, Schema("The settings in effect at Fireworks, including those that the spec leaves unset.")
     ] = None

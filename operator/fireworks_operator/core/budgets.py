@@ -147,7 +147,7 @@ class Room:
             return None
         return (
             f"Budget {self.budget} allows {_gpus(limit)}; {self.others.gpus} are committed to other deployments, and "
-            f"this one asks for {asked.gpus} at its maximum. {_WAITS} spec.limits.gpus of the budget is raised."
+            f"this one asks for {asked.gpus} at its maximum. {_waits('gpus')}"
         )
 
     def _cost_refusal(self, asked: Ceiling, before: Ceiling) -> str | None:
@@ -163,15 +163,15 @@ class Room:
             return None
         return (
             f"Budget {self.budget} allows ${money(limit)} per hour; ${money(self.others.hourly)} are committed to "
-            f"other deployments, and this one asks for ${money(asked.hourly)} at its maximum. {_WAITS} "
-            "spec.limits.hourlyCost of the budget is raised."
+            f"other deployments, and this one asks for ${money(asked.hourly)} at its maximum. {_waits('hourlyCost')}"
         )
 
 
-_WAITS = (
-    "It continues automatically as soon as there is room. To use less, lower spec.maxReplicaCount or "
-    "spec.acceleratorCount, or have it continue when"
-)
+def _waits(limit: str) -> str:
+    return (
+        f"It continues automatically as soon as there is room, or when spec.limits.{limit} of the budget is raised. To "
+        "use less, lower spec.maxReplicaCount or spec.acceleratorCount."
+    )
 
 
 def refusal(rooms: tuple[Room, ...], asked: Ceiling, before: Ceiling) -> str | None:

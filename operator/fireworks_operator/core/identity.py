@@ -21,6 +21,8 @@ TAG_RELEASED = "custom/released"
 TAG_ADOPTED = "custom/adopted"
 """`false` on what an operator has created, `true` on what it was asked to take over; neither on older deployments."""
 
+LABEL_DEPLOYMENT_UID = "fireworks.ai/deployment-uid"
+
 _ID_LENGTH = 63  # Fireworks: ids have 1 to 63 characters of a-z, 0-9 and "-"
 _HASH_LENGTH = 8
 
@@ -62,6 +64,14 @@ class Owner:
         if not mine or not other or kind != other_kind:
             return False
         return mine != other and other not in previous and self.uid not in previous
+
+
+def pod_selector(uid: str) -> str:
+    """Return the label selector of the scale subresource of the resource with this UID.
+
+    It shall match no pod, nor overlap that of another resource, whose autoscalers would otherwise both stop.
+    """
+    return f"{LABEL_DEPLOYMENT_UID}={uid}"
 
 
 def is_reserved_tag(key: str) -> bool:

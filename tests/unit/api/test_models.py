@@ -198,3 +198,20 @@ def test_a_time_without_a_zone_can_be_compared_with_others() -> None:
 def test_what_is_wrong_with_the_spec_is_told_also_beside_an_unreadable_status() -> None:
     with pytest.raises(InvalidResourceError, match=r"spec\.paused"):
         FireworksDeployment.parse(resource(paused="perhaps") | {"status": {"deploymentName": "foo"}})
+
+
+def test_what_is_kept_of_a_resource_does_not_remember_which_fields_were_set() -> None:
+    resource = FireworksDeployment.parse(
+        {
+            "metadata": {"name": "chat", "namespace": "team-a", "uid": "1", "resourceVersion": "1"},
+            "spec": {"baseModel": "m", "addons": [{"model": "lora"}]},
+            "status": {"cost": {"gpus": 1, "asOf": "2026-03-01T12:00:00Z"}},
+        }
+    )
+    assert resource.spec.addons is not None
+    assert resource.status.cost is not None
+    kept = (resource, resource.metadata, resource.spec, resource.spec.addons[0], resource.status, resource.status.cost)
+    assert [each.model_fields_set for each in kept] == [set()] * len(kept), "two fifths of the memory of a resource"
+    changed = resource.status.model_copy(update={"state": "READY"})
+    assert changed.to_wire()["state"] == "READY"
+    assert resource.status.model_fields_set == set(), "a copy shares nothing with it"

@@ -311,3 +311,9 @@ def test_whatever_is_done_a_state_that_is_unknown_here_is_not_ready(action: Acti
     for error in (None, an_error(ErrorKind.INVALID)):
         found = after(serving(), present(state="HIBERNATING"), action, error=error)
         assert find(found.status, ConditionType.READY).status != "True"
+
+
+def test_every_resource_has_a_selector_of_its_own_without_which_an_autoscaler_does_nothing() -> None:
+    resource = a_resource()
+    status = after(resource, Absent(), CREATE).status
+    assert status.selector == f"fireworks.ai/deployment-uid={resource.metadata.uid}"

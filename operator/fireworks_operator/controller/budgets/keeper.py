@@ -68,7 +68,7 @@ class Keeper:
             if last is not None and 0 <= (now - last).total_seconds() < WRITE_GAP:
                 waits = True
             else:
-                await self._tell(ref, tally, now)
+                waits = not await self._tell(ref, tally, now) or waits
         return waits
 
     async def _until_due(self, waits: bool) -> None:
@@ -80,18 +80,23 @@ class Keeper:
             await asyncio.wait_for(self._ledger.changed.wait(), pause)
         await asyncio.sleep(LOOK)
 
-    async def _tell(self, ref: str, tally: Tally, now: datetime) -> None:
+    async def _tell(self, ref: str, tally: Tally, now: datetime) -> bool:
+        """Write the status of a budget if it says anything new; False if it has to be tried again."""
         budget = self._budgets.get(ref)
         if budget is None or budget.metadata.uid != tally.budget.metadata.uid:
-            return
+            return True
         tally.budget = budget
         status = status_of(tally, self._ledger.entries(tally), now)
         if status == budget.status:
-            return
+            return True
         self._written[ref] = now
         try:
             self._budgets.put(await self._write(budget, status))
-        except (ResourceChangedError, ResourceGoneError):
-            return  # the watch tells, and the next look writes
+        except ResourceGoneError:
+            return True
+        except ResourceChangedError:
+            return False
         except KubernetesUnavailableError as error:
             log.warning("The status of FireworksBudget %s could not be written: %s", ref, error)
+            return False
+        return True

@@ -19,7 +19,7 @@ from fireworks_operator.core.context import REST_PATIENCE
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.desired.parking import expires_at
 from fireworks_operator.core.diagnosis import diagnose
-from fireworks_operator.core.identity import model_identifier
+from fireworks_operator.core.identity import model_identifier, pod_selector
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.core.observed.shortage import ENDED, waiting_since
 from fireworks_operator.core.outcome import Outcome
@@ -92,6 +92,7 @@ def _facts(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
     """Return the status with everything but attempts, addons and conditions."""
     claims = {
         "observed_generation": situation.resource.metadata.generation,
+        "selector": pod_selector(situation.resource.metadata.uid),
         "direct_route_secret": route_secret_after(situation, outcome),
         "created_from": created_from_after(situation, outcome),
         **_claims(outcome),
