@@ -26,6 +26,7 @@ from testkit.builders import (
     BASE_MODEL,
     BORN,
     CREATED,
+    MADE_HERE,
     NOW,
     SHAPE,
     a_context,
@@ -178,6 +179,18 @@ def _changes() -> Iterator[Row]:
     yield "paused-change", "paused with a change withheld", after(withheld, present())
     other_gpus = with_spec(serving(_H100), acceleratorType="NVIDIA_A100_80GB")
     yield "replace-required", "a change that Fireworks cannot make in place", after(other_gpus, present(**_H100))
+    recreate = {"replacePolicy": {"type": "Recreate"}}
+    recreated = with_spec(serving({**_H100}), acceleratorType="NVIDIA_A100_80GB", **recreate)
+    here: Json = {**_H100, "annotations": MADE_HERE}
+    yield "recreating-anew", "it is deleted to be created anew (`replacePolicy`)", after(recreated, present(**here))
+    in_use = FireworksError(
+        ErrorKind.INVALID, "deployment has received inference requests in the last hour", status=400
+    )
+    yield (
+        "recreation-blocked",
+        "it is in use, so that it is not deleted to be created anew",
+        after(recreated, present(**here), error=in_use),
+    )
     attempt = an_attempt("Update", "Updating", ago=40, count=3, generation=2)
     tried = a_resource(BLUE, {**CREATED, "observedGeneration": 2, "lastAttempt": attempt}, generation=2)
     yield (

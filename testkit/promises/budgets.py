@@ -62,6 +62,8 @@ def _apply(sizes: dict[str, Size], deleted: dict[str, Size], call: Call, *, only
     """Carry a request out; a POST that is on its way may make what exists already, which then stays as it is."""
     name, _, verb = call.path.partition(":")
     body = call.body if isinstance(call.body, dict) else {}
+    if "validateOnly" in (call.query or {}):
+        return
     if call.method == "POST" and name.endswith("/deployments"):
         sizes.setdefault(f"{name}/{(call.query or {}).get('deploymentId')}", _size(body, (1, 1)))
     elif call.method == "PATCH" and name in sizes:

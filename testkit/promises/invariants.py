@@ -9,7 +9,16 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
-from testkit.promises.specs import chosen, is_expired, leftovers, loaded_addons, mismatches, missing_addons, parked
+from testkit.promises.specs import (
+    chosen,
+    is_expired,
+    leftovers,
+    loaded_addons,
+    may_be_replaced,
+    mismatches,
+    missing_addons,
+    parked,
+)
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BYSTANDER, is_released, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
@@ -153,10 +162,23 @@ class Promises:
         known = raw.get("status", {}).get("createTime")
         expired = raw != {} and is_expired(raw, self.server.clock() - CLOCKS_DIFFER)
         assert call.method != "DELETE" or not expired, f"{call.path} is deleted for {ref}, which has expired"
+        self._check_deletion(raw, there or {}, call)
         made_anew = call.method == "DELETE" and known is not None and known[:19] != created[:19]
         assert not made_anew, f"I3: {call.path} is deleted for {ref}, but is another's: of {created}, not {known}"
         assert owner_ref(marks) == ref, f"I3: {call.method} {call.path} for {ref}: it has the marks {marks}"
         assert name not in self.others, f"I3: {call.method} {call.path} for {ref}: it is another cluster's"
+
+    def _check_deletion(self, raw: Raw, there: Raw, call: Call) -> None:
+        """Check that nothing that is needed is deleted: it has ended, or its resource goes or has it replaced."""
+        if call.method != "DELETE" or raw == {}:
+            return
+        metadata, state = raw["metadata"], there.get("state")
+        informed = raw["status"].get("observedGeneration") == metadata["generation"]  # else somebody was faster
+        if "deletionTimestamp" in metadata or state in (None, "FAILED", "DELETED") or not informed:
+            return
+        replaced = may_be_replaced(raw["spec"], there) and "hard" not in (call.query or {})
+        wanted = replaced and not raw["spec"].get("paused")
+        assert wanted, f"{call.path} is deleted, and nobody wants it: {raw} {there}"
 
     def _check_manners(self, raw: Raw, wire: Raw) -> None:
         """Check what a stranger is told of others' deployments, and a bystander of what others do."""

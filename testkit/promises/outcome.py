@@ -182,6 +182,13 @@ def _is_over(snapshot: Snapshot, name: str) -> bool:
     return deployment is None or deployment["state"] in ("FAILED", "DELETING", "DELETED")
 
 
+def _stays(raw: Raw, world: World, name: str) -> bool:
+    """Tell whether a deployment is not the operator's to replace: adopted, parked, or changed by somebody else."""
+    marks = world.before.deployments.get(name, {}).get("annotations", {})
+    others = marks.get("custom/adopted") != "false" or name in world.promises.left
+    return others or is_expired(raw, world.server.clock()) or "createdFrom" in raw["status"]
+
+
 def _excuse(raw: Raw, reason: str, world: World) -> bool:
     """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
     spec, name = raw["spec"], raw["status"].get("deploymentName") or wanted_name(raw)
@@ -194,7 +201,9 @@ def _excuse(raw: Raw, reason: str, world: World) -> bool:
         Reason.ACCOUNT_MISMATCH: raw["status"].get("account") == OTHER_ACCOUNT,
         Reason.PAUSED: "paused" in spec,
         Reason.EXPIRED: is_expired(raw, world.server.clock()) and _is_over(world.before, str(name)),
-        Reason.REPLACE_REQUIRED: True,
+        Reason.REPLACE_REQUIRED: spec.get("replacePolicy", {}).get("type") != "Recreate"
+        or _stays(raw, world, str(name)),
+        Reason.DELETION_BLOCKED: spec.get("replacePolicy", {}).get("type") == "Recreate",
         Reason.CONFLICT: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,
         Reason.ADOPTION_NOT_ALLOWED: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,
         Reason.DEPLOYMENT_LOST: lost or (often and world.brought_back(str(name)) >= RECREATIONS),

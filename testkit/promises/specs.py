@@ -34,6 +34,7 @@ EDITS: Mapping[str, tuple[object, ...]] = {
     "deletionPolicy": (None, "Delete", "Retain"),
     "externalDeletionPolicy": (None, "Recreate", "Report"),
     "managementPolicy": (None, None, "Manage", "Observe"),
+    "replacePolicy": (None, {"type": "Never"}, {"type": "Recreate"}, {"type": "Recreate", "ignoreChecks": True}),
     "paused": (None, None, True),
     "expiresAfter": (None, None, "1m", "8760h"),
 }
@@ -49,6 +50,8 @@ _DEFAULTS: Mapping[str, object] = {
     "enableSessionAffinity": False,
 }
 _PLAIN = (*_DEFAULTS, "baseModel", "acceleratorType", "acceleratorCount", "precision", "maxContextLength")
+_FIXED = ("baseModel", "acceleratorType")
+"""What Fireworks cannot change on an existing deployment."""
 _WINDOW = {"scaleUpWindow": 30.0, "scaleDownWindow": 600.0, "scaleToZeroWindow": 3600.0}
 """What Fireworks has where nobody sets it, in seconds."""
 _LIFETIMES = {"1m": 60, "8760h": 8760 * 3600}
@@ -143,6 +146,13 @@ def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
         if seconds != _SECONDS[wanted]:
             found.append(f"{name} is {seconds} s, not {wanted}")
     return found
+
+
+def may_be_replaced(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
+    """Tell whether a spec lets a deployment be created anew, and asks for what only a new one can have."""
+    replaces = spec.get("replacePolicy", {}).get("type") == "Recreate"
+    adopted = raw.get("annotations", {}).get("custom/adopted") == "true"
+    return replaces and not adopted and any(name in spec and raw.get(name) != spec[name] for name in _FIXED)
 
 
 def loaded_addons(deployed: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:

@@ -102,6 +102,14 @@ def _replace_required(team: AnyTeam) -> None:
     team.until_ready()
 
 
+def _recreated(team: AnyTeam) -> None:
+    team.create(replacePolicy={"type": "Recreate"})
+    team.until_ready()
+    team.change(acceleratorType="NVIDIA_H200_141GB")
+    team.eventually(lambda: len(team.journal("DELETE")) == 2, "it is deleted to be created anew")
+    team.until_ready()
+
+
 def _conflict(team: AnyTeam) -> None:
     marker = {"custom/managed-by": "fireworks-operator", "custom/cluster": "c", "custom/namespace": "n"}
     team.simulator.create_foreign(prefix="taken", annotations={**marker, "custom/name": "theirs"})
@@ -240,6 +248,11 @@ STORIES: tuple[Story[AnyTeam], ...] = (
         "other hardware and back",
         _replace_required,
         "new -1, work 1, done 1, done 1 of 2, stuck 2, stuck 2 of 3, done 3",
+    ),
+    Story(
+        "other hardware, created anew",
+        _recreated,
+        "new -1, work 1, done 1, done 1 of 2, work 2, done 2",
     ),
     Story("somebody else's deployment", _conflict, "new -1, stuck 1"),
     Story("scaled to zero and woken", _woken, "new -1, work 1, done 1"),

@@ -10,6 +10,7 @@ from fireworks_operator.api.budget import FireworksBudget, FireworksBudgetStatus
 from fireworks_operator.api.v1alpha1 import (
     FINALIZER,
     IMMUTABLE_FIELDS,
+    REPLACEABLE_FIELDS,
     FireworksDeployment,
     FireworksDeploymentStatus,
 )
@@ -63,6 +64,18 @@ class Secrets(dict[SecretName, dict[str, bytes]]):
         uid = self.versions[name][0] if name in self else f"secret-{self._sets}"
         self.versions[name] = (uid, str(self._sets))
         super().__setitem__(name, data)
+
+
+def check_immutable(raw: Raw, spec: Mapping[str, Any]) -> None:
+    """Check a new spec by the rules of the CRD for fields that cannot change.
+
+    Raises:
+        RefusedError: such a field is another one.
+    """
+    replaces = spec.get("replacePolicy", {}).get("type", "Never") != "Never"
+    fixed = set(IMMUTABLE_FIELDS) - (set(REPLACEABLE_FIELDS) if replaces else set())
+    if "deploymentName" in raw["status"] and any(raw["spec"].get(name) != spec.get(name) for name in fixed):
+        raise RefusedError("an immutable field")
 
 
 @dataclass(slots=True)
@@ -174,9 +187,7 @@ class ApiServer:
     def edit(self, ref: str, spec: Mapping[str, Any]) -> None:
         """Replace the spec, by the rules of the CRD for fields that cannot change."""
         raw = self.objects[ref]
-        claimed = "deploymentName" in raw["status"]
-        if claimed and any(raw["spec"].get(name) != spec.get(name) for name in IMMUTABLE_FIELDS):
-            raise RefusedError("an immutable field")
+        check_immutable(raw, spec)
         if raw["spec"] == spec:
             return
         raw["spec"] = copy.deepcopy(dict(spec))

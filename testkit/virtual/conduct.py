@@ -110,7 +110,7 @@ class Conduct:
             if entry.method != "GET" and entry.user_agent == self.agent and not raced:
                 self._judge_change(entry, marks, before, server)
                 self._judge_holder(entry, marks)
-            if entry.committed and entry.method != "GET":
+            if entry.committed and entry.method != "GET" and "validateOnly" not in entry.query:
                 self._follow(entry, marks)
 
     def forget(self, name: str) -> None:

@@ -322,7 +322,7 @@ class World:
         """
         entries = self.fireworks.journal()
         self.faults += sum(bool(each.fault) for each in entries)
-        self.creations += sum(each.committed and each.path.endswith("/deployments") for each in entries)
+        self.creations += sum(map(_creates, entries))
         after = self.fireworks.state()
         self.conduct.raced = self.promises.raced
         self.conduct.judge(entries, self.before, self.server)
@@ -381,3 +381,8 @@ class World:
         if self.server.objects:  # created in the other account while its key was in the Secret
             self.exchange_secret()
             self.settle()
+
+
+def _creates(entry: JournalEntry) -> bool:
+    """Tell whether a request made a deployment, and did not only ask whether it could be made."""
+    return entry.committed and entry.path.endswith("/deployments") and "validateOnly" not in entry.query

@@ -241,4 +241,18 @@ ROWS = [
         "spec.credentialsSecretRef.key: Too long: may not be more than 253",
         reason="keys of Secrets have 253 characters at most",
     ),
+    Row(
+        "replacePolicy, type",
+        {"replacePolicy": {"type": "Recreate", "ignoreChecks": True}},
+        {"replacePolicy": {"type": "Sometimes"}},
+        'spec.replacePolicy.type: Unsupported value: "Sometimes"',
+        reason="it is one of a closed set",
+    ),
+    Row(
+        "replacePolicy, ignoreChecks",
+        {"replacePolicy": {"type": "Never", "ignoreChecks": False}},
+        {"replacePolicy": {"type": "Recreate", "ignoreChecks": "yes"}},
+        "spec.replacePolicy.ignoreChecks in body must be of type boolean",
+        reason="it is a switch",
+    ),
 ]

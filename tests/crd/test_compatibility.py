@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 from fireworks_operator.api.kinds import DEPLOYMENTS
+from fireworks_operator.api.v1alpha1 import REPLACEABLE_FIELDS
 from tests.crd.compatibility import violations
 from tests.crd.server import CRDS
 
 RELEASED = sorted(Path(__file__).parent.glob("released/*.yaml"))
 _SCHEDULES = "self.autoscalingPolicy.scalingSchedules"
+_POLICY = "self.spec.replacePolicy"
 _MERGES = "(has(self.enableHotReloadLatestAddon) && self.enableHotReloadLatestAddon)"
 ACCEPTED: Mapping[str, str] = {
     f"v1alpha1: .spec: rule added or changed: !has(self.autoscalingPolicy) || !has({_SCHEDULES}) || "
@@ -32,6 +34,14 @@ ACCEPTED: Mapping[str, str] = {
     "self.spec.disableAutoDeploy == oldSelf.spec.disableAutoDeploy))": (
         "It holds only with disableAutoDeploy, which no released version has."
     ),
+    **{
+        "v1alpha1: .: rule added or changed: !has(oldSelf.status) || !has(oldSelf.status.deploymentName) || "
+        f"(has({_POLICY}) && has({_POLICY}.type) && {_POLICY}.type != 'Never') || (has(self.spec.{name}) == "
+        f"has(oldSelf.spec.{name}) && (!has(self.spec.{name}) || self.spec.{name} == oldSelf.spec.{name}))": (
+            "It accepts more than before."
+        )
+        for name in REPLACEABLE_FIELDS
+    },
     **{
         f"v1alpha1: .spec: rule added or changed: !has(self.prepareModel) || !self.prepareModel || {rest}": (
             "It holds only with prepareModel, which no released version has."

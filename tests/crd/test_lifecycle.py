@@ -9,6 +9,7 @@ from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import (
     IMMUTABLE_FIELDS,
+    REPLACEABLE_FIELDS,
     AddonStatus,
     ConnectionStatus,
     Cost,
@@ -76,6 +77,37 @@ def test_after_the_claim_change_removal_and_addition_are_refused(
         server.dry_change(resource, {name: new})
     assert f"spec.{name} cannot be changed, removed or added once status.deploymentName is set" in str(refused.value)
     assert str(refused.value).count("cannot be changed") == 1, "only the field that was changed is named"
+
+
+@pytest.mark.parametrize(("name", "old", "new"), CHANGES)
+def test_what_may_be_replaced_can_change_and_nothing_else(
+    server: Server, create: Create, name: str, old: object, new: object
+) -> None:
+    resource = create(replacePolicy={"type": "Recreate"}, **given(name, old))
+    server.set_status(resource, CLAIM)
+    if name in REPLACEABLE_FIELDS:
+        server.dry_change(resource, {name: new})
+        return
+    with pytest.raises(RefusedError, match=f"spec.{name} cannot be changed"):
+        server.dry_change(resource, {name: new})
+
+
+@pytest.mark.parametrize("policy", [{"type": "Never"}, {"ignoreChecks": True}, {}], ids=str)
+def test_a_policy_that_never_replaces_loosens_no_rule(
+    server: Server, create: Create, policy: dict[str, object]
+) -> None:
+    resource = create(replacePolicy=policy)
+    server.set_status(resource, CLAIM)
+    with pytest.raises(RefusedError, match=r"set spec\.replacePolicy\.type to Recreate"):
+        server.dry_change(resource, {"preemptible": True})
+
+
+def test_policy_and_field_can_change_together_and_the_policy_can_go_back(server: Server, create: Create) -> None:
+    resource = create()
+    server.set_status(resource, CLAIM)
+    server.dry_change(resource, {"preemptible": True, "replacePolicy": {"type": "Recreate"}})
+    with pytest.raises(RefusedError, match=r"spec\.preemptible cannot be changed"):
+        server.dry_change(resource, {"preemptible": True, "replacePolicy": {"type": "Never"}})
 
 
 @pytest.mark.parametrize(
@@ -225,6 +257,7 @@ def full_status() -> FireworksDeploymentStatus:
             max_with_revocable_replica_count=4,
         ),
         create_time=NOW,
+        created_from="0123456789abcdef",
         purge_time=NOW,
         conditions=conditions,
     )

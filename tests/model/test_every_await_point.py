@@ -141,6 +141,20 @@ def _fail(world: World) -> None:
     world.fireworks.simulator.clear_stages()
 
 
+def _serve_replaceable(world: World, *, in_use: bool = False) -> None:
+    _serve(world, ("replacePolicy", {"type": "Recreate"}))
+    if in_use:
+        world.fireworks.simulator.traffic(identifier(world.server.objects[REF]["status"]["deploymentName"]))
+
+
+def _begin_replacement(world: World) -> None:
+    """It is deleted softly, and no more."""
+    _serve_replaceable(world)
+    name = world.server.objects[REF]["status"]["deploymentName"]
+    _edit(world, ("acceleratorType", H200))
+    _drive(world, lambda world: world.fireworks.state().deployments[name]["state"] != "READY")
+
+
 # --- what must come of it ---------------------------------------------------------------------------------------------
 
 
@@ -182,6 +196,12 @@ def _addons(world: World, deployment: str) -> set[str]:
     addons = world.fireworks.state().addons.values()
     loaded = {each["model"] for each in addons if each["deployment"] == deployment and each["state"] == "DEPLOYED"}
     return loaded & set(ADDONS)
+
+
+def _is_blocked(world: World) -> bool:
+    """The old one serves on, and the resource says why."""
+    status = world.server.objects[REF]["status"]
+    return _reason(world, "Stalled") == "DeletionBlocked" and holds(status, "Available")
 
 
 def _is_gone(world: World) -> bool:
@@ -283,6 +303,31 @@ FLOWS = (
         _serves_on_fallback,
         1,
     ),
+    Flow(
+        "recreate for other GPUs", _serve_replaceable, lambda world: _edit(world, ("acceleratorType", H200)), _serves, 1
+    ),
+    Flow(
+        "recreate, and put the old value back half-way",
+        _begin_replacement,
+        lambda world: _edit(world, ("acceleratorType", H100)),
+        _serves,
+        creates=0,
+    ),
+    Flow(
+        "recreate, and ask for something else half-way",
+        _begin_replacement,
+        lambda world: _edit(world, ("acceleratorType", H200), ("displayName", "Other")),
+        _serves,
+        creates=1,
+    ),
+    Flow("recreate, and delete half-way", _begin_replacement, _delete, _is_gone, creates=0),
+    Flow(
+        "refuse to recreate what is in use",
+        lambda world: _serve_replaceable(world, in_use=True),
+        lambda world: _edit(world, ("acceleratorType", H200)),
+        _is_blocked,
+        creates=0,
+    ),
     Flow("retain", lambda world: _serve(world, ("deletionPolicy", "Retain")), _delete, _is_let_go, creates=0),
     Flow(
         "expire",
@@ -323,7 +368,8 @@ def _tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at:
         crossed = kill_at - first.gate.left
         assert (world.process is first) == (crossed < kill_at), "the kill has ended the process"
         posts = world.fireworks.simulator.journal(method="POST", path="/deployments$", since=since)
-        assert sum(each.committed for each in posts) == flow.creates, "exactly so many deployments came into being"
+        made = [each.committed for each in posts if "validateOnly" not in each.query]
+        assert sum(made) == flow.creates, "exactly so many deployments came into being"
         _check_key_patches(world, flow, since, killed=world.process is not first)
         if REF in world.server.objects and flow.done is not _is_observed:
             assert world.server.objects[REF]["metadata"]["finalizers"] == [FINALIZER]

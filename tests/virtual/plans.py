@@ -33,7 +33,7 @@ from fireworks_operator.settings import Settings
 from fireworks_simulator.testing import JournalEntry
 from testkit.promises.specs import EDITS, H100, H200, changed
 from testkit.stories.addons import add_models, addons, load_elsewhere, model
-from testkit.virtual.api_server import RefusedError
+from testkit.virtual.api_server import RefusedError, check_immutable
 from testkit.virtual.process import AGENT, CLUSTER, CLUSTER_UID
 from tests.virtual.stage import URL, Stage
 from tests.virtual.team import MODEL, SECRET, Json, Team
@@ -235,17 +235,9 @@ def _dry_run(stage: Stage, team: Team, spec: Json) -> Stored | None:
     generation = live["metadata"]["generation"] + (0 if live["spec"] == spec else 1)
     raw = {**live, "spec": spec, "metadata": {**live["metadata"], "generation": generation}}
     with suppress(RefusedError):
-        _check_immutable(live, spec)
+        check_immutable(live, spec)
         return Stored(FireworksDeployment.parse(raw), FireworksDeployment.parse(live))
     return None
-
-
-def _check_immutable(live: Json, spec: Json) -> None:
-    from fireworks_operator.api.v1alpha1 import IMMUTABLE_FIELDS
-
-    claimed = "deploymentName" in live["status"]
-    if claimed and any(live["spec"].get(name) != spec.get(name) for name in IMMUTABLE_FIELDS):
-        raise RefusedError("an immutable field")
 
 
 async def _look(stage: Stage, team: Team, stored: Stored) -> Seen:

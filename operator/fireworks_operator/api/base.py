@@ -30,7 +30,11 @@ class Change(StrEnum):
     KEPT = "updated in place. If removed from the spec, the value stays at Fireworks and a notice reports it."
     REPLACE = (
         "accepted, but Fireworks cannot change it in place: the existing deployment keeps serving and the condition "
-        "Stalled reports ReplaceRequired."
+        "Stalled reports ReplaceRequired, or it is replaced (see replacePolicy)."
+    )
+    BY_REPLACEMENT = (
+        "refused once status.deploymentName is set, until then it can be corrected. With replacePolicy.type Recreate, "
+        "the deployment is replaced."
     )
     IMMUTABLE = "refused once status.deploymentName is set; until then it can be corrected."
     POLICY = "takes effect immediately; nothing is sent to Fireworks."

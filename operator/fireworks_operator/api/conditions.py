@@ -76,6 +76,10 @@ class Reason(_Documented):
         "Fireworks has no GPUs for a choice, or its quota is used up: the next one of spec.fallbacks is tried.",
     )
     UPDATING = "Updating", "A change of the spec is being applied."
+    REPLACING = (
+        "Replacing",
+        "The deployment is being deleted to be created anew, as spec.replacePolicy allows; nothing serves meanwhile.",
+    )
     WAKING = "Waking", "A replica is starting after the deployment was scaled to zero."
     RECOVERING = "Recovering", "The last replica is gone although one should be running; a replacement is starting."
     REPLICAS_LOST = (

@@ -21,6 +21,7 @@ from .spec_parts import (
     DeletionPolicy,
     ExternalDeletionPolicy,
     ManagementPolicy,
+    ReplacePolicy,
     SecretKeyReference,
 )
 from .spec_scaling import ScalingFields
@@ -53,7 +54,7 @@ class FireworksDeploymentSpec(
         Schema(
             "The model to serve: its full name, or a bare id for a model of your own account. A LoRA model here is "
             "merged into its base.",
-            change=Change.IMMUTABLE,
+            change=Change.BY_REPLACEMENT,
             example="accounts/fireworks/models/llama-v3p3-70b-instruct",
             max_length=256,
             rules=model_rules("spec.baseModel"),
@@ -139,6 +140,16 @@ class FireworksDeploymentSpec(
             stored_default=True,
         ),
     ] = ManagementPolicy.MANAGE
+    replace_policy: Annotated[
+        ReplacePolicy | None,
+        Schema(
+            "What happens when a field changes that Fireworks cannot change on an existing deployment: baseModel, "
+            "acceleratorType, placement, preemptible.",
+            default="{type: Never}.",
+            change=Change.POLICY,
+            example="{type: Recreate}",
+        ),
+    ] = None
     paused: Annotated[
         bool,
         Schema(

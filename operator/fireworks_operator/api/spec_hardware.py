@@ -97,7 +97,7 @@ class HardwareFields(ApiModel):
         Schema(
             "Where the replicas run: exactly one of region, multiRegion and regions.",
             default="decided by Fireworks: the multi-region GLOBAL.",
-            change=Change.IMMUTABLE,
+            change=Change.BY_REPLACEMENT,
             example="{multiRegion: US}",
         ),
     ] = None
@@ -106,6 +106,6 @@ class HardwareFields(ApiModel):
         Schema(
             "true accepts replicas that Fireworks may preempt at any time.",
             default="false.",
-            change=Change.IMMUTABLE,
+            change=Change.BY_REPLACEMENT,
         ),
     ] = None

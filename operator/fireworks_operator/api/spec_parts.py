@@ -49,6 +49,39 @@ class ExternalDeletionPolicy(StrEnum):
     REPORT = "Report"
 
 
+class ReplaceType(StrEnum):
+    """What to do about a change that Fireworks cannot make on an existing deployment."""
+
+    NEVER = "Never"
+    RECREATE = "Recreate"
+
+
+class ReplacePolicy(ApiModel):
+    """How a deployment becomes what Fireworks cannot change it to."""
+
+    type: Annotated[
+        ReplaceType,
+        Schema(
+            "Never: the deployment keeps serving unchanged, and the condition Stalled reports ReplaceRequired. "
+            "Recreate: it is deleted and created anew with the new spec; nothing serves until the new one is ready. "
+            "Before that, Fireworks validates the new spec, and budgets must have room for it. A deployment that was "
+            "adopted is never replaced.",
+            default="Never.",
+            change=Change.POLICY,
+        ),
+    ] = ReplaceType.NEVER
+    ignore_checks: Annotated[
+        bool,
+        Schema(
+            "true deletes the deployment also if it has received requests in the last hour, is the default of its "
+            "model, or has addons loaded, which Fireworks otherwise refuses.",
+            default="false.",
+            change=Change.POLICY,
+            wire="query parameter ignoreChecks of the delete request",
+        ),
+    ] = False
+
+
 class AutoscalingPolicy(ApiModel):
     """When Fireworks adds and removes replicas (Fireworks documentation, autoscaling)."""
 

@@ -338,6 +338,14 @@ class FireworksDeploymentStatus(ApiModel):
         ),
     ] = None
     create_time: Annotated[Time | None, Schema("When the deployment was created.")] = None
+    created_from: Annotated[
+        str | None,
+        Schema(
+            "Fingerprint of the fields that Fireworks cannot change in place, as the deployment has them by the spec; "
+            "only with spec.replacePolicy. By it a change of the spec is told from one made outside Kubernetes.",
+            max_length=64,
+        ),
+    ] = None
     purge_time: Annotated[
         Time | None, Schema("When a deleted deployment can no longer be restored, and its id is free again.")
     ] = None

@@ -18,6 +18,8 @@ from .spec_parts import (
     ExternalDeletionPolicy,
     ManagementPolicy,
     Placement,
+    ReplacePolicy,
+    ReplaceType,
     SecretKeyReference,
 )
 from .spec_schedules import ScalingSchedule
@@ -46,6 +48,7 @@ __all__ = [
     "IMMUTABLE_FIELDS",
     "KIND",
     "PLURAL",
+    "REPLACEABLE_FIELDS",
     "VERSION",
     "Addon",
     "AddonStatus",
@@ -79,6 +82,8 @@ __all__ = [
     "ObjectMeta",
     "Parked",
     "Placement",
+    "ReplacePolicy",
+    "ReplaceType",
     "Replicas",
     "ScalingSchedule",
     "SecretKeyReference",
@@ -102,6 +107,11 @@ IMMUTABLE_FIELDS = (
     "deploymentId",
 )
 """Fields of the spec that Fireworks takes at creation only (Fireworks REST reference, deployments)."""
+REPLACEABLE_FIELDS = ("baseModel", "placement", "preemptible")
+"""Those of them that can change where spec.replacePolicy lets the deployment be replaced.
+
+Of the others, the id is the deployment's name, and what speculation and the first addon were at creation nobody tells.
+"""
 
 
 def _immutable(name: str) -> Rule:
@@ -109,10 +119,16 @@ def _immutable(name: str) -> Rule:
     # and against adding it later.
     unclaimed = "!has(oldSelf.status) || !has(oldSelf.status.deploymentName)"
     new, old = f"self.spec.{name}", f"oldSelf.spec.{name}"
+    same = f"(has({new}) == has({old}) && (!has({new}) || {new} == {old}))"
+    way_out = "create a FireworksDeployment with another name for the new one"
+    if name in REPLACEABLE_FIELDS:
+        policy = "self.spec.replacePolicy"
+        same = f"(has({policy}) && has({policy}.type) && {policy}.type != 'Never') || {same}"
+        way_out += ", or set spec.replacePolicy.type to Recreate to have the deployment replaced"
     return Rule(
-        f"{unclaimed} || (has({new}) == has({old}) && (!has({new}) || {new} == {old}))",
+        f"{unclaimed} || {same}",
         f"spec.{name} cannot be changed, removed or added once status.deploymentName is set; put the old "
-        "value back, and create a FireworksDeployment with another name for the new one",
+        f"value back, and {way_out}",
         f".spec.{name}",
     )
 

@@ -168,11 +168,15 @@ class Undelete:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """DELETE the deployment: softly when the resource goes, hard when its id is needed again."""
+    """DELETE the deployment: softly when the resource goes, hard when its id is needed again.
+
+    `replaces`: fields of the spec for whose sake it is deleted, to be created anew by spec.replacePolicy.
+    """
 
     target: str
     hard: bool = False
     ignore_checks: bool = False
+    replaces: tuple[str, ...] = ()
     name: ClassVar[str] = "Delete"
 
 

@@ -70,7 +70,7 @@ def _is_taking_over(resource: FireworksDeployment) -> bool:
 def _is_bringing_back(resource: FireworksDeployment) -> bool:
     """Tell whether a request of ours may have made a deployment since status was written, its answer being lost."""
     attempt = resource.status.last_attempt
-    settled = (Reason.AS_DESIRED, Reason.DEPLOYMENT_FAILED)
+    settled = (Reason.AS_DESIRED, Reason.DEPLOYMENT_FAILED, Reason.REPLACING, Reason.DELETION_BLOCKED)
     return (
         attempt is not None
         and attempt.action in ("Create", "Recreate", "Replace", "Undelete")
@@ -113,6 +113,8 @@ class Context:
             use; None where it was not read.
         cold: GPUs that the account has turned out not to have within the last hour.
         parked_by: the budget's order to park the deployment, or to create none; None if there is none.
+        rejected: why Fireworks would refuse the deployment that is to replace the present one; None if it would not,
+            or was not asked.
     """
 
     now: datetime
@@ -144,6 +146,7 @@ class Context:
     route_secret: DirectRouteSecret | Unusable | None = None
     parked_by: ParkingOrder | None = None
     cold: frozenset[Demand] = frozenset()
+    rejected: Diagnosis | None = None
 
     def owner(self, resource: FireworksDeployment) -> Owner:
         """Return the owner marker of a resource."""

@@ -32,6 +32,8 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
     if general is not None:
         reason, template, needs_user = general
         return Diagnosis(reason, template.format(words=_words(error), advice=error.advice or _NETWORK), needs_user)
+    if isinstance(action, Delete) and action.replaces:
+        return Diagnosis(Reason.DELETION_BLOCKED, _replaced_message(error, action), needs_user=True)
     if isinstance(action, Delete):
         reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
         return Diagnosis(
@@ -153,6 +155,30 @@ def _replacement_message(error: FireworksError) -> str:
     return (
         f"Fireworks refuses to delete the previous deployment, which is being replaced: {_words(error)} {way_out} it "
         "in the Fireworks console; the operator retries automatically with increasing back-off."
+    )
+
+
+def _replaced_message(error: FireworksError, action: Delete) -> str:
+    """Say why a deployment that spec.replacePolicy has deleted stays, and what lets it go."""
+    fields = ", ".join(f"spec.{each}" for each in action.replaces)
+    refused = f"Fireworks refuses to delete the deployment, which is to be created anew to change {fields}"
+    if action.hard:
+        return f"{refused}: {_words(error)} Delete it in the Fireworks console; the operator retries automatically."
+    if _IN_USE.search(error.message):
+        return (
+            f"{refused}, because it has received inference requests in the last hour. It keeps serving unchanged. Stop "
+            "the traffic and wait (the operator retries automatically), set spec.replacePolicy.ignoreChecks to true to "
+            "delete it now, or put the old value back."
+        )
+    if _ADDONS_LOADED.search(error.message):
+        return (
+            f"{refused}: {_words(error)} It keeps serving unchanged. Set spec.replacePolicy.ignoreChecks to true to "
+            "delete them along with it (those of spec.addons are loaded on the new one), remove them first, or put the "
+            "old value back."
+        )
+    return (
+        f"{refused}: {_words(error)} It keeps serving unchanged. Set spec.replacePolicy.ignoreChecks to true, or put "
+        "the old value back; the operator retries automatically."
     )
 
 

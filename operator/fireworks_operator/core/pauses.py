@@ -20,6 +20,7 @@ CONVERGENCE_TRIES = 3
 """Changes that may leave a field as it is before the operator stops and says so."""
 CREATE, RECREATE, REPLACE, UPDATE, SET_TAGS = "Create", "Recreate", "Replace", "Update", "SetTags"
 PREPARE = "PrepareModel"
+VALIDATE = "Validate"
 """Names of attempts in `status.lastAttempt`."""
 UNDELETE, DELETE, DELETE_IGNORING_CHECKS = "Undelete", "Delete", "DeleteIgnoringChecks"
 """Names of attempts that may leave behind, or bring back, a deployment that is deleted."""
@@ -78,6 +79,12 @@ def set_clock_right(status: FireworksDeploymentStatus, now: datetime) -> Firewor
         }
     )
     return status if righted == status else righted
+
+
+def is_replacing(status: FireworksDeploymentStatus) -> bool:
+    """Tell whether the deployment is being deleted, or about to be, to be created anew by spec.replacePolicy."""
+    attempt = status.last_attempt
+    return attempt is not None and (attempt.action, attempt.reason) == (REPLACE, Reason.REPLACING)
 
 
 def _at(given_up: GivenUp, right: Callable[[datetime], datetime]) -> GivenUp:

@@ -8,6 +8,7 @@ from fireworks_operator.api.v1alpha1 import (
     FireworksDeploymentSpec,
     FireworksDeploymentStatus,
     LastAttempt,
+    ReplaceType,
 )
 from fireworks_operator.core.desired.drift import Drift, find_drift
 from fireworks_operator.core.desired.parking import ParkingOrder, parking_order, values_in_force
@@ -62,6 +63,12 @@ class Situation:
     def is_new(self) -> bool:
         """Whether the status is about an earlier revision of what is wanted."""
         return is_new(self.resource)
+
+    @property
+    def may_replace(self) -> bool:
+        """Whether the spec lets the deployment be replaced by another one."""
+        policy = self.spec.replace_policy
+        return policy is not None and policy.type is not ReplaceType.NEVER
 
     @property
     def is_deleting(self) -> bool:

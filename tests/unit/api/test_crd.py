@@ -10,7 +10,12 @@ import yaml
 from fireworks_operator.api.base import ApiModel, Change, Schema
 from fireworks_operator.api.crd import crd, object_schema, render_crd, render_crds, schema_of
 from fireworks_operator.api.kinds import DEPLOYMENTS, KINDS, Kind
-from fireworks_operator.api.v1alpha1 import IMMUTABLE_FIELDS, FireworksDeployment, FireworksDeploymentSpec
+from fireworks_operator.api.v1alpha1 import (
+    IMMUTABLE_FIELDS,
+    REPLACEABLE_FIELDS,
+    FireworksDeployment,
+    FireworksDeploymentSpec,
+)
 
 ROOT = Path(__file__).parents[3]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -149,11 +154,19 @@ def test_a_field_that_claims_to_be_immutable_is_guarded_by_a_rule_and_the_revers
     claimed = [
         field.alias
         for field in FireworksDeploymentSpec.model_fields.values()
-        if schema_of(field).change == Change.IMMUTABLE
+        if schema_of(field).change in (Change.IMMUTABLE, Change.BY_REPLACEMENT)
     ]
     guarded = [rule.field_path for rule in FireworksDeployment.rules if "oldSelf" in rule.cel]
     assert set(claimed) == set(IMMUTABLE_FIELDS)
     assert guarded == [f".spec.{name}" for name in IMMUTABLE_FIELDS]
+
+
+def test_a_field_that_claims_to_change_by_replacement_is_let_by_its_rule_and_the_reverse() -> None:
+    fields = FireworksDeploymentSpec.model_fields.values()
+    claimed = {field.alias for field in fields if schema_of(field).change == Change.BY_REPLACEMENT}
+    let = [rule.field_path for rule in FireworksDeployment.rules if "replacePolicy" in rule.cel]
+    assert claimed == set(REPLACEABLE_FIELDS)
+    assert sorted(map(str, let)) == sorted(f".spec.{name}" for name in REPLACEABLE_FIELDS)
 
 
 def test_the_explanation_has_one_line_per_fact_that_is_known() -> None:

@@ -194,3 +194,13 @@ def test_what_is_not_looked_at_costs_what_the_meter_says() -> None:
     assert metered(resource) == Bill(2, Decimal("16.00"), 2, Decimal("16.00"))
     lost = resource.model_copy(update={"status": resource.status.model_copy(update={"cost": None})})
     assert [metered(each) for each in (lost, a_resource(), None)] == [UNKNOWN_BILL, NO_BILL, NO_BILL]
+
+
+def test_a_replacement_is_a_deletion_and_a_creation_with_what_changes() -> None:
+    spec = {"acceleratorCount": 1, "acceleratorType": "NVIDIA_H100_80GB", "replacePolicy": {"type": "Recreate"}}
+    resource, observed = created(forecast(a_resource(**spec), Absent(confirmed=True), CONTEXT, TOLD))
+    found = forecast(edited(resource, acceleratorType="NVIDIA_H200_141GB"), observed, CONTEXT, TOLD)
+    assert names(found) == ["Delete", "Delete", "Create"]
+    (change,) = found.steps[0].changes
+    assert (change.path, change.old, change.new) == ("acceleratorType", "NVIDIA_H100_80GB", "NVIDIA_H200_141GB")
+    assert isinstance(found.end, Rest)

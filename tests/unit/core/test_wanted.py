@@ -21,6 +21,7 @@ NOT_SENT = {
     "deletionPolicy",
     "externalDeletionPolicy",
     "managementPolicy",
+    "replacePolicy",
     "paused",
     "expiresAfter",
     "fallbacks",

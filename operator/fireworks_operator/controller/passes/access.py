@@ -28,6 +28,7 @@ from fireworks_operator.core.decisions.addons import MISFIT_RECHECK
 from fireworks_operator.core.decisions.growth import HardwareQuestion, fitting
 from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
 from fireworks_operator.core.desired.demands import demand_of
+from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.situation import Situation
@@ -146,6 +147,29 @@ class Access:
         self.release_slot()
         shapes = await self.account.shapes(self.credential, question.model, self.ref, addons=question.addons)
         return fitting(question, shapes)
+
+    async def validate(self, create: Create) -> FireworksError | None:
+        """Ask whether Fireworks would create a deployment; return why not, None if it would. Nothing is created.
+
+        Its id is left out, since the deployment that it is to replace still has it.
+
+        Raises:
+            FencedError: the Lease is too short for a request, which was not sent.
+            FireworksError: no answer that says anything about the deployment.
+        """
+        self.release_slot()
+        await self.account.budget.acquire(lane=Lane.FINISH, ref=self.ref)
+        self._check_fence()
+        try:
+            await self.account.client.validate_deployment(
+                self.credential.api_key, self.account.name, create.body, query=create.query
+            )
+        except FireworksError as error:
+            self.account.refused(self.credential, error)
+            if not error.definite or not diagnose(error, create).needs_user:
+                raise
+            return error
+        return None
 
     async def reserve(self, action: Mutation) -> None:
         """Wait for this change's turn in the account's budget."""

@@ -19,6 +19,7 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    Delete,
     LoadAddon,
     Mutation,
     Park,
@@ -160,7 +161,7 @@ class Actor:
         later = self._later(situation, action, decided, access)
         if later is not None:
             return nothing_done(later)
-        if isinstance(action, Create | Adopt | Undelete | LoadAddon):
+        if isinstance(action, Create | Adopt | Undelete | LoadAddon) or _replaces(action):
             # Dying after this write: what is begun is found again by the status, which names it as without an answer.
             asked = situation.status.applied_fields is not None
             situation = situation.stored(await self._write(situation, Outcome(action, begun=True), recent))
@@ -315,6 +316,11 @@ class Actor:
         resource, status = situation.resource, report(situation, outcome)
         self._startups.see(resource, status, situation.now)
         recent.unwritten = Unwritten(recent.stored_status(resource), status)
+
+
+def _replaces(action: Mutation) -> bool:
+    """Tell whether a deployment is deleted to be created anew."""
+    return isinstance(action, Delete) and bool(action.replaces)
 
 
 def _puts_back(situation: Situation, action: Mutation) -> bool:

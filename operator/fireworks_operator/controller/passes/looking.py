@@ -6,14 +6,26 @@ from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.actions import DESTRUCTIVE, NEEDS_FRESH_GET, Action, Claim, LoadAddon, Refuse, UnloadAddon
+from fireworks_operator.core.actions import (
+    DESTRUCTIVE,
+    NEEDS_FRESH_GET,
+    Action,
+    Claim,
+    Delete,
+    LoadAddon,
+    Refuse,
+    UnloadAddon,
+)
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import uses_addons
 from fireworks_operator.core.decisions.decide import decide, needs_closer_look
-from fireworks_operator.core.decisions.growth import hardware_question
+from fireworks_operator.core.decisions.growth import frees_quota, hardware_question
+from fireworks_operator.core.decisions.replacement import creation
+from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.situation import Situation, assess
 from fireworks_operator.core.target import former_names, target_name
+from fireworks_operator.fireworks.errors import ErrorKind
 
 from .access import Access
 
@@ -37,7 +49,8 @@ async def look_and_decide(
         crd_deleting: asks the API server whether the CRD itself is being deleted.
 
     Raises:
-        FireworksError: a GET failed.
+        FireworksError: a GET failed, or a validation had no answer.
+        FencedError: the Lease is too short for a validation.
     """
     target = target_name(resource, context)
     if access is None or target is None:
@@ -54,7 +67,7 @@ async def look_and_decide(
             situation = situation.answered(
                 await access.explain_failure(observed) if isinstance(action, DESTRUCTIVE) else observed
             )
-        action = decide(situation)
+        situation, action = await _validate(access, situation, decide(situation))
     elif isinstance(action, Claim):
         situation = assess(resource, situation.observed, await _look_for_former(resource, access, context))
         action = decide(situation)
@@ -77,6 +90,18 @@ async def _learn_hardware(access: Access, situation: Situation, action: Action) 
         return situation, action
     hardware = await access.hardware(question)
     situation = replace(situation, context=replace(situation.context, hardware=hardware))
+    return situation, decide(situation)
+
+
+async def _validate(access: Access, situation: Situation, action: Action) -> tuple[Situation, Action]:
+    """Have Fireworks validate what is to replace a deployment before that is deleted, and decide again."""
+    if not isinstance(action, Delete) or not action.replaces:
+        return situation, action
+    create = creation(situation, action.target)
+    error = await access.validate(create)
+    if error is None or (error.kind is ErrorKind.QUOTA_EXCEEDED and frees_quota(situation)):
+        return situation, action
+    situation = replace(situation, context=replace(situation.context, rejected=diagnose(error, create)))
     return situation, decide(situation)
 
 

@@ -27,12 +27,12 @@ from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.ports import ConfigMapWriter, EventRecorder, MutationFence, ResourceWriter
 
-from .access import Access
-from .acting import Actor
+from .access import Access, FencedError
+from .acting import FENCED_RETRY, Actor
 from .connecting import Connecting
 from .looking import look_and_decide
 from .recent import Recent
-from .result import Now, PassResult, Retry, nothing_done, sooner
+from .result import After, Now, PassResult, Retry, nothing_done, sooner
 from .surroundings import Identity, surroundings
 
 LONG_AGO = 1e6
@@ -148,6 +148,8 @@ class Reconciler:
             situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
         except FireworksError as error:
             return await self._looking_failed(resource, access, context, error)
+        except FencedError:
+            return nothing_done(After(FENCED_RETRY))
         if access is not None and isinstance(situation.observed, Present):
             recent.listed(situation.observed)
             models = {**situation.context.models, **await access.models(resource)}

@@ -15,7 +15,7 @@ from fireworks_operator.core.actions import (
     Adopt,
     Choose,
     Claim,
-    Create,
+    Delete,
     KeyChange,
     Mutation,
     Park,
@@ -30,13 +30,14 @@ from fireworks_operator.core.actions import (
     Waiting,
 )
 from fireworks_operator.core.context import REST_PATIENCE, Context, Unusable, Usable
-from fireworks_operator.core.desired.drift import Difference, Drift
+from fireworks_operator.core.desired.drift import Difference
 from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.observed.shortage import patience_ends
 from fireworks_operator.core.pauses import (
     CONVERGENCE_TRIES,
     CREATIONS,
     REFUSED,
+    REPLACE,
     SET_TAGS,
     UPDATE,
     UPDATE_SPACING,
@@ -53,13 +54,14 @@ from .adoption import account_mismatch, decide_adoption, refuse_to_show
 from .contradictions import contradiction
 from .deletion import decide_deletion
 from .deployed_model import decide_deployed_model
-from .direct_route import KEYS_MASK, due_changes, due_keys, key_version, missing_keys
+from .direct_route import KEYS_MASK, due_changes, due_keys, missing_keys
 from .fallback import decide_beginning, decide_fallback, fallback_due
 from .growth import refuse_creation, within_budget
 from .parking import decide_parking, only_parking, refuse_to_create, rest_parked
 from .preparation import decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
+from .replacement import creation, decide_replacement, wait_for_deletion
 
 _WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Choose, Park)
 
@@ -80,12 +82,16 @@ def decide(situation: Situation) -> Action:
     waits_to_update = isinstance(action, Progress) and action.reason is Reason.UPDATING
     if not waits_to_update and not isinstance(action, _WITHHELD_WHILE_PAUSED):
         return action
-    withheld = Update.name if waits_to_update else action.name
+    withheld = Update.name if waits_to_update else _name(action)
     return Refuse(
         Reason.PAUSED,
         f"Paused with a change withheld ({withheld}); {_running_cost(situation.observed)}. Remove spec.paused to "
         "apply it.",
     )
+
+
+def _name(action: Action) -> str:
+    return REPLACE if isinstance(action, Delete) and action.replaces else action.name
 
 
 def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
@@ -233,11 +239,7 @@ def _decide_absent(situation: Situation, observed: Absent, target: str) -> Actio
     held = held or refuse_creation(situation)
     if held is not None:
         return held
-    wanted = situation.wanted
-    default_shape = situation.context.default_shape
-    query = wanted.create_query(situation.context.create_query, default_shape=default_shape)
-    body = wanted.create_body(situation.owner, default_shape=default_shape)
-    return Create(target, body, query, tuple(wanted.values), key_version(situation))
+    return creation(situation, target)
 
 
 def _decide_present(situation: Situation, deployment: Deployment, credential: Usable) -> Action:
@@ -246,7 +248,7 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
         held = held_back(situation, Adopt.name) if isinstance(adoption, Adopt) else None
         return held or adoption
     if deployment.state == "DELETING":
-        return Progress(Reason.CREATING, "Waiting for Fireworks to finish deleting the previous deployment.")
+        return wait_for_deletion(situation)
     waits = decide_parking(situation, deployment) or _decide_ended(situation, deployment)
     if waits is not None:
         return waits
@@ -267,7 +269,7 @@ def _decide_live(situation: Situation, deployment: Deployment) -> Action:
     if fallback is not None:
         return fallback
     if situation.drift.replacements:
-        return _replace_required(situation.drift)
+        return decide_replacement(situation, deployment)
     situation, exceeded = within_budget(situation, deployment)
     if due_changes(situation) or due_keys(situation) is not None:
         return _decide_changes(situation, deployment)
@@ -287,18 +289,6 @@ def _decide_changes(situation: Situation, deployment: Deployment) -> Action:
     switches_off = any(change.path == "enableAddons" and change.wanted is False for change in changes)
     unload = decide_switching_off(situation, deployment) if switches_off else None
     return unload or _decide_update(situation, deployment)
-
-
-def _replace_required(drift: Drift) -> Refuse:
-    fields = ", ".join(
-        f"spec.{change.path} (is {change.observed or 'not set'}, wanted {change.wanted})"
-        for change in drift.replacements
-    )
-    return Refuse(
-        Reason.REPLACE_REQUIRED,
-        f"Fireworks cannot change {fields} on an existing deployment, which keeps serving unchanged. Put the old "
-        "value back, or create a second resource with the new value and delete this one once the new one is serving.",
-    )
 
 
 def _decide_update(situation: Situation, deployment: Deployment) -> Action:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment, ManagementPolicy
-from fireworks_operator.core.actions import Action, Claim, Create, Refuse, RemoveFinalizer, Undelete, Update
+from fireworks_operator.core.actions import Action, Claim, Create, Delete, Refuse, RemoveFinalizer, Undelete, Update
 from fireworks_operator.core.budgets import NOTHING, Ceiling, Hardware, Room, money, refusal, stored_ceiling
 from fireworks_operator.core.ceiling import (
     bounded,
@@ -25,7 +25,7 @@ from fireworks_operator.core.desired.parking import ParkingOrder
 from fireworks_operator.core.desired.shapes import DEFAULT_SHAPE, same_shape
 from fireworks_operator.core.desired.wanted import wire_values
 from fireworks_operator.core.observed.observation import Absent, Present
-from fireworks_operator.core.pauses import may_take_effect, revives_until
+from fireworks_operator.core.pauses import is_replacing, may_take_effect, revives_until
 from fireworks_operator.core.prices import Prices
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.deployment_shapes import DeploymentShape
@@ -71,9 +71,31 @@ def has_room(situation: Situation) -> bool:
     return asked is None or _refuse(situation, asked, NOTHING) is None
 
 
+def refuse_replacement(situation: Situation) -> Refuse | None:
+    """Refuse a deployment in the place of the present one, whose room is its own; None if there is enough."""
+    if not situation.context.rooms:
+        return None
+    asked, before = _of_new(situation), ceiling_of(situation).grown_to(situation.context.granted)
+    return _unknown(situation) if asked is None else _refuse(situation, asked, before)
+
+
+def frees_quota(situation: Situation) -> bool:
+    """Tell whether the present deployment's end frees all of the account's quota that the one in its place takes."""
+    observed, asked = situation.observed, _of_new(situation)
+    if not isinstance(observed, Present) or observed.deployment.state == "DELETED" or asked is None:
+        return False
+    same = situation.wanted.values.get("acceleratorType") == observed.deployment.accelerator_type
+    stays = all(each.path != "placement" for each in situation.drift.replacements)
+    return same and stays and asked.gpus <= ceiling_of(situation).gpus
+
+
 def refuse_undelete(situation: Situation, deployment: Deployment) -> Refuse | None:
-    """Refuse to bring back what the budgets have no room for; None if they have."""
-    return _refuse(situation, _ceiling(situation, deployment, wire_gpus_at_most(deployment.raw)), NOTHING)
+    """Refuse to bring back what the budgets have no room for; None if they have.
+
+    What was deleted here only to be replaced still has its room.
+    """
+    before = situation.context.granted if is_replacing(situation.status) else NOTHING
+    return _refuse(situation, _ceiling(situation, deployment, wire_gpus_at_most(deployment.raw)), before)
 
 
 def within_budget(situation: Situation, deployment: Deployment) -> tuple[Situation, Refuse | None]:
@@ -108,12 +130,15 @@ def ceiling_after(situation: Situation, action: Action) -> Ceiling | None:
             return _ceiling(situation, observed.deployment, wire_gpus_at_most(observed.deployment.raw))
         case Update(body=body) if isinstance(observed, Present):
             return _after(situation, observed.deployment, body)
+        case Delete(replaces=(_, *_)):
+            asked = _of_new(situation)  # its room is kept before the present one goes
+            return None if asked is None else asked.grown_to(ceiling_of(situation))
     return None
 
 
 def asked_for(situation: Situation) -> Ceiling | None:
     """Return the ceiling that the resource asks for in the end; None if it is not known."""
-    if not isinstance(situation.observed, Present):
+    if not isinstance(situation.observed, Present) or (situation.may_replace and situation.drift.replacements):
         return _of_new(situation)
     deployment = situation.observed.deployment
     return _after(situation, deployment, situation.drift.patch_body(deployment.raw))
@@ -126,7 +151,8 @@ def granted_still(situation: Situation, action: Action, granted: Ceiling) -> Cei
     """
     observed, status = situation.observed, situation.status
     if isinstance(observed, Present) and observed.deployment.state != "DELETED":
-        return ceiling_of(situation)
+        replaced = is_replacing(status) and bool(situation.drift.replacements)
+        return ceiling_of(situation).grown_to(granted) if replaced else ceiling_of(situation)
     lacking = isinstance(observed, Absent) and (observed.confirmed or status.create_time is None)
     deleted = isinstance(observed, Present)
     pending = may_take_effect(status.last_attempt, situation.now) or revives_until(status.last_attempt, situation.now)
@@ -207,7 +233,7 @@ def fitting(question: HardwareQuestion, shapes: Iterable[DeploymentShape]) -> tu
 def _knows_hardware(situation: Situation) -> bool:
     """Tell whether the GPUs after the next step are known without asking."""
     observed, values = situation.observed, situation.wanted.values
-    if isinstance(observed, Present):
+    if isinstance(observed, Present) and not situation.drift.replacements:
         return all(each.path != "deploymentShape" for each in situation.drift.changes)
     return "acceleratorType" in values and "acceleratorCount" in values
 

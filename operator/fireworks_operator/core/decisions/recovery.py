@@ -24,6 +24,7 @@ from fireworks_operator.fireworks.models import Deployment
 
 from .growth import refuse_undelete
 from .refusals import held_back
+from .replacement import decide_last_step
 
 
 def decide_lost(situation: Situation) -> Refuse | None:
@@ -63,7 +64,7 @@ def decide_deleted(situation: Situation, deployment: Deployment) -> Action:
         return refuse_undelete(situation, deployment) or Undelete(deployment.name)
     if not created_here(situation.resource, deployment):
         return _kept_deleted(situation, deployment)
-    return Delete(deployment.name, hard=True, ignore_checks=True)
+    return decide_last_step(situation, deployment)
 
 
 def _kept_deleted(situation: Situation, deployment: Deployment) -> Refuse:

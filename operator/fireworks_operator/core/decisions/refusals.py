@@ -5,7 +5,7 @@ from datetime import datetime
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import LastAttempt
 from fireworks_operator.core.actions import Refuse
-from fireworks_operator.core.pauses import REFUSED, known_reason, pause_until
+from fireworks_operator.core.pauses import REFUSED, REPLACE, known_reason, pause_until
 from fireworks_operator.core.situation import Situation
 
 _NOT_REFUSALS = frozenset(
@@ -16,6 +16,7 @@ _NOT_REFUSALS = frozenset(
         Reason.RATE_LIMITED,
         Reason.DEPLOYMENT_FAILED,
         Reason.AS_DESIRED,
+        Reason.REPLACING,
     }
 )
 
@@ -25,6 +26,8 @@ def held_back(situation: Situation, *actions: str) -> Refuse | None:
     attempt = situation.attempt_of(*actions)
     if attempt is None or situation.context.skip_pauses or attempt.reason in _NOT_REFUSALS:
         return None
+    if (attempt.action, attempt.reason) == (REPLACE, Reason.DELETION_BLOCKED):
+        return None  # a deletion was refused, and no creation
     until = pause_until(attempt, REFUSED)
     if until <= situation.now:
         return None

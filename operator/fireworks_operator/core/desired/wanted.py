@@ -1,7 +1,9 @@
 """What a spec asks of its deployment: a value with a revision, and the create request made of it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from pydantic import JsonValue
 
@@ -16,7 +18,7 @@ from fireworks_operator.core.identity import TAG_ADOPTED, Owner, full_model_name
 
 from .choices import chosen_spec
 from .durations import wire_duration
-from .fields import FIELD_BY_PATH, ROUTE_TYPE, SCHEDULES, TAGS, fields_at, put
+from .fields import FIELD_BY_PATH, ROUTE_TYPE, SCHEDULES, TAGS, ChangeRule, fields_at, put
 from .shapes import DEFAULT_SHAPE
 
 
@@ -74,6 +76,14 @@ class Wanted:
         if self.disable_auto_deploy is not None:
             query["disableAutoDeploy"] = str(self.disable_auto_deploy).lower()
         return query
+
+
+def fingerprint(wanted: Wanted) -> str:
+    """Return by what it is known again what is wanted of the fields that Fireworks cannot change in place."""
+    values = {
+        each.path: wanted.values[each.path] for each in fields_at(wanted.values) if each.change is ChangeRule.REPLACE
+    }
+    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def want(resource: FireworksDeployment, account: str | None, spec: FireworksDeploymentSpec | None = None) -> Wanted:

@@ -8,6 +8,8 @@ from pydantic import JsonValue
 from fireworks_operator.core.actions import (
     Adopt,
     Create,
+    Delete,
+    KeyChange,
     LoadAddon,
     Mutation,
     PrepareModel,
@@ -17,6 +19,7 @@ from fireworks_operator.core.actions import (
     Update,
     UpdateAddon,
 )
+from fireworks_operator.core.desired.drift import Difference
 from fireworks_operator.core.desired.shapes import DEFAULT_SHAPE
 from fireworks_operator.core.identity import parse_marker
 from fireworks_operator.core.observed.observation import Present
@@ -45,12 +48,11 @@ def _changes(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
             if body.get("deploymentShape") == DEFAULT_SHAPE and not situation.wanted.names_hardware:
                 yield FieldChange("deploymentShape", None, DEFAULT_SHAPE)
         case Update(fields=fields):
-            drifted = {each.path: each for each in situation.drift.changes}
-            for path in fields:
-                if path in drifted:
-                    yield FieldChange(path, drifted[path].observed, drifted[path].wanted)
-                else:  # API keys, which are never shown
-                    yield FieldChange(path, None, "sent again" if situation.spec.direct_route is not None else None)
+            yield from _differences(fields, situation.drift.changes)
+            if KeyChange.field in fields:  # which are never shown
+                yield FieldChange(KeyChange.field, None, "sent again" if situation.spec.direct_route else None)
+        case Delete(hard=False, replaces=fields):
+            yield from _differences(fields, situation.drift.replacements)
         case SetTags():
             for each in situation.drift.tags:
                 yield FieldChange(each.path, each.observed, each.wanted or None)
@@ -60,6 +62,10 @@ def _changes(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
             yield FieldChange(f"{model} (supported precisions)", None, precision)
         case _:
             yield from _of_loaded(action, situation)
+
+
+def _differences(fields: tuple[str, ...], drifted: tuple[Difference, ...]) -> Iterator[FieldChange]:
+    yield from (FieldChange(each.path, each.observed, each.wanted) for each in drifted if each.path in fields)
 
 
 def _of_loaded(action: Mutation, situation: Situation) -> Iterator[FieldChange]:

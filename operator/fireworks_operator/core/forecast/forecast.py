@@ -10,6 +10,7 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    Delete,
     LoadAddon,
     Mutation,
     Park,
@@ -107,7 +108,7 @@ def forecast(resource: FireworksDeployment, observed: Observed, context: Context
 
 def _carried_out(situation: Situation, action: Mutation, told: Told) -> tuple[FireworksDeployment, Observed]:
     """Return the resource and the observation after a request that was accepted."""
-    if isinstance(action, _BEGUN):
+    if isinstance(action, _BEGUN) or (isinstance(action, Delete) and action.replaces):
         situation = situation.stored(_stored(situation, Outcome(action, begun=True)))
     observed = after(action, situation, told)
     return _stored(situation.answered(observed), Outcome(action)), observed

@@ -6,6 +6,7 @@ from fireworks_operator.api.v1alpha1 import DirectRouteSecret, ManagementPolicy
 from fireworks_operator.core.actions import Action, Adopt, Create, Delete, KeyChange, Rest, SetTags, Undelete, Update
 from fireworks_operator.core.desired.fields import FIELD_BY_PATH, FIELDS, STATIC_DEFAULTS, get, schedules_of, tags_of
 from fireworks_operator.core.desired.shapes import BY_SHAPE
+from fireworks_operator.core.desired.wanted import fingerprint
 from fireworks_operator.core.observed.history import created_here
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.outcome import Outcome
@@ -56,6 +57,23 @@ def route_secret_after(situation: Situation, outcome: Outcome) -> DirectRouteSec
         case Delete(hard=True) | Undelete() | Adopt(by_request=True):
             return None
     return sent
+
+
+def created_from_after(situation: Situation, outcome: Outcome) -> str | None:
+    """Return what the deployment has of the fields that Fireworks cannot change in place, by a fingerprint.
+
+    A create request counts from before it is sent: whatever it makes is not made anew for the same spec.
+    """
+    observed, action = situation.observed, outcome.action
+    if not situation.may_replace or situation.spec.management_policy is ManagementPolicy.OBSERVE:
+        return None
+    if isinstance(action, Create) and outcome.error is None:
+        return fingerprint(situation.wanted)
+    if isinstance(action, Delete) and action.hard and outcome.error is None and not outcome.begun:
+        return None
+    lives = isinstance(observed, Present) and observed.deployment.state not in ("DELETING", "DELETED")
+    as_wanted = lives and not situation.drift.replacements
+    return fingerprint(situation.wanted) if as_wanted else situation.status.created_from
 
 
 def _of_a_former_spec(situation: Situation, deployment: Deployment) -> set[str]:

@@ -24,6 +24,7 @@ from fireworks_operator.core.decisions.deletion import delete_attempt_name
 from fireworks_operator.core.decisions.fallback import after_refusal, explain_refusal
 from fireworks_operator.core.decisions.parking import rest_parked
 from fireworks_operator.core.decisions.preparation import preparing
+from fireworks_operator.core.decisions.replacement import refuse_rejected
 from fireworks_operator.core.desired.choices import is_given_up
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Present
@@ -36,6 +37,8 @@ from fireworks_operator.core.pauses import (
     REPLACE,
     UNFINISHED,
     UPDATE,
+    VALIDATE,
+    is_replacing,
     may_take_effect,
     recent_recreations,
     revives_until,
@@ -44,6 +47,10 @@ from fireworks_operator.core.situation import Situation
 
 NOT_OURS = frozenset({Reason.CONFLICT, Reason.ADOPTION_NOT_ALLOWED})
 """Refusals that say that the deployment is somebody else's."""
+_WITHOUT_REFUSAL = frozenset(
+    {*UNFINISHED, Reason.AS_DESIRED, Reason.DEPLOYMENT_FAILED, Reason.REPLACING, Reason.DELETION_BLOCKED}
+)
+"""Reasons of a replacement whose create request has not been refused, so that the next one is no further try."""
 _BOUNDED = timedelta(seconds=10)
 """A record of so long ago bounds a request that starts now."""
 
@@ -57,7 +64,7 @@ def last_attempt(situation: Situation, outcome: Outcome) -> LastAttempt | None:
             return _create_attempt(situation)
         case Create() if outcome.begun:
             return before if _just_begun(before, now) else _create_attempt(situation)
-        case Undelete() | Adopt(by_request=True) if outcome.begun:
+        case Undelete() | Adopt(by_request=True) | Delete() if outcome.begun:
             return _begun_attempt(situation, action)
         case _ if outcome.error is not None:
             return _failed_attempt(situation, outcome, diagnose(outcome.error, action))
@@ -68,11 +75,8 @@ def last_attempt(situation: Situation, outcome: Outcome) -> LastAttempt | None:
             return replaced and replaced.model_copy(update={"reason": Reason.AS_DESIRED, "message": None})
         case Adopt(by_request=True):
             return None
-        case Delete(hard=False):
-            reason = (
-                Reason.DELETING if revives_until(situation.status.last_attempt, now) is None else Reason.API_UNAVAILABLE
-            )
-            return _next_attempt(situation, delete_attempt_name(action), reason)
+        case Delete(hard=False) | Delete(replaces=(_, *_)):
+            return _deleted_attempt(situation, action)
         case Update() | SetTags() | SetDeployedModel():
             return _changed_attempt(situation, action)
         case PrepareModel(model=model, precision=precision):
@@ -86,7 +90,8 @@ def recreations(situation: Situation, outcome: Outcome) -> list[datetime] | None
     """Add when a deployment that was deleted elsewhere is brought back, once however often it is tried."""
     action, known = outcome.action, situation.status.recreations
     brings_back = outcome.begun and isinstance(action, Create | Undelete)
-    counted = situation.attempt_of(RECREATE, REPLACE, Undelete.name) is not None
+    # Nor counts what was deleted here to be replaced, when the old value is put back.
+    counted = situation.attempt_of(RECREATE, REPLACE, Undelete.name) is not None or is_replacing(situation.status)
     if not brings_back or counted or situation.status.create_time is None or is_given_up(situation.resource):
         return known
     recent = recent_recreations(situation.status, situation.now)
@@ -128,6 +133,8 @@ def _create_attempt(situation: Situation) -> LastAttempt:
     unanswered = may_take_effect(situation.status.last_attempt, now)
     reason = Reason.API_UNAVAILABLE if unanswered else Reason.CREATING
     replaced = situation.attempt_of(REPLACE)
+    if replaced is not None and replaced.reason not in _WITHOUT_REFUSAL:
+        return _next_attempt(situation, REPLACE, reason)
     if replaced is not None:
         return replaced.model_copy(update={"time": now, "reason": reason, "message": None})
     name = CREATE if situation.status.create_time is None else RECREATE
@@ -137,9 +144,33 @@ def _create_attempt(situation: Situation) -> LastAttempt:
     return _next_attempt(situation, name, reason)
 
 
-def _begun_attempt(situation: Situation, action: Undelete | Adopt) -> LastAttempt:
+def _begun_replacement(situation: Situation) -> LastAttempt:
+    """Return the record that is written before a deployment is deleted to be created anew.
+
+    Without it, a deletion whose answer is lost would look like somebody else's. Sending it again is no further try.
+    """
+    now, before = situation.now, situation.attempt_of(REPLACE)
+    may_be_revived = revives_until(situation.status.last_attempt, now) is not None
+    reason = Reason.API_UNAVAILABLE if may_be_revived else Reason.REPLACING
+    if before is None or before.reason not in (Reason.REPLACING, Reason.API_UNAVAILABLE):
+        return _next_attempt(situation, REPLACE, reason)
+    return before.model_copy(update={"time": now, "reason": reason, "message": None})
+
+
+def _deleted_attempt(situation: Situation, action: Delete) -> LastAttempt | None:
+    """Return the record of a deletion that was accepted; what a replacement was begun with tells who has deleted it."""
+    before = situation.status.last_attempt
+    if action.replaces:
+        return before
+    reason = Reason.DELETING if revives_until(before, situation.now) is None else Reason.API_UNAVAILABLE
+    return _next_attempt(situation, delete_attempt_name(action), reason)
+
+
+def _begun_attempt(situation: Situation, action: Undelete | Adopt | Delete) -> LastAttempt:
     """Return the record that is written before a request that may take effect after its sender has given up."""
     now = situation.now
+    if isinstance(action, Delete):
+        return _begun_replacement(situation)
     before = situation.attempt_of(action.name)
     if isinstance(action, Undelete):
         before = situation.attempt_of(REPLACE, action.name)
@@ -162,6 +193,8 @@ def _refused_attempt(situation: Situation, refused: Refuse) -> LastAttempt | Non
     before, status = situation.status.last_attempt, situation.status
     if refused == rest_parked(situation) and revives_until(before, situation.now) is None:
         return _settled(situation, Rest())
+    if refused == refuse_rejected(situation):
+        return _next_attempt(situation, VALIDATE, refused.reason, refused.message)
     if refused.reason in NOT_OURS and status.deployment_name is not None and status.applied_fields is None:
         return _next_attempt(situation, CREATE, refused.reason, refused.message)  # claimed, and the id is taken
     known = before is not None and (before.action, before.reason) == (REPLACE, Reason.DEPLOYMENT_FAILED)
@@ -190,6 +223,8 @@ def _failed_attempt(situation: Situation, outcome: Outcome, diagnosis: Diagnosis
         case Create():
             begun = before if before is not None and before.action in CREATIONS else _create_attempt(situation)
             return _ended_creation(situation, outcome, begun, diagnosis)
+        case Delete(replaces=(_, *_)) if before is not None and diagnosis.needs_user:
+            return _ended(before, situation.now, diagnosis)
         case Undelete() | Adopt() if before is not None and before.action == action.name:
             return _ended(before, situation.now, diagnosis)
         case Undelete() if before is not None and not diagnosis.needs_user:

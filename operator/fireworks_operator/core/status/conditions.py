@@ -27,6 +27,7 @@ from fireworks_operator.core.actions import (
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
 from fireworks_operator.core.decisions.fallback import after_refusal, explain_refusal
 from fireworks_operator.core.decisions.preparation import preparing
+from fireworks_operator.core.decisions.replacement import replacing
 from fireworks_operator.core.desired.choices import is_given_up
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
@@ -137,8 +138,8 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _progressing(*_beginning(action, observed), available)
         case Park() | Update() if (told := parking_change(situation, action)) is not None:
             return _progressing(Reason.UPDATING, told, available)
-        case Update() | SetTags() | SetDeployedModel() | Delete(hard=True):
-            return _progressing(Reason.UPDATING, _action_message(action, situation.resource), available)
+        case Update() | SetTags() | SetDeployedModel() | Delete():
+            return _progressing(_change(action), _action_message(action, situation.resource), available)
         case UnloadAddon() if not wants_addons(situation.resource):
             return _progressing(Reason.UPDATING, _action_message(action, situation.resource), available)
     return _resting(situation, available)
@@ -162,6 +163,10 @@ def _beginning(action: Action, observed: Observed) -> tuple[Reason, str]:
     return Reason.CREATING, "The deployment is being created."
 
 
+def _change(action: Action) -> Reason:
+    return Reason.REPLACING if isinstance(action, Delete) and action.replaces else Reason.UPDATING
+
+
 def _action_message(action: Action, resource: FireworksDeployment) -> str:
     if isinstance(action, Update | SetTags | SetDeployedModel):
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
@@ -169,6 +174,8 @@ def _action_message(action: Action, resource: FireworksDeployment) -> str:
         return f"Unloading the addon {action.model}."
     if isinstance(action, Delete) and is_given_up(resource):
         return "The deployment that waits for GPUs is deleted, to be created with the next choice."
+    if isinstance(action, Delete) and action.replaces:
+        return replacing(action.replaces)
     if isinstance(action, Delete) and action.ignore_checks:
         return (
             "The previous deployment of this name is being deleted permanently because it cannot be changed to match "

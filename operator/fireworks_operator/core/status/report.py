@@ -29,7 +29,7 @@ from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
 from .addons import addon_condition, addon_trouble, report_addons
-from .applied import fields_after, route_secret_after
+from .applied import created_from_after, fields_after, route_secret_after
 from .attempts import NOT_OURS, last_attempt, recreations
 from .choice import choice_after
 from .conditions import Capacity, Summary, include_addons, summarize, summarize_capacity
@@ -97,6 +97,7 @@ def _facts(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
         "observed_generation": situation.resource.metadata.generation,
         "selector": pod_selector(situation.resource.metadata.uid),
         "direct_route_secret": route_secret_after(situation, outcome),
+        "created_from": created_from_after(situation, outcome),
         **_claims(outcome),
     }
     status = situation.status.model_copy(update=claims)
@@ -147,7 +148,7 @@ _GONE: dict[str, None] = dict.fromkeys(
     )
 )
 _UNCLAIMED: dict[str, None] = _GONE | dict.fromkeys(
-    ("deployment_name", "account", "create_time", "applied_fields", "direct_route_secret")
+    ("deployment_name", "account", "create_time", "applied_fields", "direct_route_secret", "created_from")
 )
 
 

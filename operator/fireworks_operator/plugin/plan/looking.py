@@ -8,12 +8,12 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import GROUP, DirectRouteSecret, FireworksDeployment
-from fireworks_operator.core.actions import Create, Delete, Refuse, Update
+from fireworks_operator.core.actions import Create, Delete, Mutation, Refuse, Update
 from fireworks_operator.core.budgets import Room
 from fireworks_operator.core.context import Context, CredentialState, Unusable, Usable
 from fireworks_operator.core.decisions.addons import uses_addons
 from fireworks_operator.core.decisions.direct_route import keys_to_read
-from fireworks_operator.core.decisions.growth import fitting, hardware_question, parked_by_budget
+from fireworks_operator.core.decisions.growth import fitting, frees_quota, hardware_question, parked_by_budget
 from fireworks_operator.core.decisions.preparation import model_to_prepare
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.forecast.fireworks import Told
@@ -249,12 +249,26 @@ class _Question:
 
     def _refused(self, first: Forecast, create: Create, error: FireworksError) -> Forecast:
         """Return what would be done until Fireworks refuses the create request."""
+        if any(_replaces(each.action) for each in first.steps):
+            return self._kept(first, create, error)
         place = [each.action for each in first.steps].index(create)
         steps = first.steps[:place]
         found = diagnose(error, create)
         observed = Absent(confirmed=True) if steps else self.observed
         situation = assess(self.resource, observed, self.context)
         return Forecast(steps, Refuse(found.reason, found.message), situation, refused=first.steps[place])
+
+    def _kept(self, first: Forecast, create: Create, error: FireworksError) -> Forecast:
+        """Return what would be done with a deployment that the operator has asked about before it replaces it."""
+        frees = frees_quota(assess(self.resource, self.observed, self.context))
+        if error.kind is ErrorKind.QUOTA_EXCEEDED and frees:
+            return first
+        return replace(self, context=replace(self.context, rejected=diagnose(error, create))).forecast()
+
+
+def _replaces(action: Mutation) -> bool:
+    """Tell whether a deployment is deleted to be created anew."""
+    return isinstance(action, Delete) and bool(action.replaces)
 
 
 async def _validated(account: Account, create: Create, *, anew: bool) -> dict[str, JsonValue]:
