@@ -93,6 +93,7 @@ class ApiServer:
     Attributes:
         history: all that the watch says, in order.
         config_maps: by `namespace/name`.
+        config_map_requests: how often the operator has asked for one, whatever came of it.
         may_write_config_maps: whether the operator has the right.
         budgets: FireworksBudgets by `namespace/name`.
         budget_history: all that the watch says of them.
@@ -109,6 +110,7 @@ class ApiServer:
     secrets: Secrets = field(default_factory=Secrets)
     history: list[WatchEvent] = field(default_factory=list)
     config_maps: dict[str, ConfigMap] = field(default_factory=dict)
+    config_map_requests: int = 0
     may_write_config_maps: bool = True
     budgets: dict[str, Raw] = field(default_factory=dict)
     budget_history: list[WatchEvent] = field(default_factory=list)
@@ -281,6 +283,7 @@ class ApiServer:
 
     def put_config_map(self, resource: FireworksDeployment, name: str, data: Mapping[str, str]) -> None:
         """Create or replace a ConfigMap of a resource."""
+        self.config_map_requests += 1
         ref, uid = f"{resource.metadata.namespace}/{name}", resource.metadata.uid
         if not self.may_write_config_maps:
             raise ConfigMapRefusedError(f"the ConfigMap {name} cannot be written: forbidden")
@@ -296,6 +299,7 @@ class ApiServer:
 
     def remove_config_map(self, resource: FireworksDeployment, name: str) -> None:
         """Delete a ConfigMap of a resource, and no other."""
+        self.config_map_requests += 1
         found = self.config_maps.get(f"{resource.metadata.namespace}/{name}")
         if found is not None and found.owner == resource.metadata.uid:
             self._interfere("before")

@@ -83,6 +83,7 @@ def test_autoscale(reader: Reader, team: Team) -> None:
 
 
 def test_connect(reader: Reader, team: Team) -> None:
+    team.put_secret("fireworks", apiKey=team.api_key)
     with reader.follow("docs/how-to/connect.md") as page:
         reader.apply(next(page.manifests()))
         team.until_ready()

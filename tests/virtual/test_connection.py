@@ -18,6 +18,10 @@ def data(team: Team, name: str = "chat-connection") -> dict[str, str]:
     return {} if found is None else found.data
 
 
+def requests(team: Team) -> int:
+    return team.stage.server.config_map_requests
+
+
 def until_noticed(team: Team, words: str) -> None:
     team.eventually(
         lambda: any(words in each for each in team.status().get("notices") or ()), "a notice says so", within=900
@@ -42,10 +46,13 @@ def test_a_restart_writes_nothing_and_reads_nothing(team: Team) -> None:
     team.create(connection=CONNECTION)
     team.until_ready()
     team.assert_at_rest()
-    written = team.stage.server.writes
+    written, asked = team.stage.server.writes, requests(team)
     team.stage.restart()
     team.wait(120)
-    assert team.stage.server.writes == written
+    team.simulator.load(team.deployment_id(), 1)
+    team.wait(900)
+    assert requests(team) == asked == 1, "what was written is remembered"
+    assert team.stage.server.writes >= written
 
 
 def test_without_the_field_there_is_none(team: Team) -> None:
@@ -69,10 +76,20 @@ def test_one_that_is_somebody_elses_is_left_alone_until_it_is_gone(team: Team) -
 
 def test_without_the_right_a_notice_says_so_and_all_else_works(team: Team) -> None:
     team.stage.server.may_write_config_maps = False
-    team.create(connection=CONNECTION)
+    windows = {"scaleUpWindow": "0s", "scaleDownWindow": "0s"}
+    team.create(connection=CONNECTION, minReplicaCount=1, maxReplicaCount=2, autoscalingPolicy=windows)
     team.until_ready()
     until_noticed(team, "forbidden")
+    team.wait(20)
+    asked = requests(team)
     team.assert_at_rest(seconds=900)
+    assert 1 <= requests(team) - asked <= 4, "every five minutes"
+    asked, told = requests(team), team.told()
+    for load in (2, 0) * 3:
+        team.simulator.load(team.deployment_id(), load)
+        team.wait(80)
+    assert team.told() - told >= 4, "there are passes all the time"
+    assert requests(team) - asked <= 2, "and this one is not made more often for them"
     team.change(maxReplicaCount=3)
     team.eventually(lambda: team.deployment()["maxReplicaCount"] == 3, "a change takes effect")
     team.until_ready()

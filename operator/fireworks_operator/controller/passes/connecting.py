@@ -18,12 +18,10 @@ from fireworks_operator.ports import (
     ResourceWriter,
 )
 
-from .recent import Recent
+from .recent import CONNECT_PAUSE, Recent
 
 log = getLogger(__name__)
 
-REFUSED_RETRY = timedelta(minutes=5)
-"""How long a ConfigMap that must not be written is left alone, unless the spec changes."""
 RETRY = timedelta(seconds=15)
 """How long it is left alone after no answer, or after somebody else wrote it at the same time."""
 
@@ -102,7 +100,7 @@ class Connecting:
             if step.former is not None:
                 await self._config_maps.remove(resource, step.former)
         except ConfigMapRefusedError as error:
-            return REFUSED_RETRY, step.refused(resource.status.connection, str(error))
+            return CONNECT_PAUSE, step.refused(resource.status.connection, str(error))
         return None, step.done
 
     async def _remember(self, resource: FireworksDeployment, connection: ConnectionStatus | None) -> bool:

@@ -1,12 +1,15 @@
 """What this process has lately done for one resource, beside what its status remembers."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fireworks_operator.api.v1alpha1 import DirectRouteSecret, FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.core.actions import LoadAddon, Mutation, SetDeployedModel, Update, UpdateAddon
 from fireworks_operator.core.context import Unusable
 from fireworks_operator.core.observed.observation import Present
+
+CONNECT_PAUSE = timedelta(minutes=5)
+"""How long a ConfigMap that must not be written is left alone, unless the spec changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ class Recent:
         """Let pauses begin now that began in the future."""
         if self.released is not None:
             self.released = (self.released[0], min(self.released[1], now))
-        self.connect_at = None
+        if self.connect_at is not None:
+            self.connect_at = min(self.connect_at, now + CONNECT_PAUSE)
         self.update = None if self.update is None else min(self.update, now)
         self.tags = None if self.tags is None else min(self.tags, now)
         self.addon_updates = {name: min(time, now) for name, time in self.addon_updates.items()}
