@@ -34,6 +34,7 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.kube.client import KubernetesClient, connect
 from fireworks_operator.kube.cluster import CrdGuard, StartError, find_cluster_id, patiently, read_cluster_uid
+from fireworks_operator.kube.config_maps import KubernetesConfigMaps
 from fireworks_operator.kube.contact import Contact, keep_contact
 from fireworks_operator.kube.events import KubernetesEvents
 from fireworks_operator.kube.lease import LeaseElector, LeaseFence, NoLease, default_identity
@@ -289,6 +290,7 @@ def _build(
         accounts,
         bindings,
         writer,
+        KubernetesConfigMaps(outside.kubernetes),
         events,
         fence,
         identity,

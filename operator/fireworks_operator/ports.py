@@ -33,6 +33,10 @@ class SecretForbiddenError(Exception):
     """The operator may not read this Secret."""
 
 
+class ConfigMapRefusedError(Exception):
+    """A ConfigMap belongs to somebody else, or must not be written; the text says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class SecretExcerpt:
     """What is kept of a Secret: the values that were asked for, and which keys it has.
@@ -104,6 +108,24 @@ class SecretReader(Protocol):
             SecretForbiddenError: the operator lacks the permission.
             KubernetesUnavailableError: no answer.
         """
+        ...
+
+
+class ConfigMapWriter(Protocol):
+    """Writes and deletes ConfigMaps that belong to a resource, in its namespace, and no others.
+
+    Raises:
+        ConfigMapRefusedError: it is somebody else's, or must not be written.
+        ResourceChangedError: somebody else wrote in between: try again soon.
+        KubernetesUnavailableError: no answer; the write may or may not have happened.
+    """
+
+    async def put(self, resource: FireworksDeployment, name: str, data: Mapping[str, str]) -> None:
+        """Have a ConfigMap of this name with this content; what has it already is not written."""
+        ...
+
+    async def remove(self, resource: FireworksDeployment, name: str) -> None:
+        """Delete the ConfigMap of this name if it belongs to the resource."""
         ...
 
 

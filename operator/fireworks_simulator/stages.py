@@ -1,4 +1,4 @@
-"""How long starts take and how they end, by rule on the deployment's name."""
+"""How long starts take and how they end, by rule on the deployment's name, its GPUs and its place."""
 
 import re
 from typing import Literal
@@ -7,10 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fireworks_simulator.entities import INTERNAL_ERROR, Plan
 from fireworks_simulator.settings import Timing
+from fireworks_simulator.wire import JsonObject
 
 
 class StageRule(BaseModel):
-    """What becomes of deployments whose full name matches; the last matching rule counts.
+    """What becomes of deployments that match in all that the rule names; the last matching rule counts.
 
     `fail` ends in FAILED after the time of a start; `stockout` leaves replicas pending until the rule goes.
     """
@@ -18,6 +19,8 @@ class StageRule(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     deployment: str = Field(default=".*", description="Regular expression on the full deployment name.")
+    accelerator: str | None = Field(default=None, description="Accelerator type; any if left out.")
+    place: str | None = Field(default=None, description="Region or multi-region of the placement; any if left out.")
     outcome: Literal["ready", "fail", "stockout"] = "ready"
     pending: float | None = Field(default=None, ge=0)
     downloading: float | None = Field(default=None, ge=0)
@@ -36,11 +39,20 @@ class StageRules:
         self.timing = timing
         self.rules: list[StageRule] = []
 
-    def plan(self, name: str) -> Plan:
-        """The plan for a deployment by its full name."""
+    def plan(self, name: str, config: JsonObject) -> Plan:
+        """The plan for a deployment by its full name and configuration."""
         for rule in reversed(self.rules):
-            if re.search(rule.deployment, name):
+            if _matches(rule, name, config):
                 changes = {key: value for key, value in rule if key in Timing.model_fields and value is not None}
                 timing = self.timing.model_copy(update=changes)
                 return Plan(timing, rule.outcome, rule.message, rule.termination_message)
         return Plan(self.timing)
+
+
+def _matches(rule: StageRule, name: str, config: JsonObject) -> bool:
+    placement = config.get("placement")
+    named = placement if isinstance(placement, dict) and placement else {"multiRegion": "GLOBAL"}
+    regions = named.get("regions")
+    places = [named.get("region"), named.get("multiRegion"), *(regions if isinstance(regions, list) else ())]
+    accelerator = rule.accelerator in (None, config.get("acceleratorType"))
+    return bool(re.search(rule.deployment, name)) and accelerator and (rule.place is None or rule.place in places)

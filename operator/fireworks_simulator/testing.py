@@ -192,7 +192,10 @@ class SimulatorClient:
         self.call("PATCH", "/timing", seconds)
 
     def stage(self, deployment: str = ".*", *, outcome: str = "ready", **fields: object) -> None:
-        """Decide how starts of matching deployments end: `ready`, `fail` or `stockout`; or how long they take."""
+        """Decide how starts of matching deployments end: `ready`, `fail` or `stockout`; or how long they take.
+
+        `fields` also narrow it down, e.g. `accelerator="NVIDIA_H100_80GB"` or `place="EUROPE"`.
+        """
         self.call("POST", "/stages", {"deployment": deployment, "outcome": outcome, **fields})
 
     def clear_stages(self) -> None:

@@ -95,7 +95,7 @@ class World:
     def new_deployment(self, account_id: str, deployment_id: str, config: JsonObject, now: float) -> Deployment:
         """A deployment that is not part of the world yet."""
         name = f"accounts/{account_id}/deployments/{deployment_id}"
-        plan = self.stages.plan(name)
+        plan = self.stages.plan(name, config)
         return Deployment(name, account_id, deployment_id, self.next_sequence(), config, plan, now, now)
 
     def add(self, d: Deployment, now: float) -> None:
@@ -205,7 +205,7 @@ class World:
 
     def replan(self, d: Deployment) -> Plan:
         """The plan that the rules of today give a deployment."""
-        return self.stages.plan(d.name)
+        return self.stages.plan(d.name, d.config)
 
     def thaw(self, now: float) -> None:
         """Freeze and unfreeze deployments as the fault rules say."""

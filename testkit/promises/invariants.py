@@ -10,6 +10,7 @@ from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploym
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
 from testkit.promises.specs import (
+    chosen,
     is_expired,
     leftovers,
     loaded_addons,
@@ -227,7 +228,7 @@ class Promises:
         there = snapshot.deployments.get(wire["deploymentName"])
         assert there is not None, f"I12: Ready without a deployment: {wire}"
         former = self.in_force.get((raw["metadata"]["uid"], there["name"]), {})
-        spec = _in_force(raw["spec"], ready["reason"])
+        spec = _in_force(chosen(raw["spec"], wire), ready["reason"])
         wrong = mismatches(spec, there) + leftovers(former, spec, there)
         if holds(wire, "Available"):  # without a replica none can be loaded
             wrong += missing_addons(raw["spec"], there["name"], self.listed | loaded_addons(snapshot.addons.values()))

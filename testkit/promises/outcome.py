@@ -7,6 +7,7 @@ from testkit.promises.specs import (
     FOREIGN,
     H100,
     UNOWNED,
+    chosen,
     expiry,
     is_expired,
     loaded_addons,
@@ -155,7 +156,7 @@ def _check_ready(ref: str, raw: Raw, snapshot: Snapshot, now: float) -> None:
     assert holds(raw["status"], "Available") == serves, f"{ref} has {deployment['replicaStats']}: {raw['status']}"
     if raw["spec"].get("managementPolicy") != "Observe":
         assert owner_ref(deployment.get("annotations", {})) == ref, f"{ref} is Ready with another's deployment"
-        spec = parked(raw["spec"]) if is_expired(raw, now) else raw["spec"]
+        spec = chosen(parked(raw["spec"]) if is_expired(raw, now) else raw["spec"], raw["status"])
         wrong = mismatches(spec, deployment)
         if serves:
             wrong += missing_addons(raw["spec"], deployment["name"], loaded_addons(snapshot.addons.values()))

@@ -119,6 +119,17 @@ def parked(spec: Mapping[str, Any]) -> Spec:
     return {**spec, "minReplicaCount": 0, "maxReplicaCount": 0}
 
 
+def chosen(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Spec:
+    """Return what a spec comes to on the fallback that the status tells of; itself on none.
+
+    The fallback may have left the spec since; but what the status tells has to be in force.
+    """
+    choice = status.get("choice", {})
+    if not choice.get("index"):
+        return dict(spec)
+    return {**spec, **{name: choice[name] for name in ("acceleratorType", "acceleratorCount") if name in choice}}
+
+
 def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
     """Return what a deployment has otherwise than the spec says, field by field."""
     found = [

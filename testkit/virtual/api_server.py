@@ -14,7 +14,12 @@ from fireworks_operator.api.v1alpha1 import (
     FireworksDeployment,
     FireworksDeploymentStatus,
 )
-from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
+from fireworks_operator.ports import (
+    ConfigMapRefusedError,
+    KubernetesUnavailableError,
+    ResourceChangedError,
+    ResourceGoneError,
+)
 
 Raw = dict[str, Any]
 """An object as the API server stores it."""
@@ -74,11 +79,21 @@ def check_immutable(raw: Raw, spec: Mapping[str, Any]) -> None:
 
 
 @dataclass(slots=True)
+class ConfigMap:
+    """A ConfigMap and the uid of the object that controls it, if any."""
+
+    data: dict[str, str]
+    owner: str | None = None
+
+
+@dataclass(slots=True)
 class ApiServer:
     """Resources by `namespace/name`, as users and the operator see them.
 
     Attributes:
         history: all that the watch says, in order.
+        config_maps: by `namespace/name`.
+        may_write_config_maps: whether the operator has the right.
         budgets: FireworksBudgets by `namespace/name`.
         budget_history: all that the watch says of them.
         writes: how often the operator has changed something.
@@ -93,6 +108,8 @@ class ApiServer:
     objects: dict[str, Raw] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=Secrets)
     history: list[WatchEvent] = field(default_factory=list)
+    config_maps: dict[str, ConfigMap] = field(default_factory=dict)
+    may_write_config_maps: bool = True
     budgets: dict[str, Raw] = field(default_factory=dict)
     budget_history: list[WatchEvent] = field(default_factory=list)
     writes: int = 0
@@ -262,6 +279,30 @@ class ApiServer:
         raw["status"] = wire
         return self._written(raw)
 
+    def put_config_map(self, resource: FireworksDeployment, name: str, data: Mapping[str, str]) -> None:
+        """Create or replace a ConfigMap of a resource."""
+        ref, uid = f"{resource.metadata.namespace}/{name}", resource.metadata.uid
+        if not self.may_write_config_maps:
+            raise ConfigMapRefusedError(f"the ConfigMap {name} cannot be written: forbidden")
+        found = self.config_maps.get(ref)
+        if found is not None and found.owner != uid:
+            raise ConfigMapRefusedError(f"the ConfigMap {name} exists and does not belong to this resource")
+        if found is not None and found.data == data:
+            return
+        self._interfere("before")
+        self.config_maps[ref] = ConfigMap(dict(data), uid)
+        self.writes += 1
+        self._interfere("after")
+
+    def remove_config_map(self, resource: FireworksDeployment, name: str) -> None:
+        """Delete a ConfigMap of a resource, and no other."""
+        found = self.config_maps.get(f"{resource.metadata.namespace}/{name}")
+        if found is not None and found.owner == resource.metadata.uid:
+            self._interfere("before")
+            del self.config_maps[f"{resource.metadata.namespace}/{name}"]
+            self.writes += 1
+            self._interfere("after")
+
     def write_budget_status(self, budget: FireworksBudget, status: FireworksBudgetStatus) -> Raw:
         """Replace the status of a budget, as of the version that the operator has seen."""
         raw = self.budgets.get(budget.ref)
@@ -319,6 +360,8 @@ class ApiServer:
 
     def _remove(self, ref: str) -> None:
         raw = self.objects.pop(ref)
+        uid = raw["metadata"]["uid"]
+        self.config_maps = {name: each for name, each in self.config_maps.items() if each.owner != uid}
         self.version += 1
         last = copy.deepcopy(raw)
         last["metadata"]["resourceVersion"] = str(self.version)

@@ -1,6 +1,7 @@
 """What the operator does at the API server in memory: writes, Secret reads and events, each perhaps its last."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from fireworks_operator.api.budget import FireworksBudget, FireworksBudgetStatus
 from fireworks_operator.api.conditions import Reason
@@ -47,6 +48,16 @@ class GatedKubernetes:
         stored = self._server.write_budget_status(budget, status)
         self._gate.cross()
         return FireworksBudget.parse(stored)
+
+    async def put(self, resource: FireworksDeployment, name: str, data: Mapping[str, str]) -> None:
+        self._gate.cross()
+        self._server.put_config_map(resource, name, data)
+        self._gate.cross()
+
+    async def remove(self, resource: FireworksDeployment, name: str) -> None:
+        self._gate.cross()
+        self._server.remove_config_map(resource, name)
+        self._gate.cross()
 
     async def read(
         self, namespace: str, name: str, wanted: tuple[str, ...], *, fresh: bool = False

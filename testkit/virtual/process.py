@@ -223,6 +223,7 @@ class Process:
             kubernetes,
             kubernetes,
             kubernetes,
+            kubernetes,
             around.identity,
             crd_deleting=kubernetes.crd_deleting,
             startups=Startups(lambda stage, seconds: None),

@@ -88,6 +88,15 @@ def test_secrets_can_be_narrowed_to_names_or_turned_off(helm: Helm) -> None:
     assert without == (NEEDED | OF_CLUSTER) - {("get", "", "secrets", ())}
 
 
+def test_config_maps_are_written_only_where_the_value_says_so(helm: Helm) -> None:
+    on = {"rbac": {"connectionConfigMaps": True}}
+    written = {(verb, "", "configmaps", ()) for verb in ("get", "create", "update", "delete")}
+    assert helm.template(values=on).rules("ClusterRole", CLUSTER_ROLE) == NEEDED | OF_CLUSTER | written
+    some = helm.template(values={**on, "watchNamespaces": ["team-a"], "settings": {"clusterId": "x"}})
+    places = {each["metadata"]["namespace"]: some.rules("Role", each["metadata"]["name"]) for each in some.of("Role")}
+    assert places == {"team-a": NEEDED | written, "fireworks-system": OF_LEASE}
+
+
 def test_no_role_has_a_wildcard(helm: Helm) -> None:
     rendered = helm.template()
     rules = rendered.rules("ClusterRole") | rendered.rules("Role")
@@ -149,7 +158,8 @@ def forbidden(installed: Installation) -> list[Right]:
         ),
         Right("get", "pods/log", f"{place}pod"),
         *(Right("create", each, place) for each in ("deployments.apps", "daemonsets.apps", "cronjobs.batch")),
-        *(Right("get", each, place) for each in ("configmaps", "services", "deployments.apps", "jobs.batch")),
+        *(Right(verb, "configmaps", place) for verb in ("get", "list", "create", "update", "patch", "delete")),
+        *(Right("get", each, place) for each in ("services", "deployments.apps", "jobs.batch")),
         Right("create", "serviceaccounts/token", f"{own}{installed.account}"),
         *(
             Right(verb, f"{each}.rbac.authorization.k8s.io", place)

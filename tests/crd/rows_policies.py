@@ -25,6 +25,20 @@ ROWS = [
         reason="one addon is merged into the base model",
     ),
     Row(
+        "connection",
+        {"connection": {"configMapName": "chat-connection.v2"}},
+        {"connection": {"configMapName": "../secrets/chat"}},
+        "spec.connection.configMapName must be the name of a ConfigMap in the same namespace",
+        reason="a path would lead to another object",
+    ),
+    Row(
+        "connection, empty name",
+        {},
+        {"connection": {"configMapName": ""}},
+        "spec.connection.configMapName",
+        reason="nothing to write is said by leaving it out",
+    ),
+    Row(
         "deployedModel",
         {"deployedModel": {"default": True, "public": False}},
         {"deployedModel": {"default": "yes"}},

@@ -11,6 +11,7 @@ from fireworks_operator.api.v1alpha1 import (
     IMMUTABLE_FIELDS,
     REPLACEABLE_FIELDS,
     AddonStatus,
+    ConnectionStatus,
     Cost,
     DirectRouteSecret,
     Effective,
@@ -184,6 +185,7 @@ def full_status() -> FireworksDeploymentStatus:
         ],
         endpoint="https://api.fireworks.ai/inference/v1",
         direct_route_handle="acme-chat.direct.fireworks.ai",
+        connection=ConnectionStatus(config_map_name="chat-connection", hash="0815", message="taken"),
         direct_route_secret=DirectRouteSecret(name="route", keys=["apiKey"], uid="u", resource_version="1"),
         replicas=Replicas(
             desired=1,

@@ -54,7 +54,7 @@ def test_every_metric_is_explained() -> None:
 
 @each_page
 def test_settings_exist(page: Path) -> None:
-    others = "SIMULATOR|TEST|E2E|IMAGES|CLUSTER_|ENVTEST_"
+    others = "SIMULATOR|TEST|E2E|IMAGES|CLUSTER_|ENVTEST_|DEPLOYMENT\\b|ADDON_"  # the last two are for applications
     named = set(re.findall(rf"\bFIREWORKS_(?!{others})[A-Z_]*[A-Z]\b", page.read_text()))
     assert named - {"FIREWORKS_OPERATOR"} <= SETTINGS
 

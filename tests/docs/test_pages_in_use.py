@@ -82,6 +82,13 @@ def test_autoscale(reader: Reader, team: Team) -> None:
         team.eventually(lambda: team.deployment()["minReplicaCount"] == 2, "the minimum is set at Fireworks")
 
 
+def test_connect(reader: Reader, team: Team) -> None:
+    with reader.follow("docs/how-to/connect.md") as page:
+        reader.apply(next(page.manifests()))
+        team.until_ready()
+        assert "OPENAI_MODEL" in eventually(lambda: page.run("kubectl get configmap"), "it is written")
+
+
 def test_schedules(reader: Reader, team: Team) -> None:
     with reader.follow("docs/how-to/schedules.md", {"NAME": "office"}) as page:
         reader.apply(next(page.manifests()))

@@ -15,7 +15,7 @@ import pytest
 from fireworks_operator.api.v1alpha1 import FINALIZER
 from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
-from testkit.promises.specs import H100, H200, UNOWNED, changed, mismatches, new_spec
+from testkit.promises.specs import H100, H200, UNOWNED, changed, chosen, mismatches, new_spec
 from testkit.virtual.api_server import Raw
 from testkit.virtual.fireworks import ADDONS, identifier
 from testkit.virtual.loop import VirtualLoop
@@ -113,6 +113,27 @@ def _vanish(world: World, *, soft: bool) -> None:
     world.judge_later(name)
 
 
+def _no_stock(world: World) -> None:
+    world.fireworks.simulator.stage(outcome="stockout", accelerator=H100)
+
+
+def _no_quota(world: World) -> None:
+    world.fireworks.simulator.quota("global--h100-count", 0)
+
+
+def _wait_in_vain(world: World) -> None:
+    """A deployment waits for GPUs, and nobody has named any others."""
+    _no_stock(world)
+    _create(world)
+    _drive(world, lambda world: _reason(world, "Ready") == "CapacityPending")
+
+
+def _serves_on_fallback(world: World) -> bool:
+    """One deployment, on what the spec asks for instead."""
+    choice = world.server.objects[REF].get("status", {}).get("choice", {})
+    return choice.get("index") == 1 and "replaces" not in choice and _serves(world)
+
+
 def _fail(world: World) -> None:
     world.fireworks.simulator.stage(outcome="fail", message="no luck")
     _create(world)
@@ -151,7 +172,8 @@ def _serves(world: World) -> bool:
         return False
     names = world.ours()
     deployment = world.fireworks.state().deployments.get(raw["status"]["deploymentName"])
-    if names != [raw["status"]["deploymentName"]] or deployment is None or mismatches(raw["spec"], deployment):
+    spec = chosen(raw["spec"], raw["status"])
+    if names != [raw["status"]["deploymentName"]] or deployment is None or mismatches(spec, deployment):
         return False
     if "directRoute" in raw["spec"] and not _has_route_keys(world, raw):
         return False
@@ -236,6 +258,11 @@ _ROUTE: tuple[Edit, ...] = (
     ("directRoute", {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}),
 )
 _BOUNDS = {"minReplicaCount": 1, "maxReplicaCount": 3}
+_FALLBACK: tuple[Edit, ...] = (
+    ("acceleratorType", H100),
+    ("fallbacks", [{"acceleratorType": H200}]),
+    ("fallbackAfter", "5m"),
+)
 _LORA: Edit = ("addons", ADDONS)
 _ADOPT: tuple[Edit, ...] = (("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned"), ("displayName", "Chat"))
 
@@ -267,6 +294,15 @@ FLOWS = (
     Flow("deleted elsewhere, softly", _serve, lambda world: _vanish(world, soft=True), _serves, creates=0),
     Flow("deleted elsewhere, for good", _serve, lambda world: _vanish(world, soft=False), _serves, creates=1),
     Flow("replace a failed one", _fail, _nothing, _serves, creates=1),
+    Flow("fall back for lack of stock", _no_stock, lambda world: _create(world, *_FALLBACK), _serves_on_fallback, 2),
+    Flow("fall back for lack of quota", _no_quota, lambda world: _create(world, *_FALLBACK), _serves_on_fallback, 1),
+    Flow(
+        "fall back, named later",
+        _wait_in_vain,
+        lambda world: _edit(world, *_FALLBACK),
+        _serves_on_fallback,
+        1,
+    ),
     Flow(
         "recreate for other GPUs", _serve_replaceable, lambda world: _edit(world, ("acceleratorType", H200)), _serves, 1
     ),

@@ -21,6 +21,11 @@
   {{- end }}
   verbs: [get]
 {{- end }}
+{{- if .Values.rbac.connectionConfigMaps }}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, update, delete]
+{{- end }}
 {{- end }}
 
 {{/* What it reads of the cluster itself: the id, and whether the CRD is being deleted. */}}

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from .base import ApiModel, Change, Rule, Schema, Time
 from .resource import Resource
-from .status import Condition
+from .status_condition import Condition
 
 _AMOUNT = 32
 """Most characters of an amount of money."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from .status import Condition, ConditionStatus
+from .status_condition import Condition, ConditionStatus
 
 
 class _Documented(StrEnum):
@@ -71,6 +71,10 @@ class Reason(_Documented):
         "The model is being prepared for spec.precision, as spec.prepareModel asks; the deployment is created then.",
     )
     CREATING = "Creating", "The deployment is being created; the message names the stage of its replicas."
+    FALLING_BACK = (
+        "FallingBack",
+        "Fireworks has no GPUs for a choice, or its quota is used up: the next one of spec.fallbacks is tried.",
+    )
     UPDATING = "Updating", "A change of the spec is being applied."
     REPLACING = (
         "Replacing",

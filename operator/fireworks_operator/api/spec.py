@@ -11,7 +11,9 @@ from .formats import (
     model_rules,
     window_rules,
 )
+from .spec_connection import ConnectionFields
 from .spec_direct_route import DirectRouteFields
+from .spec_fallbacks import FALLBACK_RULES, FallbackFields
 from .spec_hardware import HardwareFields
 from .spec_inference import InferenceFields
 from .spec_parts import (
@@ -36,7 +38,15 @@ _MERGES = "(has(self.enableHotReloadLatestAddon) && self.enableHotReloadLatestAd
 _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 
 
-class FireworksDeploymentSpec(TagFields, DirectRouteFields, HardwareFields, ScalingFields, InferenceFields):
+class FireworksDeploymentSpec(
+    TagFields,
+    ConnectionFields,
+    DirectRouteFields,
+    FallbackFields,
+    HardwareFields,
+    ScalingFields,
+    InferenceFields,
+):
     """The deployment that you want. Fields have the names of the Fireworks REST API (deployments)."""
 
     base_model: Annotated[
@@ -269,4 +279,5 @@ class FireworksDeploymentSpec(TagFields, DirectRouteFields, HardwareFields, Scal
             "to US_IOWA_1, or remove spec.directRoute",
             ".directRoute",
         ),
+        *FALLBACK_RULES,
     )

@@ -1,53 +1,15 @@
 """What users read: the status of a FireworksDeployment."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from .base import MESSAGE_LENGTH, SENTENCE_LENGTH, ApiModel, Schema, Time
+from .base import SENTENCE_LENGTH, ApiModel, Schema, Time
 from .formats import is_deployment_name
+from .status_choice import Choice
+from .status_condition import Condition
+from .status_connection import ConnectionStatus
 from .status_cost import Cost
-
-ConditionStatus = Literal["True", "False", "Unknown"]
-
-CONDITION_TYPE_PATTERN = (
-    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
-    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
-)
-"""metav1.Condition, field type."""
-CONDITION_REASON_PATTERN = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
-"""metav1.Condition, field reason."""
-
-
-class Condition(ApiModel):
-    """One aspect of the resource's state, in the shape of metav1.Condition."""
-
-    type: Annotated[
-        str,
-        Schema(
-            "Ready, Available, Reconciling, Stalled, CapacityPending or AddonsReady.",
-            max_length=316,
-            pattern=CONDITION_TYPE_PATTERN,
-        ),
-    ]
-    status: Annotated[ConditionStatus, Schema("True, False or Unknown.")]
-    reason: Annotated[
-        str,
-        Schema(
-            "Machine-readable reason, in CamelCase. The conditions reference lists all of them.",
-            min_length=1,
-            max_length=1024,
-            pattern=CONDITION_REASON_PATTERN,
-        ),
-    ]
-    message: Annotated[
-        str,
-        Schema("Human-readable explanation, including what to do next.", max_length=MESSAGE_LENGTH, required=True),
-    ] = ""
-    observed_generation: Annotated[
-        int | None, Schema("The metadata.generation that the condition was set for.", minimum=0)
-    ] = None
-    last_transition_time: Annotated[Time, Schema("When status last changed.")]
 
 
 class Replicas(ApiModel):
@@ -301,6 +263,7 @@ class FireworksDeploymentStatus(ApiModel):
             max_length=256,
         ),
     ] = None
+    connection: Annotated[ConnectionStatus | None, Schema("The ConfigMap of spec.connection.")] = None
     direct_route_secret: Annotated[
         DirectRouteSecret | None,
         Schema(
@@ -322,6 +285,13 @@ class FireworksDeploymentStatus(ApiModel):
     ] = None
     cost: Annotated[
         Cost | None, Schema("What the deployment costs now and has cost, by the operator's price list.")
+    ] = None
+    choice: Annotated[
+        Choice | None,
+        Schema(
+            "Which of the spec and its fallbacks the deployment runs on, and what was given up before; absent as long "
+            "as none was."
+        ),
     ] = None
     applied_fields: Annotated[
         list[Annotated[str, Schema(max_length=128)]] | None,

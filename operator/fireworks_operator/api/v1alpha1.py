@@ -7,7 +7,9 @@ from pydantic import Field
 from .base import ApiModel, Rule, Schema, Time
 from .resource import GROUP, VERSION, InvalidResourceError, ObjectMeta, Resource
 from .spec import FireworksDeploymentSpec
+from .spec_connection import Connection
 from .spec_direct_route import ApiKeysReference, DirectRoute
+from .spec_fallbacks import Fallback
 from .spec_parts import (
     Addon,
     AdoptionPolicy,
@@ -23,8 +25,6 @@ from .spec_parts import (
 from .spec_schedules import ScalingSchedule
 from .status import (
     AddonStatus,
-    Condition,
-    ConditionStatus,
     DirectRouteSecret,
     Effective,
     EffectivePlacement,
@@ -34,6 +34,9 @@ from .status import (
     Parked,
     Replicas,
 )
+from .status_choice import Choice, ChosenHardware, GivenUp
+from .status_condition import Condition, ConditionStatus
+from .status_connection import ConnectionStatus
 from .status_cost import Cost, MonthCost
 
 __all__ = [
@@ -53,8 +56,12 @@ __all__ = [
     "ApiKeysReference",
     "ApiModel",
     "AutoscalingPolicy",
+    "Choice",
+    "ChosenHardware",
     "Condition",
     "ConditionStatus",
+    "Connection",
+    "ConnectionStatus",
     "Cost",
     "DeletionPolicy",
     "DirectRoute",
@@ -62,9 +69,11 @@ __all__ = [
     "Effective",
     "EffectivePlacement",
     "ExternalDeletionPolicy",
+    "Fallback",
     "FireworksDeployment",
     "FireworksDeploymentSpec",
     "FireworksDeploymentStatus",
+    "GivenUp",
     "Identifier",
     "InvalidResourceError",
     "LastAttempt",

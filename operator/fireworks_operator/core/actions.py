@@ -8,7 +8,9 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import DirectRouteSecret, Parked
+from fireworks_operator.api.v1alpha1 import Choice, DirectRouteSecret, Parked
+
+from .demand import Demand
 
 WAIT = "Wait"
 """What every pass that only waits counts as in metrics and logs."""
@@ -72,6 +74,19 @@ class Park:
     target: str
     parked: Parked
     name: ClassVar[str] = "Park"
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Write `status.choice`, before anything is created, or deleted, for it.
+
+    `cold` is what the account has turned out not to have, if that is why; `message` says why.
+    """
+
+    choice: Choice
+    message: str
+    cold: Demand | None = None
+    name: ClassVar[str] = "Choose"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +269,7 @@ Mutation = (
 )
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
-Action = Waiting | AddFinalizer | Claim | Park | Mutation | RemoveFinalizer
+Action = Waiting | AddFinalizer | Claim | Choose | Park | Mutation | RemoveFinalizer
 
 DESTRUCTIVE = (Delete, UnloadAddon)
 """Actions that are confirmed by a GET in the same pass before they are carried out."""

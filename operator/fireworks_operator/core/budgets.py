@@ -85,6 +85,19 @@ class Limits:
         limits = budget.spec.limits
         return cls(limits.gpus, _amount(limits.hourly_cost), _amount(limits.monthly_cost))
 
+    def gpus_exceeded(self, others: int, asked: Ceiling, before: Ceiling) -> bool:
+        """Tell whether a deployment would have more GPUs than there is room for beside those of others."""
+        return self.gpus is not None and asked.gpus > before.gpus and others + asked.gpus > self.gpus
+
+    def is_unpriced(self, asked: Ceiling) -> bool:
+        """Tell whether money is limited and nobody knows what a deployment would cost."""
+        return asked.hourly is None and not (self.hourly is None and self.monthly is None)
+
+    def cost_exceeded(self, others: Decimal, asked: Ceiling, before: Ceiling) -> bool:
+        """Tell whether a deployment would cost more per hour than there is room for beside what others do."""
+        cost = asked.hourly or ZERO
+        return self.hourly is not None and cost > (before.hourly or ZERO) and others + cost > self.hourly
+
 
 def _amount(text: str | None) -> Decimal | None:
     if text is None:
@@ -142,28 +155,25 @@ class Room:
         )
 
     def _gpu_refusal(self, asked: Ceiling, before: Ceiling) -> str | None:
-        limit = self.limits.gpus
-        if limit is None or asked.gpus <= before.gpus or self.others.gpus + asked.gpus <= limit:
+        if not self.limits.gpus_exceeded(self.others.gpus, asked, before):
             return None
         return (
-            f"Budget {self.budget} allows {_gpus(limit)}; {self.others.gpus} are committed to other deployments, and "
-            f"this one asks for {asked.gpus} at its maximum. {_waits('gpus')}"
+            f"Budget {self.budget} allows {_gpus(self.limits.gpus or 0)}; {self.others.gpus} are committed to other "
+            f"deployments, and this one asks for {asked.gpus} at its maximum. {_waits('gpus')}"
         )
 
     def _cost_refusal(self, asked: Ceiling, before: Ceiling) -> str | None:
-        if self.limits.hourly is None and self.limits.monthly is None:
-            return None
-        if asked.hourly is None:
+        if self.limits.is_unpriced(asked):
             return (
                 f"Budget {self.budget} limits the cost, and the price of these GPUs is not known. Add it to the price "
                 "list (chart value prices), or choose another spec.acceleratorType."
             )
-        limit = self.limits.hourly
-        if limit is None or asked.hourly <= (before.hourly or ZERO) or self.others.hourly + asked.hourly <= limit:
+        if not self.limits.cost_exceeded(self.others.hourly, asked, before):
             return None
         return (
-            f"Budget {self.budget} allows ${money(limit)} per hour; ${money(self.others.hourly)} are committed to "
-            f"other deployments, and this one asks for ${money(asked.hourly)} at its maximum. {_waits('hourlyCost')}"
+            f"Budget {self.budget} allows ${money(self.limits.hourly)} per hour; ${money(self.others.hourly)} are "
+            f"committed to other deployments, and this one asks for ${money(asked.hourly)} at its maximum. "
+            f"{_waits('hourlyCost')}"
         )
 
 

@@ -9,6 +9,7 @@ from fireworks_operator.api.v1alpha1 import DirectRouteSecret, FireworksDeployme
 from fireworks_operator.fireworks.models import Deployment, Model
 
 from .budgets import NOTHING, Ceiling, Hardware, Room
+from .demand import Demand
 from .desired.parking import ParkingOrder
 from .diagnosis import Diagnosis
 from .identity import Owner, Ownership, account_of, ownership
@@ -110,6 +111,7 @@ class Context:
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
         route_secret: the version that the Secret with the API keys of the direct route has now, or why it is of no
             use; None where it was not read.
+        cold: GPUs that the account has turned out not to have within the last hour.
         parked_by: the budget's order to park the deployment, or to create none; None if there is none.
         rejected: why Fireworks would refuse the deployment that is to replace the present one; None if it would not,
             or was not asked.
@@ -143,6 +145,7 @@ class Context:
     crd_deleting: bool = False
     route_secret: DirectRouteSecret | Unusable | None = None
     parked_by: ParkingOrder | None = None
+    cold: frozenset[Demand] = frozenset()
     rejected: Diagnosis | None = None
 
     def owner(self, resource: FireworksDeployment) -> Owner:

@@ -1,9 +1,10 @@
 """How long pauses last, counted from times in the status so that they survive a restart."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeploymentStatus, LastAttempt
+from fireworks_operator.api.v1alpha1 import FireworksDeploymentStatus, GivenUp, LastAttempt
 from fireworks_operator.fireworks.models import Deployment
 from fireworks_operator.fireworks.request import WRITE_DEADLINE
 
@@ -67,9 +68,12 @@ def set_clock_right(status: FireworksDeploymentStatus, now: datetime) -> Firewor
 
     attempt, known, replicas = status.last_attempt, status.recreations, status.replicas
     since = None if replicas is None or replicas.waiting_since is None else right(replicas.waiting_since)
+    choice = status.choice
+    given_up = None if choice is None or choice.given_up is None else [_at(each, right) for each in choice.given_up]
     righted = status.model_copy(
         update={
             "last_attempt": attempt and attempt.model_copy(update={"time": right(attempt.time)}),
+            "choice": choice and choice.model_copy(update={"given_up": given_up}),
             "recreations": None if known is None else [right(each) for each in known],
             "replicas": replicas and replicas.model_copy(update={"waiting_since": since}),
         }
@@ -81,6 +85,10 @@ def is_replacing(status: FireworksDeploymentStatus) -> bool:
     """Tell whether the deployment is being deleted, or about to be, to be created anew by spec.replacePolicy."""
     attempt = status.last_attempt
     return attempt is not None and (attempt.action, attempt.reason) == (REPLACE, Reason.REPLACING)
+
+
+def _at(given_up: GivenUp, right: Callable[[datetime], datetime]) -> GivenUp:
+    return given_up.model_copy(update={"time": right(given_up.time)})
 
 
 def freed_at(deployment: Deployment, now: datetime) -> datetime | None:

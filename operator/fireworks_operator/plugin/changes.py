@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import Effective, FireworksDeployment
+from fireworks_operator.core.desired.choices import chosen_spec
 from fireworks_operator.core.desired.durations import parse_duration
 from fireworks_operator.core.desired.fields import SCHEDULES, TAGS
 from fireworks_operator.core.desired.parking import BOUNDS
@@ -32,7 +33,7 @@ def pending_changes(resource: FireworksDeployment) -> Iterator[Change]:
     if account is None or effective is None:
         return
     in_force = effective.to_wire()
-    values = wire_values(resource.spec, account)
+    values = wire_values(chosen_spec(resource), account)
     yield from _entries(values, resource.status.applied_fields)
     for path, wanted in values.items():
         if path.startswith(_ENTRIES) or (path in BOUNDS and resource.status.parked is not None):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
-from fireworks_operator.api.status import CONDITION_REASON_PATTERN, CONDITION_TYPE_PATTERN
+from fireworks_operator.api.status_condition import CONDITION_REASON_PATTERN, CONDITION_TYPE_PATTERN
 from fireworks_operator.api.v1alpha1 import Condition, ConditionStatus
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)

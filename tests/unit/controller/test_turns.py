@@ -137,6 +137,10 @@ class Kubernetes:
         metadata = resource.metadata.model_copy(update={"resource_version": version})
         return resource.model_copy(update={"status": status, "metadata": metadata})
 
+    async def put(self, resource: FireworksDeployment, name: str, data: Mapping[str, str]) -> None: ...
+
+    async def remove(self, resource: FireworksDeployment, name: str) -> None: ...
+
     def record(self, resource: FireworksDeployment, kind: EventType, reason: Reason, message: str) -> None: ...
 
     def may_mutate(self) -> bool:
@@ -173,6 +177,7 @@ class Scene:
             store,
             self.accounts,
             bindings,
+            self.kubernetes,
             self.kubernetes,
             self.kubernetes,
             self.kubernetes,

@@ -5,14 +5,18 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import FINALIZER, DirectRouteSecret, FireworksDeployment
+from fireworks_operator.api.v1alpha1 import FINALIZER, DirectRouteSecret, FireworksDeployment, FireworksDeploymentSpec
 from fireworks_operator.core.context import Context, Unusable, Usable
+from fireworks_operator.core.desired.choices import request_of, revision_of
+from fireworks_operator.core.desired.demands import demand_of
 from fireworks_operator.core.desired.parking import ParkingOrder
+from fireworks_operator.core.desired.wanted import want
 from fireworks_operator.core.identity import TAG_RELEASED, Owner
 from fireworks_operator.core.observed.observation import DENIED, Absent, Observed, Present, Unknown
 from testkit.builders import (
     ACCOUNT,
     ADDON,
+    BASE_MODEL,
     BORN,
     CLAIMED,
     CREATED,
@@ -30,6 +34,14 @@ SCHEDULE = {"minReplicaCount": 1, "schedule": "0 8 * * *", "duration": "1h", "ti
 ROUTE_SECRETS = tuple(
     DirectRouteSecret(name="route", keys=["apiKey"], uid="uid-1", resource_version=version) for version in "12"
 )
+FALLBACKS = (
+    [{"acceleratorType": "NVIDIA_H200_141GB"}],
+    [{"placement": {"multiRegion": "US"}}, {"acceleratorCount": 2}],
+)
+_CHOICES = tuple(
+    FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, "fallbacks": each}) for each in FALLBACKS
+)
+COLD = tuple(demand_of(want(a_resource({"fallbacks": each}), ACCOUNT).values) for each in FALLBACKS)
 AGES = st.sampled_from([0, 1, 29, 31, 59, 61, 301, 901, 3601, 90_000])
 SPECS = st.fixed_dictionaries(
     {},
@@ -50,6 +62,8 @@ SPECS = st.fixed_dictionaries(
             [{"type": "AWS_PRIVATELINK"}, {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}]
         ),
         "paused": st.booleans(),
+        "fallbacks": st.sampled_from(FALLBACKS),
+        "fallbackAfter": st.sampled_from(["1m", "2h", "soon"]),
         "expiresAfter": st.sampled_from(["30m", "2h", "soon"]),
         "managementPolicy": st.sampled_from(["Manage", "Observe"]),
         "adoptionPolicy": st.sampled_from(["Never", "Unowned"]),
@@ -95,6 +109,29 @@ STATUSES = st.fixed_dictionaries(
         "parked": st.fixed_dictionaries(
             {"reason": st.sampled_from(["Expired", "BudgetExceeded"]), "since": st.just(BORN)},
             optional={"minReplicaCount": st.integers(0, 2), "maxReplicaCount": st.integers(0, 2)},
+        ),
+        "choice": st.fixed_dictionaries(
+            {
+                "index": st.integers(0, 2),
+                "since": st.just(NOW),
+                "requested": st.sampled_from([request_of(_CHOICES[0]), "of-another-spec"]),
+                "revision": st.sampled_from([*(revision_of(each) for each in _CHOICES), "of-another-spec"]),
+            },
+            optional={
+                "acceleratorType": st.just("NVIDIA_H200_141GB"),
+                "replaces": st.just(BORN),
+                "givenUp": st.lists(
+                    st.fixed_dictionaries(
+                        {
+                            "index": st.integers(0, 2),
+                            "hardware": st.just("the default shape"),
+                            "reason": st.sampled_from(["QuotaExceeded", "Skipped"]),
+                            "time": AGES.map(lambda ago: NOW - timedelta(seconds=ago)),
+                        }
+                    ),
+                    max_size=2,
+                ),
+            },
         ),
         "addons": st.sampled_from([[{"model": ADDON}], [{"model": ADDON, "message": "no"}]]),
         "directRouteSecret": st.sampled_from([each.to_wire() for each in ROUTE_SECRETS]),
@@ -189,6 +226,7 @@ def contexts() -> st.SearchStrategy[Context]:
         unreachable_since=st.none() | since,
         unreachable=st.just("No answer."),
         unreachable_reason=st.sampled_from([Reason.API_UNAVAILABLE, Reason.RATE_LIMITED]),
+        cold=st.frozensets(st.sampled_from(COLD)),
         crd_deleting=st.booleans(),
         parked_by=st.sampled_from([None, None, ParkingOrder(Reason.BUDGET_EXCEEDED, "Have the limit raised.")]),
         route_secret=st.sampled_from([None, *ROUTE_SECRETS, Unusable(Reason.CREDENTIALS_INVALID, "Correct the key.")]),

@@ -145,8 +145,8 @@ def test_the_same_inputs_give_the_same_status_and_one_that_the_schema_accepts(
 
 
 PULLED_BACK = {"time", "recreations", "waiting_since"}
-KEPT = {"create_time", "purge_time", "last_transition_time", "as_of", "expires_at", "since"}
-"""Times that Fireworks or the API server tell, two that only people read, and one that starts anew with the rate."""
+KEPT = {"create_time", "purge_time", "last_transition_time", "as_of", "expires_at", "since", "replaces"}
+"""Times that Fireworks or the API server tell, those that only people read, and one that starts anew with the rate."""
 
 
 def _times(value: object, name: str = "") -> list[tuple[str, datetime]]:

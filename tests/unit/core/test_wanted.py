@@ -24,7 +24,10 @@ NOT_SENT = {
     "replacePolicy",
     "paused",
     "expiresAfter",
+    "fallbacks",
+    "fallbackAfter",
     "credentialsSecretRef",
+    "connection",
 }
 """Fields that are no part of the body: policies, query parameters, and objects of their own."""
 ENTRIES = {"tags"}

@@ -15,6 +15,7 @@ from fireworks_operator.fireworks.models import Deployment, Model
 
 from .bindings import Bindings
 from .catalogue import KNOWN_FOR, Catalogue
+from .cold import Cold
 from .following import FEW_PAGES, Following
 from .keyring import CREDENTIAL_ERRORS, Credential, Keyring
 from .observer import STALE_AFTER, ChangeHandler, Observer
@@ -52,6 +53,7 @@ class Account:
         self.budget = budget
         self.observer = Observer(name, handler, clock)
         self.catalogue: Catalogue[Model] = Catalogue(clock)
+        self.cold = Cold(clock)
         self._shapes: Catalogue[tuple[DeploymentShape, ...]] = Catalogue(clock)
         self.keyring = Keyring(name, budget, clock, shortest_pause=pace.hot)
         self.poller = Poller(client, budget, self.observer, self.keyring, bindings, pace)

@@ -6,6 +6,7 @@ too.
 """
 
 import asyncio
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +18,9 @@ from fireworks_operator.core.decisions.growth import is_waiting, possible_ceilin
 from fireworks_operator.core.pauses import POST_SETTLES
 from fireworks_operator.core.prices import Prices
 
-from .tally import Age, Entry, Tally, total
+from .tally import Age, Entry, Tally, age_of, total
+
+_NONE = Committed()
 
 
 @dataclass(slots=True)
@@ -27,12 +30,16 @@ class _Namespace:
     Attributes:
         entries: the resources by `namespace/name`.
         tallies: the budgets by name.
+        line: those that wait, oldest first.
+        version: another one whenever room was made.
         room_made: room may have been made for those that wait.
         filled: all resources that there were when somebody first asked have been taken in.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     tallies: dict[str, Tally] = field(default_factory=dict)
+    line: list[tuple[Age, str]] = field(default_factory=list)
+    version: int = 0
     room_made: bool = False
     filled: bool = False
 
@@ -108,6 +115,8 @@ class Ledger:
             if entry is not None:
                 self._drop(place, resource.ref, entry)
             place.entries[resource.ref] = entry = self._entry(resource)
+            if is_waiting(resource):
+                self._set_waiting(place, resource.ref, entry, spec_ceiling(resource, self._prices(), self._clock()))
         if entry.resource.status.cost != resource.status.cost:
             self.changed.set()
         entry.resource = resource
@@ -138,6 +147,7 @@ class Ledger:
         self._fill(resource.metadata.namespace)
         self.see(resource)
         now, entry = self._clock(), place.entries[resource.ref]
+        entry.version = place.version
         self._count(place, resource.ref, entry)
         _, taken = self._turns(place, before=entry.age) if place.room_made else ([], {})
         return self._rooms_of(place, resource.ref, entry, taken, now)
@@ -169,7 +179,8 @@ class Ledger:
         rooms, entry = self.rooms(resource), place.entries[resource.ref]
         if refusal(rooms, asked, entry.granted) is not None:
             return False
-        entry.granted, entry.waiting = entry.granted.grown_to(asked), None
+        entry.granted = entry.granted.grown_to(asked)
+        self._set_waiting(place, resource.ref, entry, None)
         self._count(place, resource.ref, entry)
         return True
 
@@ -188,8 +199,19 @@ class Ledger:
         entry.called = False
         if entry.waiting == asked:
             return
+        self._set_waiting(place, ref, entry, asked)
+        if entry.version != place.version:
+            self._make_room(place)  # it was while the pass was under way
+        self.changed.set()
+
+    def _set_waiting(self, place: _Namespace, ref: str, entry: Entry, asked: Ceiling | None) -> None:
+        """Put a resource into the line, or take it out."""
+        stands = (entry.age, ref)
+        if entry.waiting is None and asked is not None:
+            insort(place.line, stands)
+        elif entry.waiting is not None and asked is None:
+            place.line.remove(stands)
         entry.waiting = asked
-        self._make_room(place)  # perhaps it was while the pass was under way
 
     # Whose turn it is
 
@@ -238,7 +260,8 @@ class Ledger:
             limit = tally.limits.monthly
             spent = limit is not None and tally.spent(place.entries, now) >= limit
             if spent != tally.told_spent:
-                tally.told_spent, place.room_made = spent, True
+                tally.told_spent = spent
+                self._make_room(place)
                 due += sorted(tally.members) if tally.parks else []
         return due
 
@@ -247,23 +270,18 @@ class Ledger:
 
         Returns who gets its turn, and what they take of each budget together.
         """
-        now = self._clock()
-        waiting = sorted(
-            (entry.age, ref)
-            for ref, entry in place.entries.items()
-            if entry.waiting is not None and (before is None or entry.age < before)
-        )
         turns: list[str] = []
         taken: dict[str, Committed] = {}
-        for _, ref in waiting:
-            entry = place.entries[ref]
-            asked, rooms = entry.waiting or NOTHING, self._rooms_of(place, ref, entry, taken, now)
-            if refusal(rooms, asked, entry.granted) is not None:
-                continue
-            turns.append(ref)
-            more = total([asked]).minus(entry.counted)
-            for room in rooms:
-                taken[room.budget] = _sum(taken.get(room.budget), more)
+        for age, ref in place.line:
+            if before is not None and age >= before:
+                break
+            entry, tallies = place.entries[ref], place.of(ref)
+            if all(each.fits(entry, taken.get(each.budget.metadata.name, _NONE)) for each in tallies):
+                turns.append(ref)
+                more = total([entry.waiting or NOTHING]).minus(entry.counted)
+                for each in tallies:
+                    name = each.budget.metadata.name
+                    taken[name] = _sum(taken.get(name), more)
         return turns, taken
 
     def _rooms_of(
@@ -293,9 +311,7 @@ class Ledger:
         """Return an entry by what a resource says, nobody having looked at its deployment yet."""
         now, stored = self._clock(), stored_ceiling(resource)
         possible = possible_ceiling(resource, self._prices(), now)
-        entry = Entry(resource, stored, possible, now + POST_SETTLES)
-        if is_waiting(resource):
-            entry.waiting = spec_ceiling(resource, self._prices(), now)
+        entry = Entry(resource, stored, possible, now + POST_SETTLES, age=age_of(resource))
         entry.counted = entry.counts
         return entry
 
@@ -311,11 +327,13 @@ class Ledger:
         for tally in place.of(ref):
             tally.committed = tally.committed.minus(entry.counted).plus(counts)
         entry.counted = counts
-        place.room_made = place.room_made or less
         self.changed.set()
+        if less:
+            self._make_room(place)
 
     def _drop(self, place: _Namespace, ref: str, entry: Entry) -> None:
         now = self._clock()
+        self._set_waiting(place, ref, entry, None)
         for tally in place.of(ref):
             tally.members.remove(ref)
             tally.committed = tally.committed.minus(entry.counted)
@@ -325,6 +343,7 @@ class Ledger:
 
     def _make_room(self, place: _Namespace) -> None:
         place.room_made = True
+        place.version += 1
         self.changed.set()
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from fireworks_operator.api.budget import FireworksBudget
 from fireworks_operator.api.v1alpha1 import Cost, FireworksDeployment, ManagementPolicy
-from fireworks_operator.core.budgets import ZERO, Ceiling, Committed, Limits, Room, selects
+from fireworks_operator.core.budgets import NOTHING, ZERO, Ceiling, Committed, Limits, Room, selects
 from fireworks_operator.core.status.cost import dollars_per_hour, month_name, month_until, next_month
 
 MOST_DELETED = 64
@@ -33,6 +33,8 @@ class Entry:
         waiting: the ceiling that it waits for.
         called: it has been told that it is its turn, and has not looked yet.
         looked_for: when a look was last asked for that ends the doubt.
+        age: tells who came first.
+        version: of what its budgets leave, as it was told last.
     """
 
     resource: FireworksDeployment
@@ -43,11 +45,8 @@ class Entry:
     waiting: Ceiling | None = None
     called: bool = False
     looked_for: datetime | None = None
-
-    @property
-    def age(self) -> Age:
-        """What tells who came first."""
-        return age_of(self.resource)
+    age: Age = (0.0, "")
+    version: int = 0
 
     @property
     def counts(self) -> Ceiling:
@@ -119,6 +118,18 @@ class Tally:
         """Tell whether the budget counts a resource: one that it selects and that is managed, not only observed."""
         managed = resource.spec.management_policy is ManagementPolicy.MANAGE
         return managed and selects(self.budget.spec.selector, resource.metadata.labels)
+
+    def fits(self, entry: Entry, taken: Committed) -> bool:
+        """Tell whether there is room for what a resource waits for, beside what others take that come first."""
+        asked, has = entry.waiting or NOTHING, entry.granted
+        gpus = self.committed.gpus - entry.counted.gpus + taken.gpus
+        cost = self.committed.hourly - (entry.counted.hourly or ZERO) + taken.hourly
+        return not (
+            self.told_spent
+            or self.limits.gpus_exceeded(gpus, asked, has)
+            or self.limits.is_unpriced(asked)
+            or self.limits.cost_exceeded(cost, asked, has)
+        )
 
     def room(self, others: Committed, entries: Mapping[str, Entry], now: datetime) -> Room:
         """Return what the budget leaves to a resource, when so much is committed to others."""

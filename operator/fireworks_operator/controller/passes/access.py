@@ -10,6 +10,7 @@ from fireworks_operator.controller.accounts.route_keys import RouteKeys
 from fireworks_operator.core.actions import (
     NEEDS_FRESH_GET,
     Adopt,
+    Choose,
     Create,
     Delete,
     LoadAddon,
@@ -26,15 +27,19 @@ from fireworks_operator.core.budgets import Hardware
 from fireworks_operator.core.decisions.addons import MISFIT_RECHECK
 from fireworks_operator.core.decisions.growth import HardwareQuestion, fitting
 from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
+from fireworks_operator.core.desired.demands import demand_of
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown, is_of_now
+from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.model_notices import models_to_ask
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.budget import Lane
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
 from fireworks_operator.ports import MutationFence
+
+from .result import PassResult
 
 
 class FencedError(Exception):
@@ -173,6 +178,21 @@ class Access:
         await self.account.budget.acquire(lane=lane, ref=self.ref)
         if isinstance(action, Adopt | SetTags) and action.tags and action.remove:
             await self.account.budget.acquire(lane=Lane.FINISH, ref=self.ref)  # it takes two requests
+
+    def has_turned_cold(self, situation: Situation, action: Mutation) -> bool:
+        """Tell whether others have found out, since a creation was decided, that the account lacks the GPUs for it."""
+        if not isinstance(action, Create) or not situation.spec.fallbacks:
+            return False
+        demand = demand_of(situation.wanted.values)
+        return demand.is_cold(self.account.cold.demands()) and not demand.is_cold(situation.context.cold)
+
+    def note_cold(self, situation: Situation, result: PassResult) -> None:
+        """Remember for the others what a pass has found out that the account lacks."""
+        action, error = result.action, result.error
+        if isinstance(action, Choose) and action.cold is not None:
+            self.account.cold.note(action.cold)
+        if isinstance(action, Create) and error is not None and error.kind is ErrorKind.QUOTA_EXCEEDED:
+            self.account.cold.note(demand_of(situation.wanted.values))
 
     async def carry_out(self, action: Mutation) -> Observed | None:
         """Send one change; return what its answer says of the deployment, None if it says nothing.

@@ -16,6 +16,7 @@ from fireworks_operator.core.actions import (
     Action,
     AddFinalizer,
     Adopt,
+    Choose,
     Claim,
     Create,
     Delete,
@@ -123,9 +124,9 @@ class Actor:
                 # under it, and the next pass creates what is absent there.
                 await self._write(situation, Outcome(action), recent)
                 return PassResult(action, Now())
-            case Park():
-                # Dying before the write: nothing has happened. After it: what the deployment gets back is known before
-                # anything of it is changed, and the next pass parks it.
+            case Park() | Choose():
+                # Dying before the write: nothing has happened. After it: what the deployment gets back, or is given up
+                # for, is known before anything of it is changed, and the next pass goes on.
                 await self._write(situation, Outcome(action), recent)
                 return PassResult(action, Now())
             case Rest() | Pending() | Progress() | Trouble() | Refuse():
@@ -157,7 +158,7 @@ class Actor:
         resource = situation.resource
         await access.reserve(action)
         decided, situation = situation.now, situation.at(self._wall_clock())
-        later = self._later(situation, action, decided)
+        later = self._later(situation, action, decided, access)
         if later is not None:
             return nothing_done(later)
         if isinstance(action, Create | Adopt | Undelete | LoadAddon) or _replaces(action):
@@ -183,9 +184,10 @@ class Actor:
             return await self._look_at_taken(situation, action, access, recent)
         return await self._done(situation if answer is None else situation.answered(answer), action, recent)
 
-    def _later(self, situation: Situation, action: Mutation, decided: datetime) -> Now | After | None:
+    def _later(self, situation: Situation, action: Mutation, decided: datetime, access: Access) -> Now | After | None:
         """Return when to decide anew, where what was decided must not be begun any more; None where it may."""
-        if self._changed(situation.resource) or _is_stale(action, situation.now - decided):
+        stale = _is_stale(action, situation.now - decided) or access.has_turned_cold(situation, action)
+        if stale or self._changed(situation.resource):
             return Now()
         if not self._fence.may_mutate():
             return After(FENCED_RETRY)

@@ -30,6 +30,7 @@ class Recent:
         change: the last change that was made, while nothing else has been found to do since.
         released: the uid of the resource whose finalizer was removed, and when the API server was last told to.
         unwritten: what has come of a request, while the status does not say it yet.
+        connect_at: when its ConfigMap is tried again, after it could not be written.
         route_secret: the version of the Secret with the API keys of its direct route that was read last.
     """
 
@@ -41,6 +42,7 @@ class Recent:
     change: Mutation | None = None
     released: tuple[str, datetime] | None = None
     unwritten: Unwritten | None = None
+    connect_at: datetime | None = None
     route_secret: DirectRouteSecret | None = None
 
     def changes_route_secret(self, secret: DirectRouteSecret | Unusable | None) -> bool:
@@ -65,6 +67,7 @@ class Recent:
 
     def new_spec(self) -> None:
         """Forget what holds for one generation of the spec."""
+        self.connect_at = None
         self.addon_updates.clear()
         self.addon_loads.clear()
 
@@ -88,6 +91,7 @@ class Recent:
         """Let pauses begin now that began in the future."""
         if self.released is not None:
             self.released = (self.released[0], min(self.released[1], now))
+        self.connect_at = None
         self.update = None if self.update is None else min(self.update, now)
         self.tags = None if self.tags is None else min(self.tags, now)
         self.addon_updates = {name: min(time, now) for name, time in self.addon_updates.items()}

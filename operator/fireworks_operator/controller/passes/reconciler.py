@@ -25,13 +25,14 @@ from fireworks_operator.core.prices import Prices
 from fireworks_operator.core.situation import Situation, assess
 from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import FireworksError
-from fireworks_operator.ports import EventRecorder, MutationFence, ResourceWriter
+from fireworks_operator.ports import ConfigMapWriter, EventRecorder, MutationFence, ResourceWriter
 
 from .access import Access, FencedError
 from .acting import FENCED_RETRY, Actor
+from .connecting import Connecting
 from .looking import look_and_decide
 from .recent import Recent
-from .result import After, Now, PassResult, Retry, nothing_done
+from .result import After, Now, PassResult, Retry, nothing_done, sooner
 from .surroundings import Identity, surroundings
 
 LONG_AGO = 1e6
@@ -47,6 +48,7 @@ class Reconciler:
         accounts: Accounts,
         bindings: Bindings,
         writer: ResourceWriter,
+        config_maps: ConfigMapWriter,
         events: EventRecorder,
         fence: MutationFence,
         identity: Identity,
@@ -74,6 +76,7 @@ class Reconciler:
         self._ledger = ledger
         self._wall_clock = wall_clock
         self._actor = Actor(store, writer, events, fence, startups, ledger, wall_clock)
+        self._connecting = Connecting(store, config_maps, writer, fence, wall_clock)
         self._started = wall_clock()
         self._recent: defaultdict[str, Recent] = defaultdict(Recent)
 
@@ -113,7 +116,8 @@ class Reconciler:
         resolved = await self._accounts.resolve(resource, release_slot)
         result = await self._look_and_act(resource, resolved, recent, release_slot, skip_pauses=skip_pauses)
         recent.key_changed = recent.key_changed and not result.conclusive
-        return result
+        come_back = await self._connecting.connect(ref, recent, look=skip_pauses)
+        return result if come_back is None else replace(result, next=sooner(result.next, come_back))
 
     async def _look_and_act(
         self,
@@ -161,6 +165,8 @@ class Reconciler:
         seen = situation.now - timedelta(seconds=ago)
         self._ledger.observe(ref, granted_still(situation, action, self._ledger.granted(ref)), seen)
         result = await self._actor.act(situation, action, access, recent)
+        if access is not None:
+            access.note_cold(situation, result)
         if result.error is not None and not result.error.definite:
             self._ledger.doubt(ref)
         exceeded = isinstance(result.action, Refuse) and result.action.reason is Reason.BUDGET_EXCEEDED

@@ -50,6 +50,16 @@ class PassResult:
     conclusive: bool = True
 
 
+def sooner(then: Next, seconds: float) -> Next:
+    """Return when the next pass comes, but in so many seconds at the latest; a retry has its own pause."""
+    match then:
+        case None:
+            return After(seconds)
+        case After(later):
+            return After(min(later, seconds))
+    return then
+
+
 def nothing_done(then: Next) -> PassResult:
     """Return the result of a pass that has done nothing, since it must be decided anew by a later one."""
     return PassResult(Pending(), then, conclusive=False)

@@ -41,6 +41,7 @@ def surroundings(
         default_shape=identity.default_shape,
         addons_unlisted=_addons_unlisted(account, now) if account is not None else None,
         prices=prices,
+        cold=account.cold.demands() if account is not None else frozenset(),
         resumed_at=_resumed_at(account, now) if account is not None else None,
     )
     if isinstance(resolved.state, Unusable):

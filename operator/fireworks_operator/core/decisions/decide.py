@@ -13,6 +13,7 @@ from fireworks_operator.core.actions import (
     Action,
     AddFinalizer,
     Adopt,
+    Choose,
     Claim,
     Delete,
     KeyChange,
@@ -54,6 +55,7 @@ from .contradictions import contradiction
 from .deletion import decide_deletion
 from .deployed_model import decide_deployed_model
 from .direct_route import KEYS_MASK, due_changes, due_keys, missing_keys
+from .fallback import decide_beginning, decide_fallback, fallback_due
 from .growth import refuse_creation, within_budget
 from .parking import decide_parking, only_parking, refuse_to_create, rest_parked
 from .preparation import decide_preparation
@@ -61,7 +63,7 @@ from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
 from .replacement import creation, decide_replacement, wait_for_deletion
 
-_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Park)
+_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Choose, Park)
 
 
 def decide(situation: Situation) -> Action:
@@ -205,6 +207,9 @@ def _decide_claim(situation: Situation, credential: Usable) -> Action:
     held = held_back(situation, *CREATIONS)
     if held is not None:
         return held
+    choose = None if isinstance(observed, Present) else decide_beginning(situation)
+    if choose is not None:
+        return choose
     missing = missing_keys(situation)
     if missing is not None and not isinstance(observed, Present):
         return missing  # not after the claim: until then, the spec can be corrected
@@ -230,7 +235,8 @@ def _decide_absent(situation: Situation, observed: Absent, target: str) -> Actio
         lost = decide_lost(situation)
         if lost is not None:
             return lost
-    held = held_back(situation, *CREATIONS) or missing_keys(situation) or refuse_creation(situation)
+    held = held_back(situation, *CREATIONS) or decide_beginning(situation) or missing_keys(situation)
+    held = held or refuse_creation(situation)
     if held is not None:
         return held
     return creation(situation, target)
@@ -259,6 +265,9 @@ def _decide_ended(situation: Situation, deployment: Deployment) -> Action | None
 
 
 def _decide_live(situation: Situation, deployment: Deployment) -> Action:
+    fallback = decide_fallback(situation, deployment)
+    if fallback is not None:
+        return fallback
     if situation.drift.replacements:
         return decide_replacement(situation, deployment)
     situation, exceeded = within_budget(situation, deployment)
@@ -361,6 +370,7 @@ def _at_rest(situation: Situation, deployment: Deployment, addons: Rest | None =
     ends = (
         patience_ends(situation.resource, deployment, situation.now),
         revives_until(situation.status.last_attempt, situation.now),
+        fallback_due(situation, deployment),
     )
     due = [each for each in ends if each is not None and each > situation.now]
     if addons is not None and addons.until is not None:

@@ -18,6 +18,7 @@ from fireworks_operator.core.ceiling import (
     replicas_of_new,
     wire_gpus_at_most,
 )
+from fireworks_operator.core.desired.choices import chosen_spec
 from fireworks_operator.core.desired.drift import Difference
 from fireworks_operator.core.desired.fields import fields_at, put
 from fireworks_operator.core.desired.parking import ParkingOrder
@@ -62,6 +63,12 @@ def refuse_creation(situation: Situation) -> Refuse | None:
     # What is created again has to fit the limits of today; what was granted for the first time is kept to.
     before = situation.context.granted if first else NOTHING
     return _unknown(situation) if asked is None else _refuse(situation, asked, before)
+
+
+def has_room(situation: Situation) -> bool:
+    """Tell whether the budgets have room for a new deployment in the place of the one there is, as far as is known."""
+    asked = _of_new(situation)
+    return asked is None or _refuse(situation, asked, NOTHING) is None
 
 
 def refuse_replacement(situation: Situation) -> Refuse | None:
@@ -166,7 +173,7 @@ def possible_ceiling(resource: FireworksDeployment, prices: Prices, now: datetim
 def spec_ceiling(resource: FireworksDeployment, prices: Prices, now: datetime) -> Ceiling:
     """Return the ceiling that a spec asks for, as far as it tells: a replica of unknown size counts as a whole node."""
     wire: dict[str, JsonValue] = {}
-    values = wire_values(resource.spec, resource.status.account)
+    values = wire_values(chosen_spec(resource), resource.status.account)
     for field in fields_at(values):
         put(wire, field.wire, values[field.path])
     effective = resource.status.effective or Effective()

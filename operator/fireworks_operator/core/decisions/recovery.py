@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ExternalDeletionPolicy
 from fireworks_operator.core.actions import Action, Delete, Refuse, Undelete
+from fireworks_operator.core.desired.choices import is_given_up
 from fireworks_operator.core.observed.history import created_here
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.pauses import (
@@ -29,6 +30,8 @@ from .replacement import decide_last_step
 def decide_lost(situation: Situation) -> Refuse | None:
     """Refuse to create again what was deleted elsewhere, by policy or since it happens too often."""
     attempt = situation.status.last_attempt
+    if is_given_up(situation.resource):
+        return None  # deleted here, or elsewhere before, for the next choice
     if situation.status.applied_fields is None or (attempt is not None and attempt.action == REPLACE):
         return None  # never ours, such as a namesake's that was still going; or deleted here, to be replaced
     if situation.spec.external_deletion_policy is ExternalDeletionPolicy.REPORT:

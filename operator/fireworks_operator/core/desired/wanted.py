@@ -16,6 +16,7 @@ from fireworks_operator.api.v1alpha1 import (
 )
 from fireworks_operator.core.identity import TAG_ADOPTED, Owner, full_model_name
 
+from .choices import chosen_spec
 from .durations import wire_duration
 from .fields import FIELD_BY_PATH, ROUTE_TYPE, SCHEDULES, TAGS, ChangeRule, fields_at, put
 from .shapes import DEFAULT_SHAPE
@@ -85,11 +86,14 @@ def fingerprint(wanted: Wanted) -> str:
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def want(resource: FireworksDeployment, account: str | None) -> Wanted:
-    """Translate what a resource asks for; without an account, bare ids of models stay as they are."""
+def want(resource: FireworksDeployment, account: str | None, spec: FireworksDeploymentSpec | None = None) -> Wanted:
+    """Translate what a resource asks for; without an account, bare ids of models stay as they are.
+
+    `spec`: its spec with the hardware of another choice than the one that was made.
+    """
     return Wanted(
         revision(resource),
-        wire_values(resource.spec, account),
+        wire_values(chosen_spec(resource) if spec is None else spec, account),
         resource.spec.disable_speculative_decoding,
         resource.spec.disable_auto_deploy,
         {full_model_name(account, addon.model): addon for addon in resource.spec.addons or ()},

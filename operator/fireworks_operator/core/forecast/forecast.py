@@ -7,6 +7,7 @@ from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.actions import (
     AddFinalizer,
     Adopt,
+    Choose,
     Claim,
     Create,
     Delete,
@@ -113,9 +114,11 @@ def _carried_out(situation: Situation, action: Mutation, told: Told) -> tuple[Fi
     return _stored(situation.answered(observed), Outcome(action)), observed
 
 
-def _written(situation: Situation, action: AddFinalizer | Claim | Park | RemoveFinalizer) -> FireworksDeployment:
+def _written(
+    situation: Situation, action: AddFinalizer | Claim | Choose | Park | RemoveFinalizer
+) -> FireworksDeployment:
     """Return the resource after a change at Kubernetes alone."""
-    if isinstance(action, Claim | Park):
+    if isinstance(action, Claim | Choose | Park):
         return _stored(situation, Outcome(action))
     resource, metadata = situation.resource, situation.resource.metadata
     finalizers = [each for each in metadata.finalizers if each != FINALIZER]

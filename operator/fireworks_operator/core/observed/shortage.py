@@ -14,6 +14,8 @@ WAKE_PATIENCE = timedelta(minutes=15)
 """How long a deployment that may scale to zero may take to wake."""
 PART_PATIENCE = timedelta(minutes=10)
 """How long some of the replicas may be missing while others serve."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How much later than Kubernetes' clock the one of Fireworks may be taken to be; no deployment serves so soon."""
 
 SWITCHED_OFF = frozenset({Reason.PARKED, Reason.EXPIRED, Reason.BUDGET_EXCEEDED})
 """Why a deployment has no replica and no request brings one."""
@@ -28,6 +30,18 @@ def served_before(resource: FireworksDeployment) -> bool:
     replicas = resource.status.replicas
     waits = replicas is not None and replicas.waiting_since is not None
     return waits or _available_for(resource) in _SERVED
+
+
+def never_served(resource: FireworksDeployment, deployment: Deployment) -> bool:
+    """Tell whether the deployment certainly has not served anything yet: the status has told so since before it was.
+
+    A status that was lost, or that had nothing to tell for a while, does not tell that.
+    """
+    available = next((each for each in resource.status.conditions if each.type == ConditionType.AVAILABLE), None)
+    if available is None or available.status != "False" or deployment.create_time is None:
+        return False
+    watched = available.last_transition_time <= deployment.create_time + CLOCKS_DIFFER
+    return watched and deployment.replica_stats.ready == 0 and not served_before(resource)
 
 
 def is_lost(resource: FireworksDeployment, deployment: Deployment) -> bool:

@@ -21,9 +21,11 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, observed_addons, uses_addons
 from fireworks_operator.core.decisions.deletion import delete_attempt_name
+from fireworks_operator.core.decisions.fallback import after_refusal, explain_refusal
 from fireworks_operator.core.decisions.parking import rest_parked
 from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.decisions.replacement import refuse_rejected
+from fireworks_operator.core.desired.choices import is_given_up
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.outcome import Outcome
@@ -65,7 +67,7 @@ def last_attempt(situation: Situation, outcome: Outcome) -> LastAttempt | None:
         case Undelete() | Adopt(by_request=True) | Delete() if outcome.begun:
             return _begun_attempt(situation, action)
         case _ if outcome.error is not None:
-            return _failed_attempt(situation, action, diagnose(outcome.error, action))
+            return _failed_attempt(situation, outcome, diagnose(outcome.error, action))
         case Undelete() if may_take_effect(before, now):
             return before  # an earlier one without an answer may yet bring back what is deleted by then
         case Create() | Undelete():
@@ -90,7 +92,7 @@ def recreations(situation: Situation, outcome: Outcome) -> list[datetime] | None
     brings_back = outcome.begun and isinstance(action, Create | Undelete)
     # Nor counts what was deleted here to be replaced, when the old value is put back.
     counted = situation.attempt_of(RECREATE, REPLACE, Undelete.name) is not None or is_replacing(situation.status)
-    if not brings_back or counted or situation.status.create_time is None:
+    if not brings_back or counted or situation.status.create_time is None or is_given_up(situation.resource):
         return known
     recent = recent_recreations(situation.status, situation.now)
     return [*recent, situation.now.replace(microsecond=0)][-RECREATIONS:]
@@ -215,12 +217,12 @@ def _settled(situation: Situation, action: Action) -> LastAttempt | None:
     return before if before.action in ADDON_ACTIONS and not addons_settled else None
 
 
-def _failed_attempt(situation: Situation, action: Action, diagnosis: Diagnosis) -> LastAttempt | None:
-    before = situation.status.last_attempt
+def _failed_attempt(situation: Situation, outcome: Outcome, diagnosis: Diagnosis) -> LastAttempt | None:
+    action, before = outcome.action, situation.status.last_attempt
     match action:
         case Create():
             begun = before if before is not None and before.action in CREATIONS else _create_attempt(situation)
-            return _ended(begun, situation.now, diagnosis)
+            return _ended_creation(situation, outcome, begun, diagnosis)
         case Delete(replaces=(_, *_)) if before is not None and diagnosis.needs_user:
             return _ended(before, situation.now, diagnosis)
         case Undelete() | Adopt() if before is not None and before.action == action.name:
@@ -233,8 +235,21 @@ def _failed_attempt(situation: Situation, action: Action, diagnosis: Diagnosis) 
         case Delete(hard=True, ignore_checks=False):
             # The failed deployment stays: the pauses before its replacement grow, and say why.
             return _next_attempt(situation, REPLACE, Reason.DEPLOYMENT_FAILED, diagnosis.message)
-    name = delete_attempt_name(action) if isinstance(action, Delete) and not action.hard else action.name
+    asked_again = isinstance(action, Delete) and (not action.hard or is_given_up(situation.resource))
+    name = delete_attempt_name(action) if isinstance(action, Delete) and asked_again else action.name
     return _next_attempt(situation, name, diagnosis.reason, diagnosis.message)
+
+
+def _ended_creation(situation: Situation, outcome: Outcome, begun: LastAttempt, diagnosis: Diagnosis) -> LastAttempt:
+    moved = after_refusal(situation, outcome)
+    if moved is None:
+        return _ended(begun, situation.now, diagnosis)
+    if moved.exhausted:
+        return _ended(begun, situation.now, explain_refusal(situation, outcome, diagnosis))
+    # The next choice is tried at once. An earlier request without an answer is not forgotten over it.
+    unanswered = may_take_effect(begun, situation.now)
+    reason = Reason.API_UNAVAILABLE if unanswered else Reason.CREATING
+    return begun.model_copy(update={"time": situation.now, "reason": reason, "message": None})
 
 
 def _ended(begun: LastAttempt, now: datetime, diagnosis: Diagnosis) -> LastAttempt:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import ConditionStatus
+from fireworks_operator.api.v1alpha1 import ConditionStatus, FireworksDeployment
 from fireworks_operator.core.actions import (
     Action,
     AddFinalizer,
     Adopt,
+    Choose,
     Claim,
     Create,
     Delete,
@@ -24,8 +25,10 @@ from fireworks_operator.core.actions import (
     Update,
 )
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
+from fireworks_operator.core.decisions.fallback import after_refusal, explain_refusal
 from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.decisions.replacement import replacing
+from fireworks_operator.core.desired.choices import is_given_up
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.observed.shortage import ENDED, SWITCHED_OFF
@@ -69,7 +72,9 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
         addons_alone = action.name in ADDON_ACTIONS and diagnosis.reason in _ADDON_REFUSALS
         if addons_alone and not situation.is_deleting:
             return _resting(situation, available)
-        return _troubled(diagnosis, available)
+        return _falling_back(situation, outcome, diagnosis, available) or _troubled(
+            explain_refusal(situation, outcome, diagnosis), available
+        )
     if isinstance(action, Refuse):
         return _troubled(Diagnosis(action.reason, action.message, needs_user=True), available)
     if situation.is_deleting:
@@ -78,7 +83,21 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
     refused = _refused_before(situation, outcome)
     if refused is not None:
         return _troubled(refused, available)
+    if isinstance(action, Choose):
+        return _progressing(Reason.FALLING_BACK, action.message, available)
     return _summarize_action(situation, action, available)
+
+
+def _falling_back(
+    situation: Situation, outcome: Outcome, diagnosis: Diagnosis, available: Serving | None
+) -> Summary | None:
+    """Say what follows a refusal that another choice is to get around; None if it is none, or none is left."""
+    moved = after_refusal(situation, outcome)
+    if moved is not None and not moved.exhausted:
+        return _progressing(Reason.FALLING_BACK, moved.message, available)
+    deletes = isinstance(outcome.action, Delete) and is_given_up(situation.resource) and not situation.is_deleting
+    told = _progressing(Reason.FALLING_BACK, diagnosis.message, available)
+    return told if deletes and diagnosis.reason is Reason.DELETION_BLOCKED else None
 
 
 def include_addons(situation: Situation, summary: Summary, trouble: Diagnosis | None) -> Summary:
@@ -120,9 +139,9 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
         case Park() | Update() if (told := parking_change(situation, action)) is not None:
             return _progressing(Reason.UPDATING, told, available)
         case Update() | SetTags() | SetDeployedModel() | Delete():
-            return _progressing(_change(action), _action_message(action), available)
+            return _progressing(_change(action), _action_message(action, situation.resource), available)
         case UnloadAddon() if not wants_addons(situation.resource):
-            return _progressing(Reason.UPDATING, _action_message(action), available)
+            return _progressing(Reason.UPDATING, _action_message(action, situation.resource), available)
     return _resting(situation, available)
 
 
@@ -148,11 +167,13 @@ def _change(action: Action) -> Reason:
     return Reason.REPLACING if isinstance(action, Delete) and action.replaces else Reason.UPDATING
 
 
-def _action_message(action: Action) -> str:
+def _action_message(action: Action, resource: FireworksDeployment) -> str:
     if isinstance(action, Update | SetTags | SetDeployedModel):
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
     if isinstance(action, UnloadAddon):
         return f"Unloading the addon {action.model}."
+    if isinstance(action, Delete) and is_given_up(resource):
+        return "The deployment that waits for GPUs is deleted, to be created with the next choice."
     if isinstance(action, Delete) and action.replaces:
         return replacing(action.replaces)
     if isinstance(action, Delete) and action.ignore_checks:

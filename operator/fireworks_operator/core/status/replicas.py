@@ -5,7 +5,16 @@ from datetime import datetime
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_operator.core.observed.shortage import is_lost, none_coming, only_pending, patience_ends, served_before
+from fireworks_operator.core.desired.choices import tried_before
+from fireworks_operator.core.observed.history import created_here
+from fireworks_operator.core.observed.shortage import (
+    is_lost,
+    never_served,
+    none_coming,
+    only_pending,
+    patience_ends,
+    served_before,
+)
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 
@@ -61,7 +70,7 @@ def _without_replica(resource: FireworksDeployment, deployment: Deployment, now:
     served = served_before(resource)
     overdue = is_overdue(resource, deployment, now)
     if overdue and only_pending(deployment):
-        return Serving(False, False, Reason.CAPACITY_PENDING, _no_gpus(deployment, served=served))
+        return Serving(False, False, Reason.CAPACITY_PENDING, _no_gpus(resource, deployment, served=served))
     if not served:
         return Serving(False, False, Reason.CREATING, f"Replicas are {_stage(deployment)}.")
     if overdue and none_coming(deployment):
@@ -106,7 +115,7 @@ def is_overdue(resource: FireworksDeployment, deployment: Deployment, now: datet
     return ends is not None and ends <= now
 
 
-def _no_gpus(deployment: Deployment, *, served: bool) -> str:
+def _no_gpus(resource: FireworksDeployment, deployment: Deployment, *, served: bool) -> str:
     gpus = _gpus(deployment)
     if served:
         return (
@@ -116,8 +125,18 @@ def _no_gpus(deployment: Deployment, *, served: bool) -> str:
         )
     return (
         f"Fireworks has no free {gpus} for the replicas yet; nothing is billed meanwhile. Wait, or choose another "
-        "acceleratorType or a wider placement."
+        f"acceleratorType or a wider placement.{_outlook(resource, deployment)}"
     )
+
+
+def _outlook(resource: FireworksDeployment, deployment: Deployment) -> str:
+    """Say what follows, or was tried before; nothing where fallbacks do not apply."""
+    applies = created_here(resource, deployment) and never_served(resource, deployment)
+    if not resource.spec.fallbacks or not applies:
+        return ""
+    choice = resource.status.choice
+    tried = "" if choice is None or not choice.given_up else f" {tried_before(choice.given_up)}"
+    return f"{tried} After spec.fallbackAfter, the next of spec.fallbacks is tried, each at most once an hour."
 
 
 def _gpus(deployment: Deployment) -> str:

@@ -15,6 +15,7 @@ from fireworks_operator.api.v1alpha1 import (
     ManagementPolicy,
 )
 from fireworks_operator.core.actions import Action, Adopt, Claim, Create, Delete, Pending, Refuse, Rest, Trouble
+from fireworks_operator.core.connection import connection_notices
 from fireworks_operator.core.context import REST_PATIENCE
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.desired.parking import expires_at
@@ -30,6 +31,7 @@ from fireworks_operator.fireworks.models import Deployment
 from .addons import addon_condition, addon_trouble, report_addons
 from .applied import created_from_after, fields_after, route_secret_after
 from .attempts import NOT_OURS, last_attempt, recreations
+from .choice import choice_after
 from .conditions import Capacity, Summary, include_addons, summarize, summarize_capacity
 from .cost import cost_of, stopped
 from .facts import effective, identifiers, is_default, is_ready, replicas
@@ -52,6 +54,7 @@ def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
             "addons": report_addons(situation, outcome) or None,
             "expires_at": expires_at(situation.resource),
             "parked": parked_after(situation, outcome),
+            "choice": choice_after(situation, outcome),
             "cost": stopped(status.cost, situation.now) if others else cost_of(situation),
         }
     )
@@ -171,7 +174,7 @@ def _present_facts(situation: Situation, deployment: Deployment, name: str | Non
         "direct_route_handle": deployment.direct_route_handle or None,
         "replicas": replicas(deployment, waiting_since(situation.resource, deployment, situation.now)),
         "effective": effective(deployment),
-        "notices": notices(situation, deployment) or None,
+        "notices": [*notices(situation, deployment), *connection_notices(situation.status)] or None,
         "create_time": _whole_seconds(deployment.create_time),
         "purge_time": _whole_seconds(deployment.purge_time),
     }
