@@ -67,6 +67,9 @@ _TURNS: tuple[tuple[str, Json], ...] = (
     ("rests", {"expiresAfter": "1m"}),
     ("console", {"paused": True}),
     ("addon", {"addons": [], "enableAddons": None}),
+    ("nothing", {"acceleratorType": H200, "replacePolicy": {"type": "Recreate"}}),
+    ("nothing", {"preemptible": True, "replacePolicy": {"type": "Recreate", "ignoreChecks": True}}),
+    ("nothing", {"baseModel": "accounts/fireworks/models/nobody-has-it", "replacePolicy": {"type": "Recreate"}}),
 )
 """What hardly comes about otherwise: something that happens, and a change of the manifest after it."""
 _WORLDS = (
@@ -219,7 +222,8 @@ def draw_pair(stage: Stage, random: Random) -> Pair | None:
     else:
         stage.server.edit(team.ref(NAME), after)
     team.wait(WINDOW)
-    sent = [each for each in team.writes(since=sequence) if each.user_agent == AGENT]
+    writes = (each for each in team.writes(since=sequence) if "validateOnly" not in each.query)  # which changes nothing
+    sent = [each for each in writes if each.user_agent == AGENT]
     accepted = [_sent(each) for each in sent if each.status < 300 and not _lets_go(each)]
     refused = [_sent(each) for each in sent if each.status >= 400 and each.status != CONFLICT]
     return Pair("; ".join(story), planned, seen, accepted, refused[0] if refused else None, team.status(NAME))

@@ -40,6 +40,13 @@ ROWS = [
         refuses(Reason.REPLACE_REQUIRED),
     ),
     Row(
+        "Its status is lost, and with it what the spec was when it was created.",
+        created(B200, {"appliedFields": None}, **NEW_SPEC),
+        present(annotations=MADE_HERE),
+        Refuse,
+        refuses(Reason.REPLACE_REQUIRED),
+    ),
+    Row(
         "Fireworks would not create the other one.",
         created(B200, **NEW_SPEC),
         present(annotations=MADE_HERE),

@@ -80,7 +80,9 @@ def creation(situation: Situation, target: str) -> Create:
 def _stays(situation: Situation, deployment: Deployment) -> Refuse | None:
     """Refuse to replace what is not known to have been created here, is parked, or was changed by somebody else."""
     changes, order = _changes(situation.drift), situation.parking
-    if not created_here(situation.resource, deployment):
+    # Without a status, nobody knows whether the spec has changed since: it may be of an old backup.
+    lost = situation.status.applied_fields is None
+    if lost or not created_here(situation.resource, deployment):
         return Refuse(
             Reason.REPLACE_REQUIRED,
             f"Fireworks cannot change {changes} on an existing deployment, which keeps serving unchanged. It was "
