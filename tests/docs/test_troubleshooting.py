@@ -24,6 +24,7 @@ PARTS = {
     "spec.… (is …, wanted …)",
     "… Model identifier: …",
     "… is not an object",
+    "… (fallback … of …)",
     "Correct the value, or contact Fireworks support.",
     "It drops a shape that is not validated for the model and its addons: set another spec.deploymentShape, replace it "
     "by spec.acceleratorType, or contact Fireworks support.",
