@@ -150,6 +150,9 @@ def _beginning() -> Iterator[Row]:
     yield "starting", "replicas start", after(_created(), present(**LOADING))
     waiting = present(replicaStats={"pendingSchedulingReplicaCount": 1}, state="CREATING")
     yield "no-gpus", "Fireworks has no free GPUs", after(_created(), waiting)
+    spare: Json = {**_H100, "fallbacks": [{"acceleratorType": "NVIDIA_H200_141GB"}]}
+    known = after(_created(spare), waiting, context=a_context(now=BORN))
+    yield "falling-back", "another of `fallbacks` is tried", after(known, waiting)
 
 
 def _at_rest() -> Iterator[Row]:

@@ -14,6 +14,7 @@ from testkit.promises.specs import (
     is_expired,
     leftovers,
     loaded_addons,
+    may_be_given_up,
     may_be_replaced,
     mismatches,
     missing_addons,
@@ -177,7 +178,8 @@ class Promises:
         if "deletionTimestamp" in metadata or state in (None, "FAILED", "DELETED") or not informed:
             return
         replaced = may_be_replaced(raw["spec"], there) and "hard" not in (call.query or {})
-        wanted = replaced and not raw["spec"].get("paused")
+        given_up = state == "CREATING" and may_be_given_up(raw, there)
+        wanted = (replaced or given_up) and not raw["spec"].get("paused")
         assert wanted, f"{call.path} is deleted, and nobody wants it: {raw} {there}"
 
     def _check_manners(self, raw: Raw, wire: Raw) -> None:

@@ -155,6 +155,14 @@ def may_be_replaced(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
     return replaces and not adopted and any(name in spec and raw.get(name) != spec[name] for name in _FIXED)
 
 
+def may_be_given_up(resource: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
+    """Tell whether a deployment may give way to another choice: it never served, and its resource has said so."""
+    adopted = raw.get("annotations", {}).get("custom/adopted") == "true"
+    served = raw.get("replicaStats", {}).get("readyReplicaCount", 0) > 0
+    said = str(resource["status"].get("choice", {}).get("replaces", ""))[:19]
+    return not adopted and not served and said == str(raw.get("createTime", ""))[:19] != ""
+
+
 def loaded_addons(deployed: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
     """Return what can be requested of what is loaded, as (deployment name, model)."""
     return frozenset((each["deployment"], each["model"]) for each in deployed if each["state"] == "DEPLOYED")

@@ -4,11 +4,12 @@ import pytest
 
 from fireworks_operator.api.crd import crd
 from fireworks_operator.api.kinds import DEPLOYMENTS
-from tests.crd import rows_capacity, rows_entries, rows_policies, rows_route, rows_serving
+from tests.crd import rows_capacity, rows_entries, rows_fallbacks, rows_policies, rows_route, rows_serving
 from tests.crd.row import Row
 from tests.crd.server import Object, RefusedError, Server, manifest
 
-ROWS = [*rows_serving.ROWS, *rows_capacity.ROWS, *rows_policies.ROWS, *rows_entries.ROWS, *rows_route.ROWS]
+TABLES = (rows_serving, rows_capacity, rows_policies, rows_entries, rows_route, rows_fallbacks)
+ROWS = [row for table in TABLES for row in table.ROWS]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -25,6 +25,7 @@ PARTS = {
     "… Model identifier: …",
     "… is not an object",
     "… is not about a loaded model",
+    "… (fallback … of …)",
     "Correct the value, or contact Fireworks support.",
     "It drops a shape that is not validated for the model and its addons: set another spec.deploymentShape, replace it "
     "by spec.acceleratorType, or contact Fireworks support.",

@@ -266,6 +266,22 @@ def test_the_end_of_a_lifetime_is_shown_and_what_is_parked_is_no_pending_change(
     ]
 
 
+def test_the_choice_is_shown_with_what_was_given_up() -> None:
+    given_up = [{"index": 0, "hardware": "NVIDIA_H100_80GB", "reason": "QuotaExceeded", "time": NOW}]
+    choice = {
+        "index": 1,
+        "acceleratorType": "NVIDIA_H200_141GB",
+        "since": NOW,
+        "requested": "of-then",
+        "revision": "of-then",
+        "givenUp": given_up,
+    }
+    ready = a_condition("Ready", "True", "Serving", "1 of 1 replicas serving.")
+    text = f"Choice: NVIDIA_H200_141GB (fallback 1), since {NOW:%Y-%m-%dT%H:%M:%SZ}. Tried: NVIDIA_H100_80GB "
+    assert f"{text}(QuotaExceeded)." in plain(shown(a_seen_resource(ready, choice=choice), terminal=False))
+    assert not any(line.startswith("Choice") for line in plain(shown(a_seen_resource(ready), terminal=False)))
+
+
 def test_a_table_in_a_terminal_keeps_identifiers_in_one_piece() -> None:
     out = io.StringIO()
     console = Console(file=out, width=WIDTH, force_terminal=True)

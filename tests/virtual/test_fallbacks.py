@@ -2,8 +2,10 @@
 
 import pytest
 
+from fireworks_operator.controller.accounts.accounts import Limits
 from fireworks_operator.controller.controller import SLOTS
 from testkit.stories.team import Json
+from tests.virtual.stage import Stage
 from tests.virtual.team import Team, holds
 
 H100, H200, B200 = "NVIDIA_H100_80GB", "NVIDIA_H200_141GB", "NVIDIA_B200_180GB"
@@ -304,3 +306,15 @@ def test_the_default_deployment_of_a_model_waits_until_it_can_be_deleted(team: T
     team.until_gone("other")
     team.until_ready(within=700)
     assert _deployment(team)["acceleratorType"] == H200
+
+
+def test_who_waits_for_a_turn_at_the_api_does_not_ask_for_what_was_refused_meanwhile() -> None:
+    stage = Stage(limits=Limits(rate_per_minute=60.0, burst=4))
+    team = Team.begin(stage)
+    team.simulator.quota("global--h100-count", 0)
+    team.create_at_once(*FIFTY, fallbacks=ONE)
+    team.eventually(lambda: all(holds(team.get(each), "Ready") == "True" for each in FIFTY), "all serve", within=1200)
+    refused = [each for each in team.posts() if not each.committed]
+    assert len(refused) <= 5, "those that were sent before the first answer"
+    team.check()
+    stage.close()

@@ -11,11 +11,53 @@ from .formats import (
     matches,
     window_rules,
 )
-from .spec_parts import Placement
+from .spec_parts import REGION_ADVICE
 
 MOST_FALLBACKS = 5
 """Entries of spec.fallbacks."""
 DEFAULT_FALLBACK_AFTER = "15m"
+
+
+class FallbackPlacement(ApiModel):
+    """Where the replicas run: exactly one of the three."""
+
+    region: Annotated[
+        str | None,
+        Schema(
+            "One region.",
+            max_length=64,
+            rules=constant_rules("spec.fallbacks.placement.region", "US_IOWA_1", REGION_ADVICE),
+        ),
+    ] = None
+    multi_region: Annotated[
+        str | None,
+        Schema(
+            "A group of regions.",
+            max_length=64,
+            rules=constant_rules("spec.fallbacks.placement.multiRegion", "GLOBAL, US or EUROPE", REGION_ADVICE),
+        ),
+    ] = None
+    regions: Annotated[
+        list[
+            Annotated[
+                str,
+                Schema(
+                    max_length=64,
+                    rules=constant_rules("spec.fallbacks.placement.regions", "US_IOWA_1", REGION_ADVICE),
+                ),
+            ]
+        ]
+        | None,
+        Schema("Several regions, 1 to 32.", min_items=1, max_items=32, list_type="set"),
+    ] = None
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "[has(self.region), has(self.multiRegion), has(self.regions)].exists_one(given, given)",
+            "spec.fallbacks.placement must have exactly one of region, multiRegion and regions; keep the one that you "
+            "mean",
+        ),
+    )
 
 
 class Fallback(ApiModel):
@@ -42,7 +84,7 @@ class Fallback(ApiModel):
         ),
     ] = None
     placement: Annotated[
-        Placement | None,
+        FallbackPlacement | None,
         Schema(
             "Where the replicas run instead of spec.placement.",
             default="that of the spec.",
@@ -77,9 +119,20 @@ class Fallback(ApiModel):
     )
 
 
+# CEL does not compare objects of two places in the schema, whose types it takes for different ones.
+_SAME_PLACE = " && ".join(
+    f"has(each.placement.{name}) == has(self.placement.{name}) && "
+    f"(!has(each.placement.{name}) || each.placement.{name} == self.placement.{name})"
+    for name in ("region", "multiRegion", "regions")
+)
 _DIFFERS = " || ".join(
-    f"(has(each.{name}) && (!has(self.{name}) || each.{name} != self.{name}))"
-    for name in ("acceleratorType", "acceleratorCount", "placement", "deploymentShape")
+    (
+        *(
+            f"(has(each.{name}) && (!has(self.{name}) || each.{name} != self.{name}))"
+            for name in ("acceleratorType", "acceleratorCount", "deploymentShape")
+        ),
+        f"(has(each.placement) && !(has(self.placement) && {_SAME_PLACE}))",
+    )
 )
 _QUANTIZED = f"(has(self.precision) && {matches(QUANTIZED_PATTERN, 'self.precision')})"
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fireworks_operator.api.v1alpha1 import Condition, FireworksDeployment, FireworksDeploymentStatus
+from fireworks_operator.core.desired.choices import told, tried_before
 
 from .changes import Change, pending_changes
 from .output import clean, identifier_text, new_table
@@ -96,6 +97,7 @@ class View:
             ("Also reached as", ", ".join(each for each in _identifiers(status) if each != summary.model_identifier)),
             ("Endpoint", status.endpoint or ""),
             ("Direct route", status.direct_route_handle or ""),
+            ("Choice", _choice(status)),
             ("Expires", "" if status.expires_at is None else f"{status.expires_at:%Y-%m-%dT%H:%M:%SZ}"),
         ]
 
@@ -115,6 +117,16 @@ class View:
             if value and name not in ("Resource", "Ready"):
                 grid.add_row(name, identifier_text(value) if name == "Model identifier" else clean(value))
         return grid
+
+
+def _choice(status: FireworksDeploymentStatus) -> str:
+    """Return which of the spec and its fallbacks it runs on, and what was given up; empty if none was."""
+    choice = status.choice
+    if choice is None:
+        return ""
+    which = f"fallback {choice.index}" if choice.index else "as the spec asks"
+    tried = "" if not choice.given_up else f". {tried_before(choice.given_up)}"
+    return f"{told(choice)} ({which}), since {choice.since:%Y-%m-%dT%H:%M:%SZ}{tried}"
 
 
 def _identifiers(status: FireworksDeploymentStatus) -> list[str]:

@@ -118,23 +118,7 @@ def decide_fallback(situation: Situation, deployment: Deployment) -> Action | No
     edited = choice is not None and choice.revision != revision_of(spec)
     if edited or _differs(situation, deployment, situation.wanted):
         return _start_over(situation, deployment, created)
-    return _give_up(situation, created) if situation.now - created >= fallback_after(spec) else None
-
-
-def _give_up(situation: Situation, created: datetime) -> Action | None:
-    """Go on to the next choice, since Fireworks has had no GPUs for this one for too long; None if there is none."""
-    current = current_index(situation.resource)
-    given_up = (*_others(_given_up(situation), current), _entry(situation, current, Reason.CAPACITY_PENDING))
-    chosen = _pick(situation, given_up, besides=current)
-    if chosen is None:
-        return None
-    made = replace_choice(_choice(situation, chosen, given_up), created)
-    return Choose(
-        made,
-        f"Fireworks has had no free GPUs for {given_up[-1].hardware} since the deployment was created: trying "
-        f"{_named(situation, made)}.",
-        demand_of(situation.wanted.values),
-    )
+    return _give_up(situation, created)
 
 
 def fallback_due(situation: Situation, deployment: Deployment) -> datetime | None:
@@ -166,6 +150,25 @@ def _skip(situation: Situation, current: int, chosen: int) -> Choose:
     made = _choice(situation, chosen, (*_others(before, chosen), *skipped))
     names = ", ".join(each.hardware for each in made.given_up or ())
     return Choose(made, f"The account had no GPUs within the last hour for {names}: trying {_named(situation, made)}.")
+
+
+def _give_up(situation: Situation, created: datetime) -> Choose | None:
+    """Choose what to try next, once a deployment has waited for GPUs for too long; None to wait on."""
+    after = fallback_after(situation.spec)
+    if situation.now - created < after:
+        return None
+    current = current_index(situation.resource)
+    given_up = (*_others(_given_up(situation), current), _entry(situation, current, Reason.CAPACITY_PENDING))
+    chosen = _pick(situation, given_up, besides=current)
+    if chosen is None:
+        return None
+    made = replace_choice(_choice(situation, chosen, given_up), created)
+    return Choose(
+        made,
+        f"Fireworks has had no free GPUs for {given_up[-1].hardware} since the deployment was created: trying "
+        f"{_named(situation, made)}.",
+        demand_of(situation.wanted.values),
+    )
 
 
 def _replace(situation: Situation, deployment: Deployment, choice: Choice) -> Action | None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 
-from fireworks_operator.api.spec_fallbacks import DEFAULT_FALLBACK_AFTER, MOST_FALLBACKS
+from fireworks_operator.api.spec_fallbacks import DEFAULT_FALLBACK_AFTER, MOST_FALLBACKS, FallbackPlacement
 from fireworks_operator.api.v1alpha1 import (
     Choice,
     ChosenHardware,
@@ -130,7 +130,9 @@ def _instead(spec: FireworksDeploymentSpec, fallback: Fallback) -> ChosenHardwar
     return _hardware(kind, count, fallback.placement or spec.placement, shape)
 
 
-def _hardware(kind: str | None, count: int | None, place: Placement | None, shape: str | None) -> ChosenHardware:
+def _hardware(
+    kind: str | None, count: int | None, place: Placement | FallbackPlacement | None, shape: str | None
+) -> ChosenHardware:
     return ChosenHardware.model_validate(
         {
             "acceleratorType": kind,
