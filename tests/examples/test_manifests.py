@@ -21,7 +21,17 @@ def server(cluster: Cluster | GivenCluster, crds: Path) -> Cluster | GivenCluste
 
 
 def test_there_are_examples_of_each_subject() -> None:
-    subjects = {"addons", "budget", "draft-model", "fp8-h100", "minimal", "plain", "scale-windows", "schedule"}
+    subjects = {
+        "addons",
+        "budget",
+        "draft-model",
+        "fallbacks",
+        "fp8-h100",
+        "minimal",
+        "plain",
+        "scale-windows",
+        "schedule",
+    }
     assert {path.stem for path in MANIFESTS} == subjects
 
 
