@@ -26,6 +26,7 @@ def test_there_are_examples_of_each_subject() -> None:
         "budget",
         "connection",
         "draft-model",
+        "fallbacks",
         "fp8-h100",
         "minimal",
         "plain",
