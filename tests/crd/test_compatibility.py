@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from fireworks_operator.api.kinds import DEPLOYMENTS
+from fireworks_operator.api.spec_fallbacks import FALLBACK_RULES
 from fireworks_operator.api.v1alpha1 import REPLACEABLE_FIELDS
 from tests.crd.compatibility import violations
 from tests.crd.server import CRDS
@@ -47,6 +48,12 @@ ACCEPTED: Mapping[str, str] = {
             "It holds only with prepareModel, which no released version has."
         )
         for rest in ("has(self.precision)", "!self.baseModel.startsWith('accounts/fireworks/')")
+    },
+    **{
+        f"v1alpha1: .spec: rule added or changed: {rule.cel}": (
+            "It holds only with fallbacks, which no released version has."
+        )
+        for rule in FALLBACK_RULES
     },
     f"v1alpha1: .spec: rule added or changed: !{_MERGES} || !has(self.addons) || size(self.addons) <= 1": (
         "It holds only with enableHotReloadLatestAddon, which no released version has."

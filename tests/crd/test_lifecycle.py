@@ -7,10 +7,12 @@ import pytest
 
 from fireworks_operator.api.bounds import bounded
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
+from fireworks_operator.api.status_choice import ChosenPlacement
 from fireworks_operator.api.v1alpha1 import (
     IMMUTABLE_FIELDS,
     REPLACEABLE_FIELDS,
     AddonStatus,
+    Choice,
     ConnectionStatus,
     Cost,
     DirectRouteSecret,
@@ -18,6 +20,7 @@ from fireworks_operator.api.v1alpha1 import (
     EffectivePlacement,
     FireworksDeployment,
     FireworksDeploymentStatus,
+    GivenUp,
     Identifier,
     LastAttempt,
     MonthCost,
@@ -234,6 +237,18 @@ def full_status() -> FireworksDeploymentStatus:
             month=MonthCost(name="2026-03", gpu_seconds=1800, total="4.00"),
             as_of=NOW,
             estimated=True,
+        ),
+        choice=Choice(
+            accelerator_type="NVIDIA_H200_141GB",
+            accelerator_count=2,
+            placement=ChosenPlacement(region="US_IOWA_1"),
+            deployment_shape="fast",
+            index=1,
+            since=NOW,
+            requested="NVIDIA_H100_80GB",
+            revision="0123",
+            replaces=NOW,
+            given_up=[GivenUp(index=0, hardware="NVIDIA_H100_80GB", reason="QuotaExceeded", time=NOW)],
         ),
         applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow", "tags.team"],
         last_attempt=LastAttempt(action="Update", generation=1, count=2, time=NOW, reason="ApiUnavailable"),

@@ -353,7 +353,7 @@ def test_doctor_finds_nothing_wrong_where_all_is_well(team: Team, plugin: Plugin
     team.create()
     team.until_ready()
     lines = plugin("doctor", "-n", team.namespace).splitlines()
-    assert [line.split()[0] for line in lines] == ["ok"] * 7
+    assert [line.split()[0] for line in lines] == ["ok"] * 8
     data = json.loads(plugin("doctor", "-n", team.namespace, "-o", "json"))
     assert [each["message"] for each in data] == [line[20:] for line in lines]
     assert any(
@@ -478,7 +478,8 @@ def test_kubectl_completes_commands_options_and_names(team: Team, plugin: Plugin
         assert directive == ":4", "no file names"
         return [line.split("\t")[0] for line in lines]
 
-    assert offered("") == ["cost", "doctor", "endpoint", "import", "list", "orphans", "query", "shapes", "status"]
+    commands = ["cost", "doctor", "endpoint", "import", "list", "orphans", "plan", "query", "shapes", "status"]
+    assert offered("") == commands
     assert offered("status", "-n", team.namespace, "co") == ["code"]
     assert offered("query", "-n", team.namespace, "co") == ["code"]
     assert offered("list", "-o", "") == ["wide", "name", "json", "yaml"]
