@@ -100,7 +100,9 @@ def _tests(name: str, suite: Suite, more: Sequence[str]) -> int:
         return code
     print("once more, one after the other: tests that may have failed for want of time", flush=True)
     again = RESULTS / f"{name}-again.xml"
-    code = _pytest("--last-failed", "--last-failed-no-failures", "none", f"--junitxml={again}", *more)
+    # Without workers, pytest refuses properties of tests in a report of its usual form.
+    report_form = ("--override-ini", "junit_family=xunit1", f"--junitxml={again}")
+    code = _pytest("--last-failed", "--last-failed-no-failures", "none", *report_form, *more)
     late = sorted(failed - _failed()) if code in (0, FAILED) else []
     if late:
         _report(late, report)
