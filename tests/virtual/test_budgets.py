@@ -464,3 +464,14 @@ def test_what_comes_back_still_needs_room(team: Team) -> None:
 
 def until_parked(team: Team) -> None:
     team.eventually(lambda: team.deployment()["maxReplicaCount"] == 0, "it is parked", within=3 * HOUR)
+
+
+def test_a_status_that_somebody_has_written_by_hand_is_put_right(team: Team) -> None:
+    team.limit(gpus=BIG, monthlyCost=1000)
+    team.eventually(lambda: team.budget().get("selected") == 0, "it is told")
+    raw = team.stage.server.budgets[team.ref("team")]
+    raw["status"]["month"]["total"] = raw["status"]["running"]["hourlyCost"] = "a lot"
+    team.stage.server._budget_changed(raw)
+    team.create(spec=GPUS)
+    until_serves(team)
+    team.eventually(lambda: team.budget()["running"]["hourlyCost"] == "16.00", "it says what is")

@@ -41,7 +41,7 @@ def stored_ceiling(resource: FireworksDeployment) -> Ceiling:
     cost = resource.status.cost
     if cost is None or not cost.gpu_ceiling:
         return NOTHING
-    return Ceiling(cost.gpu_ceiling, _amount(cost.hourly_ceiling))
+    return Ceiling(cost.gpu_ceiling, amount(cost.hourly_ceiling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Limits:
     def of(cls, budget: FireworksBudget) -> "Limits":
         """Read the limits of a budget; an amount that is no number allows nothing."""
         limits = budget.spec.limits
-        return cls(limits.gpus, _amount(limits.hourly_cost), _amount(limits.monthly_cost))
+        return cls(limits.gpus, amount(limits.hourly_cost), amount(limits.monthly_cost))
 
     def gpus_exceeded(self, others: int, asked: Ceiling, before: Ceiling) -> bool:
         """Tell whether a deployment would have more GPUs than there is room for beside those of others."""
@@ -99,14 +99,15 @@ class Limits:
         return self.hourly is not None and cost > (before.hourly or ZERO) and others + cost > self.hourly
 
 
-def _amount(text: str | None) -> Decimal | None:
+def amount(text: str | None) -> Decimal | None:
+    """Return US dollars; None for none, and nothing for a text that is no amount."""
     if text is None:
         return None
     try:
-        amount = Decimal(text)
+        dollars = Decimal(text)
     except InvalidOperation:
         return ZERO
-    return amount if amount.is_finite() and amount >= 0 else ZERO
+    return dollars if dollars.is_finite() and dollars >= 0 else ZERO
 
 
 @dataclass(frozen=True, slots=True)

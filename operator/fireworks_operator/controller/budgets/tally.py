@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from fireworks_operator.api.budget import FireworksBudget
 from fireworks_operator.api.v1alpha1 import Cost, FireworksDeployment, ManagementPolicy
-from fireworks_operator.core.budgets import NOTHING, ZERO, Ceiling, Committed, Limits, Room, selects
+from fireworks_operator.core.budgets import NOTHING, ZERO, Ceiling, Committed, Limits, Room, amount, selects
 from fireworks_operator.core.status.cost import dollars_per_hour, month_name, month_until, next_month
 
 MOST_DELETED = 64
@@ -105,7 +105,7 @@ class Tally:
             tally.month, tally.of_deleted, tally.told_spent = before.month, before.of_deleted, before.told_spent
             tally.deleted.extend(before.deleted)
         elif known is not None:
-            tally.month, tally.of_deleted = known.name, _dollars(known.of_deleted)
+            tally.month, tally.of_deleted = known.name, amount(known.of_deleted) or ZERO
             tally.deleted.extend(known.deleted or ())
         return tally
 
@@ -187,11 +187,3 @@ def total(ceilings: Iterable[Ceiling]) -> Committed:
     for each in ceilings:
         committed = committed.plus(each)
     return committed
-
-
-def _dollars(text: str | None) -> Decimal:
-    try:
-        amount = Decimal(text or 0)
-    except InvalidOperation:
-        return ZERO
-    return amount if amount.is_finite() and amount >= 0 else ZERO

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fireworks_operator.api.budget import BudgetAmounts, BudgetMonth, FireworksBudgetStatus
 from fireworks_operator.api.conditions import BudgetConditionType, BudgetReason, set_condition
 from fireworks_operator.api.v1alpha1 import Condition, Cost
-from fireworks_operator.core.budgets import ZERO, Committed, money
+from fireworks_operator.core.budgets import ZERO, Committed, amount, money
 from fireworks_operator.core.status.cost import SECONDS_PER_HOUR, dollars, dollars_per_hour, month_name, next_month
 
 from .tally import Entry, Tally, total
@@ -52,8 +52,8 @@ def _says_the_same(before: FireworksBudgetStatus, status: FireworksBudgetStatus,
     month, running = before.month, before.running
     if month is None or running is None or before.as_of is None or status.month is None:
         return False
-    rate, seconds = Decimal(running.hourly_cost or 0), (now - before.as_of).total_seconds()
-    expected = Decimal(month.total or 0) + rate * Decimal(max(seconds, 0)) / SECONDS_PER_HOUR
+    rate, seconds = amount(running.hourly_cost) or ZERO, (now - before.as_of).total_seconds()
+    expected = (amount(month.total) or ZERO) + rate * Decimal(max(seconds, 0)) / SECONDS_PER_HOUR
     if abs(expected - spent) > _CENT * max(1, status.selected):
         return False
     same = status.month.model_copy(update={"total": month.total})

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeVar
 
 from fireworks_operator.api.budget import FireworksBudget
 from fireworks_operator.api.kinds import BUDGETS
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, InvalidResourceError, ManagementPolicy
-from fireworks_operator.core.budgets import ZERO, Ceiling, Committed, Limits, Room, selects, stored_ceiling
+from fireworks_operator.core.budgets import ZERO, Ceiling, Committed, Limits, Room, amount, selects, stored_ceiling
 from fireworks_operator.core.status.cost import month_name, month_until, next_month
 from fireworks_operator.kube.client import Json, KubernetesClient, KubernetesForbiddenError
 from fireworks_operator.kube.resources import CrdMissingError, list_resources
@@ -48,7 +48,8 @@ class Namespace:
         """Return US dollars of this month."""
         costs = [each.status.cost for each in self.resources.values() if _takes(budget, each)]
         known = budget.status.month
-        gone = _amount(known.of_deleted) if known is not None and known.name == month_name(now) else ZERO
+        this_month = known is not None and known.name == month_name(now)
+        gone = (amount(known.of_deleted) if known is not None and this_month else None) or ZERO
         return sum((month_until(each, now) for each in costs if each is not None), gone)
 
 
@@ -96,11 +97,3 @@ def _takes(budget: FireworksBudget, resource: FireworksDeployment) -> bool:
     """Tell whether a budget counts a resource: one that it selects and that is managed."""
     managed = resource.spec.management_policy is ManagementPolicy.MANAGE
     return managed and selects(budget.spec.selector, resource.metadata.labels)
-
-
-def _amount(text: str | None) -> Decimal:
-    try:
-        amount = Decimal(text or 0)
-    except InvalidOperation:
-        return ZERO
-    return amount if amount.is_finite() and amount >= 0 else ZERO
