@@ -10,6 +10,7 @@ from .status_choice import Choice
 from .status_condition import Condition
 from .status_connection import ConnectionStatus
 from .status_cost import Cost
+from .status_router import RouterStatus
 
 
 class Replicas(ApiModel):
@@ -126,7 +127,7 @@ class Identifier(ApiModel):
         str,
         Schema(
             "ModelAndDeployment: MODEL_NAME#DEPLOYMENT_NAME. Deployment: the deployment's name. Model: the model's "
-            "name alone, for which Fireworks uses its default deployment.",
+            "name alone, for which Fireworks uses its default deployment. Router: the router of spec.router.",
             max_length=64,
         ),
     ]
@@ -264,6 +265,7 @@ class FireworksDeploymentStatus(ApiModel):
         ),
     ] = None
     connection: Annotated[ConnectionStatus | None, Schema("The ConfigMap of spec.connection.")] = None
+    router: Annotated[RouterStatus | None, Schema("The router of spec.router.")] = None
     direct_route_secret: Annotated[
         DirectRouteSecret | None,
         Schema(

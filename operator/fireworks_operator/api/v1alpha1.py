@@ -22,6 +22,7 @@ from .spec_parts import (
     ReplaceType,
     SecretKeyReference,
 )
+from .spec_router import Router
 from .spec_schedules import ScalingSchedule
 from .status import (
     AddonStatus,
@@ -38,6 +39,7 @@ from .status_choice import Choice, ChosenHardware, GivenUp
 from .status_condition import Condition, ConditionStatus
 from .status_connection import ConnectionStatus
 from .status_cost import Cost, MonthCost
+from .status_router import RouterStatus
 
 __all__ = [
     "ANNOTATION_ABANDON",
@@ -85,6 +87,8 @@ __all__ = [
     "ReplacePolicy",
     "ReplaceType",
     "Replicas",
+    "Router",
+    "RouterStatus",
     "ScalingSchedule",
     "SecretKeyReference",
     "Time",

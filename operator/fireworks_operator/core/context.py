@@ -13,6 +13,7 @@ from .demand import Demand
 from .desired.parking import ParkingOrder
 from .diagnosis import Diagnosis
 from .identity import Owner, Ownership, account_of, ownership
+from .observed.router import SeenRouter
 from .prices import Prices
 
 REST_PATIENCE = timedelta(minutes=10)
@@ -108,6 +109,8 @@ class Context:
         rooms: what each budget that selects the resource leaves to it.
         granted: the ceiling that the budgets have let the resource have, whether or not it has it yet.
         hardware: what a replica may run on where the spec leaves that to Fireworks; None where it was not asked.
+        router: the router that the resource is about, as it was last seen; None where that is not known.
+        last_router: when this process last sent a request that creates or changes it.
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
         route_secret: the version that the Secret with the API keys of the direct route has now, or why it is of no
             use; None where it was not read.
@@ -142,6 +145,8 @@ class Context:
     rooms: tuple[Room, ...] = ()
     granted: Ceiling = NOTHING
     hardware: tuple[Hardware, ...] | None = None
+    router: SeenRouter | None = None
+    last_router: datetime | None = None
     crd_deleting: bool = False
     route_secret: DirectRouteSecret | Unusable | None = None
     parked_by: ParkingOrder | None = None

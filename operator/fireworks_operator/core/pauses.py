@@ -68,12 +68,14 @@ def set_clock_right(status: FireworksDeploymentStatus, now: datetime) -> Firewor
 
     attempt, known, replicas = status.last_attempt, status.recreations, status.replicas
     since = None if replicas is None or replicas.waiting_since is None else right(replicas.waiting_since)
-    choice = status.choice
+    choice, router = status.choice, status.router
+    requested = None if router is None or router.request_time is None else right(router.request_time)
     given_up = None if choice is None or choice.given_up is None else [_at(each, right) for each in choice.given_up]
     righted = status.model_copy(
         update={
             "last_attempt": attempt and attempt.model_copy(update={"time": right(attempt.time)}),
             "choice": choice and choice.model_copy(update={"given_up": given_up}),
+            "router": router and router.model_copy(update={"request_time": requested}),
             "recreations": None if known is None else [right(each) for each in known],
             "replicas": replicas and replicas.model_copy(update={"waiting_since": since}),
         }

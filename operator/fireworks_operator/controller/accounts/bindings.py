@@ -8,6 +8,7 @@ from fireworks_operator.fireworks.budget import AccountBudget
 
 from .keyring import Credential
 from .observer import Observer
+from .routers import Routers
 
 
 class Bound(Protocol):
@@ -26,6 +27,11 @@ class Bound(Protocol):
     @property
     def observer(self) -> Observer:
         """What is known of its deployments."""
+        ...
+
+    @property
+    def routers(self) -> Routers:
+        """What is known of its routers."""
         ...
 
     def touch(self) -> None:
@@ -52,7 +58,7 @@ class Bindings:
             self._forget_account(ref)
             self._users[account.name][ref] = None
         if before is not None and before is not account:
-            before.observer.want_addons(ref, None)
+            _want_nothing_of(before, ref)
         self._accounts[ref] = account
         if self._names.get(ref) == name:
             return
@@ -74,7 +80,7 @@ class Bindings:
         account = self._forget_account(ref)
         name = self._forget_name(ref)
         if account is not None:
-            account.observer.want_addons(ref, None)
+            _want_nothing_of(account, ref)
         if account is not None and name is not None and name not in self._refs:
             account.observer.forget(name)
 
@@ -117,3 +123,8 @@ class Bindings:
             if not self._refs[name]:
                 del self._refs[name]
         return name
+
+
+def _want_nothing_of(account: Bound, ref: str) -> None:
+    account.observer.want_addons(ref, None)
+    account.routers.want(ref, None, None)

@@ -19,6 +19,7 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    CreateRouter,
     Delete,
     LoadAddon,
     Mutation,
@@ -29,6 +30,7 @@ from fireworks_operator.core.actions import (
     RemoveFinalizer,
     Rest,
     SetDeployedModel,
+    SetRouter,
     SetTags,
     Trouble,
     Undelete,
@@ -161,7 +163,7 @@ class Actor:
         later = self._later(situation, action, decided, access)
         if later is not None:
             return nothing_done(later)
-        if isinstance(action, Create | Adopt | Undelete | LoadAddon) or _replaces(action):
+        if isinstance(action, Create | Adopt | Undelete | LoadAddon | CreateRouter) or _replaces(action):
             # Dying after this write: what is begun is found again by the status, which names it as without an answer.
             asked = situation.status.applied_fields is not None
             situation = situation.stored(await self._write(situation, Outcome(action, begun=True), recent))
@@ -171,6 +173,8 @@ class Actor:
             recent.update = situation.now
         if isinstance(action, SetTags):
             recent.tags = situation.now
+        if isinstance(action, CreateRouter | SetRouter):
+            recent.router = situation.now
         log.info("%s: %s", resource.ref, action.name, extra={"deployment": action.target})
         # Dying before the answer is written down: a create, an adoption or an undelete is remembered as begun; a
         # PATCH, a tag, a deletion or an addon shows in the next LIST, and is sent again if it has not taken effect.
@@ -325,7 +329,7 @@ def _replaces(action: Mutation) -> bool:
 
 def _puts_back(situation: Situation, action: Mutation) -> bool:
     """Tell whether a change puts back what others have changed; tags also follow a PATCH for the same new spec."""
-    if isinstance(action, SetTags | SetDeployedModel):
+    if isinstance(action, SetTags | SetDeployedModel | SetRouter):
         return was_settled(situation.resource)
     return isinstance(action, Update) and not situation.is_new and not action.is_of_keys_alone
 

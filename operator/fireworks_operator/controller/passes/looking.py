@@ -14,6 +14,7 @@ from fireworks_operator.core.actions import (
     Delete,
     LoadAddon,
     Refuse,
+    RouterChange,
     UnloadAddon,
 )
 from fireworks_operator.core.context import Context
@@ -56,6 +57,7 @@ async def look_and_decide(
     if access is None or target is None:
         situation = assess(resource, Unknown(), context)
         return situation, decide(situation)
+    context = replace(context, router=access.observe_router(resource, target))
     situation = assess(resource, await _observe(resource, access, target), context)
     situation, action = await _learn_hardware(access, situation, decide(situation))
     context = situation.context
@@ -71,6 +73,7 @@ async def look_and_decide(
     elif isinstance(action, Claim):
         situation = assess(resource, situation.observed, await _look_for_former(resource, access, context))
         action = decide(situation)
+    situation, action = await _confirm_router(access, situation, action)
     return await _confirm_load(access, *await _confirm_unload(access, situation, action))
 
 
@@ -110,6 +113,17 @@ async def _look_for_former(resource: FireworksDeployment, access: Access, contex
     names = former_names(resource, context, access.account.name)
     found = {name for name in names if isinstance(await access.look(name), Present)}
     return replace(context, exists=found.__contains__)
+
+
+async def _confirm_router(access: Access, situation: Situation, action: Action) -> tuple[Situation, Action]:
+    """Ask for the router itself, too, and decide again: it has no owner but the one that it names."""
+    asked: set[str] = set()
+    while isinstance(action, RouterChange) and action.router not in asked:
+        asked.add(action.router)
+        seen = await access.look_at_router(action.router)
+        situation = replace(situation, context=replace(situation.context, router=seen))
+        action = decide(situation)
+    return situation, action
 
 
 async def _confirm_unload(access: Access, situation: Situation, action: Action) -> tuple[Situation, Action]:

@@ -62,6 +62,7 @@ from .preparation import decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
 from .replacement import creation, decide_replacement, wait_for_deletion
+from .router import decide_router
 
 _WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Choose, Park)
 
@@ -278,7 +279,8 @@ def _decide_live(situation: Situation, deployment: Deployment) -> Action:
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
         deployed = decide_deployed_model(situation, deployment)
-        waits = deployed or missing_keys(situation) or exceeded or rest_parked(situation)
+        waits = deployed or decide_router(situation, deployment) or missing_keys(situation)
+        waits = waits or exceeded or rest_parked(situation)
         return waits or _at_rest(situation, deployment, addons)
     return addons
 

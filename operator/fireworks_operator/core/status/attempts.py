@@ -9,12 +9,15 @@ from fireworks_operator.core.actions import (
     Adopt,
     Claim,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     Park,
     PrepareModel,
     Refuse,
     Rest,
     SetDeployedModel,
+    SetRouter,
     SetTags,
     Undelete,
     Update,
@@ -232,12 +235,18 @@ def _failed_attempt(situation: Situation, outcome: Outcome, diagnosis: Diagnosis
             return before.model_copy(update={"time": situation.now, "reason": diagnosis.reason})
         case _ if not diagnosis.needs_user:
             return before  # the queue's own pauses do; a restart may try at once
+        case CreateRouter() | SetRouter() | DeleteRouter() if _may_yet_take_effect(before, situation.now):
+            return before  # a request about the deployment, whose answer is not known, weighs more
         case Delete(hard=True, ignore_checks=False):
             # The failed deployment stays: the pauses before its replacement grow, and say why.
             return _next_attempt(situation, REPLACE, Reason.DEPLOYMENT_FAILED, diagnosis.message)
     asked_again = isinstance(action, Delete) and (not action.hard or is_given_up(situation.resource))
     name = delete_attempt_name(action) if isinstance(action, Delete) and asked_again else action.name
     return _next_attempt(situation, name, diagnosis.reason, diagnosis.message)
+
+
+def _may_yet_take_effect(before: LastAttempt | None, now: datetime) -> bool:
+    return may_take_effect(before, now) or revives_until(before, now) is not None
 
 
 def _ended_creation(situation: Situation, outcome: Outcome, begun: LastAttempt, diagnosis: Diagnosis) -> LastAttempt:
