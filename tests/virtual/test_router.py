@@ -83,7 +83,7 @@ def test_it_is_there_once_the_deployment_is_ready_and_answers(team: Team) -> Non
         "createTime": status["router"]["createTime"],
     }
     assert identifiers(team)["Router"] == name(team)
-    assert list(identifiers(team))[0] == "ModelAndDeployment"
+    assert next(iter(identifiers(team))) == "ModelAndDeployment"
     assert status["modelIdentifier"] == f"{MODEL}#{status['deploymentName']}"
     assert answers(team, name(team))
     config_map = team.stage.server.config_maps[team.ref("chat-connection")]

@@ -65,6 +65,7 @@ SPECS = st.fixed_dictionaries(
         "fallbacks": st.sampled_from(FALLBACKS),
         "fallbackAfter": st.sampled_from(["1m", "2h", "soon"]),
         "expiresAfter": st.sampled_from(["30m", "2h", "soon"]),
+        "router": st.sampled_from([{"id": "chat"}, {"id": "talk"}]),
         "managementPolicy": st.sampled_from(["Manage", "Observe"]),
         "adoptionPolicy": st.sampled_from(["Never", "Unowned"]),
         "deletionPolicy": st.sampled_from(["Delete", "Retain"]),
@@ -76,7 +77,7 @@ ATTEMPTS = st.builds(
     st.sampled_from(
         [
             *("Create", "Recreate", "Replace", "Update", "SetTags", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"),
-            *("PrepareModel", "SetDeployedModel"),
+            *("PrepareModel", "SetDeployedModel", "CreateRouter", "SetRouter", "DeleteRouter"),
         ]
     ),
     st.sampled_from([*(reason.value for reason in Reason), "FromAnotherVersion"]),
