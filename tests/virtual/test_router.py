@@ -65,7 +65,7 @@ def routed_later(team: Team) -> None:
 
 
 def routed(team: Team, **spec: object) -> None:
-    team.create(router=ROUTER, **spec)
+    team.create(spec={"router": ROUTER, **spec})
     team.until_ready()
     until_routed(team)
 

@@ -11,8 +11,11 @@ from fireworks_operator.core.desired.choices import request_of, revision_of
 from fireworks_operator.core.desired.demands import demand_of
 from fireworks_operator.core.desired.parking import ParkingOrder
 from fireworks_operator.core.desired.wanted import want
-from fireworks_operator.core.identity import TAG_RELEASED, Owner
+from fireworks_operator.core.diagnosis import Diagnosis
+from fireworks_operator.core.identity import TAG_RELEASED, Owner, router_marker
 from fireworks_operator.core.observed.observation import DENIED, Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.router import SeenRouter
+from fireworks_operator.fireworks.routers import Router
 from testkit.builders import (
     ACCOUNT,
     ADDON,
@@ -134,6 +137,10 @@ STATUSES = st.fixed_dictionaries(
                 ),
             },
         ),
+        "router": st.fixed_dictionaries(
+            {"name": st.sampled_from([f"accounts/{ACCOUNT}/routers/chat", "accounts/other/routers/chat"])},
+            optional={"deployment": st.just(NAME), "createTime": st.just(BORN), "requestTime": st.just(NOW)},
+        ),
         "addons": st.sampled_from([[{"model": ADDON}], [{"model": ADDON, "message": "no"}]]),
         "directRouteSecret": st.sampled_from([each.to_wire() for each in ROUTE_SECRETS]),
         "conditions": st.lists(CONDITIONS, max_size=4, unique_by=lambda each: each["type"]),
@@ -207,6 +214,24 @@ def observations() -> st.SearchStrategy[Observed]:
     )
 
 
+ROUTERS = st.builds(
+    Router,
+    st.just(f"accounts/{ACCOUNT}/routers/chat"),
+    display_name=st.sampled_from(["Chat", router_marker(OWNER)]),
+    deployments=st.sampled_from([(), (NAME,), (NAME, "accounts/acme/deployments/theirs")]),
+    state=st.sampled_from(["", "CREATING", "READY", "UPDATING", "DELETING"]),
+    auto_generated=st.booleans(),
+    create_time=st.sampled_from([None, BORN, NOW]),
+)
+SEEN_ROUTERS = st.builds(
+    SeenRouter,
+    st.sampled_from([f"accounts/{ACCOUNT}/routers/chat", f"accounts/{ACCOUNT}/routers/talk"]),
+    st.none() | ROUTERS,
+    fresh=st.booleans(),
+    trouble=st.sampled_from([None, None, Diagnosis(Reason.PERMISSION_DENIED, "Use another key.", needs_user=True)]),
+)
+
+
 def contexts() -> st.SearchStrategy[Context]:
     """Draw the surroundings of a pass."""
     since = AGES.map(lambda ago: NOW - timedelta(seconds=ago))
@@ -224,6 +249,8 @@ def contexts() -> st.SearchStrategy[Context]:
         skip_pauses=st.booleans(),
         last_update=st.none() | since,
         last_tags=st.none() | since,
+        router=st.none() | SEEN_ROUTERS,
+        last_router=st.none() | since,
         unreachable_since=st.none() | since,
         unreachable=st.just("No answer."),
         unreachable_reason=st.sampled_from([Reason.API_UNAVAILABLE, Reason.RATE_LIMITED]),

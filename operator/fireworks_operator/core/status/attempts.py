@@ -9,15 +9,13 @@ from fireworks_operator.core.actions import (
     Adopt,
     Claim,
     Create,
-    CreateRouter,
     Delete,
-    DeleteRouter,
     Park,
     PrepareModel,
     Refuse,
     Rest,
+    RouterChange,
     SetDeployedModel,
-    SetRouter,
     SetTags,
     Undelete,
     Update,
@@ -235,18 +233,20 @@ def _failed_attempt(situation: Situation, outcome: Outcome, diagnosis: Diagnosis
             return before.model_copy(update={"time": situation.now, "reason": diagnosis.reason})
         case _ if not diagnosis.needs_user:
             return before  # the queue's own pauses do; a restart may try at once
-        case CreateRouter() | SetRouter() | DeleteRouter() if _may_yet_take_effect(before, situation.now):
-            return before  # a request about the deployment, whose answer is not known, weighs more
         case Delete(hard=True, ignore_checks=False):
             # The failed deployment stays: the pauses before its replacement grow, and say why.
             return _next_attempt(situation, REPLACE, Reason.DEPLOYMENT_FAILED, diagnosis.message)
+    return _refused(situation, action, diagnosis)
+
+
+def _refused(situation: Situation, action: Action, diagnosis: Diagnosis) -> LastAttempt | None:
+    """Remember a refusal; of a router, a request about the deployment whose answer is not known weighs more."""
+    before, now = situation.status.last_attempt, situation.now
+    if isinstance(action, RouterChange) and (may_take_effect(before, now) or revives_until(before, now) is not None):
+        return before
     asked_again = isinstance(action, Delete) and (not action.hard or is_given_up(situation.resource))
     name = delete_attempt_name(action) if isinstance(action, Delete) and asked_again else action.name
     return _next_attempt(situation, name, diagnosis.reason, diagnosis.message)
-
-
-def _may_yet_take_effect(before: LastAttempt | None, now: datetime) -> bool:
-    return may_take_effect(before, now) or revives_until(before, now) is not None
 
 
 def _ended_creation(situation: Situation, outcome: Outcome, begun: LastAttempt, diagnosis: Diagnosis) -> LastAttempt:

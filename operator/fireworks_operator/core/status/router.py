@@ -10,6 +10,8 @@ from fireworks_operator.core.decisions.router import (
     wanted_router,
     whole_seconds,
 )
+from fireworks_operator.core.identity import account_of
+from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
@@ -28,13 +30,15 @@ def router_after(situation: Situation, outcome: Outcome) -> RouterStatus | None:
         return known
     if seen.router is not None and is_ours(situation, seen.router):
         return _told(situation, seen.router)
-    may_come = known is not None and unsettled_until(known, situation.now) is not None
-    if known is None or (seen.router is not None and not may_come):
-        return None  # another's
-    wanted = situation.target is not None and wanted_router(situation.resource, known.name.split("/")[1]) == known.name
-    if seen.fresh and not wanted and not may_come:
-        return None
-    return known.model_copy(update={"state": None})
+    return None if known is None else _missing(situation, known, seen)
+
+
+def _missing(situation: Situation, known: RouterStatus, seen: SeenRouter) -> RouterStatus | None:
+    """Return what is still remembered of a router that is not there, or another's in its place."""
+    may_come = unsettled_until(known, situation.now) is not None
+    wanted = wanted_router(situation.resource, account_of(known.name)) == known.name
+    is_gone = seen.router is not None or (seen.fresh and not wanted)
+    return None if is_gone and not may_come else known.model_copy(update={"state": None})
 
 
 def router_identifiers(situation: Situation, deployment: Deployment) -> list[Identifier]:
