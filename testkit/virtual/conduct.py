@@ -84,6 +84,7 @@ class Conduct:
         owned: deployments that a resource has ever owned, as (ref, deployment name).
         loaded: addons that the operator has asked for, as (deployment name, model).
         raced: deployments that somebody changed in the middle of a pass, which no look can rule out.
+        routers: names of routers that the operator has created.
         holders: the user agent of who has created or taken a deployment last, by name: markers may be the same.
     """
 
@@ -93,6 +94,7 @@ class Conduct:
     loaded: set[tuple[str, str]] = field(default_factory=set)
     holders: dict[str, str] = field(default_factory=dict)
     raced: set[str] = field(default_factory=set)
+    routers: set[str] = field(default_factory=set)
 
     def judge(self, entries: list[JournalEntry], before: Snapshot, server: ApiServer) -> None:
         """Judge the requests since a snapshot.
@@ -121,6 +123,10 @@ class Conduct:
     def _judge_change(self, entry: JournalEntry, marks: dict[str, Marks], before: Snapshot, server: ApiServer) -> None:
         name, _, verb = entry.path.removeprefix("/v1/").partition(":")
         what = f"{entry.method} {entry.path} {dict(entry.query)} {entry.body}"
+        if "/routers" in name:
+            made = entry.method == "POST" or name in self.routers
+            assert made, f"I3: {what} is about a router that the operator did not create"
+            return
         if "/deployedModels" in name:
             self._judge_addon(entry, name, before, what)
         elif verb in ("setTags", "deleteTags"):
@@ -191,6 +197,10 @@ class Conduct:
         body: Any = entry.body
         name, _, verb = entry.path.removeprefix("/v1/").partition(":")
         if entry.status >= 400:
+            return
+        if entry.method == "POST" and name.endswith("/routers"):
+            if entry.user_agent in (self.agent, LATE):
+                self.routers.add(f"{name}/{entry.query['routerId']}")
             return
         if entry.method == "POST" and "/deployedModels" in name:
             self.loaded.add((body["deployment"], body["model"]))

@@ -298,6 +298,10 @@ class Process:
         for method, path, answered in self.client.sent:
             if method == "GET" and answered and "/deployments/" in path:
                 looked.add(path)
+            elif method == "GET" and "/routers/" in path:
+                looked.add(path)  # an answer or a "not found"
+            elif method != "GET" and "/routers/" in path:
+                assert path in looked, f"I4: {method} {path} without a look"
             elif method == "DELETE" and "/deployments/" in path:
                 assert path in looked, f"I4: {path} is deleted without a look"
             elif method == "DELETE":
@@ -310,7 +314,8 @@ class Process:
         await self.accounts.free_unused()
         for account in self.used():
             await account.poller.poll()
-            await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() == f"addons {account.name}"))
+            beside = {f"{what} of {account.name}" for what in ("addons", "routers")}
+            await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() in beside))
 
     def used(self) -> Iterator[Account]:
         """The accounts that any resource uses."""

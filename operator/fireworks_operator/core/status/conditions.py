@@ -57,7 +57,11 @@ class Summary:
 Capacity = tuple[bool, Reason, str]
 """Whether replicas are missing for longer than usual, and why."""
 
-_ROUTER_CHANGES = {CreateRouter: "Creating", SetRouter: "Changing", DeleteRouter: "Deleting"}
+_ROUTER_CHANGES = {
+    CreateRouter: "Creating the router",
+    SetRouter: "Changing the router",
+    DeleteRouter: "Deleting the router",
+}
 _STATES = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
 """Every state of the Fireworks REST reference (deployments) but STATE_UNSPECIFIED."""
 _ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED})
@@ -177,7 +181,7 @@ def _action_message(action: Action, resource: FireworksDeployment) -> str:
     if isinstance(action, UnloadAddon):
         return f"Unloading the addon {action.model}."
     if isinstance(action, CreateRouter | SetRouter | DeleteRouter):
-        return f"{_ROUTER_CHANGES[type(action)]} the router {action.router}."
+        return f"{_ROUTER_CHANGES[type(action)]} {action.router}."
     if isinstance(action, Delete) and is_given_up(resource):
         return "The deployment that waits for GPUs is deleted, to be created with the next choice."
     if isinstance(action, Delete) and action.replaces:
