@@ -21,7 +21,8 @@ def test_requests_reach_the_deployment_by_a_name_that_goes_with_the_resource(tea
     assert (code, bool(answer["choices"])) == (200, True)
     team.restart_operator()
     team.polls()
-    assert [each.method for each in team.journal(path="/routers") if each.method not in ("GET",)] == ["POST"]
+    assert [each.method for each in team.journal(path="/routers") if each.method != "GET"] == ["POST"]
+    team.annotate("chat", "ignore-checks", "true")  # it has just been used
     team.delete()
     team.until_gone()
     assert routers(team) == {}
