@@ -227,6 +227,7 @@ def test_it_is_created_once_the_one_in_its_way_is_gone(team: Team) -> None:
 
 
 def test_a_second_resource_with_the_same_id_is_refused_and_the_first_keeps_it(team: Team) -> None:
+    team.simulator.assume(default_deployment_check=False)
     team.create_at_once("first", "second", router=ROUTER)
     team.eventually(lambda: "chat" in routers(team), "one of them has it", within=600)
     (owner,) = (each for each in ("first", "second") if each in routers(team)["chat"]["deployments"][0])
