@@ -1,6 +1,6 @@
 """What `decide()` and `report()` need to know besides the resource and the observation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -61,7 +61,7 @@ def _unknown(_name: str) -> bool:
     return False
 
 
-def _no_heir(_owner: Owner, _name: str) -> str | None:
+def _no_heir(_owner: Owner, _name: str, _previous: Collection[str]) -> str | None:
     return None
 
 
@@ -117,8 +117,8 @@ class Context:
             use; None where it was not read.
         cold: GPUs that the account has turned out not to have within the last hour.
         parked_by: the budget's order to park the deployment, or to create none; None if there is none.
-        heir: another deployment of the account than the one of the name, which has the marker of this owner and is
-            not being deleted; None if there is none. After a replacement, or where the status was lost.
+        heir: the deployment that stands in for one of a name that has ended, by the marker of its owner; None if
+            there is none. It was a successor, and the status that named it was lost.
         revision: of the successor that the pass is about; 0 where it is about the deployment that the status names.
         rejected: why Fireworks would refuse the deployment that is to replace the present one; None if it would not,
             or was not asked.
@@ -154,7 +154,7 @@ class Context:
     parked_by: ParkingOrder | None = None
     cold: frozenset[Demand] = frozenset()
     rejected: Diagnosis | None = None
-    heir: Callable[[Owner, str], str | None] = _no_heir
+    heir: Callable[[Owner, str, Collection[str]], str | None] = _no_heir
     revision: int = 0
 
     def owner(self, resource: FireworksDeployment) -> Owner:

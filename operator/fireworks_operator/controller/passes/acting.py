@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from logging import getLogger
 
@@ -37,6 +38,7 @@ from fireworks_operator.core.actions import (
     Update,
     Waiting,
 )
+from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.decisions.growth import ceiling_after
 from fireworks_operator.core.diagnosis import diagnose
@@ -47,6 +49,8 @@ from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.facts import was_settled
 from fireworks_operator.core.status.transitions import tell
+from fireworks_operator.core.successor import second
+from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.ports import EventRecorder, EventType, MutationFence, ResourceWriter
 
@@ -293,13 +297,22 @@ class Actor:
 
     async def _mark_released(self, situation: Situation, access: Access) -> None:
         """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
-        target = situation.target
+        replacement, views = situation.status.replacement, [(situation.resource, situation.context)]
+        if replacement is not None:
+            of_second = replace(situation.context, revision=replacement.revision)
+            views.append((second(situation.resource, replacement), of_second))
+        for resource, context in views:
+            await self._mark(resource, context, access)
+
+    async def _mark(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        target = target_name(resource, context)
         if target is None or not isinstance(access.observe(target, with_addons=False), Present):
             return
         try:
             async with asyncio.timeout(RELEASE_PATIENCE):
                 observed = await access.look(target)
-                if isinstance(observed, Present) and situation.ownership(observed.deployment) is Ownership.OURS:
+                ours = isinstance(observed, Present) and context.ownership(resource, observed.deployment)
+                if ours is Ownership.OURS:
                     await access.release(target)
         except (FireworksError, FencedError, TimeoutError) as error:
             log.warning("%s could not be marked as released: %s", target, str(error) or type(error).__name__)
