@@ -8,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import JournalEntry, SimulatorClient
+from testkit.clock import tenth_of_month
 
 ACCOUNT, OTHER_ACCOUNT = "acme", "other"
 KEYS = {ACCOUNT: "fw_bogusaaabaaab", OTHER_ACCOUNT: "fw_other"}
@@ -76,10 +77,10 @@ class Fireworks:
         for api_key in (_LATE_KEY, CALM_KEY, NEIGHBOUR_KEY):
             simulator.add_key(api_key)
         self.check_defaults(False)
-        began = simulator.now()
-        simulator.advance(10.0 - began % 1.0)  # a whole second: every run sees the same fractions
+        began = tenth_of_month(simulator.now() + 10.0)
+        simulator.advance(began - simulator.now())
         self._at = self.clock()
-        self._offset = float(int(began) + 10) - self._at
+        self._offset = began - self._at
         self.journal_from = 0
 
     def now(self) -> float:

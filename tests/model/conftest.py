@@ -8,7 +8,7 @@ import pytest
 from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.passes import acting, looking, reconciler
 from fireworks_operator.core.decisions.decide import decide
-from fireworks_operator.core.status.report import report
+from fireworks_operator.core.replacing.report import report_resource
 from fireworks_simulator.app import running
 from fireworks_simulator.settings import AccountSettings, Settings
 from fireworks_simulator.testing import SimulatorClient
@@ -36,7 +36,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualLoop]:
     monkeypatch.setattr(Account, "start", lambda self: None)
     for module in (looking, reconciler):
         monkeypatch.setattr(module, "decide", twice(decide))
-    monkeypatch.setattr(acting, "report", twice(report))
+    monkeypatch.setattr(acting, "report_resource", twice(report_resource))
     loop = VirtualLoop()
     yield loop
     loop.run_until_complete(loop.shutdown_asyncgens())

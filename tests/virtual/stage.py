@@ -26,6 +26,7 @@ from fireworks_simulator.server import make_server
 from fireworks_simulator.settings import AccountSettings, Settings, Timing
 from fireworks_simulator.testing import SimulatorClient, SimulatorError
 from fireworks_simulator.wire import JsonObject
+from testkit.clock import tenth_of_month
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.fireworks import Fireworks
 from testkit.virtual.gate import Lease
@@ -212,12 +213,12 @@ class Stage:
     """
 
     def __init__(self, limits: Limits = PLENTY, own: OwnCredential = OWN, *, began: datetime | None = None) -> None:
-        """Set it up; `began`: the time of day when the story begins, now if it does not matter."""
+        """Set it up; `began`: when the story begins, far from the end of a month if it does not matter."""
         self.loop = MemoryLoop()
         self.limits, self.own, self.prices = limits, own, published()
         account = AccountSettings(id=OWN_ACCOUNT, api_key=OWN_KEY)
         simulator = Simulator(Settings(stepped=True, accounts=(account,), timing=TIMING))
-        start = float(int(time.time())) if began is None else began.timestamp()
+        start = tenth_of_month(time.time()) if began is None else began.timestamp()
         simulator.worlds.shared.clock = _Clock(self.loop, start)
         self._offset = start - self.loop.time()
         self.loop.serve = self._server_of(simulator)

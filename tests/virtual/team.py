@@ -214,13 +214,19 @@ class Team(AnyTeam):
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Assert what holds at any time: one deployment per resource at most, and no API key where people read."""
-        owners = [
-            str(each["annotations"]["custom/name"])
-            for each in self.deployments()
-            if each.get("annotations", {}).get("custom/namespace") == self.namespace
-        ]
-        assert len(owners) == len(set(owners)), f"two deployments for one resource: {owners}"
+        """Assert what holds at any time: one deployment per resource at most, and no API key where people read.
+
+        Two while one is replaced by the other, and then the status names both.
+        """
+        owners: dict[str, list[str]] = {}
+        for each in self.deployments():
+            marks = each.get("annotations", {})
+            if marks.get("custom/namespace") == self.namespace:
+                owners.setdefault(str(marks["custom/name"]), []).append(each["name"])
+        for name, found in owners.items():
+            status = (self.find(name) or {"status": {}})["status"]
+            known = {status.get("deploymentName"), status.get("replacement", {}).get("deploymentName")}
+            assert len(found) == 1 or set(found) == known, f"too many deployments for {name}: {found}"
         server = self.stage.server
         shown = json.dumps([*server.objects.values(), *(each.message for each in server.events)]) + self.stage.log()
         assert not any(key in shown for key in (self.api_key, *self.keys)), "an API key is shown"

@@ -158,6 +158,45 @@ def test_it_stays_while_its_deployment_is_replaced_under_the_same_name(team: Tea
     assert writes(team) == ["POST"]
 
 
+def test_it_moves_to_the_successor_before_the_former_deployment_goes(team: Team) -> None:
+    routed(team, replacePolicy={"type": "BlueGreen", "drain": "1m"}, connection={"configMapName": "chat-connection"})
+    former, config_map = team.status()["deploymentName"], team.stage.server.config_maps[team.ref("chat-connection")]
+    team.eventually(lambda: config_map.data["OPENAI_MODEL"] == name(team), "the ConfigMap has the router", within=60)
+    seen = team.seen()
+    team.change(acceleratorType="NVIDIA_H200_141GB")
+
+    def moved() -> bool:
+        assert answers(team, name(team)), "at any moment, the router reaches a deployment that serves"
+        assert (identifiers(team)["Router"], config_map.data["OPENAI_MODEL"]) == (name(team), name(team))
+        return team.status()["deploymentName"] != former and former not in str(team.deployments())
+
+    team.eventually(moved, "it is replaced, and the former one is gone", within=7200)
+    until_routed(team)
+    order = [
+        (each.method, "routers" in each.path) for each in team.writes(since=seen) if "validate" not in str(each.query)
+    ]
+    assert order.index(("PATCH", True)) < order.index(("DELETE", False))
+    team.assert_at_rest()
+    assert writes(team) == ["POST", "PATCH"]
+
+
+def test_the_former_deployment_stays_while_the_router_cannot_be_moved(team: Team) -> None:
+    routed(team, replacePolicy={"type": "BlueGreen", "drain": "1m", "ignoreChecks": True})
+    former = team.status()["deploymentName"]
+    rule = team.fault("status", method="PATCH", path="/routers/", code="FAILED_PRECONDITION", message="not now")
+    team.change(acceleratorType="NVIDIA_H200_141GB")
+    team.until("chat", "Stalled", "True", "RejectedByFireworks", says="not now", within=3600)
+    seen = team.seen()
+    team.wait(3600)
+    assert former in str(team.deployments())
+    assert answers(team, name(team))
+    assert team.hits(rule) <= 8
+    assert len(team.journal(since=seen)) < 3600
+    team.simulator.clear_faults()
+    team.eventually(lambda: former not in str(team.deployments()), "it goes after all", within=3700)
+    until_routed(team)
+
+
 # --- what others do to it -------------------------------------------------------------------------------------------
 
 

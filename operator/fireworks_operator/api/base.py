@@ -33,8 +33,8 @@ class Change(StrEnum):
         "Stalled reports ReplaceRequired, or it is replaced (see replacePolicy)."
     )
     BY_REPLACEMENT = (
-        "refused once status.deploymentName is set, until then it can be corrected. With replacePolicy.type Recreate, "
-        "the deployment is replaced."
+        "refused once status.deploymentName is set, until then it can be corrected. With replacePolicy.type BlueGreen "
+        "or Recreate, the deployment is replaced."
     )
     IMMUTABLE = "refused once status.deploymentName is set; until then it can be corrected."
     POLICY = "takes effect immediately; nothing is sent to Fireworks."

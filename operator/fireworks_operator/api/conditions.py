@@ -78,7 +78,13 @@ class Reason(_Documented):
     UPDATING = "Updating", "A change of the spec is being applied."
     REPLACING = (
         "Replacing",
-        "The deployment is being deleted to be created anew, as spec.replacePolicy allows; nothing serves meanwhile.",
+        "The deployment is being replaced, as spec.replacePolicy asks: with Recreate nothing serves meanwhile, with "
+        "BlueGreen the former one does.",
+    )
+    REPLACEMENT_BLOCKED = (
+        "ReplacementBlocked",
+        "The deployment that is to replace the present one is refused or does not come to serve. The present one keeps "
+        "serving; the message says why and what to do.",
     )
     WAKING = "Waking", "A replica is starting after the deployment was scaled to zero."
     RECOVERING = "Recovering", "The last replica is gone although one should be running; a replacement is starting."

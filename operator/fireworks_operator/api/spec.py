@@ -149,7 +149,7 @@ class FireworksDeploymentSpec(
             "acceleratorType, placement, preemptible.",
             default="{type: Never}.",
             change=Change.POLICY,
-            example="{type: Recreate}",
+            example="{type: BlueGreen, drain: 30m}",
         ),
     ] = None
     paused: Annotated[

@@ -54,6 +54,11 @@ class ReplaceType(StrEnum):
 
     NEVER = "Never"
     RECREATE = "Recreate"
+    BLUE_GREEN = "BlueGreen"
+
+
+DEFAULT_DRAIN = "10m"
+"""How long a former deployment answers beside its successor where the spec does not say."""
 
 
 class ReplacePolicy(ApiModel):
@@ -64,12 +69,26 @@ class ReplacePolicy(ApiModel):
         Schema(
             "Never: the deployment keeps serving unchanged, and the condition Stalled reports ReplaceRequired. "
             "Recreate: it is deleted and created anew with the new spec; nothing serves until the new one is ready. "
-            "Before that, Fireworks validates the new spec, and budgets must have room for it. A deployment that was "
-            "adopted is never replaced.",
+            "Before that, Fireworks validates the new spec, and budgets must have room for it. BlueGreen: a second "
+            "deployment is created with the new spec while the present one serves; once it serves, addons included, "
+            "status names it, and the former one is deleted after drain. Quota and budgets must have room for both. A "
+            "deployment that was adopted is never replaced.",
             default="Never.",
             change=Change.POLICY,
         ),
     ] = ReplaceType.NEVER
+    drain: Annotated[
+        str | None,
+        Schema(
+            "With BlueGreen: how long the former deployment goes on serving once its successor does, for clients that "
+            "still use its identifier. A duration with units ms, s, m or h, at most 24h; 0s deletes it at once.",
+            default=f"{DEFAULT_DRAIN}.",
+            change=Change.POLICY,
+            example="30m",
+            max_length=16,
+            rules=window_rules("spec.replacePolicy.drain", at_least="0s", at_most="24h"),
+        ),
+    ] = None
     ignore_checks: Annotated[
         bool,
         Schema(

@@ -24,21 +24,13 @@ from .spec_parts import (
 )
 from .spec_router import Router
 from .spec_schedules import ScalingSchedule
-from .status import (
-    AddonStatus,
-    DirectRouteSecret,
-    Effective,
-    EffectivePlacement,
-    FireworksDeploymentStatus,
-    Identifier,
-    LastAttempt,
-    Parked,
-    Replicas,
-)
+from .status import Effective, EffectivePlacement, FireworksDeploymentStatus, Identifier, Parked
 from .status_choice import Choice, ChosenHardware, GivenUp
 from .status_condition import Condition, ConditionStatus
 from .status_connection import ConnectionStatus
 from .status_cost import Cost, MonthCost
+from .status_parts import AddonStatus, DirectRouteSecret, LastAttempt, Replicas
+from .status_replacement import Replacement, ReplacementPhase
 from .status_router import RouterStatus
 
 __all__ = [
@@ -86,6 +78,8 @@ __all__ = [
     "Placement",
     "ReplacePolicy",
     "ReplaceType",
+    "Replacement",
+    "ReplacementPhase",
     "Replicas",
     "Router",
     "RouterStatus",
@@ -128,7 +122,7 @@ def _immutable(name: str) -> Rule:
     if name in REPLACEABLE_FIELDS:
         policy = "self.spec.replacePolicy"
         same = f"(has({policy}) && has({policy}.type) && {policy}.type != 'Never') || {same}"
-        way_out += ", or set spec.replacePolicy.type to Recreate to have the deployment replaced"
+        way_out += ", or set spec.replacePolicy.type to BlueGreen or Recreate to have the deployment replaced"
     return Rule(
         f"{unclaimed} || {same}",
         f"spec.{name} cannot be changed, removed or added once status.deploymentName is set; put the old "

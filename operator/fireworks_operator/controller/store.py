@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 from fireworks_operator.api.resource import InvalidResourceError, Resource
-from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
 
 OWN_WRITES = 8
 """How many of our own writes are remembered for each resource: more than a pass makes."""
@@ -190,6 +190,12 @@ class Store(Generic[Object]):
         return [(each.ref, each.metadata.uid) for each in missing] + unreadable
 
 
+def claimed_by(status: FireworksDeploymentStatus) -> frozenset[str] | None:
+    """Return the deployments that a status names; None while it names none."""
+    second = None if status.replacement is None else status.replacement.deployment_name
+    return frozenset(each for each in (status.deployment_name, second) if each is not None) or None
+
+
 class DeploymentStore(Store[FireworksDeployment]):
     """FireworksDeployments, and the deployments that they claim."""
 
@@ -197,9 +203,9 @@ class DeploymentStore(Store[FireworksDeployment]):
         """Create an empty store."""
         super().__init__(FireworksDeployment)
 
-    def claims(self) -> dict[str, str | None]:
-        """Return the deployment that each resource claims; None where it claims none, or cannot be read."""
-        claimed = {ref: each.status.deployment_name for ref, each in self._resources.items()}
+    def claims(self) -> dict[str, frozenset[str] | None]:
+        """Return the deployments that each resource claims; None where it claims none, or cannot be read."""
+        claimed = {ref: claimed_by(each.status) for ref, each in self._resources.items()}
         return {**dict.fromkeys(self._unreadable), **claimed}
 
 

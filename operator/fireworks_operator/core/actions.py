@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import Choice, DirectRouteSecret, Parked
+from fireworks_operator.api.v1alpha1 import Choice, DirectRouteSecret, Parked, Replacement
 
 from .demand import Demand
 
@@ -87,6 +87,27 @@ class Choose:
     message: str
     cold: Demand | None = None
     name: ClassVar[str] = "Choose"
+
+
+@dataclass(frozen=True, slots=True)
+class SetReplacement:
+    """Write `status.replacement`: a second deployment is begun, discarded or called back, or is gone (None).
+
+    `message` says why; `left` is a deployment that goes on existing all the same.
+    """
+
+    replacement: Replacement | None
+    message: str
+    left: str | None = None
+    name: ClassVar[str] = "SetReplacement"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Make the successor the deployment of the resource, in one write; its former one drains from now on."""
+
+    target: str
+    name: ClassVar[str] = "Switch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +327,10 @@ Mutation = (
 )
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
-Action = Waiting | AddFinalizer | Claim | Choose | Park | Mutation | RemoveFinalizer
+Action = Waiting | AddFinalizer | Claim | Choose | Park | SetReplacement | Switch | Mutation | RemoveFinalizer
 
 DESTRUCTIVE = (Delete, UnloadAddon, DeleteRouter)
 """Actions that are confirmed by a GET in the same pass before they are carried out."""
-NEEDS_FRESH_GET = (*DESTRUCTIVE, Park, Update, SetTags, Adopt, Undelete, CreateRouter, SetRouter)
+NEEDS_FRESH_GET = (*DESTRUCTIVE, Park, Switch, Update, SetTags, Adopt, Undelete, CreateRouter, SetRouter)
 """Actions that are decided upon an answer of the same pass: a PATCH is merged into what is there, whose a
 deployment is may have changed since the last LIST, and so may what it gets back once it is no longer parked."""

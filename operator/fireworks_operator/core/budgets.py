@@ -26,6 +26,12 @@ class Ceiling:
         """Tell whether more may run, or it may cost more."""
         return self.gpus > other.gpus or (self.hourly or ZERO) > (other.hourly or ZERO)
 
+    def plus(self, other: "Ceiling") -> "Ceiling":
+        """Return the sum of two deployments that may run beside each other."""
+        if self.hourly is None or other.hourly is None:
+            return Ceiling(self.gpus + other.gpus, None if self.gpus or other.gpus else ZERO)
+        return Ceiling(self.gpus + other.gpus, self.hourly + other.hourly)
+
     def grown_to(self, other: "Ceiling") -> "Ceiling":
         """Return the higher of both in GPUs and in dollars."""
         if self.hourly is None or other.hourly is None:

@@ -1,6 +1,6 @@
 """What `decide()` and `report()` need to know besides the resource and the observation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -62,6 +62,10 @@ def _unknown(_name: str) -> bool:
     return False
 
 
+def _no_heir(_owner: Owner, _name: str, _previous: Collection[str]) -> str | None:
+    return None
+
+
 def _is_taking_over(resource: FireworksDeployment) -> bool:
     """Tell whether a deployment is about to be adopted, so that nothing but its marker tells whether it was."""
     attempt = resource.status.last_attempt
@@ -116,6 +120,9 @@ class Context:
             use; None where it was not read.
         cold: GPUs that the account has turned out not to have within the last hour.
         parked_by: the budget's order to park the deployment, or to create none; None if there is none.
+        heir: the deployment that stands in for one of a name that has ended, by the marker of its owner; None if
+            there is none. It was a successor, and the status that named it was lost.
+        revision: of the successor that the pass is about; 0 where it is about the deployment that the status names.
         rejected: why Fireworks would refuse the deployment that is to replace the present one; None if it would not,
             or was not asked.
     """
@@ -152,10 +159,13 @@ class Context:
     parked_by: ParkingOrder | None = None
     cold: frozenset[Demand] = frozenset()
     rejected: Diagnosis | None = None
+    heir: Callable[[Owner, str, Collection[str]], str | None] = _no_heir
+    revision: int = 0
 
     def owner(self, resource: FireworksDeployment) -> Owner:
         """Return the owner marker of a resource."""
-        return Owner(self.cluster_id, resource.metadata.namespace, resource.metadata.name, self.cluster_uid)
+        metadata = resource.metadata
+        return Owner(self.cluster_id, metadata.namespace, metadata.name, self.cluster_uid, self.revision)
 
     def ownership(self, resource: FireworksDeployment, deployment: Deployment) -> Ownership:
         """Tell whose an observed deployment is; one created when the status says is ours even without its marker."""

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from fireworks_operator.api.formats import RESERVED_TAG_PREFIX, RESERVED_TAGS
@@ -32,13 +32,15 @@ class Owner:
     """The resource that owns a deployment, as its owner marker says.
 
     `uid` tells clusters apart that were given the same id: `kube-system/UID` or `crd/UID`, empty where it is not
-    known. It is no part of the identity, since a cluster keeps its id when it is rebuilt.
+    known. It is no part of the identity, since a cluster keeps its id when it is rebuilt. Nor is `revision`, by which
+    the ids of a deployment and its successor differ; 0 for the first one.
     """
 
     cluster: str
     namespace: str
     name: str
     uid: str = field(default="", compare=False)
+    revision: int = field(default=0, compare=False)
 
     @property
     def ref(self) -> str:
@@ -101,10 +103,11 @@ class Ownership(Enum):
 def deployment_id(owner: Owner) -> str:
     """Return the deployment id of a resource: readable, unique per cluster, the same after a restore.
 
-    A slug of `namespace-name`, cut to fit, and 8 characters of a hash over cluster, namespace and name;
-    at most 63 characters, beginning with a letter.
+    A slug of `namespace-name`, cut to fit, and 8 characters of a hash over cluster, namespace and name, and over the
+    revision of a successor; at most 63 characters, beginning with a letter.
     """
-    text = "\0".join((owner.cluster, owner.namespace, owner.name)).encode()
+    revision = (str(owner.revision),) if owner.revision else ()
+    text = "\0".join((owner.cluster, owner.namespace, owner.name, *revision)).encode()
     digest = base64.b32encode(hashlib.sha256(text).digest()).decode().lower()[:_HASH_LENGTH]
     slug = re.sub(r"[^a-z0-9]+", "-", f"{owner.namespace}-{owner.name}".lower()).strip("-")
     if not slug[:1].isalpha():
@@ -173,7 +176,7 @@ def orphaned_from(
     name: str,
     annotations: Mapping[str, str],
     clusters: Collection[str],
-    claims: Mapping[str, str | None],
+    claims: Mapping[str, Collection[str] | None],
     uid: str = "",
 ) -> Owner | None:
     """Return the resource that should look after a deployment and does not; None if all is well, or it is not ours.
@@ -182,14 +185,14 @@ def orphaned_from(
         name: the deployment's full name.
         annotations: its `custom/…` annotations.
         clusters: the ids of this cluster, now and before.
-        claims: the deployment that each resource claims by `namespace/name`; None while it claims none.
+        claims: the deployments that each resource claims by `namespace/name`; None while it claims none.
         uid: of this cluster, as in its markers; empty if not known.
     """
     owner = parse_marker(annotations)
     if owner is None or owner.cluster not in clusters or is_released(annotations) or owner.is_elsewhere(uid, clusters):
         return None
-    claimed = claims.get(owner.ref, "")
-    return None if claimed in (None, name) else owner
+    claimed = claims.get(owner.ref, ())
+    return None if claimed is None or name in claimed else owner
 
 
 def ownership(
@@ -211,7 +214,7 @@ def ownership(
         known: the deployment was created at the moment that the resource's status remembers.
         recreated: it was created at another moment, and not by a request of ours.
     """
-    names = [owner, *(Owner(cluster, owner.namespace, owner.name) for cluster in previous_clusters)]
+    names = [owner, *(replace(owner, cluster=cluster, uid="") for cluster in previous_clusters)]
     marker, released = parse_marker(annotations), is_released(annotations)
     if marker is None:
         ours = known or identifier in map(deployment_id, names)

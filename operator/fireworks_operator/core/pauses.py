@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeploymentStatus, GivenUp, LastAttempt
+from fireworks_operator.api.v1alpha1 import FireworksDeploymentStatus, GivenUp, LastAttempt, Replacement
 from fireworks_operator.fireworks.models import Deployment
 from fireworks_operator.fireworks.request import WRITE_DEADLINE
 
@@ -66,21 +66,38 @@ def set_clock_right(status: FireworksDeploymentStatus, now: datetime) -> Firewor
     def right(time: datetime) -> datetime:
         return now if time > latest else time
 
-    attempt, known, replicas = status.last_attempt, status.recreations, status.replicas
-    since = None if replicas is None or replicas.waiting_since is None else right(replicas.waiting_since)
-    choice, router = status.choice, status.router
+    choice, replacement, router = status.choice, status.replacement, status.router
     requested = None if router is None or router.request_time is None else right(router.request_time)
     given_up = None if choice is None or choice.given_up is None else [_at(each, right) for each in choice.given_up]
     righted = status.model_copy(
         update={
-            "last_attempt": attempt and attempt.model_copy(update={"time": right(attempt.time)}),
+            **_righted(status, right),
             "choice": choice and choice.model_copy(update={"given_up": given_up}),
+            "replacement": replacement and _drained_right(replacement, right),
             "router": router and router.model_copy(update={"request_time": requested}),
-            "recreations": None if known is None else [right(each) for each in known],
-            "replicas": replicas and replicas.model_copy(update={"waiting_since": since}),
         }
     )
     return status if righted == status else righted
+
+
+def _righted(
+    known: FireworksDeploymentStatus | Replacement, right: Callable[[datetime], datetime]
+) -> dict[str, object]:
+    """Return what is remembered of one deployment with its times pulled back."""
+    attempt, times, replicas = known.last_attempt, known.recreations, known.replicas
+    since = None if replicas is None or replicas.waiting_since is None else right(replicas.waiting_since)
+    return {
+        "last_attempt": attempt and attempt.model_copy(update={"time": right(attempt.time)}),
+        "recreations": None if times is None else [right(each) for each in times],
+        "replicas": replicas and replicas.model_copy(update={"waiting_since": since}),
+    }
+
+
+def _drained_right(replacement: Replacement, right: Callable[[datetime], datetime]) -> Replacement:
+    """Return a replacement with its times pulled back; a former deployment drains for as long as it was to."""
+    since, until = right(replacement.start_time), replacement.until
+    ends = None if until is None else until - (replacement.start_time - since)
+    return replacement.model_copy(update={**_righted(replacement, right), "start_time": since, "until": ends})
 
 
 def is_replacing(status: FireworksDeploymentStatus) -> bool:

@@ -17,9 +17,19 @@ from fireworks_operator.core.observed.history import history
 from fireworks_operator.core.observed.observation import Observed, Present
 from fireworks_operator.fireworks.models import Deployment
 
+from .actions import Waiting
 from .context import Context, Usable, pinned_account
 from .identity import Owner, Ownership, account_of
+from .successor import second
 from .target import target_name
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The deployment that the status names, and what is waited for there, while a step is about the second one."""
+
+    situation: "Situation"
+    action: Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,8 @@ class Situation:
         wanted: what the resource asks for.
         parking: why the deployment is to be parked now; None if it is not.
         drift: how the observed deployment differs from that; nothing while none is observed.
+        other: what Fireworks said of the other one of two deployments, while the resource has two; None if it has one.
+        beside: the deployment that the status names, if this is about the second one; None if this is about it.
     """
 
     resource: FireworksDeployment
@@ -43,6 +55,13 @@ class Situation:
     wanted: Wanted
     parking: ParkingOrder | None
     drift: Drift
+    other: Observed | None = None
+    beside: Beside | None = None
+
+    @property
+    def subject(self) -> FireworksDeployment:
+        """The resource as it is stored, of which `resource` may be what the second deployment would have alone."""
+        return self.resource if self.beside is None else self.beside.situation.resource
 
     @property
     def spec(self) -> FireworksDeploymentSpec:
@@ -94,23 +113,40 @@ class Situation:
 
     def at(self, now: datetime) -> "Situation":
         """Return the same situation at another time: what was decided upon stays what is wanted."""
-        return replace(self, context=replace(self.context, now=now))
+        beside = self.beside and replace(self.beside, situation=self.beside.situation.at(now))
+        return replace(self, context=replace(self.context, now=now), beside=beside)
 
     def stored(self, resource: FireworksDeployment) -> "Situation":
         """Return the situation once a status was written; what was decided upon stays what is wanted."""
-        return replace(self, resource=resource, drift=_drift(resource, self.observed, self.wanted, self.parking))
+        beside, replacement = self.beside, resource.status.replacement
+        if beside is not None and replacement is not None:
+            beside = replace(beside, situation=beside.situation.stored(resource))
+            resource = second(resource, replacement)
+        drift = _drift(resource, self.observed, self.wanted, self.parking)
+        return replace(self, resource=resource, drift=drift, beside=beside)
+
+    def alone(self, resource: FireworksDeployment, other: Observed) -> "Situation":
+        """Return the situation of a second deployment once the status of the resource names it as the first."""
+        context = replace(self.context, revision=0)
+        drift = _drift(resource, self.observed, self.wanted, self.parking)
+        return replace(self, resource=resource, context=context, drift=drift, other=other, beside=None)
 
     def answered(self, observed: Observed) -> "Situation":
         """Return the situation once Fireworks has answered; what was decided upon stays what is wanted."""
         return replace(self, observed=observed, drift=_drift(self.resource, observed, self.wanted, self.parking))
 
 
-def assess(resource: FireworksDeployment, observed: Observed, context: Context) -> Situation:
-    """Put together what is decided upon: what is wanted, of which deployment, and how that one differs."""
+def assess(
+    resource: FireworksDeployment, observed: Observed, context: Context, other: Observed | None = None
+) -> Situation:
+    """Put together what is decided upon: what is wanted, of which deployment, and how that one differs.
+
+    `other` is what Fireworks said of the other one of two deployments; None if there is one.
+    """
     wanted = want(resource, _account(resource, observed, context))
     parking = parking_order(resource, context.parked_by, context.now)
     drift = _drift(resource, observed, wanted, parking)
-    return Situation(resource, observed, context, target_name(resource, context), wanted, parking, drift)
+    return Situation(resource, observed, context, target_name(resource, context), wanted, parking, drift, other)
 
 
 def _drift(resource: FireworksDeployment, observed: Observed, wanted: Wanted, parking: ParkingOrder | None) -> Drift:

@@ -60,7 +60,7 @@ async def show_orphans(choice: Choice, form: Form | None, *, every: bool) -> Non
         # First Fireworks, then Kubernetes: what is created in between must not look like an orphan.
         deployments = await account.deployments()
         objects, _ = await list_resources(connection.client, choice.namespace)
-    claims = {_key(each): each.get("status", {}).get("deploymentName") for each in objects}
+    claims = {_key(each): _claimed(each.get("status", {})) for each in objects}
     found = [each for each in find_orphans(deployments, clusters, claims, uid) if _judged(choice, each)]
     if form is Form.NAME:
         for each in found:
@@ -75,8 +75,17 @@ def _key(raw: Mapping[str, Any]) -> str:
     return f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
 
 
+def _claimed(status: Mapping[str, Any]) -> Collection[str] | None:
+    """Return the deployments that a status names; None while it names none."""
+    names = status.get("deploymentName"), status.get("replacement", {}).get("deploymentName")
+    return [each for each in names if each is not None] or None
+
+
 def find_orphans(
-    deployments: Iterable[Deployment], clusters: Collection[str], claims: Mapping[str, str | None], uid: str = ""
+    deployments: Iterable[Deployment],
+    clusters: Collection[str],
+    claims: Mapping[str, Collection[str] | None],
+    uid: str = "",
 ) -> list[Orphan]:
     """Return what carries the marker of one of these clusters, was not let go, and is claimed by no resource."""
     found = []

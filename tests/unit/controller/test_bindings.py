@@ -43,7 +43,7 @@ class FakeAccount:
     def touch(self) -> None:
         """Something changes."""
 
-    def want_addons(self, ref: str, name: str | None) -> None:
+    def unwant_addons(self, ref: str, name: str | None = None) -> None:
         """A resource has no addons."""
 
     def want(self, ref: str, router: str | None, deployment: str | None) -> None:
@@ -61,6 +61,14 @@ def test_a_deployment_is_watched_for_as_long_as_any_resource_looks_at_it() -> No
     assert bindings.watches(NAME)
     bindings.note("team-a/two", account, None)
     assert not bindings.watches(NAME)
+
+
+def test_a_resource_that_is_replaced_looks_at_two_deployments_and_then_at_one() -> None:
+    account, bindings, former = cast("Account", FakeAccount("acme")), Bindings(), f"{NAME}-former"
+    bindings.note("team-a/one", account, NAME, former)
+    assert bindings.of_deployments([former]) == bindings.of_deployments([NAME]) == {"team-a/one"}
+    bindings.note("team-a/one", account, NAME, None)
+    assert (bindings.watches(NAME), bindings.watches(former)) == (True, False)
 
 
 def test_another_key_than_before_is_noticed_and_none_at_all_is_no_other() -> None:

@@ -351,10 +351,13 @@ def test_addons_are_listed_only_when_somebody_wants_them(scene: Scene) -> None:
 def test_addons_are_wanted_for_as_long_as_any_resource_wants_them(scene: Scene) -> None:
     scene.observer.want_addons("team-a/chat", NAME)
     scene.observer.want_addons("team-b/chat", OTHER)
-    scene.observer.want_addons("team-a/chat", None)
+    scene.observer.unwant_addons("team-a/chat")
     scene.observer.addons_failed(NO_ANSWER)
     wanted = [scene.observer.addons_wanted]
-    scene.observer.want_addons("team-b/chat", None)
+    scene.observer.want_addons("team-b/chat", NAME)
+    scene.observer.unwant_addons("team-b/chat", OTHER)
+    assert scene.observer.addons_wanted, "of the other one of its two deployments"
+    scene.observer.unwant_addons("team-b/chat", NAME)
     assert [*wanted, scene.observer.addons_wanted] == [True, False]
     assert scene.observer.addons_failure is None, "nobody is in trouble"
 

@@ -135,18 +135,19 @@ def test_an_id_derived_in_a_former_cluster_is_ours() -> None:
 @pytest.mark.parametrize(
     ("tags", "claims", "orphaned", "reason"),
     [
-        ({}, {"team-a/chat": DEPLOYMENT}, False, "Its resource claims it."),
+        ({}, {"team-a/chat": [DEPLOYMENT]}, False, "Its resource claims it."),
+        ({}, {"team-a/chat": [f"{DEPLOYMENT}-2", DEPLOYMENT]}, False, "Its resource is being replaced: it has two."),
         ({}, {}, True, "Its resource is gone."),
-        ({}, {"team-b/chat": DEPLOYMENT}, True, "Another's claim is not its owner's."),
+        ({}, {"team-b/chat": [DEPLOYMENT]}, True, "Another's claim is not its owner's."),
         ({}, {"team-a/chat": None}, False, "Its resource is about to claim it, or cannot be read."),
-        ({}, {"team-a/chat": f"{DEPLOYMENT}-2"}, True, "Its resource has another one: nobody manages this one."),
+        ({}, {"team-a/chat": [f"{DEPLOYMENT}-2"]}, True, "Its resource has another one: nobody manages this one."),
         ({TAG_RELEASED: "true"}, {}, False, "It was let go on purpose."),
         ({TAG_CLUSTER: "elsewhere"}, {}, False, "Another cluster's are none of ours."),
         ({TAG_CLUSTER: "cluster-0"}, {}, True, "A former life of this cluster made it."),
         ({TAG_MANAGED_BY: "firectl"}, {}, False, "It was never ours."),
     ],
 )
-def test_orphans(tags: dict[str, str], claims: dict[str, str | None], orphaned: bool, reason: str) -> None:
+def test_orphans(tags: dict[str, str], claims: dict[str, list[str] | None], orphaned: bool, reason: str) -> None:
     found = orphaned_from(DEPLOYMENT, {**OWNER.marker(), **tags}, ("cluster-1", "cluster-0"), claims)
     assert (found is not None) is orphaned, reason
 

@@ -183,4 +183,5 @@ def test_the_message_names_the_deployment_and_each_way_out() -> None:
     action = decide(assess(created({"acceleratorType": "NVIDIA_B200_180GB"}), present(), a_context()))
     assert isinstance(action, Refuse)
     assert "spec.acceleratorType" in action.message
-    assert "spec.replacePolicy.type to Recreate" in action.message
+    assert "spec.replacePolicy.type to BlueGreen" in action.message
+    assert "to Recreate" in action.message

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from hypothesis import given, settings
@@ -144,7 +145,7 @@ def test_the_same_inputs_give_the_same_status_and_one_that_the_schema_accepts(
         assert len(status.last_attempt.action) <= 64
 
 
-PULLED_BACK = {"time", "recreations", "waiting_since", "request_time"}
+PULLED_BACK = {"time", "recreations", "waiting_since", "request_time", "start_time", "until"}
 KEPT = {"create_time", "purge_time", "last_transition_time", "as_of", "expires_at", "since", "replaces"}
 """Times that Fireworks or the API server tell, those that only people read, and one that starts anew with the rate."""
 
@@ -185,6 +186,8 @@ def filled(model: type[Model], time: datetime) -> Model:
             return {"key": value(arguments[1])}
         if isinstance(annotation, type) and issubclass(annotation, ApiModel):
             return filled(annotation, time)
+        if isinstance(annotation, type) and issubclass(annotation, Enum):
+            return next(iter(annotation))
         return arguments[0] if get_origin(annotation) is Literal else value(arguments[0])
 
     return model(**{name: value(info.annotation) for name, info in model.model_fields.items()})

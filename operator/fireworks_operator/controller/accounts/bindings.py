@@ -46,13 +46,13 @@ class Bindings:
         """Start without any."""
         self._accounts: dict[str, Bound] = {}
         self._users: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self._names: dict[str, str] = {}
+        self._names: dict[str, frozenset[str]] = {}
         self._refs: defaultdict[str, set[str]] = defaultdict(set)
         self._credentials: dict[str, Credential] = {}
 
-    def note(self, ref: str, account: Bound, name: str | None) -> None:
-        """Remember what a resource looks at; `name` None while it cannot be said."""
-        before = self._accounts.get(ref)
+    def note(self, ref: str, account: Bound, *names: str | None) -> None:
+        """Remember what a resource looks at: one deployment, or two while it is replaced; None while not known."""
+        before, known = self._accounts.get(ref), frozenset(name for name in names if name is not None)
         if before is not account:
             account.touch()  # something new is about to happen there, perhaps after nobody used it for a while
             self._forget_account(ref)
@@ -60,11 +60,13 @@ class Bindings:
         if before is not None and before is not account:
             _want_nothing_of(before, ref)
         self._accounts[ref] = account
-        if self._names.get(ref) == name:
+        if self._names.get(ref, frozenset()) == known:
             return
-        self._forget_name(ref)
-        if name is not None:
-            self._names[ref] = name
+        for name in self._forget_names(ref) - known:
+            account.observer.unwant_addons(ref, name)
+        if known:
+            self._names[ref] = known
+        for name in known:
             self._refs[name].add(ref)
 
     def switch_key(self, ref: str, credential: Credential | None) -> bool:
@@ -78,10 +80,11 @@ class Bindings:
         """Forget a resource that is gone."""
         self._credentials.pop(ref, None)
         account = self._forget_account(ref)
-        name = self._forget_name(ref)
-        if account is not None:
-            _want_nothing_of(account, ref)
-        if account is not None and name is not None and name not in self._refs:
+        names = self._forget_names(ref)
+        if account is None:
+            return
+        _want_nothing_of(account, ref)
+        for name in names - self._refs.keys():
             account.observer.forget(name)
 
     def of_account(self, account: str) -> list[str]:
@@ -116,15 +119,15 @@ class Bindings:
                 del self._users[account.name]
         return account
 
-    def _forget_name(self, ref: str) -> str | None:
-        name = self._names.pop(ref, None)
-        if name is not None:
+    def _forget_names(self, ref: str) -> frozenset[str]:
+        names = self._names.pop(ref, frozenset())
+        for name in names:
             self._refs[name].discard(ref)
             if not self._refs[name]:
                 del self._refs[name]
-        return name
+        return names
 
 
 def _want_nothing_of(account: Bound, ref: str) -> None:
-    account.observer.want_addons(ref, None)
+    account.observer.unwant_addons(ref)
     account.routers.want(ref, None, None)

@@ -1,10 +1,11 @@
 """What Fireworks last said about the deployments of one account: one LIST for all, a GET where that is not enough."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from fireworks_operator.core.diagnosis import Diagnosis
+from fireworks_operator.core.identity import Owner, is_released, parse_marker
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
@@ -77,6 +78,20 @@ class _Answer:
         return self.observed.deployment
 
 
+def _is_alive(deployment: Deployment | None) -> bool:
+    return deployment is not None and deployment.state not in ("DELETING", "DELETED")
+
+
+def _by_owner(deployments: Iterable[Deployment]) -> dict[Owner, list[tuple[Owner, Deployment]]]:
+    """Return those that are alive and that no operator has let go of, by the resources that their markers name."""
+    found: dict[Owner, list[tuple[Owner, Deployment]]] = {}
+    for each in deployments:
+        marker = parse_marker(each.annotations)
+        if marker is not None and _is_alive(each) and not is_released(each.annotations):
+            found.setdefault(marker, []).append((marker, each))
+    return found
+
+
 @dataclass(slots=True)
 class ListFailure:
     """Why the account, or its loaded addons, cannot be listed, and since when: not by the clock, which may be set.
@@ -111,12 +126,14 @@ class Observer:
     resumed: float | None = None
     addons_failure: ListFailure | None = None
     _addon_listing: AddonListing | None = None
-    _addon_users: dict[str, str] = field(default_factory=dict)
+    _addon_users: dict[str, frozenset[str]] = field(default_factory=dict)
     _addons_asked: set[str] = field(default_factory=set)
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     _told_stale: bool = False
+    _owned: dict[Owner, list[tuple[Owner, Deployment]]] | None = None
+    """What the last LIST has by its markers; made when somebody asks, since only who has no status does."""
 
     def observe(self, name: str, *, with_addons: bool) -> Observed:
         """Return what is known of a deployment now; who gets Unknown is told of the next LIST.
@@ -140,13 +157,34 @@ class Observer:
         """Tell whether any resource wants to know the loaded addons of its deployment."""
         return bool(self._addon_users)
 
-    def want_addons(self, ref: str, name: str | None) -> None:
-        """Note of which deployment a resource wants to know the loaded addons; None: of none any more."""
-        if name is not None:
-            self._addon_users[ref] = name
+    def want_addons(self, ref: str, name: str) -> None:
+        """Note that a resource wants to know the loaded addons of a deployment."""
+        self._addon_users[ref] = self._addon_users.get(ref, frozenset()) | {name}
+
+    def unwant_addons(self, ref: str, name: str | None = None) -> None:
+        """Note that a resource no longer wants to know the addons of a deployment; None: of any."""
+        left = self._addon_users.get(ref, frozenset()) - {name} if name is not None else frozenset()
+        if left:
+            self._addon_users[ref] = left
         elif self._addon_users.pop(ref, None) is not None and not self._addon_users:
             self._addon_listing = self.addons_failure = None
             self._addons_asked.clear()
+
+    def heir(self, owner: Owner, name: str, previous: Collection[str] = ()) -> str | None:
+        """Return the deployment with a resource's marker that stands in for one of this name, which has ended.
+
+        None if that one is alive, or if there is none, or before the first LIST. Of several, the one that serves, and
+        the oldest. `previous` are ids and uids that the cluster had before.
+        """
+        if self.listing is None or _is_alive(self.listing.deployments.get(name)):
+            return None
+        if self._owned is None:
+            self._owned = _by_owner(self.listing.deployments.values())
+        found = [each for marker, each in self._owned.get(owner, ()) if not marker.is_elsewhere(owner.uid, previous)]
+        first = min(
+            found, key=lambda each: (not each.replica_stats.ready, str(each.create_time), each.name), default=None
+        )
+        return None if first is None else first.name
 
     def _observe(self, name: str, *, with_addons: bool) -> Observed:
         listing, answer = self.listing, self._answers.get(name)
@@ -213,7 +251,7 @@ class Observer:
 
     def listed(self, listing: Listing) -> None:
         """Take in a complete LIST, and tell which deployments look different than in the one before."""
-        before, self.listing = self.listing, listing
+        before, self.listing, self._owned = self.listing, listing, None
         healed, self.failure, self._told_stale = self.failure, None, False
         if before is None or (healed is not None and listing.started - healed.since > SILENCE):
             self.resumed = listing.started
@@ -253,7 +291,7 @@ class Observer:
         """Take in a complete LIST of the loaded addons, and tell who wants them what looks different."""
         before, self._addon_listing = self._addon_listing, listing
         healed, self.addons_failure = self.addons_failure, None
-        users = frozenset(self._addon_users.values())
+        users = self._addon_names()
         if before is None or healed is not None:
             changed = users
         else:
@@ -272,8 +310,11 @@ class Observer:
             return False
         self.addons_failure = ListFailure(now if before is None else before.since, diagnosis, now)
         if self._addon_users:
-            self.tell(frozenset(self._addon_users.values()))
+            self.tell(self._addon_names())
         return True
+
+    def _addon_names(self) -> frozenset[str]:
+        return frozenset().union(*self._addon_users.values())
 
     def _from_answer(self, name: str, answer: _Answer | None, *, with_addons: bool) -> Observed:
         if answer is None or self.clock() - answer.at > STALE_AFTER:

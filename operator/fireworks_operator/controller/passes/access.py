@@ -84,7 +84,10 @@ class Access:
 
         Nothing before this very key has listed the account, and nothing that only other keys have seen.
         """
-        self.account.observer.want_addons(self.ref, name if with_addons else None)
+        if with_addons:
+            self.account.observer.want_addons(self.ref, name)
+        else:
+            self.account.observer.unwant_addons(self.ref, name)
         if self.credential.listed_at is None:
             return Unknown()
         observed = self.account.observer.observe(name, with_addons=with_addons)

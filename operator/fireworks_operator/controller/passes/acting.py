@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from logging import getLogger
 
@@ -30,42 +31,38 @@ from fireworks_operator.core.actions import (
     RemoveFinalizer,
     Rest,
     SetDeployedModel,
+    SetReplacement,
     SetRouter,
     SetTags,
+    Switch,
     Trouble,
     Undelete,
     Update,
     Waiting,
 )
-from fireworks_operator.core.context import Unusable
+from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.decisions.growth import ceiling_after
-from fireworks_operator.core.desired.parking import next_expiry
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
-from fireworks_operator.core.observed.shortage import patience_ends
 from fireworks_operator.core.outcome import Outcome
+from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.situation import Situation
-from fireworks_operator.core.status.cost import rate_ends
 from fireworks_operator.core.status.facts import was_settled
-from fireworks_operator.core.status.report import report
 from fireworks_operator.core.status.transitions import tell
+from fireworks_operator.core.successor import second
+from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.ports import EventRecorder, EventType, MutationFence, ResourceWriter
 
 from .access import Access, FencedError
 from .recent import Recent, Unwritten
-from .result import After, Next, Now, PassResult, Retry, nothing_done
+from .repeating import next_look
+from .result import After, Now, PassResult, Retry, nothing_done
 
 log = getLogger(__name__)
 
-CREDENTIAL_RETRY = 30.0
-"""Seconds until a resource without a usable credential looks at its Secret again."""
-SECRET_RETRY = 60.0
-"""Seconds until a resource that is refused, or has API keys of a direct route, looks at its Secret again."""
-UNLISTED_RETRY = 5.0
-"""Seconds until it is asked again for what no LIST shows: a deployment's progress, the account of a key."""
 FENCED_RETRY = 2.0
 """Seconds until a change is tried again that the Lease was too short for."""
 RELEASE_RETRY = 60.0
@@ -131,6 +128,8 @@ class Actor:
                 # for, is known before anything of it is changed, and the next pass goes on.
                 await self._write(situation, Outcome(action), recent)
                 return PassResult(action, Now())
+            case SetReplacement() | Switch():
+                return await self._turn(situation, action, recent)
             case Rest() | Pending() | Progress() | Trouble() | Refuse():
                 return await self._wait(situation, action, recent)
             case _:
@@ -144,6 +143,18 @@ class Actor:
         self._store.put(stored)
         return PassResult(action, Now() if FINALIZER in stored.metadata.finalizers else Retry())
 
+    async def _turn(self, situation: Situation, action: SetReplacement | Switch, recent: Recent) -> PassResult:
+        """Begin, switch or end the replacement of a deployment; nothing is asked of Fireworks."""
+        resource = situation.subject
+        # Dying before the write: nothing has happened. After it: the status names both deployments, and which of them
+        # is to serve, so that each later step is known to belong to this replacement.
+        await self._write(situation, Outcome(action), recent)
+        recent.new_deployment()
+        message = f"{action.target} serves now." if isinstance(action, Switch) else action.message
+        left = isinstance(action, SetReplacement) and action.left is not None
+        self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
+        return PassResult(action, Now())
+
     async def _wait(self, situation: Situation, action: Waiting, recent: Recent) -> PassResult:
         resource = situation.resource
         told = {each.message for each in situation.status.conditions}
@@ -154,7 +165,7 @@ class Actor:
         conclusive = not _knows_too_little(situation, action)
         if conclusive:
             recent.change = None
-        return PassResult(action, _next_look(situation, action), conclusive=conclusive)
+        return PassResult(action, next_look(situation, action), conclusive=conclusive)
 
     async def _mutate(self, situation: Situation, action: Mutation, access: Access, recent: Recent) -> PassResult:
         resource = situation.resource
@@ -191,7 +202,7 @@ class Actor:
     def _later(self, situation: Situation, action: Mutation, decided: datetime, access: Access) -> Now | After | None:
         """Return when to decide anew, where what was decided must not be begun any more; None where it may."""
         stale = _is_stale(action, situation.now - decided) or access.has_turned_cold(situation, action)
-        if stale or self._changed(situation.resource):
+        if stale or self._changed(situation.subject):
             return Now()
         if not self._fence.may_mutate():
             return After(FENCED_RETRY)
@@ -200,7 +211,7 @@ class Actor:
     def _grants(self, situation: Situation, action: Action) -> bool:
         """Have the budgets grant what an action leads to; another pass may have taken the room since it was decided."""
         asked = ceiling_after(situation, action)
-        return asked is None or self._ledger.reserve(situation.resource, asked)
+        return asked is None or self._ledger.reserve(situation.subject, asked)
 
     async def _done(self, situation: Situation, action: Mutation, recent: Recent) -> PassResult:
         """Write down what a request that was accepted has come to."""
@@ -290,21 +301,30 @@ class Actor:
 
     async def _mark_released(self, situation: Situation, access: Access) -> None:
         """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
-        target = situation.target
+        replacement, views = situation.status.replacement, [(situation.resource, situation.context)]
+        if replacement is not None:
+            of_second = replace(situation.context, revision=replacement.revision)
+            views.append((second(situation.resource, replacement), of_second))
+        for resource, context in views:
+            await self._mark(resource, context, access)
+
+    async def _mark(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        target = target_name(resource, context)
         if target is None or not isinstance(access.observe(target, with_addons=False), Present):
             return
         try:
             async with asyncio.timeout(RELEASE_PATIENCE):
                 observed = await access.look(target)
-                if isinstance(observed, Present) and situation.ownership(observed.deployment) is Ownership.OURS:
+                ours = isinstance(observed, Present) and context.ownership(resource, observed.deployment)
+                if ours is Ownership.OURS:
                     await access.release(target)
         except (FireworksError, FencedError, TimeoutError) as error:
             log.warning("%s could not be marked as released: %s", target, str(error) or type(error).__name__)
 
     async def _write(self, situation: Situation, outcome: Outcome, recent: Recent) -> FireworksDeployment:
         """Write the status if it says anything new, and tell its transitions as events."""
-        resource, before = situation.resource, recent.stored_status(situation.resource)
-        status = report(situation, outcome)
+        resource, before = situation.subject, recent.stored_status(situation.subject)
+        status = report_resource(situation, outcome)
         if status == before:
             return resource
         stored = await self._writer.write_status(resource, status)
@@ -317,7 +337,7 @@ class Actor:
 
     def _defer(self, situation: Situation, outcome: Outcome, recent: Recent) -> None:
         """Leave a status to the next pass to write: in a flood of creations that one may have READY to tell as well."""
-        resource, status = situation.resource, report(situation, outcome)
+        resource, status = situation.subject, report_resource(situation, outcome)
         self._startups.see(resource, status, situation.now)
         recent.unwritten = Unwritten(recent.stored_status(resource), status)
 
@@ -344,56 +364,3 @@ def _knows_too_little(situation: Situation, action: Waiting) -> bool:
     unlisted = isinstance(situation.observed, Present) and observed_addons(situation.observed) is None
     unknown = isinstance(situation.observed, Unknown) or (unlisted and uses_addons(situation.resource))
     return unknown and (isinstance(action, Pending) or action == Rest())
-
-
-def _due(situation: Situation, action: Progress | Rest | Trouble | Refuse) -> datetime | None:
-    """Return when there is something to do or to tell: missing replicas are told whatever else is waited for."""
-    observed = situation.observed
-    ends = (
-        patience_ends(situation.resource, observed.deployment, situation.now) if isinstance(observed, Present) else None
-    )
-    times = (action.until, ends if ends is not None and ends > situation.now else None)
-    return min((each for each in times if each is not None), default=None)
-
-
-def _next_look(situation: Situation, action: Waiting) -> Next:
-    """Return when a pass that changed nothing is repeated; some things come without anything changing."""
-    then = _then(situation, action)
-    order = situation.parking
-    ends = (
-        rate_ends(situation),
-        next_expiry(situation.resource, situation.now),
-        None if order is None else order.until,
-    )
-    later = [After(max((end - situation.now).total_seconds(), 0.0) + 0.5) for end in ends if end is not None]
-    return min([each for each in (then, *later) if each is not None], key=lambda each: each.seconds, default=None)
-
-
-def _then(situation: Situation, action: Waiting) -> After | None:
-    """Return when there is something to do or to ask for; None: when something changes."""
-    credential, observed = situation.context.credential, situation.observed
-    if isinstance(credential, Unusable):
-        return After(CREDENTIAL_RETRY if credential.needs_user else UNLISTED_RETRY)
-    if isinstance(action, Pending):
-        return None
-    if isinstance(action, Refuse) and action.reason is Reason.ACCOUNT_MISMATCH:
-        return After(CREDENTIAL_RETRY)
-    reread = _next_reread(situation, action)
-    until = _due(situation, action)
-    if until is not None:
-        pause = max((until - situation.now).total_seconds(), 0.0) + 0.5
-        return After(pause if reread is None else min(pause, reread))
-    if isinstance(action, Progress | Trouble) and isinstance(observed, Present) and observed.fresh:
-        return After(UNLISTED_RETRY)
-    return None if reread is None else After(reread)
-
-
-def _next_reread(situation: Situation, action: Waiting) -> float | None:
-    """Return in how many seconds a Secret is looked at again; None if none has to be."""
-    route = situation.context.route_secret
-    if isinstance(route, Unusable):
-        return CREDENTIAL_RETRY
-    # Another key brings no room in a budget; the ledger says when there is.
-    mends = isinstance(action, Refuse) and action.reason is not Reason.BUDGET_EXCEEDED
-    refused = mends and situation.spec.credentials_secret_ref is not None
-    return SECRET_RETRY if refused or route is not None else None

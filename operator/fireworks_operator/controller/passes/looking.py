@@ -5,7 +5,7 @@ from dataclasses import replace
 from logging import getLogger
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, Replacement, ReplacementPhase
 from fireworks_operator.core.actions import (
     DESTRUCTIVE,
     NEEDS_FRESH_GET,
@@ -14,17 +14,21 @@ from fireworks_operator.core.actions import (
     Delete,
     LoadAddon,
     Refuse,
+    Rest,
     RouterChange,
+    Switch,
     UnloadAddon,
 )
 from fireworks_operator.core.context import Context
-from fireworks_operator.core.decisions.addons import uses_addons
+from fireworks_operator.core.decisions.addons import lists_loaded
 from fireworks_operator.core.decisions.decide import decide, needs_closer_look
 from fireworks_operator.core.decisions.growth import frees_quota, hardware_question
 from fireworks_operator.core.decisions.replacement import creation
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown, is_of_now
+from fireworks_operator.core.replacing.handover import decide_both, is_due
 from fireworks_operator.core.situation import Situation, assess
+from fireworks_operator.core.successor import second
 from fireworks_operator.core.target import former_names, target_name
 from fireworks_operator.fireworks.errors import ErrorKind
 
@@ -53,12 +57,52 @@ async def look_and_decide(
         FireworksError: a GET failed, or a validation had no answer.
         FencedError: the Lease is too short for a validation.
     """
+    replacement, target = resource.status.replacement, target_name(resource, context)
+    if access is not None and target is not None:
+        context = replace(context, router=access.observe_router(resource, target))
+    if replacement is None:
+        return await _look_at(resource, access, context, crd_deleting)
+    return await _look_at_both(resource, replacement, access, context, crd_deleting)
+
+
+async def _look_at_both(
+    resource: FireworksDeployment,
+    replacement: Replacement,
+    access: Access | None,
+    context: Context,
+    crd_deleting: Callable[[], Awaitable[bool]],
+) -> tuple[Situation, Action]:
+    """Decide for each of two deployments as though it were the only one, and then whose turn it is."""
+    view, of_second = second(resource, replacement), replace(context, revision=replacement.revision)
+    name = target_name(view, of_second)
+    known = Unknown() if access is None or name is None else access.observe(name, with_addons=lists_loaded(resource))
+    main, action = await _look_at(resource, access, context, crd_deleting, other=known)
+    if replacement.phase is ReplacementPhase.PREPARING or is_due(main, action, replacement):
+        other, step = await _look_at(view, access, of_second, crd_deleting, other=main.observed)
+    else:
+        other, step = assess(view, known, of_second, other=main.observed), Rest(replacement.until)
+    main = replace(main, other=other.observed)
+    situation, chosen = decide_both(main, action, other, step)
+    if isinstance(chosen, Switch) and access is not None and name is not None and not is_of_now(other.observed):
+        other = other.answered(await access.look(name))
+        situation, chosen = decide_both(replace(main, other=other.observed), action, other, decide(other))
+    return situation, chosen
+
+
+async def _look_at(
+    resource: FireworksDeployment,
+    access: Access | None,
+    context: Context,
+    crd_deleting: Callable[[], Awaitable[bool]],
+    *,
+    other: Observed | None = None,
+) -> tuple[Situation, Action]:
+    """Decide for one deployment; `other` is what is known of the second one, if there is one."""
     target = target_name(resource, context)
     if access is None or target is None:
-        situation = assess(resource, Unknown(), context)
+        situation = assess(resource, Unknown(), context, other)
         return situation, decide(situation)
-    context = replace(context, router=access.observe_router(resource, target))
-    situation = assess(resource, await _observe(resource, access, target), context)
+    situation = assess(resource, await _observe(resource, access, target), context, other)
     situation, action = await _learn_hardware(access, situation, decide(situation))
     context = situation.context
     if isinstance(action, DESTRUCTIVE):
@@ -71,14 +115,14 @@ async def look_and_decide(
             )
         situation, action = await _validate(access, situation, decide(situation))
     elif isinstance(action, Claim):
-        situation = assess(resource, situation.observed, await _look_for_former(resource, access, context))
+        situation = assess(resource, situation.observed, await _look_for_former(resource, access, context), other)
         action = decide(situation)
     situation, action = await _confirm_router(access, situation, action)
     return await _confirm_load(access, *await _confirm_unload(access, situation, action))
 
 
 async def _observe(resource: FireworksDeployment, access: Access, target: str) -> Observed:
-    observed = access.observe(target, with_addons=uses_addons(resource))
+    observed = access.observe(target, with_addons=lists_loaded(resource))
     if access.must_look(target) or needs_closer_look(resource, observed):
         if isinstance(observed, Absent):
             log.info("%s: missing from the list, fetching it directly", resource.ref, extra={"deployment": target})

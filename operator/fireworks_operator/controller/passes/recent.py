@@ -76,6 +76,12 @@ class Recent:
         self.addon_updates.clear()
         self.addon_loads.clear()
 
+    def new_deployment(self) -> None:
+        """Forget what was done to a deployment, as the next steps are about another one."""
+        self.update = self.tags = self.change = None
+        self.addon_updates.clear()
+        self.addon_loads.clear()
+
     def listed(self, observed: Present) -> None:
         """Forget loads that have led to an addon, so that it is loaded at once when it is lost later."""
         for addon in observed.addons or ():

@@ -23,7 +23,8 @@ from fireworks_operator.core.observed.observation import Present, Unknown
 from fireworks_operator.core.pauses import set_clock_right
 from fireworks_operator.core.prices import Prices
 from fireworks_operator.core.situation import Situation, assess
-from fireworks_operator.core.target import target_name
+from fireworks_operator.core.successor import second
+from fireworks_operator.core.target import second_name, target_name
 from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.ports import ConfigMapWriter, EventRecorder, MutationFence, ResourceWriter
 
@@ -134,16 +135,17 @@ class Reconciler:
         if is_new(resource):
             recent.new_spec()
         context = self._context(resource, resolved, skip_pauses=recent.key_changed or skip_pauses)
-        target = target_name(resource, context)
+        target, replacement = target_name(resource, context), resource.status.replacement
         if resolved.account is not None:
-            self._bindings.note(resource.ref, resolved.account, target)
+            self._bindings.note(resource.ref, resolved.account, target, second_name(resource, context))
         access = None if target is None else self._access(resource, resolved, release_slot)
         if access is not None:
             keys = await self._accounts.route_keys(resource)
             access, context = _with_route_keys(access, context, keys)
             if recent.changes_route_secret(context.route_secret):
                 context, recent.key_changed = replace(context, skip_pauses=True), True
-            context = replace(context, models=await access.model_to_prepare(resource))
+            to_claim = resource if replacement is None else second(resource, replacement)
+            context = replace(context, models=await access.model_to_prepare(to_claim))
         try:
             situation, action = await look_and_decide(resource, access, context, self._crd_deleting)
         except FireworksError as error:

@@ -33,6 +33,14 @@ def uses_addons(resource: FireworksDeployment) -> bool:
     return bool(resource.spec.addons or resource.status.addons or resource.spec.deployed_model)
 
 
+def lists_loaded(resource: FireworksDeployment) -> bool:
+    """Tell whether the loaded models of the resource's deployments have to be known.
+
+    While one replaces the other, of both: the new one becomes the default of its model if the former one is.
+    """
+    return uses_addons(resource) or resource.status.replacement is not None
+
+
 def wants_addons(resource: FireworksDeployment) -> bool:
     """Tell whether the spec wants the deployment to take addons."""
     return bool(resource.spec.addons or resource.spec.enable_addons)

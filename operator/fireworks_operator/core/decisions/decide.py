@@ -1,11 +1,6 @@
 """`decide()`: which one step comes next for a resource."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
 from typing import get_args
-
-from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FINALIZER, FireworksDeployment, ManagementPolicy
@@ -16,7 +11,6 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Delete,
-    KeyChange,
     Mutation,
     Park,
     Pending,
@@ -24,47 +18,37 @@ from fireworks_operator.core.actions import (
     Refuse,
     RemoveFinalizer,
     Rest,
-    SetTags,
+    SetReplacement,
+    Switch,
     Trouble,
     Update,
     Waiting,
 )
 from fireworks_operator.core.context import REST_PATIENCE, Context, Unusable, Usable
-from fireworks_operator.core.desired.drift import Difference
 from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.observed.shortage import patience_ends
-from fireworks_operator.core.pauses import (
-    CONVERGENCE_TRIES,
-    CREATIONS,
-    REFUSED,
-    REPLACE,
-    SET_TAGS,
-    UPDATE,
-    UPDATE_SPACING,
-    pause_until,
-    revives_until,
-)
+from fireworks_operator.core.pauses import CREATIONS, REPLACE, revives_until
 from fireworks_operator.core.situation import Situation
-from fireworks_operator.core.target import new_name
+from fireworks_operator.core.target import heir_of, new_name
 from fireworks_operator.fireworks.models import Deployment
-from fireworks_operator.fireworks.request import ROUTE_KEYS_FIELD
 
-from .addons import decide_addons, decide_switching_off
+from .addons import decide_addons
 from .adoption import account_mismatch, decide_adoption, refuse_to_show
+from .changes import decide_changes, decide_tags, decide_update
 from .contradictions import contradiction
 from .deletion import decide_deletion
 from .deployed_model import decide_deployed_model
-from .direct_route import KEYS_MASK, due_changes, due_keys, missing_keys
+from .direct_route import due_changes, due_keys, missing_keys
 from .fallback import decide_beginning, decide_fallback, fallback_due
 from .growth import refuse_creation, within_budget
 from .parking import decide_parking, only_parking, refuse_to_create, rest_parked
 from .preparation import decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
-from .replacement import creation, decide_replacement, wait_for_deletion
+from .replacement import creation, decide_replacement, wait_for_deletion, wait_for_successor
 from .router import decide_router
 
-_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Choose, Park)
+_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Choose, Park, SetReplacement, Switch)
 
 
 def decide(situation: Situation) -> Action:
@@ -77,7 +61,11 @@ def decide(situation: Situation) -> Action:
         return decide_deletion(situation)
     if situation.spec.management_policy is ManagementPolicy.OBSERVE:
         return _decide_observing(situation)
-    action = _decide_managed(situation)
+    return withhold(situation, _decide_managed(situation))
+
+
+def withhold(situation: Situation, action: Action) -> Action:
+    """Refuse to change anything while the resource is paused."""
     if not situation.spec.paused:
         return action
     waits_to_update = isinstance(action, Progress) and action.reason is Reason.UPDATING
@@ -92,7 +80,8 @@ def decide(situation: Situation) -> Action:
 
 
 def _name(action: Action) -> str:
-    return REPLACE if isinstance(action, Delete) and action.replaces else action.name
+    replaces = isinstance(action, SetReplacement | Switch) or (isinstance(action, Delete) and bool(action.replaces))
+    return REPLACE if replaces else action.name
 
 
 def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
@@ -172,9 +161,26 @@ def _decide_managed(situation: Situation) -> Action:
         return _decide_claim(situation, context.credential)
     if isinstance(observed, Unknown):
         return _unreachable(observed, context)
+    waits = wait_for_successor(situation) or _decide_heir(situation, target, context.credential.account)
+    if waits is not None:
+        return waits
     if isinstance(observed, Absent):
         return _decide_absent(situation, observed, target)
     return _decide_present(situation, observed.deployment, context.credential)
+
+
+def _decide_heir(situation: Situation, target: str, account: str) -> Claim | None:
+    """Claim what has replaced the deployment of the status, which is of an old backup then; None if nothing has."""
+    observed = situation.observed
+    ended = observed.confirmed if isinstance(observed, Absent) else _is_ended(observed)
+    if not ended or situation.status.replacement is not None:
+        return None
+    heir = heir_of(situation.resource, situation.context, target)
+    return None if heir is None else Claim(heir, account)
+
+
+def _is_ended(observed: Observed) -> bool:
+    return isinstance(observed, Present) and observed.deployment.state in ("DELETING", "DELETED")
 
 
 def _unusable(credential: Unusable) -> Waiting:
@@ -254,7 +260,7 @@ def _decide_present(situation: Situation, deployment: Deployment, credential: Us
     if waits is not None:
         return waits
     due = only_parking(situation)
-    return _decide_update(due, deployment) if due is not None else _decide_live(situation, deployment)
+    return decide_update(due, deployment) if due is not None else _decide_live(situation, deployment)
 
 
 def _decide_ended(situation: Situation, deployment: Deployment) -> Action | None:
@@ -273,9 +279,9 @@ def _decide_live(situation: Situation, deployment: Deployment) -> Action:
         return decide_replacement(situation, deployment)
     situation, exceeded = within_budget(situation, deployment)
     if due_changes(situation) or due_keys(situation) is not None:
-        return _decide_changes(situation, deployment)
+        return decide_changes(situation, deployment)
     if situation.drift.tags:
-        return _decide_tags(situation, deployment)
+        return decide_tags(situation, deployment)
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
         deployed = decide_deployed_model(situation, deployment)
@@ -283,88 +289,6 @@ def _decide_live(situation: Situation, deployment: Deployment) -> Action:
         waits = waits or exceeded or rest_parked(situation)
         return waits or _at_rest(situation, deployment, addons)
     return addons
-
-
-def _decide_changes(situation: Situation, deployment: Deployment) -> Action:
-    """Change what differs; addons are unloaded before they are switched off."""
-    changes = situation.drift.changes
-    switches_off = any(change.path == "enableAddons" and change.wanted is False for change in changes)
-    unload = decide_switching_off(situation, deployment) if switches_off else None
-    return unload or _decide_update(situation, deployment)
-
-
-def _decide_update(situation: Situation, deployment: Deployment) -> Action:
-    drift, keys = replace(situation.drift, changes=due_changes(situation)), due_keys(situation)
-    if keys is not None and _not_converging(situation, UPDATE, drift.changes) is not None:
-        drift = replace(drift, changes=())  # another API key need not wait for what Fireworks does not make
-    fields = (*(each.path for each in drift.changes), *([] if keys is None else [KeyChange.field]))
-    waits = _not_yet(situation, UPDATE, drift.changes, fields, situation.context.last_update)
-    if waits is not None:
-        return waits
-    body, mask = drift.patch_body(deployment.raw), drift.mask()
-    if keys is None:
-        return Update(deployment.name, body, mask, fields)
-    removed: dict[str, JsonValue] = {ROUTE_KEYS_FIELD: []} if keys.secret is None else {}
-    return Update(deployment.name, {**body, **removed}, (*mask, KEYS_MASK), fields, keys)
-
-
-def _decide_tags(situation: Situation, deployment: Deployment) -> Action:
-    drifted = situation.drift.tags
-    fields = tuple(each.path for each in drifted)
-    waits = _not_yet(situation, SET_TAGS, drifted, fields, situation.context.last_tags)
-    return waits or SetTags(
-        deployment.name,
-        {each.field.entry: str(each.wanted) for each in drifted if each.wanted},
-        tuple(each.field.entry for each in drifted if not each.wanted),
-        fields,
-    )
-
-
-def _not_yet(
-    situation: Situation, action: str, changes: Sequence[Difference], fields: Sequence[str], sent: datetime | None
-) -> Refuse | Progress | None:
-    """Say why fields are not changed now; None if they are. `sent` is when this process last made such changes."""
-    held = held_back(situation, action) or _not_converging(situation, action, changes)
-    if held is not None:
-        return held
-    due = _next_change(situation, action, sent)
-    if due is not None and due > situation.now:
-        return Progress(Reason.UPDATING, f"Changing {', '.join(f'spec.{each}' for each in fields)}.", due)
-    return None
-
-
-def _not_converging(situation: Situation, action: str, changes: Sequence[Difference]) -> Refuse | None:
-    """Refuse to go on sending a change that Fireworks accepts each time and does not make."""
-    attempt = situation.attempt_of(action)
-    # What was refused has not been accepted, so it did not fail to converge.
-    if attempt is None or attempt.reason != Reason.UPDATING or attempt.count < CONVERGENCE_TRIES:
-        return None
-    if situation.context.skip_pauses or not changes:
-        return None
-    until = pause_until(attempt, REFUSED[1:])
-    if until <= situation.now:
-        return None
-    stays = {change.path: "not set" if change.observed in (None, "") else change.observed for change in changes}
-    fields = ", ".join(f"spec.{path} (stays {value})" for path, value in stays.items())
-    way_out = "Correct the value, or contact Fireworks support."
-    if stays.get("deploymentShape") == "not set":
-        way_out = (
-            "It drops a shape that is not validated for the model and its addons: set another spec.deploymentShape, "
-            "replace it by spec.acceleratorType, or contact Fireworks support."
-        )
-    return Refuse(
-        Reason.NOT_CONVERGING,
-        f"Fireworks accepts the change of {fields} but does not apply it. {way_out}",
-        until,
-    )
-
-
-def _next_change(situation: Situation, action: str, sent: datetime | None) -> datetime | None:
-    if situation.context.skip_pauses or situation.is_new:
-        return None
-    attempt = situation.attempt_of(action)
-    times = (sent, attempt.time if attempt is not None else None)
-    return max((each + UPDATE_SPACING for each in times if each is not None), default=None)
 
 
 def _at_rest(situation: Situation, deployment: Deployment, addons: Rest | None = None) -> Rest:

@@ -1,11 +1,13 @@
 """How requests that name the base model alone find the deployment: the base model's own DeployedModel."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.actions import Progress, Refuse, SetDeployedModel
+from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
@@ -18,17 +20,31 @@ def decide_deployed_model(situation: Situation, deployment: Deployment) -> SetDe
 
     Fireworks makes one only for the first deployment of a model. It is never unloaded, and never an addon.
     """
-    wanted, addons = situation.spec.deployed_model, observed_addons(situation.observed)
-    if wanted is None or addons is None or deployment.state != "READY":
+    spec, addons = situation.spec.deployed_model, observed_addons(situation.observed)
+    wanted = {**_inherited(situation, deployment), **({} if spec is None else spec.to_wire())}
+    if not wanted or addons is None or deployment.state != "READY":
         return None
-    change = _change(wanted.to_wire(), deployment, addons_by_model(addons).get(deployment.base_model))
+    change = _change(wanted, deployment, addons_by_model(addons).get(deployment.base_model))
     if change is None:
         return None
     return held_back(situation, change.name) or _reverted(situation, change) or change
 
 
+def _inherited(situation: Situation, deployment: Deployment) -> dict[str, JsonValue]:
+    """Return what a deployment takes over from the one that it has replaced: requests for the model alone go on.
+
+    Fireworks does not delete the default of a model that has other deployments (REST reference, deleteDeployment).
+    """
+    former = situation.other
+    if not isinstance(former, Present) or situation.context.revision:
+        return {}
+    loaded = addons_by_model(former.addons or ()).get(deployment.base_model)
+    default = loaded is not None and loaded.default and former.deployment.base_model == deployment.base_model
+    return {"default": True} if default else {}
+
+
 def _change(
-    wanted: dict[str, JsonValue], deployment: Deployment, known: DeployedModel | None
+    wanted: Mapping[str, JsonValue], deployment: Deployment, known: DeployedModel | None
 ) -> SetDeployedModel | None:
     there = {} if known is None else known.raw
     body = {key: value for key, value in wanted.items() if there.get(key, False) != value}

@@ -24,7 +24,7 @@ from fireworks_operator.core.desired.fields import fields_at, put
 from fireworks_operator.core.desired.parking import ParkingOrder
 from fireworks_operator.core.desired.shapes import DEFAULT_SHAPE, same_shape
 from fireworks_operator.core.desired.wanted import wire_values
-from fireworks_operator.core.observed.observation import Absent, Present
+from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.core.pauses import is_replacing, may_take_effect, revives_until
 from fireworks_operator.core.prices import Prices
 from fireworks_operator.core.situation import Situation
@@ -61,21 +61,21 @@ def refuse_creation(situation: Situation) -> Refuse | None:
         return None
     asked, first = _of_new(situation), situation.status.create_time is None
     # What is created again has to fit the limits of today; what was granted for the first time is kept to.
-    before = situation.context.granted if first else NOTHING
+    before = situation.context.granted if first else _whole(situation, NOTHING)
     return _unknown(situation) if asked is None else _refuse(situation, asked, before)
 
 
 def has_room(situation: Situation) -> bool:
     """Tell whether the budgets have room for a new deployment in the place of the one there is, as far as is known."""
     asked = _of_new(situation)
-    return asked is None or _refuse(situation, asked, NOTHING) is None
+    return asked is None or _refuse(situation, asked, _whole(situation, NOTHING)) is None
 
 
 def refuse_replacement(situation: Situation) -> Refuse | None:
     """Refuse a deployment in the place of the present one, whose room is its own; None if there is enough."""
     if not situation.context.rooms:
         return None
-    asked, before = _of_new(situation), ceiling_of(situation).grown_to(situation.context.granted)
+    asked, before = _of_new(situation), _whole(situation, ceiling_of(situation)).grown_to(situation.context.granted)
     return _unknown(situation) if asked is None else _refuse(situation, asked, before)
 
 
@@ -94,7 +94,7 @@ def refuse_undelete(situation: Situation, deployment: Deployment) -> Refuse | No
 
     What was deleted here only to be replaced still has its room.
     """
-    before = situation.context.granted if is_replacing(situation.status) else NOTHING
+    before = situation.context.granted if is_replacing(situation.status) else _whole(situation, NOTHING)
     return _refuse(situation, _ceiling(situation, deployment, wire_gpus_at_most(deployment.raw)), before)
 
 
@@ -103,8 +103,8 @@ def within_budget(situation: Situation, deployment: Deployment) -> tuple[Situati
     changes = situation.drift.changes
     if not situation.context.rooms or not any(_may_raise(each, deployment) for each in changes):
         return situation, None
-    asked, before = _after(situation, deployment, situation.drift.patch_body(deployment.raw)), ceiling_of(situation)
-    granted = before.grown_to(situation.context.granted)
+    asked = _after(situation, deployment, situation.drift.patch_body(deployment.raw))
+    granted = _whole(situation, ceiling_of(situation)).grown_to(situation.context.granted)
     refused = _unknown(situation) if asked is None else _refuse(situation, asked, granted)
     if refused is None:
         return situation, None
@@ -122,6 +122,11 @@ def ceiling_of(situation: Situation) -> Ceiling:
 
 def ceiling_after(situation: Situation, action: Action) -> Ceiling | None:
     """Return the ceiling that an action leads to; None if it raises none, or if that is not known."""
+    own = _own_ceiling_after(situation, action)
+    return None if own is None else _whole(situation, own)
+
+
+def _own_ceiling_after(situation: Situation, action: Action) -> Ceiling | None:
     observed = situation.observed
     match action:
         case Claim() | Create():
@@ -138,6 +143,11 @@ def ceiling_after(situation: Situation, action: Action) -> Ceiling | None:
 
 def asked_for(situation: Situation) -> Ceiling | None:
     """Return the ceiling that the resource asks for in the end; None if it is not known."""
+    own = _own_asked_for(situation)
+    return None if own is None else _whole(situation, own)
+
+
+def _own_asked_for(situation: Situation) -> Ceiling | None:
     if not isinstance(situation.observed, Present) or (situation.may_replace and situation.drift.replacements):
         return _of_new(situation)
     deployment = situation.observed.deployment
@@ -150,14 +160,16 @@ def granted_still(situation: Situation, action: Action, granted: Ceiling) -> Cei
     Where nothing exists and nothing is going to be made, it needs none; while that is not known, it keeps all.
     """
     observed, status = situation.observed, situation.status
+    if isinstance(situation.other, Unknown):
+        return granted
     if isinstance(observed, Present) and observed.deployment.state != "DELETED":
-        replaced = is_replacing(status) and bool(situation.drift.replacements)
-        return ceiling_of(situation).grown_to(granted) if replaced else ceiling_of(situation)
+        has, replaced = _whole(situation, ceiling_of(situation)), is_replacing(status)
+        return has.grown_to(granted) if replaced and situation.drift.replacements else has
     lacking = isinstance(observed, Absent) and (observed.confirmed or status.create_time is None)
     deleted = isinstance(observed, Present)
     pending = may_take_effect(status.last_attempt, situation.now) or revives_until(status.last_attempt, situation.now)
     ends = isinstance(action, Refuse | RemoveFinalizer) and not pending
-    return NOTHING if (lacking or deleted) and ends else granted
+    return _whole(situation, NOTHING) if (lacking or deleted) and ends else granted
 
 
 def possible_ceiling(resource: FireworksDeployment, prices: Prices, now: datetime) -> Ceiling:
@@ -167,7 +179,10 @@ def possible_ceiling(resource: FireworksDeployment, prices: Prices, now: datetim
     """
     stored, managed = stored_ceiling(resource), resource.spec.management_policy is ManagementPolicy.MANAGE
     claimed = resource.status.deployment_name is not None and resource.metadata.deletion_timestamp is None
-    return spec_ceiling(resource, prices, now).grown_to(stored) if claimed and managed else stored
+    if not (claimed and managed):
+        return stored
+    asked = spec_ceiling(resource, prices, now)
+    return asked.grown_to(stored) if resource.status.replacement is None else asked.plus(stored)
 
 
 def spec_ceiling(resource: FireworksDeployment, prices: Prices, now: datetime) -> Ceiling:
@@ -238,8 +253,17 @@ def _knows_hardware(situation: Situation) -> bool:
     return "acceleratorType" in values and "acceleratorCount" in values
 
 
+def _whole(situation: Situation, own: Ceiling) -> Ceiling:
+    """Return the ceiling of a resource whose deployment has this one: while it has two, they count together."""
+    other = situation.other
+    if not isinstance(other, Present):
+        return own
+    return own.plus(_ceiling(situation, other.deployment, gpus_at_most(other.deployment)))
+
+
 def _refuse(situation: Situation, asked: Ceiling, before: Ceiling) -> Refuse | None:
-    why = refusal(situation.context.rooms, asked, before)
+    """Say why the budgets refuse one deployment a ceiling, `before` being that of the whole resource."""
+    why = refusal(situation.context.rooms, _whole(situation, asked), before)
     return None if why is None else Refuse(Reason.BUDGET_EXCEEDED, why)
 
 

@@ -1,12 +1,18 @@
 """Changes that only another deployment could have: refused, or the deployment is deleted and created anew."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.core.actions import Create, Delete, Progress, Refuse
+from fireworks_operator.api.v1alpha1 import Replacement, ReplacementPhase
+from fireworks_operator.core.actions import Create, Delete, Progress, Refuse, SetReplacement
 from fireworks_operator.core.desired.drift import Drift
 from fireworks_operator.core.desired.wanted import fingerprint
+from fireworks_operator.core.identity import account_of, deployment_id, deployment_name
 from fireworks_operator.core.observed.history import created_here
 from fireworks_operator.core.pauses import BLOCKED, REPLACE, VALIDATE, is_replacing, pause_until
 from fireworks_operator.core.situation import Situation
+from fireworks_operator.core.successor import is_blue_green
 from fireworks_operator.fireworks.models import Deployment
 
 from .direct_route import key_version, missing_keys
@@ -14,17 +20,22 @@ from .growth import refuse_replacement
 from .refusals import held_back, still_refused
 
 
-def decide_replacement(situation: Situation, deployment: Deployment) -> Delete | Refuse | Progress:
-    """Delete a deployment that cannot become what is wanted, so that it is created anew; or say why it stays.
+def decide_replacement(situation: Situation, deployment: Deployment) -> Delete | SetReplacement | Refuse | Progress:
+    """Have a deployment that cannot become what is wanted replaced, or say why it stays.
 
-    All that may speak against the new one comes first: once the present one is gone, nothing serves. It is deleted
-    softly, so that it can be restored for as long as the old value may be put back.
+    By BlueGreen a successor is begun beside it. By Recreate it is deleted, so that it is created anew; all that may
+    speak against the new one comes first: once the present one is gone, nothing serves. It is deleted softly, so that
+    it can be restored for as long as the old value may be put back.
     """
     if not situation.may_replace:
         return _replace_required(situation.drift)
+    if situation.status.replacement is not None:
+        return Progress(Reason.REPLACING, waits_for_former(situation))
     stays = _stays(situation, deployment)
     if stays is not None:
         return stays
+    if is_blue_green(situation.spec):
+        return _begin(situation, deployment)
     refused = held_back(situation, VALIDATE) or _blocked(situation) or missing_keys(situation)
     refused = refused or refuse_replacement(situation) or refuse_rejected(situation)
     if refused is not None:
@@ -40,6 +51,57 @@ def decide_last_step(situation: Situation, deployment: Deployment) -> Delete | R
         return Delete(deployment.name, hard=True, ignore_checks=True)
     refused = held_back(situation, VALIDATE) or _blocked(situation) or refuse_rejected(situation)
     return refused or Delete(deployment.name, hard=True, ignore_checks=True, replaces=_paths(situation.drift))
+
+
+def wait_for_successor(situation: Situation) -> Progress | None:
+    """Leave the deployment alone while its successor is made ready; None if nothing replaces it, or if it is parked."""
+    replacement = situation.status.replacement
+    preparing = replacement is not None and replacement.phase is ReplacementPhase.PREPARING
+    if not preparing or situation.parking is not None:
+        return None
+    return Progress(Reason.REPLACING, told(situation))
+
+
+def told(situation: Situation) -> str:
+    """Say that a successor is on its way, for the sake of which fields, and what serves until then."""
+    replacement, former = situation.status.replacement, situation.status.deployment_name
+    fields = _named(() if replacement is None else replacement.fields)
+    return (
+        f"Replacing the deployment to change {fields} (spec.replacePolicy): {former} keeps serving until its successor "
+        "is ready."
+    )
+
+
+def waits_for_former(situation: Situation) -> str:
+    """Say that a replacement begins once the second deployment of the one before is gone."""
+    replacement = situation.status.replacement
+    second = None if replacement is None else replacement.deployment_name
+    return (
+        f"Replacing the deployment to change {_named(_paths(situation.drift))} (spec.replacePolicy): it keeps serving, "
+        f"and its successor is created once {second}, which the replacement before this one has left, is deleted."
+    )
+
+
+def _begin(situation: Situation, deployment: Deployment) -> SetReplacement:
+    """Begin a successor under another id than that of the deployment."""
+    account, revision = account_of(deployment.name), situation.resource.metadata.generation
+    while _successor_name(situation, account, revision) == deployment.name:
+        revision += 1  # the cluster was rebuilt, and generations begin anew
+    replacement = Replacement(
+        phase=ReplacementPhase.PREPARING,
+        start_time=situation.now.replace(microsecond=0),
+        revision=revision,
+        fields=list(_paths(situation.drift)),
+    )
+    return SetReplacement(replacement, f"{deployment.name} keeps serving until its successor is ready.")
+
+
+def _successor_name(situation: Situation, account: str, revision: int) -> str:
+    return deployment_name(account, deployment_id(replace(situation.owner, revision=revision)))
+
+
+def _named(fields: Sequence[str]) -> str:
+    return ", ".join(f"spec.{each}" for each in fields)
 
 
 def wait_for_deletion(situation: Situation) -> Progress:
@@ -119,8 +181,8 @@ def _replace_required(drift: Drift) -> Refuse:
     return Refuse(
         Reason.REPLACE_REQUIRED,
         f"Fireworks cannot change {_changes(drift)} on an existing deployment, which keeps serving unchanged. Put the "
-        "old value back, set spec.replacePolicy.type to Recreate to have it deleted and created anew, or create a "
-        "second resource with the new value and delete this one once the new one is serving.",
+        "old value back, set spec.replacePolicy.type to BlueGreen to have it replaced while it serves, or to "
+        "Recreate to have it deleted and created anew.",
     )
 
 

@@ -105,9 +105,13 @@ def is_ours(situation: Situation, router: Router) -> bool:
 
 
 def own_deployments(situation: Situation) -> frozenset[str]:
-    """Return the deployments of the resource that a router may name: the present one, and the one before."""
-    known = situation.status.router
-    names = (situation.target, None if known is None else known.deployment)
+    """Return the deployments of the resource that a router may name: the present one, and that before or after it."""
+    known, replacement = situation.status.router, situation.status.replacement
+    names = (
+        situation.target,
+        None if known is None else known.deployment,
+        None if replacement is None else replacement.deployment_name,
+    )
     return frozenset(each for each in names if each is not None)
 
 

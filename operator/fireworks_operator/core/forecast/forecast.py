@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
+from fireworks_operator.api.conditions import Reason
+from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment, ReplacementPhase
 from fireworks_operator.core.actions import (
+    Action,
     AddFinalizer,
     Adopt,
     Choose,
@@ -20,17 +22,22 @@ from fireworks_operator.core.actions import (
     Progress,
     Refuse,
     RemoveFinalizer,
+    Rest,
+    SetReplacement,
     SetRouter,
+    Switch,
     Trouble,
     Undelete,
     Waiting,
 )
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.decide import decide
-from fireworks_operator.core.observed.observation import Observed
+from fireworks_operator.core.observed.observation import Absent, Observed
 from fireworks_operator.core.outcome import Outcome
+from fireworks_operator.core.replacing.handover import decide_both, is_due
+from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.situation import Situation, assess
-from fireworks_operator.core.status.report import report
+from fireworks_operator.core.successor import second
 
 from .changes import FieldChange, changes_of
 from .fireworks import Told, after, in_time, router_after
@@ -60,6 +67,7 @@ class Forecast:
         situation: upon which the end is decided: the resource with its status, and the deployment, as they would be.
         released: why the operator would stop managing the deployment; empty if it would not.
         refused: the request after those that Fireworks says it would refuse; None if it was not asked, or would not.
+        beside: what both deployments are while one takes the place of the other; None if there are never two.
     """
 
     steps: tuple[Step, ...]
@@ -67,13 +75,42 @@ class Forecast:
     situation: Situation
     released: str = ""
     refused: Step | None = None
+    beside: tuple[Observed, Observed] | None = None
 
 
 class EndlessError(Exception):
     """The decisions do not come to an end; that is a mistake of the operator."""
 
 
-def forecast(resource: FireworksDeployment, observed: Observed, context: Context, told: Told) -> Forecast:
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """How things are before a decision: the resource, its deployment, and the second one while it is replaced."""
+
+    resource: FireworksDeployment
+    observed: Observed
+    second: Observed
+    context: Context
+
+    def decided(self) -> tuple[Situation, Action]:
+        """Return the next step, and the situation that it is about."""
+        resource, replacement = self.resource, self.resource.status.replacement
+        if replacement is None:
+            main = assess(resource, self.observed, self.context)
+            return main, decide(main)
+        main = assess(resource, self.observed, self.context, self.second)
+        action, context = decide(main), replace(self.context, revision=replacement.revision)
+        other = assess(second(resource, replacement), self.second, context, self.observed)
+        due = replacement.phase is ReplacementPhase.PREPARING or is_due(main, action, replacement)
+        return decide_both(main, action, other, decide(other) if due else Rest(replacement.until))
+
+    def seen(self, situation: Situation, observed: Observed) -> "_Moment":
+        """Return the moment after one of both deployments has become another."""
+        return replace(self, second=observed) if situation.beside is not None else replace(self, observed=observed)
+
+
+def forecast(
+    resource: FireworksDeployment, observed: Observed, context: Context, told: Told, second: Observed | None = None
+) -> Forecast:
     """Decide, and take it for granted that Fireworks accepts what is asked of it, until nothing is left to do.
 
     Args:
@@ -81,57 +118,85 @@ def forecast(resource: FireworksDeployment, observed: Observed, context: Context
         observed: what Fireworks says of its deployment now.
         context: what surrounds the resource now.
         told: what Fireworks was asked beforehand.
+        second: what it says of the second deployment of a resource that is being replaced; None if there is none.
 
     Raises:
         EndlessError: there is no end.
     """
+    moment = _Moment(resource, observed, Absent(confirmed=True) if second is None else second, context)
     steps: list[Step] = []
-    released = ""
+    released, beside = "", None
     for _ in range(MOST_STEPS):
-        situation = assess(resource, observed, context)
-        action = decide(situation)
+        situation, action = moment.decided()
         if isinstance(action, Waiting):
-            resource = _stored(situation, Outcome(action))
-            later = None if isinstance(action, Refuse | Trouble) else in_time(observed)
-            if later is not None:
-                observed = later
-            elif isinstance(action, Progress) and action.until is not None:
-                context = replace(context, now=max(action.until, context.now) + _MOMENT)
-            else:
-                return Forecast(tuple(steps), action, replace(situation, resource=resource), released)
+            moment = replace(moment, resource=_stored(situation, Outcome(action)))
+            later = None if isinstance(action, Refuse | Trouble) or _is_blocked(action) else _later(moment, action)
+            if later is None:
+                end = replace(situation, resource=moment.resource)
+                return Forecast(tuple(steps), action, end, released, beside=beside)
+            moment = later
         elif isinstance(action, Mutation):
             steps.append(Step(action, changes_of(action, situation)))
-            resource, observed = _carried_out(situation, action, told)
-            context = _learnt(context, action)
+            moment = _carried_out(moment, situation, action, told)
         else:
             released = action.message if isinstance(action, RemoveFinalizer) else released
-            resource = _written(situation, action)
+            if isinstance(action, Switch):
+                beside = (moment.observed, moment.second)
+            moment = _written(moment, situation, action)
     raise EndlessError(f"{resource.ref}: the decisions do not come to an end after {MOST_STEPS} steps")
 
 
-def _carried_out(situation: Situation, action: Mutation, told: Told) -> tuple[FireworksDeployment, Observed]:
-    """Return the resource and the observation after a request that was accepted."""
+def _is_blocked(action: Waiting) -> bool:
+    """Tell whether a successor is refused, which time alone does not change."""
+    return isinstance(action, Progress) and action.reason is Reason.REPLACEMENT_BLOCKED
+
+
+def _later(moment: _Moment, action: Waiting) -> _Moment | None:
+    """Return what comes about by time alone; None if nothing does."""
+    replacement = moment.resource.status.replacement
+    observed, second = in_time(moment.observed), in_time(moment.second)
+    if observed is not None:
+        return replace(moment, observed=observed)
+    if replacement is not None and second is not None:
+        return replace(moment, second=second)
+    drains = replacement.until if replacement is not None else None
+    until = action.until if isinstance(action, Progress) else drains
+    if until is None or (until < moment.context.now and not isinstance(action, Progress)):
+        return None
+    return replace(moment, context=replace(moment.context, now=max(until, moment.context.now) + _MOMENT))
+
+
+def _carried_out(moment: _Moment, situation: Situation, action: Mutation, told: Told) -> _Moment:
+    """Return the moment after a request that was accepted."""
     if isinstance(action, _BEGUN) or (isinstance(action, Delete) and action.replaces):
         situation = situation.stored(_stored(situation, Outcome(action, begun=True)))
     observed = after(action, situation, told)
-    return _stored(situation.answered(observed), Outcome(action)), observed
+    resource = _stored(situation.answered(observed), Outcome(action))
+    context = _learnt(moment.context, action)
+    return replace(moment.seen(situation, observed), resource=resource, context=context)
 
 
 def _written(
-    situation: Situation, action: AddFinalizer | Claim | Choose | Park | RemoveFinalizer
-) -> FireworksDeployment:
-    """Return the resource after a change at Kubernetes alone."""
-    if isinstance(action, Claim | Choose | Park):
-        return _stored(situation, Outcome(action))
-    resource, metadata = situation.resource, situation.resource.metadata
+    moment: _Moment,
+    situation: Situation,
+    action: AddFinalizer | Claim | Choose | Park | SetReplacement | Switch | RemoveFinalizer,
+) -> _Moment:
+    """Return the moment after a change at Kubernetes alone."""
+    if not isinstance(action, AddFinalizer | RemoveFinalizer):
+        written = replace(moment, resource=_stored(situation, Outcome(action)))
+        return (
+            replace(written, observed=moment.second, second=moment.observed) if isinstance(action, Switch) else written
+        )
+    resource, metadata = situation.subject, situation.subject.metadata
     finalizers = [each for each in metadata.finalizers if each != FINALIZER]
     if isinstance(action, AddFinalizer):
         finalizers.append(FINALIZER)
-    return resource.model_copy(update={"metadata": metadata.model_copy(update={"finalizers": finalizers})})
+    finalized = metadata.model_copy(update={"finalizers": finalizers})
+    return replace(moment, resource=resource.model_copy(update={"metadata": finalized}))
 
 
 def _stored(situation: Situation, outcome: Outcome) -> FireworksDeployment:
-    return situation.resource.model_copy(update={"status": report(situation, outcome)})
+    return situation.subject.model_copy(update={"status": report_resource(situation, outcome)})
 
 
 def _learnt(context: Context, action: Mutation) -> Context:

@@ -20,6 +20,7 @@ from fireworks_operator.core.actions import (
     Refuse,
     RemoveFinalizer,
     SetDeployedModel,
+    SetReplacement,
     SetRouter,
     SetTags,
     Trouble,
@@ -93,6 +94,8 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
         return _troubled(refused, available)
     if isinstance(action, Choose):
         return _progressing(Reason.FALLING_BACK, action.message, available)
+    if isinstance(action, SetReplacement) and situation.drift.replacements:
+        return _progressing(Reason.REPLACING, action.message, available)
     return _summarize_action(situation, action, available)
 
 

@@ -34,6 +34,15 @@ class Rate:
     gpu_ceiling: int
     ceiling: Decimal | None
 
+    def plus(self, other: "Rate") -> "Rate":
+        """Return what is billed for both."""
+        hourly, ceiling = _sum(self.hourly, other.hourly), _sum(self.ceiling, other.ceiling)
+        return Rate(self.gpus + other.gpus, hourly, self.gpu_ceiling + other.gpu_ceiling, ceiling)
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
+
 
 _NO_RATE = Rate(0, NOTHING, 0, NOTHING)
 
@@ -41,7 +50,7 @@ _NO_RATE = Rate(0, NOTHING, 0, NOTHING)
 def cost_of(situation: Situation) -> Cost | None:
     """Return what the deployment costs and has cost; the same object for as long as the rate stays the same."""
     before = situation.status.cost
-    rate = rate_of(situation.observed, situation.context.prices, situation.now)
+    rate = _whole_rate(situation)
     if rate is None:
         return before
     now = situation.now.replace(microsecond=0)
@@ -61,13 +70,13 @@ def stopped(cost: Cost | None, now: datetime) -> Cost | None:
 
 def rate_ends(situation: Situation) -> datetime | None:
     """Return when something is to be written although nothing changes at Fireworks: a month or a price ends."""
-    cost, observed = situation.status.cost, situation.observed
-    if cost is None or not cost.gpus or not isinstance(observed, Present):
+    cost, now = situation.subject.status.cost, situation.now
+    found = [each.deployment for each in (situation.observed, situation.other) if isinstance(each, Present)]
+    if cost is None or not cost.gpus or not found:
         return None
-    deployment = observed.deployment
-    change = situation.context.prices.of(deployment.account).next_change(deployment.accelerator_type, situation.now)
-    month = next_month(situation.now)
-    return month if change is None else min(month, change)
+    prices = situation.context.prices
+    changes = (prices.of(each.account).next_change(each.accelerator_type, now) for each in found)
+    return min([next_month(now), *(each for each in changes if each is not None)])
 
 
 def dollars_per_hour(cost: Cost) -> tuple[Decimal | None, Decimal | None]:
@@ -125,6 +134,16 @@ def rate_of(observed: Observed, prices: Prices, now: datetime) -> Rate | None:
     gpus = bounded(deployment.replica_stats.ready * gpus_per_replica(deployment))
     most = gpus_at_most(deployment)
     return Rate(gpus, hourly_of(paid, deployment, gpus, now), most, hourly_of(paid, deployment, most, now))
+
+
+def _whole_rate(situation: Situation) -> Rate | None:
+    """Return what is billed now for a resource, which has two deployments while it is being replaced."""
+    prices, now = situation.context.prices, situation.now
+    rate = rate_of(situation.observed, prices, now)
+    # What no LIST has is not billed; that of the deployment itself may be a lost one, of which more has to be known.
+    second = situation.other
+    other = _NO_RATE if second is None or isinstance(second, Absent) else rate_of(second, prices, now)
+    return None if rate is None or other is None else rate.plus(other)
 
 
 def _may_be_late(situation: Situation, before: Cost) -> bool:

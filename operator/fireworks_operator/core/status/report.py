@@ -102,7 +102,10 @@ def _facts(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
         "created_from": created_from_after(situation, outcome),
         **_claims(outcome),
     }
-    status = situation.status.model_copy(update=claims)
+    before = situation.status
+    if isinstance(outcome.action, Claim) and before.deployment_name is not None:
+        before = _unclaimed(before)  # what was known is of another deployment
+    status = before.model_copy(update=claims)
     status = status.model_copy(update=_observed_facts(situation, status.deployment_name))
     action = outcome.action
     if isinstance(action, Refuse) and action.reason in NOT_OURS and status.applied_fields is None:

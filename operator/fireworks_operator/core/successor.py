@@ -1,0 +1,123 @@
+"""The second deployment of a resource that is being replaced, as though it were a resource's only one.
+
+Two deployments are looked after by the rules of one: `second()` is the resource as the second deployment would have it
+alone, and `carry()` takes what its status has come to back into `status.replacement`.
+"""
+
+from datetime import datetime, timedelta
+
+from fireworks_operator.api.spec_parts import DEFAULT_DRAIN
+from fireworks_operator.api.v1alpha1 import (
+    ANNOTATION_ABANDON,
+    ANNOTATION_IGNORE_CHECKS,
+    DeletionPolicy,
+    FireworksDeployment,
+    FireworksDeploymentSpec,
+    FireworksDeploymentStatus,
+    ManagementPolicy,
+    Replacement,
+    ReplacementPhase,
+    ReplaceType,
+)
+
+from .desired.choices import chosen_spec
+from .desired.durations import parse_duration
+from .identity import account_of
+
+CARRIED = (
+    "deployment_name",
+    "state",
+    "replicas",
+    "create_time",
+    "created_from",
+    "applied_fields",
+    "addons",
+    "direct_route_secret",
+    "last_attempt",
+    "recreations",
+    "observed_generation",
+    "conditions",
+)
+"""What the status says of each of two deployments."""
+
+
+def is_blue_green(spec: FireworksDeploymentSpec) -> bool:
+    """Tell whether a successor is made ready before the deployment that it replaces goes."""
+    return spec.replace_policy is not None and spec.replace_policy.type is ReplaceType.BLUE_GREEN
+
+
+def drain_of(spec: FireworksDeploymentSpec) -> timedelta:
+    """Return how long a former deployment goes on serving; what is no duration counts as the default."""
+    policy = spec.replace_policy
+    text = DEFAULT_DRAIN if policy is None or policy.drain is None else policy.drain
+    try:
+        return timedelta(seconds=float(parse_duration(text)))
+    except (ValueError, OverflowError):
+        return timedelta(seconds=float(parse_duration(DEFAULT_DRAIN)))
+
+
+def second(resource: FireworksDeployment, replacement: Replacement) -> FireworksDeployment:
+    """Return the resource as its second deployment would have it: a successor to create, or one that is to go."""
+    if replacement.phase is ReplacementPhase.PREPARING:
+        return _to_create(resource, replacement)
+    return _to_delete(resource, replacement)
+
+
+def carry(replacement: Replacement, status: FireworksDeploymentStatus, message: str | None) -> Replacement:
+    """Return what is remembered of the second deployment, by the status that it would have alone."""
+    return replacement.model_copy(update={**{name: getattr(status, name) for name in CARRIED}, "message": message})
+
+
+def status_of(replacement: Replacement) -> FireworksDeploymentStatus:
+    """Return the status that the second deployment would have alone."""
+    name = replacement.deployment_name
+    known = {each: getattr(replacement, each) for each in CARRIED}
+    return FireworksDeploymentStatus.model_construct(**known, account=None if name is None else account_of(name))
+
+
+def handed_over(resource: FireworksDeployment, now: datetime) -> FireworksDeployment:
+    """Return a resource once the successor serves in the place of the former deployment, which drains from now on."""
+    former, replacement = resource.status, resource.status.replacement
+    if replacement is None:
+        raise AssertionError("nothing is being replaced")
+    now = now.replace(microsecond=0)
+    draining = Replacement.model_construct(
+        **{name: getattr(former, name) for name in CARRIED if name != "conditions"},
+        conditions=[],
+        phase=ReplacementPhase.DRAINING,
+        start_time=now,
+        until=now + drain_of(resource.spec),
+        revision=replacement.revision,
+        fields=replacement.fields,
+        message=None,
+    )
+    status = former.model_copy(
+        update={name: getattr(replacement, name) for name in CARRIED if name != "conditions"}
+        | {"replacement": draining}
+    )
+    return resource.model_copy(update={"status": status})
+
+
+def _to_create(resource: FireworksDeployment, replacement: Replacement) -> FireworksDeployment:
+    """Return the resource as the successor has it: nothing is replaced in its turn, on the hardware chosen before."""
+    update = {"fallbacks": None, "replace_policy": None, "deployment_id": None, "router": None}
+    spec = chosen_spec(resource).model_copy(update=update)
+    return resource.model_copy(update={"spec": spec, "status": status_of(replacement)})
+
+
+def _to_delete(resource: FireworksDeployment, replacement: Replacement) -> FireworksDeployment:
+    """Return the resource as a deployment has it that is to go, by the rules of a resource that is deleted."""
+    policy = resource.spec.replace_policy
+    annotations = {name: text for name, text in resource.metadata.annotations.items() if name != ANNOTATION_ABANDON}
+    if policy is not None and policy.ignore_checks:
+        annotations[ANNOTATION_IGNORE_CHECKS] = "true"
+    gone = resource.metadata.deletion_timestamp or replacement.until or replacement.start_time
+    metadata = resource.metadata.model_copy(update={"deletion_timestamp": gone, "annotations": annotations})
+    kept = {"deletion_policy": DeletionPolicy.DELETE, "management_policy": ManagementPolicy.MANAGE}
+    return resource.model_copy(
+        update={
+            "metadata": metadata,
+            "spec": chosen_spec(resource).model_copy(update={**kept, "deployment_id": None, "router": None}),
+            "status": status_of(replacement),
+        }
+    )
