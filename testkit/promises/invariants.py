@@ -266,7 +266,8 @@ class Promises:
 
     def _check_routers(self, snapshot: Snapshot) -> None:
         """I2: a router that an operator has created never outlives its resource, unless the deployment stays, too."""
-        known = {router_marker(Owner(CLUSTER, *ref.split("/", 1))) for ref in self.server.objects}
+        owners = (ref.partition("/") for ref in self.server.objects)
+        known = {router_marker(Owner(CLUSTER, namespace, name)) for namespace, _, name in owners}
         for each in snapshot.routers.values():
             marked = each.get("displayName", "").startswith(f"{MANAGED_BY}: ")
             left = self.left.issuperset(each["deployments"])

@@ -113,6 +113,7 @@ class Conduct:
                 self._judge_change(entry, marks, before, server)
                 self._judge_holder(entry, marks)
             if entry.committed and entry.method != "GET" and "validateOnly" not in entry.query:
+                self._follow_router(entry)
                 self._follow(entry, marks)
 
     def forget(self, name: str) -> None:
@@ -192,15 +193,17 @@ class Conduct:
         beyond = set(body) - {_camel(path) for path in mask} - {"baseModel"}
         assert not beyond, f"I5: {what} names {beyond} beyond its mask"
 
+    def _follow_router(self, entry: JournalEntry) -> None:
+        """Note a router that the operator has created."""
+        collection = entry.path.removeprefix("/v1/")
+        if entry.method == "POST" and collection.endswith("/routers") and entry.user_agent in (self.agent, LATE):
+            self.routers.add(f"{collection}/{entry.query['routerId']}")
+
     def _follow(self, entry: JournalEntry, marks: dict[str, Marks]) -> None:
         """Note whose a deployment is after a request that was carried out."""
         body: Any = entry.body
         name, _, verb = entry.path.removeprefix("/v1/").partition(":")
         if entry.status >= 400:
-            return
-        if entry.method == "POST" and name.endswith("/routers"):
-            if entry.user_agent in (self.agent, LATE):
-                self.routers.add(f"{name}/{entry.query['routerId']}")
             return
         if entry.method == "POST" and "/deployedModels" in name:
             self.loaded.add((body["deployment"], body["model"]))
