@@ -142,11 +142,13 @@ class Actor:
         resource = situation.subject
         # Dying before the write: nothing has happened. After it: the status names both deployments, and which of them
         # is to serve, so that each later step is known to belong to this replacement.
-        await self._write(situation, Outcome(action), recent)
+        before = recent.stored_status(resource)
+        stored = await self._write(situation, Outcome(action), recent)
         recent.new_deployment()
         message = f"{action.target} serves now." if isinstance(action, Switch) else action.message
         left = isinstance(action, SetReplacement) and action.left is not None
-        self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
+        if left or message not in {said for _, _, said in tell(before, stored.status)}:
+            self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
         return PassResult(action, Now())
 
     async def _wait(self, situation: Situation, action: Waiting, recent: Recent) -> PassResult:
