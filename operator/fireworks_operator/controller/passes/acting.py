@@ -37,6 +37,7 @@ from fireworks_operator.core.actions import (
     Update,
     Waiting,
 )
+from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.decisions.growth import ceiling_after
 from fireworks_operator.core.diagnosis import diagnose
@@ -47,6 +48,8 @@ from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.facts import was_settled
 from fireworks_operator.core.status.transitions import tell
+from fireworks_operator.core.successor import second
+from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.ports import EventRecorder, EventType, MutationFence, ResourceWriter
 
@@ -258,7 +261,7 @@ class Actor:
         if action.left is not None:
             log.warning("%s: %s", resource.ref, action.message, extra={"deployment": action.left})
             if access is not None:
-                await self._mark_released(situation, access)
+                await self._mark_released(resource, situation.context, access)
         # Dying between the mark and the finalizer: what is marked as released is found so, and let go all the same.
         kind: EventType = "Warning" if action.left is not None else "Normal"
         self._events.record(resource, kind, Reason.DELETING if deleting else Reason.OBSERVED, action.message)
@@ -293,15 +296,23 @@ class Actor:
             recent.released = (resource.metadata.uid, self._wall_clock())
         return stored is not None
 
-    async def _mark_released(self, situation: Situation, access: Access) -> None:
-        """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
-        target = situation.target
-        if target is None or not isinstance(access.observe(target, with_addons=False), Present):
+    async def _mark_released(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        """Mark what is let go, both deployments of a resource that has two."""
+        await self._mark_one(resource, context, access)
+        if resource.status.replacement is not None:
+            await self._mark_one(second(resource, resource.status.replacement), context, access)
+
+    async def _mark_one(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        """Mark one deployment, if it still is the resource's; what cannot be had soon is not waited for."""
+        target = target_name(resource, context)
+        known = Absent() if target is None else access.observe(target, with_addons=False)
+        out_of_reach = isinstance(known, Unknown) and context.unreachable_since is not None
+        if target is None or isinstance(known, Absent) or out_of_reach:
             return
         try:
             async with asyncio.timeout(RELEASE_PATIENCE):
                 observed = await access.look(target)
-                if isinstance(observed, Present) and situation.ownership(observed.deployment) is Ownership.OURS:
+                if isinstance(observed, Present) and context.ownership(resource, observed.deployment) is Ownership.OURS:
                     await access.release(target)
         except (FireworksError, FencedError, TimeoutError) as error:
             log.warning("%s could not be marked as released: %s", target, str(error) or type(error).__name__)
