@@ -81,11 +81,11 @@ class Witness:
         found = existing(self.team, self.name)
         self.most = max(self.most, len(found))
         assert len(found) <= 2, f"never three: {self._explain(found)}"
-        if self.team.stage.operator is not None and not self.orphans:
+        resource = self.team.find(self.name)
+        if self.team.stage.operator is not None and not self.orphans and resource is not None:
             assert orphans(self.team) == (), self._explain(found)
         for each in self._versions():
             self._judge(each, found)
-        resource = self.team.find(self.name)
         if self.serves and resource is not None and "deletionTimestamp" not in resource["metadata"]:
             named = found.get(resource["status"].get("deploymentName", ""), {})
             assert is_serving(named), f"the deployment of the status always serves: {self._explain(found)}"
