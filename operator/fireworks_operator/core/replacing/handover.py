@@ -117,7 +117,7 @@ def _removing(main: Situation, action: Action, second: Situation, step: Action) 
     if not isinstance(action, Waiting):
         return main, action
     if isinstance(step, RemoveFinalizer):
-        return main, SetReplacement(None, step.message, step.left)
+        return _beside(second, main, action), SetReplacement(None, step.message, step.left)
     return _beside(second, main, action), step
 
 
