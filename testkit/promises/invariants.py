@@ -90,8 +90,11 @@ def _has_replicas(snapshot: Snapshot, name: str) -> bool:
     return ready > 0 and deployment["state"] in _LIVE
 
 
-def _is_live(snapshot: Snapshot, name: str) -> bool:
-    return snapshot.deployments.get(name, {}).get("state") in _LIVE
+def _may_serve(snapshot: Snapshot, name: str) -> bool:
+    """Tell whether a deployment serves, or would if somebody asked: it need not have a replica."""
+    deployment = snapshot.deployments.get(name, {})
+    live = deployment.get("state") in _LIVE
+    return live and (_has_replicas(snapshot, name) or not deployment.get("minReplicaCount"))
 
 
 def _created(status: Raw, name: str) -> str | None:
@@ -225,7 +228,7 @@ class Promises:
         """Check that no deployment that serves is deleted before the one that is to serve in its place."""
         snapshot, other = self.fireworks.state(), status["deploymentName"]
         if _has_replicas(snapshot, name) and other not in self.unseen | self.given:
-            assert _is_live(snapshot, other), f"{name} is deleted, and nothing else serves: {snapshot.deployments}"
+            assert _may_serve(snapshot, other), f"{name} is deleted, and nothing else serves: {snapshot.deployments}"
 
     def _check_switch(self, raw: Raw, wire: Raw) -> None:
         """Check that a successor that takes the place of its former deployment serves, with all that it is to have."""
@@ -233,7 +236,7 @@ class Promises:
         if before.get("phase") != "Preparing" or now != before.get("deploymentName") or now in self.unseen:
             return
         snapshot = self.fireworks.state()
-        assert _is_live(snapshot, now), f"a successor that does not serve takes over: {wire}"
+        assert _may_serve(snapshot, now), f"a successor that does not serve takes over: {wire}"
         if _has_replicas(snapshot, now):
             loaded = self.listed | loaded_addons(snapshot.addons.values())
             wrong = mismatches(chosen(raw["spec"], wire), snapshot.deployments[now])
@@ -344,7 +347,7 @@ class Promises:
             same = raw["status"].get("deploymentName") in named(old["status"])
             kept = is_blue_green(old["spec"]) and is_blue_green(raw["spec"]) and not is_let_go(raw)
             if same and kept and not touched and any(_has_replicas(was, name) for name in names):
-                one = any(_is_live(snapshot, name) for name in names)
+                one = any(_may_serve(snapshot, name) for name in names)
                 assert one, f"I9: none of {names} serves any more: {raw['status']}"
 
     def _let_go_of_lost_accounts(self, snapshot: Snapshot) -> None:
