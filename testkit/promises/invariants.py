@@ -1,7 +1,7 @@
 """What holds at every moment, and what must hold once everything has had time to settle."""
 
 from collections import defaultdict, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,16 @@ from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
 from testkit.promises.specs import (
     chosen,
+    is_blue_green,
     is_expired,
+    is_second_to_go,
     leftovers,
     loaded_addons,
     may_be_given_up,
     may_be_replaced,
     mismatches,
     missing_addons,
+    named,
     parked,
 )
 from testkit.virtual.api_server import ApiServer, Raw
@@ -43,6 +46,8 @@ _NOBODYS_FAULT = {
 """What a resource may say that nobody has done anything to: its own life, and what is everybody's trouble."""
 CLOCKS_DIFFER = 200_000.0
 """Seconds by which a wrong clock of the operator may be off."""
+_LIVE = ("READY", "UPDATING")
+"""States in which a deployment serves, or does so as soon as it is asked."""
 _REMEMBERED = 20
 """Statuses of the past that a backup may hold."""
 
@@ -61,7 +66,13 @@ def holds(status: dict[str, Any], kind: str) -> bool:
 
 def is_answered(raw: Raw) -> bool:
     """Tell whether a resource is Ready, or told what a person must do."""
-    return holds(raw["status"], "Ready") or holds(raw["status"], "Stalled")
+    return holds(raw["status"], "Ready") or holds(raw["status"], "Stalled") or is_blocked_while_serving(raw)
+
+
+def is_blocked_while_serving(raw: Raw) -> bool:
+    """Tell whether a successor cannot be had, so that the present deployment goes on serving, and who reads knows."""
+    found = condition(raw["status"], "Reconciling")
+    return found is not None and (found["status"], found["reason"]) == ("True", Reason.REPLACEMENT_BLOCKED)
 
 
 def _serves(snapshot: Snapshot, ref: str, raw: Raw) -> bool:
@@ -71,7 +82,28 @@ def _serves(snapshot: Snapshot, ref: str, raw: Raw) -> bool:
     ready: int = deployment.get("replicaStats", {}).get("readyReplicaCount", 0)
     same = str(deployment.get("createTime", ""))[:19] == str(status.get("createTime"))[:19]
     others = not observes and owner_ref(deployment.get("annotations", {})) not in (None, ref)
-    return ready > 0 and same and not others and deployment["state"] in ("READY", "UPDATING")
+    return ready > 0 and same and not others and deployment["state"] in _LIVE
+
+
+def _has_replicas(snapshot: Snapshot, name: str) -> bool:
+    """Tell whether requests to a deployment are answered at once."""
+    deployment = snapshot.deployments.get(name, {})
+    ready: int = deployment.get("replicaStats", {}).get("readyReplicaCount", 0)
+    return ready > 0 and deployment["state"] in _LIVE
+
+
+def _may_serve(snapshot: Snapshot, name: str) -> bool:
+    """Tell whether a deployment serves, or would if somebody asked: it need not have a replica."""
+    deployment = snapshot.deployments.get(name, {})
+    live = deployment.get("state") in _LIVE
+    return live and (_has_replicas(snapshot, name) or not deployment.get("minReplicaCount"))
+
+
+def _created(status: Raw, name: str) -> str | None:
+    """Return when a deployment was created, as far as a status knows, whichever of two it is."""
+    of_second = name == status.get("replacement", {}).get("deploymentName")
+    created: str | None = (status["replacement"] if of_second else status).get("createTime")
+    return created
 
 
 def _in_force(spec: Raw, reason: str) -> Raw:
@@ -80,6 +112,11 @@ def _in_force(spec: Raw, reason: str) -> Raw:
         return spec
     assert "expiresAfter" in spec, f"it has expired, and nobody asked for it: {spec}"
     return parked(spec)
+
+
+def is_let_go(raw: Raw) -> bool:
+    """Tell whether a resource is being deleted, or has its deployment only observed."""
+    return "deletionTimestamp" in raw["metadata"] or raw["spec"].get("managementPolicy") == "Observe"
 
 
 def _is_let_go_by_word(raw: Raw) -> bool:
@@ -106,6 +143,7 @@ class Promises:
         past: statuses that resources have had, by `namespace/name`.
         listed: the addons that were loaded when the operator listed them last, as (deployment name, model).
         in_force: the last spec with which a resource, by uid, and its deployment, by name, were called Ready.
+        operator_clock: what time it is for the operator, in seconds since 1970.
     """
 
     server: ApiServer
@@ -120,6 +158,7 @@ class Promises:
     past: defaultdict[str, deque[Raw]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=_REMEMBERED)))
     listed: frozenset[tuple[str, str]] = frozenset()
     in_force: dict[tuple[str, str], Raw] = field(default_factory=dict)
+    operator_clock: Callable[[], float] = lambda: 0.0
 
     def on_release(self, raw: Raw) -> None:
         """Check, right before the finalizer goes, that nothing is left behind against the user's will."""
@@ -134,16 +173,16 @@ class Promises:
             told = metadata["uid"] in self.server.warned
             assert by_word or told or not owned, f"I2: {ref} goes, nobody is told, and {owned} runs on"
         if by_word or unknown:
-            self.left |= set(owned) | {raw["status"].get("deploymentName", "")}
+            self.left |= set(owned) | named(raw["status"])
         else:
             assert not set(owned) - self.left, f"I2: the finalizer of {ref} goes before {owned}"
 
     def _lost_with_status(self, raw: Raw, owned: Collection[str]) -> set[str]:
         """Return which deployments of a resource cannot be found since its status was lost."""
-        account, named = self._account_of_key(raw), raw["status"].get("deploymentName")
+        account, known = self._account_of_key(raw), named(raw["status"])
         elsewhere = {name for name in owned if f"/{account}/" not in name}
         # An old status is believed: what it does not name is an orphan.
-        return elsewhere if named is None else elsewhere | (set(owned) - {named})
+        return elsewhere if not known else elsewhere | (set(owned) - known)
 
     def _account_of_key(self, raw: Raw) -> str:
         reference = raw["spec"].get("credentialsSecretRef")
@@ -162,7 +201,7 @@ class Promises:
         if "custom/managed-by" not in marks:
             return
         raw, created = self.server.objects.get(ref, {}), str((there or {}).get("createTime", ""))
-        known = raw.get("status", {}).get("createTime")
+        known = _created(raw.get("status", {}), name)
         expired = raw != {} and is_expired(raw, self.server.clock() - CLOCKS_DIFFER)
         assert call.method != "DELETE" or not expired, f"{call.path} is deleted for {ref}, which has expired"
         self._check_deletion(raw, there or {}, call)
@@ -181,8 +220,30 @@ class Promises:
             return
         replaced = may_be_replaced(raw["spec"], there) and "hard" not in (call.query or {})
         given_up = state == "CREATING" and may_be_given_up(raw, there)
-        wanted = (replaced or given_up) and not raw["spec"].get("paused")
+        second = is_second_to_go(raw["status"], there["name"], self.operator_clock())
+        wanted = (replaced or given_up or second) and not raw["spec"].get("paused")
         assert wanted, f"{call.path} is deleted, and nobody wants it: {raw} {there}"
+        if second:
+            self._check_that_other_stays(raw["status"], there["name"])
+
+    def _check_that_other_stays(self, status: Raw, name: str) -> None:
+        """Check that no deployment that serves is deleted before the one that is to serve in its place."""
+        snapshot, other = self.fireworks.state(), status["deploymentName"]
+        if _has_replicas(snapshot, name) and other not in self.unseen | self.given:
+            assert _may_serve(snapshot, other), f"{name} is deleted, and nothing else serves: {snapshot.deployments}"
+
+    def _check_switch(self, raw: Raw, wire: Raw) -> None:
+        """Check that a successor that takes the place of its former deployment serves, with all that it is to have."""
+        before, now = raw["status"].get("replacement", {}), wire.get("deploymentName")
+        if before.get("phase") != "Preparing" or now != before.get("deploymentName") or now in self.unseen:
+            return
+        snapshot = self.fireworks.state()
+        assert _may_serve(snapshot, now), f"a successor that does not serve takes over: {wire}"
+        if _has_replicas(snapshot, now):
+            loaded = self.listed | loaded_addons(snapshot.addons.values())
+            wrong = mismatches(chosen(raw["spec"], wire), snapshot.deployments[now])
+            wrong += missing_addons(raw["spec"], now, loaded)
+            assert not wrong, f"a successor takes over that is not what the spec asks for: {wrong}"
 
     def _check_manners(self, raw: Raw, wire: Raw) -> None:
         """Check what a stranger is told of others' deployments, and a bystander of what others do."""
@@ -213,6 +274,7 @@ class Promises:
         wire = status.to_wire()
         self._check_manners(raw, wire)
         self.past[f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"].append(wire)
+        self._check_switch(raw, wire)
         assert not (holds(wire, "Reconciling") and holds(wire, "Stalled")), f"Reconciling and Stalled: {wire}"
         for each in wire["conditions"]:
             assert each["reason"] in REASONS, f"an unknown reason: {each}"
@@ -252,15 +314,17 @@ class Promises:
             if ref is None or is_released(each["annotations"]) or each["name"] in self.others:
                 continue
             raw = self.server.objects.get(ref)
-            current = raw is not None and raw["status"].get("deploymentName") == each["name"]
+            current = raw is not None and each["name"] in named(raw["status"])
             if each["name"] not in self.left or current:
                 by_owner[ref].append(each["name"])
         for ref, names in by_owner.items():
             if ref.startswith(f"{STRANGERS}/"):
                 continue  # who forges a status harms nobody else
-            assert len(names) == 1, f"I1: {ref} has {names}"
             if ref not in self.server.objects:
                 raise AssertionError(f"I2: {names} runs, and {ref} is gone")
+            status = self.server.objects[ref]["status"]
+            two = len(names) == 2 and set(names) == named(status)
+            assert len(names) == 1 or two, f"I1: {ref} has {names} and says {status}"
 
         self._check_routers(snapshot)
 
@@ -284,6 +348,20 @@ class Promises:
             served = _serves(was, ref, old) and holds(old["status"], "Available")
             if untouched and served and _serves(snapshot, ref, raw):
                 assert holds(raw["status"], "Available"), f"I9: {ref} serves, and says {raw['status']}"
+
+    def check_one_of_two_serves(self, before: dict[str, Raw], was: Snapshot, snapshot: Snapshot) -> None:
+        """Check that while one deployment takes the place of another one of both serves, if one did before."""
+        for ref, raw in self.server.objects.items():
+            old = before.get(ref)
+            if old is None or old["metadata"]["uid"] != raw["metadata"]["uid"] or "replacement" not in old["status"]:
+                continue
+            names = named(old["status"]) | named(raw["status"])
+            touched = names & (self.unseen | self.given | self.left | self.others)
+            same = raw["status"].get("deploymentName") in named(old["status"])
+            kept = is_blue_green(old["spec"]) and is_blue_green(raw["spec"]) and not is_let_go(raw)
+            if same and kept and not touched and any(_has_replicas(was, name) for name in names):
+                one = any(_may_serve(snapshot, name) for name in names)
+                assert one, f"I9: none of {names} serves any more: {raw['status']}"
 
     def _let_go_of_lost_accounts(self, snapshot: Snapshot) -> None:
         """What is in another account than the key is of now cannot be found again once the status is lost."""

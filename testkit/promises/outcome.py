@@ -1,14 +1,17 @@
 """What must be true once nothing is wrong any more and everything has had its time."""
 
+from collections.abc import Sequence
+
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.pauses import RECREATIONS
-from testkit.promises.invariants import STRANGERS, condition, holds
+from testkit.promises.invariants import STRANGERS, condition, holds, is_blocked_while_serving
 from testkit.promises.specs import (
     FOREIGN,
     H100,
     UNOWNED,
     chosen,
     expiry,
+    is_blue_green,
     is_expired,
     loaded_addons,
     mismatches,
@@ -122,6 +125,9 @@ def _check_resource(ref: str, raw: Raw, snapshot: Snapshot, world: World) -> Non
     if holds(status, "Ready"):
         _check_ready(ref, raw, snapshot, world.server.clock())
         return
+    if is_blocked_while_serving(raw):
+        _check_blocked(ref, raw, world)
+        return
     stalled = condition(status, "Stalled")
     assert stalled is not None, ref
     assert stalled["status"] == "True", f"I15: {ref} is neither Ready nor Stalled: {status}"
@@ -140,6 +146,13 @@ def _check_serving(ref: str, raw: Raw, snapshot: Snapshot) -> None:
     assert serves["state"] != "DELETED", f"{ref} says that it serves, with {serves}"
 
 
+def _check_blocked(ref: str, raw: Raw, world: World) -> None:
+    """A successor that cannot be had leaves the present deployment serving, and it has a reason that people gave."""
+    live = world.before.deployments.get(raw["status"]["deploymentName"], {}).get("state") in ("READY", "UPDATING")
+    assert live, f"{ref} is not Stalled, and nothing serves: {raw['status']}"
+    assert _excuse(raw, Reason.REPLACEMENT_BLOCKED, world), f"{ref} is not replaced without need: {raw['status']}"
+
+
 def _check_parked(ref: str, status: Raw, snapshot: Snapshot) -> None:
     deployment = snapshot.deployments.get(status.get("deploymentName", ""), {})
     runs = deployment.get("maxReplicaCount", 0) if deployment.get("state") == "READY" else 0
@@ -149,6 +162,7 @@ def _check_parked(ref: str, status: Raw, snapshot: Snapshot) -> None:
 def _check_ready(ref: str, raw: Raw, snapshot: Snapshot, now: float) -> None:
     deployment = snapshot.deployments.get(raw["status"]["deploymentName"])
     assert deployment is not None, f"{ref} is Ready without a deployment"
+    assert "replacement" not in raw["status"], f"I1: {ref} is at rest with two deployments: {raw['status']}"
     assert deployment["state"] == "READY", f"{ref} is Ready and its deployment {deployment['state']}"
     always = min(deployment.get("minReplicaCount", 0), deployment.get("maxReplicaCount", 0)) > 0
     serves = deployment.get("replicaStats", {}).get("readyReplicaCount", 0) > 0
@@ -176,6 +190,20 @@ def wanted_name(raw: Raw) -> str:
     return f"accounts/{ACCOUNT}/deployments/{identifier}"
 
 
+def found_anew(raw: Raw, owned: Sequence[Raw]) -> str:
+    """Return which of its deployments a resource has once its status is lost.
+
+    The one that it would look for by name; where that is gone, the one that serves, and of several the oldest.
+    """
+    name = wanted_name(raw)
+    rest = [each for each in owned if f"/{ACCOUNT}/" in each["name"]]
+    if not rest or any(each["name"] == name for each in rest):
+        return name
+    ready = {each["name"]: each.get("replicaStats", {}).get("readyReplicaCount", 0) for each in rest}
+    first = min(rest, key=lambda each: (ready[each["name"]] == 0, str(each["createTime"]), each["name"]))
+    return str(first["name"])
+
+
 def _is_over(snapshot: Snapshot, name: str) -> bool:
     """Tell whether there is no deployment that could be parked."""
     deployment = snapshot.deployments.get(name)
@@ -201,8 +229,9 @@ def _excuse(raw: Raw, reason: str, world: World) -> bool:
         Reason.ACCOUNT_MISMATCH: raw["status"].get("account") == OTHER_ACCOUNT,
         Reason.PAUSED: "paused" in spec,
         Reason.EXPIRED: is_expired(raw, world.server.clock()) and _is_over(world.before, str(name)),
-        Reason.REPLACE_REQUIRED: spec.get("replacePolicy", {}).get("type") != "Recreate"
+        Reason.REPLACE_REQUIRED: spec.get("replacePolicy", {}).get("type") not in ("Recreate", "BlueGreen")
         or _stays(raw, world, str(name)),
+        Reason.REPLACEMENT_BLOCKED: is_blue_green(spec) and (spec.get("acceleratorType") != H100 or taken != set()),
         Reason.DELETION_BLOCKED: spec.get("replacePolicy", {}).get("type") == "Recreate",
         Reason.CONFLICT: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,
         Reason.ADOPTION_NOT_ALLOWED: spec.get("deploymentId") in ("shared", FOREIGN, UNOWNED) or name in taken,

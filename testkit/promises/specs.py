@@ -34,7 +34,15 @@ EDITS: Mapping[str, tuple[object, ...]] = {
     "deletionPolicy": (None, "Delete", "Retain"),
     "externalDeletionPolicy": (None, "Recreate", "Report"),
     "managementPolicy": (None, None, "Manage", "Observe"),
-    "replacePolicy": (None, {"type": "Never"}, {"type": "Recreate"}, {"type": "Recreate", "ignoreChecks": True}),
+    "replacePolicy": (
+        None,
+        {"type": "Never"},
+        {"type": "Recreate"},
+        {"type": "Recreate", "ignoreChecks": True},
+        {"type": "BlueGreen"},
+        {"type": "BlueGreen", "drain": "0s"},
+        {"type": "BlueGreen", "drain": "1m", "ignoreChecks": True},
+    ),
     "paused": (None, None, True),
     "expiresAfter": (None, None, "1m", "8760h"),
 }
@@ -146,6 +154,32 @@ def mismatches(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> list[str]:
         if seconds != _SECONDS[wanted]:
             found.append(f"{name} is {seconds} s, not {wanted}")
     return found
+
+
+def named(status: Mapping[str, Any]) -> set[str]:
+    """Return the deployments that a status names: two while one takes the place of the other."""
+    names = (status.get("deploymentName"), status.get("replacement", {}).get("deploymentName"))
+    return {name for name in names if name}
+
+
+def is_blue_green(spec: Mapping[str, Any]) -> bool:
+    """Tell whether a deployment goes only once its successor serves."""
+    return bool(spec.get("replacePolicy", {}).get("type") == "BlueGreen")
+
+
+def is_second_to_go(status: Mapping[str, Any], name: str, now: float) -> bool:
+    """Tell whether a deployment is the second of two and no longer needed: a former one that has drained, or unwanted.
+
+    `now` is what the operator's clock says, in seconds since 1970.
+    """
+    replacement = status.get("replacement", {})
+    if replacement.get("deploymentName") != name:
+        return False
+    if replacement["phase"] == "Discarding":
+        return True
+    until = replacement.get("until")
+    drained = until is not None and datetime.fromisoformat(until).timestamp() <= now
+    return bool(replacement["phase"] == "Draining" and drained)
 
 
 def may_be_replaced(spec: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:

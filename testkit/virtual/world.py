@@ -11,7 +11,7 @@ from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import JournalEntry, SimulatorClient
 from testkit.promises.budgets import NeverOversold
 from testkit.promises.invariants import Promises, holds, is_answered
-from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, new_spec
+from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, named, new_spec
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BY_HAND, BYSTANDER, Conduct, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks, identifier
@@ -70,6 +70,7 @@ class World:
         self.server.on_release, self.server.on_status = self.promises.on_release, self.promises.on_status
         self.lease = Lease(loop.time)
         self.clock_off = 0.0
+        self.promises.operator_clock = self._wall_clock
         self.neighbour: Neighbour | None = None
         self.kills = self.faults = self.creations = 0
         self._missed: dict[str, float] = {}
@@ -215,7 +216,7 @@ class World:
         self.server.put_status(ref, status)
         self.objects_before[ref] = copy.deepcopy(self.server.objects[ref])
 
-    def _add_foreign(self, claimed: Collection[str | None] = ()) -> None:
+    def _add_foreign(self, claimed: Collection[str] = ()) -> None:
         marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
         for name, annotations in ((FOREIGN, {**marks, "custom/name": "y"}), (UNOWNED, {})):
             if f"accounts/{ACCOUNT}/deployments/{name}" not in claimed:
@@ -223,7 +224,7 @@ class World:
 
     def clear_up(self) -> None:
         """Delete for good whatever no resource claims, and have others' deployments as in the beginning."""
-        claimed = {each["status"].get("deploymentName") for each in self.server.objects.values()}
+        claimed = {name for each in self.server.objects.values() for name in named(each["status"])}
         everything = {name for name in self.fireworks.state().deployments if f"/{ACCOUNT}/" in name}
         gone = everything - claimed
         for name in gone:
@@ -291,7 +292,7 @@ class World:
 
     def ours(self) -> list[str]:
         """Return the names of deployments that exist and that a resource of this cluster owns or claims."""
-        claimed = {each["status"].get("deploymentName") for each in self.server.objects.values()}
+        claimed = {name for each in self.server.objects.values() for name in named(each["status"])}
         calm = self.server.objects.get(BYSTANDER, {}).get("status", {}).get("deploymentName")
         there = self.fireworks.state().live()
         return [
@@ -335,6 +336,7 @@ class World:
             self.promises.listed = loaded_addons(after.addons.values())
         self.promises.check(after)
         self.promises.check_serving(self.objects_before, self.before, after)
+        self.promises.check_one_of_two_serves(self.objects_before, self.before, after)
         self.objects_before = copy.deepcopy(self.server.objects)
         self.before = after
         return sum(each.method != "GET" and each.user_agent not in (BY_HAND, NEIGHBOUR) for each in entries)

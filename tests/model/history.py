@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from testkit.promises.specs import UNOWNED, new_spec
+from testkit.promises.specs import UNOWNED, named, new_spec
 from testkit.virtual.api_server import Raw
 from testkit.virtual.conduct import REFS
 from testkit.virtual.neighbour import OTHER_ID, SAME_ID, Neighbour
@@ -38,7 +38,7 @@ class History(Scene):
             return
         status = past[age % len(past)]
         owned = {each["name"] for each in world.promises.owned(ref, world.fireworks.state())}
-        world.promises.left |= owned - {status.get("deploymentName")}  # counted as orphaned
+        world.promises.left |= owned - named(status)  # counted as orphaned
         world.overwrite_status(ref, status)
         self._wiped(world.server.objects[ref])
         self._then(then)
@@ -56,6 +56,7 @@ class History(Scene):
         if ref not in world.server.objects:
             return
         if lost and "deletionTimestamp" not in world.server.objects[ref]["metadata"]:
+            self._orphan_all_but_one(ref)
             world.overwrite_status(ref, {"observedGeneration": -1})
             self._wiped(world.server.objects[ref])
             world.restart()
@@ -83,14 +84,14 @@ class History(Scene):
         for ref, raw in world.server.objects.items():
             if raw["metadata"]["uid"] not in there:  # nobody remembers it
                 names = {each["name"] for each in world.promises.owned(ref, world.fireworks.state())}
-                world.promises.left |= names | {raw["status"].get("deploymentName", "")}
+                world.promises.left |= names | named(raw["status"])
         world.server.roll_back(copy.deepcopy(self.backup))
         for ref, raw in world.server.objects.items():
             self._wiped(raw)
             world.promises.left |= {
                 each["name"]
                 for each in world.promises.owned(ref, world.fireworks.state())
-                if each["name"] != raw["status"].get("deploymentName")
+                if each["name"] not in named(raw["status"])
             }
         world.objects_before = {}
 

@@ -8,19 +8,20 @@ from fireworks_operator.api.v1alpha1 import (
     ANNOTATION_RECONCILE_AT,
 )
 from testkit.promises.invariants import holds
-from testkit.promises.outcome import check_settled, wanted_name
+from testkit.promises.outcome import check_settled
 from testkit.promises.specs import new_spec
 from testkit.virtual.conduct import BYSTANDER, REFS
 from testkit.virtual.process import Process
 from tests.model.choices import YES_OR_NO, AnEdit, Count, Edits, OneOf, event
 from tests.model.history import History
 from tests.model.people import People
+from tests.model.replacing import Replacing
 from tests.model.scene import A_REF, AFTERWARDS
 from tests.model.strangers import Strangers
 from tests.model.troubles import Troubles
 
 
-class Machine(Troubles, People, Strangers, History):
+class Machine(Troubles, People, Strangers, History, Replacing):
     """Users, the console, Fireworks' troubles, time and the operator's death, interleaved."""
 
     def teardown(self) -> None:
@@ -112,14 +113,7 @@ class Machine(Troubles, People, Strangers, History):
 
     def _restore(self, ref: str, *, new_uid: bool) -> None:
         if "deletionTimestamp" not in self.world.server.objects[ref]["metadata"]:
-            raw, promises = self.world.server.objects[ref], self.world.promises
-            if raw["metadata"]["uid"] in promises.wiped:  # what only an old status named is an orphan now
-                names = {each["name"] for each in promises.owned(ref, self.world.fireworks.state())}
-                promises.left |= names - {wanted_name(raw)}
-            self.world.server.restore(ref, new_uid=new_uid)
-            uid = self.world.server.objects[ref]["metadata"]["uid"]
-            self.world.promises.wiped.add(uid)
-            self.world.promises.forget(uid)
+            self._lose_status(ref, new_uid=new_uid)
 
     @event(what=OneOf("removed", "exchanged", "restored", "restored"), then=AFTERWARDS)
     def the_secret_changes(self, what: str, then: str) -> None:

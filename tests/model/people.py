@@ -4,7 +4,7 @@ from typing import Any
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON
 from testkit.promises.invariants import holds
-from testkit.promises.specs import H100, UNOWNED, new_spec
+from testkit.promises.specs import H100, UNOWNED, named, new_spec
 from testkit.virtual.conduct import REFS, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, identifier
 from testkit.virtual.process import CLUSTER
@@ -73,7 +73,7 @@ class People(Scene):
         self.world.fireworks.by_hand("POST", f"{name}:undelete", {})
         self.world.judge_later(name)
         ref = owner_ref(self._as_it_is(name).get("annotations", {}))
-        if ref is None or self._claims(ref) != name:
+        if ref is None or name not in named(self.world.server.objects.get(ref, {}).get("status", {})):
             self.world.promises.left.add(name)  # whoever brings it back looks after it
         self._then(then)
 

@@ -3,6 +3,7 @@
 from hypothesis.stateful import RuleBasedStateMachine
 
 from fireworks_simulator.testing import SimulatorClient
+from testkit.promises.outcome import found_anew
 from testkit.promises.specs import changed
 from testkit.virtual.api_server import RefusedError
 from testkit.virtual.conduct import REFS
@@ -51,6 +52,20 @@ class Scene(RuleBasedStateMachine):
             self.world.server.edit(ref, changed(raw["spec"], name, value))
         except RefusedError:
             return
+
+    def _lose_status(self, ref: str, *, new_uid: bool) -> None:
+        """Have a restore from backup lose the status: one deployment is found again, and any other is an orphan."""
+        world = self.world
+        self._orphan_all_but_one(ref)
+        world.server.restore(ref, new_uid=new_uid)
+        uid = world.server.objects[ref]["metadata"]["uid"]
+        world.promises.wiped.add(uid)
+        world.promises.forget(uid)
+
+    def _orphan_all_but_one(self, ref: str) -> None:
+        world = self.world
+        owned = world.promises.owned(ref, world.fireworks.state())
+        world.promises.left |= {each["name"] for each in owned} - {found_anew(world.server.objects[ref], owned)}
 
     def _deployment(self, which: int) -> str | None:
         """Pick a deployment of the account that this cluster manages and that is not going."""

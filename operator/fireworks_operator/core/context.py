@@ -98,6 +98,8 @@ class Context:
             after refusals do not count.
         last_update: when this process last sent a PATCH for the resource.
         last_tags: when this process last changed tags for the resource.
+        may_have_claimed: a resource with the finalizer may have been claimed before, whatever its status says: this
+            process has not just added it.
         addon_updates: when it last changed which loaded addon for the spec as it is now.
         addon_loads: when it last loaded which model as an addon that no LIST has shown since.
         unreachable_since: since when no observation of the account succeeds; None while they do.
@@ -136,6 +138,7 @@ class Context:
     skip_pauses: bool = False
     last_update: datetime | None = None
     last_tags: datetime | None = None
+    may_have_claimed: bool = False
     addon_updates: Mapping[str, datetime] = field(default_factory=dict)
     addon_loads: Mapping[str, datetime] = field(default_factory=dict)
     unreachable_since: datetime | None = None

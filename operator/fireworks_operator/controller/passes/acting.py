@@ -112,7 +112,7 @@ class Actor:
         """
         match action:
             case AddFinalizer():
-                return await self._add_finalizer(situation, action)
+                return await self._add_finalizer(situation, action, recent)
             case RemoveFinalizer():
                 return await self._release(situation, action, access, recent)
             case Claim():
@@ -121,6 +121,7 @@ class Actor:
                 # Dying before the write: nothing has happened. After it: the name is known before anything can exist
                 # under it, and the next pass creates what is absent there.
                 await self._write(situation, Outcome(action), recent)
+                recent.finalized = False
                 return PassResult(action, Now())
             case Park() | Choose():
                 # Dying before the write: nothing has happened. After it: what the deployment gets back, or is given up
@@ -136,9 +137,10 @@ class Actor:
                     raise AssertionError(f"decided {action.name} without access to an account")
                 return await self._mutate(situation, action, access, recent)
 
-    async def _add_finalizer(self, situation: Situation, action: AddFinalizer) -> PassResult:
+    async def _add_finalizer(self, situation: Situation, action: AddFinalizer, recent: Recent) -> PassResult:
         # Dying on either side: a finalizer without a claim, and nothing at Fireworks.
         stored = await self._writer.add_finalizer(situation.resource)
+        recent.finalized = True
         self._store.put(stored)
         return PassResult(action, Now() if FINALIZER in stored.metadata.finalizers else Retry())
 

@@ -26,6 +26,7 @@ class Recent:
 
     Attributes:
         key_changed: its API key is another one than before, and no pass with it has come to anything yet.
+        finalized: this process has added the finalizer, and claimed nothing since.
         update: when the last PATCH was sent.
         tags: when tags were last changed.
         router: when the last request that creates or changes its router was sent.
@@ -39,6 +40,7 @@ class Recent:
     """
 
     key_changed: bool = False
+    finalized: bool = False
     update: datetime | None = None
     tags: datetime | None = None
     router: datetime | None = None

@@ -220,6 +220,7 @@ class Reconciler:
             last_update=recent.update,
             last_tags=recent.tags,
             last_router=recent.router,
+            may_have_claimed=not recent.finalized,
             addon_updates=dict(recent.addon_updates),
             addon_loads=dict(recent.addon_loads),
         )

@@ -28,9 +28,11 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import Context, Unlisted, Unusable
 from fireworks_operator.core.identity import Ownership, deployment_id, is_released
+from fireworks_operator.core.observed.history import has_lost_status
 from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Observed, Present, Unknown
 from fireworks_operator.core.pauses import (
     BLOCKED,
+    CLOCK_TOLERANCE,
     CREATIONS,
     DELETE,
     DELETE_IGNORING_CHECKS,
@@ -107,7 +109,9 @@ def _decide_unclaimed(situation: Situation) -> Action:
     if isinstance(context.credential, Unusable) or isinstance(observed, Unknown):
         return _decide_unasked(situation) or nothing
     if isinstance(observed, Absent):
-        return nothing if observed.confirmed or _is_abandoned(resource) else Pending()
+        if _is_abandoned(resource):
+            return nothing
+        return (_settling_since_loss(situation) or nothing) if observed.confirmed else Pending()
     if not observed.fresh and not _is_abandoned(resource):
         return Pending()
     deployment = observed.deployment
@@ -206,9 +210,23 @@ def _decide_absent(situation: Situation, observed: Absent) -> Action:
 def _settling(situation: Situation) -> Progress | None:
     """Wait for what a request without an answer may yet do; None once all have had their time."""
     until = _unsettled_until(situation)
-    if until is None:
+    return None if until is None else replace(_SETTLING, until=until)
+
+
+_SETTLING = Progress(Reason.DELETING, "Waiting to confirm that an unanswered request did not take effect.")
+
+
+def _settling_since_loss(situation: Situation) -> Progress | None:
+    """Wait for what a request may yet do that only the lost status knew of; None once it has had its time."""
+    resource, deleted = situation.resource, situation.resource.metadata.deletion_timestamp
+    kept = _decide_release(resource, situation.context, "") is not None
+    lost = has_lost_status(resource) and situation.context.may_have_claimed
+    if deleted is None or kept or not lost:
         return None
-    return Progress(Reason.DELETING, "Waiting to confirm that an unanswered request did not take effect.", until)
+    left = deleted + POST_SETTLES - situation.now
+    if not timedelta(0) < left <= POST_SETTLES + CLOCK_TOLERANCE:
+        return None
+    return replace(_SETTLING, until=deleted + POST_SETTLES)
 
 
 def _unsettled_until(situation: Situation) -> datetime | None:

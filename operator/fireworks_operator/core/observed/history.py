@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.desired.fields import RESETS_OF_NEW, STATIC_DEFAULTS, schedules_of, tags_of
 from fireworks_operator.core.identity import was_created
 from fireworks_operator.core.pauses import CREATIONS, POST_SETTLES, UNFINISHED
@@ -23,6 +23,16 @@ def history(resource: FireworksDeployment, deployment: Deployment) -> Collection
     if not _just_created(resource, deployment):
         return None
     return STATIC_DEFAULTS.union(schedules_of(deployment.raw), tags_of(deployment.raw))
+
+
+def has_lost_status(resource: FireworksDeployment) -> bool:
+    """Tell whether nothing is remembered of a resource that has been claimed, so that a request may be on its way.
+
+    The finalizer is added right before a claim, and what is claimed has an attempt until it is created.
+    """
+    status = resource.status
+    forgotten = status.deployment_name is None and status.last_attempt is None and status.create_time is None
+    return forgotten and FINALIZER in resource.metadata.finalizers
 
 
 def _just_created(resource: FireworksDeployment, deployment: Deployment) -> bool:

@@ -135,7 +135,7 @@ def _removing(main: Situation, action: Action, other: Situation, step: Action) -
     if not isinstance(action, Waiting):
         return main, action
     if isinstance(step, RemoveFinalizer):
-        return main, SetReplacement(None, step.message, step.left)
+        return _beside(other, main, action), SetReplacement(None, step.message, step.left)
     return _beside(other, main, action), step
 
 

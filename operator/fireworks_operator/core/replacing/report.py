@@ -12,11 +12,10 @@ from fireworks_operator.core.successor import carry, handed_over
 
 def report_resource(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
     """Derive the status of a resource, by a step that is about its deployment, or about the second one."""
-    action = outcome.action
+    action, beside = outcome.action, situation.beside
     if isinstance(action, SetReplacement):
-        status = report(situation, outcome)
+        status = report(situation, outcome) if beside is None else report(beside.situation, Outcome(beside.action))
         return bounded(status.model_copy(update={"replacement": action.replacement}))
-    beside = situation.beside
     if beside is None:
         return report(situation, outcome)
     if isinstance(action, Switch):

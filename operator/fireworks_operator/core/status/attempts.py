@@ -28,6 +28,7 @@ from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.decisions.replacement import refuse_rejected
 from fireworks_operator.core.desired.choices import is_given_up
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
+from fireworks_operator.core.observed.history import has_lost_status
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import (
@@ -131,7 +132,9 @@ def _create_attempt(situation: Situation) -> LastAttempt:
     A deployment that was there before counts as `Recreate`, one that stands in for a failed one as `Replace`.
     """
     now = situation.now
-    unanswered = may_take_effect(situation.status.last_attempt, now)
+    # One of the time before a status was lost is as good as unanswered; a successor has not had any status before.
+    lost = has_lost_status(situation.resource) and situation.context.may_have_claimed
+    unanswered = (lost and not situation.context.revision) or may_take_effect(situation.status.last_attempt, now)
     reason = Reason.API_UNAVAILABLE if unanswered else Reason.CREATING
     replaced = situation.attempt_of(REPLACE)
     if replaced is not None and replaced.reason not in _WITHOUT_REFUSAL:

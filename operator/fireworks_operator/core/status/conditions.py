@@ -94,7 +94,7 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
         return _troubled(refused, available)
     if isinstance(action, Choose):
         return _progressing(Reason.FALLING_BACK, action.message, available)
-    if isinstance(action, SetReplacement) and situation.drift.replacements:
+    if isinstance(action, SetReplacement):  # what else is to be done the next pass finds out
         return _progressing(Reason.REPLACING, action.message, available)
     return _summarize_action(situation, action, available)
 
