@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from typing import Final
 
 import click
 from pydantic import JsonValue
@@ -11,8 +12,14 @@ from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from .connection import Choice, connected
 from .form import Form
 from .output import clean, print_data
+from .replacement_view import ReplacementView
 from .status import get_resource
 from .summary import summary_of
+
+_CHANGES: Final = (
+    "The deployment is being replaced: once its successor serves, the model is another one. This one goes on working "
+    "for spec.replacePolicy.drain after that. spec.connection keeps the current values in a ConfigMap."
+)
 
 
 async def show_endpoint(choice: Choice, name: str, form: Form | None) -> None:
@@ -36,6 +43,9 @@ async def show_endpoint(choice: Choice, name: str, form: Form | None) -> None:
         click.echo(line)
     if resource.status.replicas is None or resource.status.replicas.ready == 0:
         click.echo(f"# No replica is serving now, {summary.reason}: {clean(summary.message)}", err=True)
+    replacement = ReplacementView.of(resource.status)
+    if replacement is not None and replacement.preparing:
+        click.echo(f"# {_CHANGES}", err=True)
     click.echo(f"# Try it:\n{curl(endpoint, identifier)}", err=True)
 
 
