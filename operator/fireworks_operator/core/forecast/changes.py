@@ -43,6 +43,8 @@ def changes_of(action: Mutation, situation: Situation) -> tuple[FieldChange, ...
 
 def _changes(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
     match action:
+        case Create() if situation.beside is not None:  # a successor: it differs from what it replaces
+            yield from _of_successor(situation.beside.situation)
         case Create(body=body):
             yield from (FieldChange(path, None, value) for path, value in situation.wanted.values.items())
             if body.get("deploymentShape") == DEFAULT_SHAPE and not situation.wanted.names_hardware:
@@ -62,6 +64,11 @@ def _changes(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
             yield FieldChange(f"{model} (supported precisions)", None, precision)
         case _:
             yield from _of_loaded(action, situation)
+
+
+def _of_successor(former: Situation) -> Iterator[FieldChange]:
+    for each in (*former.drift.replacements, *former.drift.changes):
+        yield FieldChange(each.path, each.observed, each.wanted)
 
 
 def _differences(fields: tuple[str, ...], drifted: tuple[Difference, ...]) -> Iterator[FieldChange]:
