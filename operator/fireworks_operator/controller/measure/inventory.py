@@ -10,8 +10,9 @@ from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import orphaned_from
-from fireworks_operator.core.status.cost import dollars_per_hour
+from fireworks_operator.core.status.cost import dollars_per_hour, gpus_per_replica
 from fireworks_operator.core.status.facts import has_condition, is_down
+from fireworks_operator.core.successor import status_of
 
 MOST_STRANGERS = 100
 """Keys that Fireworks has never accepted, of which the metrics tell."""
@@ -27,6 +28,9 @@ class Holdings:
         without_replicas: resources that are down: they served, and have had no ready replica for longer than usual.
         capacity_pending: others with replicas that have been missing for longer than usual.
         addons_pending: resources whose addons are not all loaded, as far as that is known.
+        replacements: resources that are being replaced by BlueGreen, by phase.
+        replacements_blocked: those of them that a person has to get on: the successor is refused or has failed, or
+            the former deployment is not deleted.
         orphans: names of deployments with this cluster's owner marker that no resource of that name claims.
     """
 
@@ -35,7 +39,19 @@ class Holdings:
     without_replicas: int = 0
     capacity_pending: int = 0
     addons_pending: int = 0
+    replacements: Counter[str] = field(default_factory=Counter)
+    replacements_blocked: int = 0
     orphans: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Seconds:
+    """What the second deployments of resources hold, while one deployment replaces another."""
+
+    phases: Counter[str] = field(default_factory=Counter)
+    blocked: int = 0
+    ready: int = 0
+    gpus: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -92,10 +108,37 @@ class Inventory:
                 unloaded[status.account] += 1
             ready[status.account] += status.replicas.ready
             held.update(_gpus(status.replicas, status.effective))
-        return {
-            name: Holdings(ready[name], gpus[name], down[name], short[name], unloaded[name], self._orphans(account))
-            for name, account in ((each.name, each) for each in self._accounts)
-        }
+        found = {}
+        for account in self._accounts:
+            name, second = account.name, self._replacements(account)
+            found[name] = Holdings(
+                ready[name] + second.ready,
+                gpus[name] + second.gpus,
+                down[name],
+                short[name],
+                unloaded[name],
+                second.phases,
+                second.blocked,
+                self._orphans(account),
+            )
+        return found
+
+    def _replacements(self, account: Account) -> "_Seconds":
+        """Count the second deployments of resources that are being replaced."""
+        listing, found = account.observer.listing, _Seconds()
+        for resource in self._store:
+            replacement = resource.status.replacement
+            if replacement is None or resource.status.account != account.name:
+                continue
+            found.phases[replacement.phase.value] += 1
+            found.blocked += has_condition(status_of(replacement), ConditionType.STALLED)
+            if replacement.replicas is not None and replacement.replicas.ready:
+                name = replacement.deployment_name or ""
+                seen = None if listing is None else listing.deployments.get(name)
+                kind, count = ("", 1) if seen is None else (seen.accelerator_type, gpus_per_replica(seen))
+                found.ready += replacement.replicas.ready
+                found.gpus[kind or "unknown"] += replacement.replicas.ready * count
+        return found
 
     def spending(self) -> dict[tuple[str, str], Spending]:
         """Return what is spent per hour by namespace and account, as far as prices are known."""
