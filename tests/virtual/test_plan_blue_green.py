@@ -33,6 +33,11 @@ def plan(stage: Stage, team: Team, **spec: object) -> tuple[Planned, list[Reques
     return planned_of(team.namespace, "chat", "chat.yaml", seen), foreseen, ceiling_of_plan(seen)
 
 
+def short(name: str) -> str:
+    """Return the id of a deployment."""
+    return name.rsplit("/", 1)[-1]
+
+
 def prepare(team: Team, accelerator: str = H200) -> None:
     """Begin a replacement, and return while its successor starts."""
     team.change(acceleratorType=accelerator)
@@ -48,8 +53,8 @@ def test_a_successor_is_foreseen_with_what_both_cost(stage: Stage, team: Team) -
     assert changes == {"acceleratorType": (H100, H200), "maxReplicaCount": (1, 3), **moved}
     (note,) = (each for each in planned.notes if each.startswith("BlueGreen:"))
     assert note == (
-        f"BlueGreen: {planned.deployment} is created beside {former}, takes over once it serves, and {former} is "
-        "deleted 5m later."
+        f"BlueGreen: {short(planned.deployment)} is created beside {short(former)}, takes over once it serves, and "
+        f"{short(former)} is deleted 5m later."
     )
     assert planned.both is not None
     assert (planned.before.gpus, planned.both.gpus, planned.both.gpus_at_most, planned.after.gpus) == (1, 2, 4, 1)
@@ -79,7 +84,7 @@ def test_an_unchanged_manifest_says_what_goes_on_by_itself(stage: Stage, team: T
     assert planned.verdict is Verdict.UPDATE
     assert foreseen[-1] == Request("DELETE", f"/v1/{former}", None)
     until = team.status()["replacement"]["until"]
-    assert f"{former} has been replaced, and is deleted after {until}." in planned.notes
+    assert f"{short(former)} has been replaced, and is deleted after {until}." in planned.notes
     assert (planned.before.gpus, planned.after.gpus, planned.both, most.gpus) == (2, 1, None, 1)
     since = team.seen()
     team.wait(ENOUGH)

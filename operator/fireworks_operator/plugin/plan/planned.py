@@ -224,7 +224,7 @@ def _about_two(seen: Seen) -> Iterator[str]:
     replacement = seen.resource.status.replacement
     created = next((each.action for each in seen.forecast.steps if isinstance(each.action, Create)), None)
     if seen.forecast.beside is not None:
-        former, successor = (each.deployment.name for each in seen.forecast.beside if isinstance(each, Present))
+        former, successor = (_short(each.deployment.name) for each in seen.forecast.beside if isinstance(each, Present))
         how = f"{successor} is created beside {former}" if created is not None else f"{successor} exists already"
         policy = seen.resource.spec.replace_policy
         drain = (policy and policy.drain) or DEFAULT_DRAIN
@@ -233,6 +233,10 @@ def _about_two(seen: Seen) -> Iterator[str]:
         return
     if replacement.phase is ReplacementPhase.DRAINING and replacement.until is not None:
         until = f"{replacement.until:%Y-%m-%dT%H:%M:%SZ}"
-        yield f"{replacement.deployment_name} has been replaced, and is deleted after {until}."
+        yield f"{_short(replacement.deployment_name)} has been replaced, and is deleted after {until}."
     elif replacement.phase is ReplacementPhase.DISCARDING:
-        yield f"{replacement.deployment_name}, the successor that is no longer wanted, is deleted."
+        yield f"{_short(replacement.deployment_name)}, the successor that is no longer wanted, is deleted."
+
+
+def _short(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
