@@ -1,19 +1,14 @@
 """A resource that is being replaced by BlueGreen, as the decisions of the operator leave it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus, ReplacementPhase
-from fireworks_operator.core.actions import Action, Rest
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus
 from fireworks_operator.core.context import Context
-from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
 from fireworks_operator.core.outcome import Outcome
-from fireworks_operator.core.replacing.handover import decide_both, is_due
+from fireworks_operator.core.replacing.handover import decide_resource
 from fireworks_operator.core.replacing.report import report_resource
-from fireworks_operator.core.situation import Situation, assess
-from fireworks_operator.core.successor import second
 from fireworks_operator.fireworks.errors import FireworksError
 
 from .builders import MADE_HERE, NOW, a_context, present
@@ -26,20 +21,6 @@ MADE_FOR: dict[str, Any] = {"acceleratorType": H100, "annotations": MADE_HERE}
 GONE = Absent(confirmed=True)
 
 
-def decided(
-    resource: FireworksDeployment, main: Observed, other: Observed = GONE, context: Context | None = None
-) -> tuple[Situation, Action]:
-    """Return the next step for one deployment or both, and the situation that it is about."""
-    context, replacement = context or a_context(), resource.status.replacement
-    situation = assess(resource, main, context, None if replacement is None else other)
-    if replacement is None:
-        return situation, decide(situation)
-    view = assess(second(resource, replacement), other, replace(context, revision=replacement.revision), main)
-    action = decide(situation)
-    due = replacement.phase is ReplacementPhase.PREPARING or is_due(situation, action, replacement)
-    return decide_both(situation, action, view, decide(view) if due else Rest(replacement.until))
-
-
 def passed(
     resource: FireworksDeployment,
     main: Observed,
@@ -50,7 +31,7 @@ def passed(
     context: Context | None = None,
 ) -> FireworksDeployment:
     """Make one pass over a resource and both of its deployments; return it as the API server then has it."""
-    situation, action = decided(resource, main, other, context)
+    situation, action = decide_resource(resource, main, other, context or a_context())
     status = report_resource(situation, Outcome(action, error, begun))
     stored = FireworksDeploymentStatus.model_validate(status.to_wire())
     return resource.model_copy(update={"status": stored})

@@ -8,6 +8,7 @@ import click
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.core.connection import preferred_identifier
 
 from .connection import Choice, connected
 from .form import Form
@@ -18,7 +19,8 @@ from .summary import summary_of
 
 _CHANGES: Final = (
     "The deployment is being replaced: once its successor serves, the model is another one. This one goes on working "
-    "for spec.replacePolicy.drain after that. spec.connection keeps the current values in a ConfigMap."
+    "for spec.replacePolicy.drain after that. With spec.router, or the ConfigMap of spec.connection, clients need no "
+    "change."
 )
 
 
@@ -29,7 +31,7 @@ async def show_endpoint(choice: Choice, name: str, form: Form | None) -> None:
     """
     async with connected(choice) as connection:
         resource = await get_resource(connection, name)
-    endpoint, identifier = resource.status.endpoint, resource.status.model_identifier
+    endpoint, identifier = resource.status.endpoint, preferred_identifier(resource.status)
     summary = summary_of(resource)
     if not endpoint or not identifier:
         watch = f"wait for it with `kubectl fireworks status {name} -n {connection.namespace} --watch`"
@@ -44,7 +46,8 @@ async def show_endpoint(choice: Choice, name: str, form: Form | None) -> None:
     if resource.status.replicas is None or resource.status.replicas.ready == 0:
         click.echo(f"# No replica is serving now, {summary.reason}: {clean(summary.message)}", err=True)
     replacement = ReplacementView.of(resource.status)
-    if replacement is not None and replacement.preparing:
+    of_deployment = identifier == clean(resource.status.model_identifier or "")
+    if replacement is not None and replacement.preparing and of_deployment:
         click.echo(f"# {_CHANGES}", err=True)
     click.echo(f"# Try it:\n{curl(endpoint, identifier)}", err=True)
 

@@ -8,12 +8,15 @@ from pydantic import JsonValue
 from fireworks_operator.core.actions import (
     Adopt,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     KeyChange,
     LoadAddon,
     Mutation,
     PrepareModel,
     SetDeployedModel,
+    SetRouter,
     SetTags,
     UnloadAddon,
     Update,
@@ -38,13 +41,13 @@ class FieldChange:
 
 def changes_of(action: Mutation, situation: Situation) -> tuple[FieldChange, ...]:
     """Return what a step changes; nothing for one that only brings a deployment back or deletes it."""
+    if isinstance(action, Create) and situation.beside is not None:
+        return tuple(_of_successor(situation.beside.situation))
     return tuple(_changes(action, situation))
 
 
 def _changes(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
     match action:
-        case Create() if situation.beside is not None:  # a successor: it differs from what it replaces
-            yield from _of_successor(situation.beside.situation)
         case Create(body=body):
             yield from (FieldChange(path, None, value) for path, value in situation.wanted.values.items())
             if body.get("deploymentShape") == DEFAULT_SHAPE and not situation.wanted.names_hardware:
@@ -62,17 +65,36 @@ def _changes(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
             yield FieldChange("owner", _owner(situation), situation.resource.ref)
         case PrepareModel(model=model, precision=precision):
             yield FieldChange(f"{model} (supported precisions)", None, precision)
+        case CreateRouter() | SetRouter() | DeleteRouter():
+            yield from _of_router(action, situation)
         case _:
             yield from _of_loaded(action, situation)
 
 
 def _of_successor(former: Situation) -> Iterator[FieldChange]:
+    """Yield how a successor differs from the deployment that it replaces."""
     for each in (*former.drift.replacements, *former.drift.changes):
         yield FieldChange(each.path, each.observed, each.wanted)
 
 
 def _differences(fields: tuple[str, ...], drifted: tuple[Difference, ...]) -> Iterator[FieldChange]:
     yield from (FieldChange(each.path, each.observed, each.wanted) for each in drifted if each.path in fields)
+
+
+def _of_router(action: CreateRouter | SetRouter | DeleteRouter, situation: Situation) -> Iterator[FieldChange]:
+    if isinstance(action, CreateRouter):
+        yield FieldChange("router", None, action.router)
+        return
+    if isinstance(action, DeleteRouter):
+        yield FieldChange("router", action.router, None)
+        return
+    seen = situation.context.router
+    router = None if seen is None else seen.router
+    old: dict[str, JsonValue] = (
+        {} if router is None else {"displayName": router.display_name, "deployments": list(router.deployments)}
+    )
+    for key, value in action.body.items():
+        yield FieldChange(f"router ({key})", old.get(key), value)
 
 
 def _of_loaded(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
