@@ -54,7 +54,7 @@ def test_a_successor_is_foreseen_with_what_both_cost(stage: Stage, team: Team) -
     (note,) = (each for each in planned.notes if each.startswith("BlueGreen:"))
     assert note == (
         f"BlueGreen: {short(planned.deployment)} is created beside {short(former)}, takes over once it serves, and "
-        f"{short(former)} is deleted 5m later."
+        f"{short(former)} is deleted 5m later, if it has had no request for an hour by then."
     )
     assert planned.both is not None
     assert (planned.before.gpus, planned.both.gpus, planned.both.gpus_at_most, planned.after.gpus) == (1, 2, 4, 1)

@@ -228,7 +228,8 @@ def _about_two(seen: Seen) -> Iterator[str]:
         how = f"{successor} is created beside {former}" if created is not None else f"{successor} exists already"
         policy = seen.resource.spec.replace_policy
         drain = (policy and policy.drain) or DEFAULT_DRAIN
-        yield f"BlueGreen: {how}, takes over once it serves, and {former} is deleted {drain} later."
+        unused = "" if policy is not None and policy.ignore_checks else ", if it has had no request for an hour by then"
+        yield f"BlueGreen: {how}, takes over once it serves, and {former} is deleted {drain} later{unused}."
     if replacement is None or replacement.deployment_name is None:
         return
     if replacement.phase is ReplacementPhase.DRAINING and replacement.until is not None:
