@@ -153,6 +153,11 @@ def test_outages_and_shortages_are_counted_apart(
     assert (held.without_replicas, held.capacity_pending) == (down, short), reason
 
 
+def short(name: str) -> str:
+    """Return the id of a deployment."""
+    return name.rsplit("/", 1)[-1]
+
+
 REFUSED = {"Ready": ("False", "QuotaExceeded"), "Stalled": ("True", "QuotaExceeded")}
 IN_USE = {"Ready": ("False", "DeletionBlocked"), "Stalled": ("True", "DeletionBlocked")}
 
@@ -183,10 +188,13 @@ def test_a_second_deployment_is_counted_with_its_replicas_and_its_phase(
         "conditions": _conditions(**conditions),
     }
     effective = {"acceleratorType": "NVIDIA_H100_80GB", "acceleratorCount": 1}
-    status = {**CREATED, "replicas": {"ready": 1}, "effective": effective, "replacement": replacement}
+    cost: dict[str, object] = {"gpus": 1 + 4 * ready, "asOf": NOW, "month": {"name": "2026-03"}}
+    status = {**CREATED, "replicas": {"ready": 1}, "effective": effective, "replacement": replacement, "cost": cost}
     store = DeploymentStore()
     store.put(a_resource(status=status))
-    held = Inventory(store, cast("Accounts", accounts), {CLUSTER}, lambda _: True).holdings()
+    inventory = Inventory(store, cast("Accounts", accounts), {CLUSTER}, lambda _: True)
+    held, ours = inventory.holdings(), ("team-a", "chat", "acme")
+    assert inventory.billed_gpus() == {(*ours, short(NAME)): 1, (*ours, short(SECOND)): 4 * ready}
     assert held["globex"] == Holdings()
     mine = held["acme"]
     assert (mine.replacements, mine.replacements_blocked) == ({phase: 1}, blocked), reason

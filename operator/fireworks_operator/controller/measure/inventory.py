@@ -1,11 +1,11 @@
 """What there is, counted: resources, replicas, GPUs, and deployments that nobody knows of any more."""
 
-from collections import Counter
-from collections.abc import Callable, Collection
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from fireworks_operator.api.conditions import ConditionType
-from fireworks_operator.api.v1alpha1 import Effective, Replicas
+from fireworks_operator.api.v1alpha1 import Effective, Replacement, Replicas
 from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.store import DeploymentStore
@@ -13,6 +13,7 @@ from fireworks_operator.core.identity import orphaned_from
 from fireworks_operator.core.status.cost import dollars_per_hour, gpus_per_replica
 from fireworks_operator.core.status.facts import has_condition, is_down
 from fireworks_operator.core.successor import status_of
+from fireworks_operator.fireworks.models import Deployment
 
 MOST_STRANGERS = 100
 """Keys that Fireworks has never accepted, of which the metrics tell."""
@@ -52,6 +53,29 @@ class _Seconds:
     blocked: int = 0
     ready: int = 0
     gpus: Counter[str] = field(default_factory=Counter)
+
+    def add(self, replacement: Replacement, seen: Deployment | None) -> None:
+        """Count one; `seen` is how Fireworks has listed it."""
+        self.phases[replacement.phase.value] += 1
+        self.blocked += has_condition(status_of(replacement), ConditionType.STALLED)
+        if replacement.replicas is not None and replacement.replicas.ready:
+            self.ready += replacement.replicas.ready
+            kind = "" if seen is None else seen.accelerator_type
+            self.gpus[kind or "unknown"] += _gpus_of(replacement, seen)
+
+
+def _find(listed: Mapping[str, Mapping[str, Deployment]], account: str, replacement: Replacement) -> Deployment | None:
+    return listed.get(account, {}).get(replacement.deployment_name or "")
+
+
+def _gpus_of(replacement: Replacement, seen: Deployment | None) -> int:
+    """Return the GPUs of a second deployment that serve; one that is not listed has one each."""
+    ready = 0 if replacement.replicas is None else replacement.replicas.ready
+    return ready * (1 if seen is None else gpus_per_replica(seen))
+
+
+def _id(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
 
 
 @dataclass(slots=True)
@@ -108,37 +132,34 @@ class Inventory:
                 unloaded[status.account] += 1
             ready[status.account] += status.replicas.ready
             held.update(_gpus(status.replicas, status.effective))
-        found = {}
-        for account in self._accounts:
-            name, second = account.name, self._replacements(account)
-            found[name] = Holdings(
-                ready[name] + second.ready,
-                gpus[name] + second.gpus,
+        seconds = self._seconds()
+        return {
+            name: Holdings(
+                ready[name] + seconds[name].ready,
+                gpus[name] + seconds[name].gpus,
                 down[name],
                 short[name],
                 unloaded[name],
-                second.phases,
-                second.blocked,
+                seconds[name].phases,
+                seconds[name].blocked,
                 self._orphans(account),
             )
+            for name, account in ((each.name, each) for each in self._accounts)
+        }
+
+    def _seconds(self) -> defaultdict[str, "_Seconds"]:
+        """Count the second deployments of resources that are being replaced, by account."""
+        listed, found = self._listed(), defaultdict[str, _Seconds](_Seconds)
+        for resource in self._store:
+            replacement, account = resource.status.replacement, resource.status.account
+            if replacement is not None and account is not None:
+                found[account].add(replacement, _find(listed, account, replacement))
         return found
 
-    def _replacements(self, account: Account) -> "_Seconds":
-        """Count the second deployments of resources that are being replaced."""
-        listing, found = account.observer.listing, _Seconds()
-        for resource in self._store:
-            replacement = resource.status.replacement
-            if replacement is None or resource.status.account != account.name:
-                continue
-            found.phases[replacement.phase.value] += 1
-            found.blocked += has_condition(status_of(replacement), ConditionType.STALLED)
-            if replacement.replicas is not None and replacement.replicas.ready:
-                name = replacement.deployment_name or ""
-                seen = None if listing is None else listing.deployments.get(name)
-                kind, count = ("", 1) if seen is None else (seen.accelerator_type, gpus_per_replica(seen))
-                found.ready += replacement.replicas.ready
-                found.gpus[kind or "unknown"] += replacement.replicas.ready * count
-        return found
+    def _listed(self) -> dict[str, Mapping[str, Deployment]]:
+        """Return the deployments of each account, as they were listed last."""
+        listings = ((each.name, each.observer.listing) for each in self._accounts)
+        return {name: {} if listing is None else listing.deployments for name, listing in listings}
 
     def spending(self) -> dict[tuple[str, str], Spending]:
         """Return what is spent per hour by namespace and account, as far as prices are known."""
@@ -164,13 +185,21 @@ class Inventory:
         return found
 
     def billed_gpus(self) -> dict[tuple[str, str, str, str], int]:
-        """Return the GPUs of each resource that are billed, by namespace, name, account and id of the deployment."""
-        found = {}
+        """Return the GPUs of each resource that are billed, by namespace, name, account and id of the deployment.
+
+        A resource that is being replaced has two of them.
+        """
+        listed, found = self._listed(), {}
         for resource in self._store:
-            cost, name = resource.status.cost, resource.status.deployment_name
-            if cost is not None and name is not None and resource.status.account is not None:
-                labels = resource.metadata.namespace, resource.metadata.name, resource.status.account
-                found[*labels, name.rsplit("/", 1)[-1]] = cost.gpus
+            status = resource.status
+            cost, name, replacement = status.cost, status.deployment_name, status.replacement
+            if cost is None or name is None or status.account is None:
+                continue
+            labels, second = (resource.metadata.namespace, resource.metadata.name, status.account), 0
+            if replacement is not None and replacement.deployment_name is not None:
+                second = min(_gpus_of(replacement, _find(listed, status.account, replacement)), cost.gpus)
+                found[*labels, _id(replacement.deployment_name)] = second
+            found[*labels, _id(name)] = cost.gpus - second
         return found
 
     def unpriced_gpus(self) -> Counter[str]:

@@ -221,15 +221,9 @@ def _notes(seen: Seen) -> tuple[str, ...]:
 
 def _about_two(seen: Seen) -> Iterator[str]:
     """Say what becomes of two deployments."""
-    replacement = seen.resource.status.replacement
-    created = next((each.action for each in seen.forecast.steps if isinstance(each.action, Create)), None)
     if seen.forecast.beside is not None:
-        former, successor = (_short(each.deployment.name) for each in seen.forecast.beside if isinstance(each, Present))
-        how = f"{successor} is created beside {former}" if created is not None else f"{successor} exists already"
-        policy = seen.resource.spec.replace_policy
-        drain = (policy and policy.drain) or DEFAULT_DRAIN
-        unused = "" if policy is not None and policy.ignore_checks else ", if it has had no request for an hour by then"
-        yield f"BlueGreen: {how}, takes over once it serves, and {former} is deleted {drain} later{unused}."
+        yield _about_successor(seen, *(_id_of(each) for each in seen.forecast.beside))
+    replacement = seen.resource.status.replacement
     if replacement is None or replacement.deployment_name is None:
         return
     if replacement.phase is ReplacementPhase.DRAINING and replacement.until is not None:
@@ -237,6 +231,19 @@ def _about_two(seen: Seen) -> Iterator[str]:
         yield f"{_short(replacement.deployment_name)} has been replaced, and is deleted after {until}."
     elif replacement.phase is ReplacementPhase.DISCARDING:
         yield f"{_short(replacement.deployment_name)}, the successor that is no longer wanted, is deleted."
+
+
+def _about_successor(seen: Seen, former: str, successor: str) -> str:
+    created = any(isinstance(each.action, Create) for each in seen.forecast.steps)
+    how = f"{successor} is created beside {former}" if created else f"{successor} exists already"
+    policy = seen.resource.spec.replace_policy
+    drain = (policy and policy.drain) or DEFAULT_DRAIN
+    unused = "" if policy is not None and policy.ignore_checks else ", if it has had no request for an hour by then"
+    return f"BlueGreen: {how}, takes over once it serves, and {former} is deleted {drain} later{unused}."
+
+
+def _id_of(observed: Observed) -> str:
+    return _short(observed.deployment.name) if isinstance(observed, Present) else ""
 
 
 def _short(name: str) -> str:
