@@ -22,6 +22,7 @@ from fireworks_operator.core.situation import assess
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Model
 from fireworks_operator.fireworks.routers import Router
+from testkit import replacements
 from testkit.builders import (
     ACCOUNT,
     ADDON,
@@ -103,6 +104,7 @@ def all_states() -> list[State]:
         _beginning(),
         _at_rest(),
         _changes(),
+        _replacements(),
         _refusals(),
         _credentials(),
         _outages(),
@@ -207,6 +209,24 @@ def _changes() -> Iterator[Row]:
     yield "change-refused", "Fireworks refuses the change, the old spec serves", refused
     limited = _refused_change(ErrorKind.QUOTA_EXCEEDED, "quota global--h100-count exceeded, in use: 8, quota: 8")
     yield "change-over-quota", "the change exceeds the quota, the old spec serves", limited
+
+
+def _replacements() -> Iterator[Row]:
+    limited = an_error(ErrorKind.QUOTA_EXCEEDED, "quota global--h200-count exceeded, in use: 8, quota: 8")
+    in_use = an_error(ErrorKind.INVALID, "the deployment has received inference requests in the last hour")
+    yield "successor-starting", "BlueGreen: a successor starts, the present one serves", replacements.starting()
+    yield (
+        "replacement-blocked",
+        "BlueGreen: the successor is refused, the present one serves",
+        replacements.refused(limited),
+    )
+    yield "draining", "BlueGreen: the successor serves, the former one drains", replacements.draining()
+    yield (
+        "drained-in-use",
+        "BlueGreen: the former one has drained and is still in use",
+        replacements.undeletable(in_use),
+    )
+    yield "discarding", "BlueGreen: the spec was put back, the successor is deleted", replacements.discarding()
 
 
 def _refusals() -> Iterator[Row]:

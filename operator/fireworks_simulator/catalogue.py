@@ -174,6 +174,7 @@ def _models() -> list[Model]:
         ),
         _fireworks("qwen2p5-0p5b-instruct", modelType="qwen2", parameters=0.5),
         _fireworks("qwen2p5-7b-instruct", modelType="qwen2", parameters=7),
+        _fireworks("qwen2p5-14b-instruct", modelType="qwen2", parameters=14),
         _fireworks("qwen2p5-72b-instruct", modelType="qwen2", parameters=72, **hopper),
         _fireworks(
             "qwen3-8b",

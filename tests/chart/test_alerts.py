@@ -153,6 +153,20 @@ CASES = [
         20,
     ),
     Case(
+        "FireworksReplacementBlocked",
+        "a successor that is refused",
+        {'replacements_blocked{account="acme"}': "1x90"},
+        70,
+        {"account": "acme"},
+        "1 replacements by BlueGreen of account acme have been blocked for an hour.",
+    ),
+    Case(
+        "FireworksReplacementBlocked",
+        "until the quota was raised",
+        {'replacements_blocked{account="acme"}': "1x50 0x60"},
+        70,
+    ),
+    Case(
         "FireworksDeploymentLeftRunning",
         "the first one that was ever let go",
         {'deployments_left_running_total{cause="Abandon"}': "_x10 1x110"},

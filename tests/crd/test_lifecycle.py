@@ -25,6 +25,8 @@ from fireworks_operator.api.v1alpha1 import (
     LastAttempt,
     MonthCost,
     Parked,
+    Replacement,
+    ReplacementPhase,
     Replicas,
     RouterStatus,
 )
@@ -83,11 +85,12 @@ def test_after_the_claim_change_removal_and_addition_are_refused(
     assert str(refused.value).count("cannot be changed") == 1, "only the field that was changed is named"
 
 
+@pytest.mark.parametrize("policy", ["Recreate", "BlueGreen"])
 @pytest.mark.parametrize(("name", "old", "new"), CHANGES)
 def test_what_may_be_replaced_can_change_and_nothing_else(
-    server: Server, create: Create, name: str, old: object, new: object
+    server: Server, create: Create, name: str, old: object, new: object, policy: str
 ) -> None:
-    resource = create(replacePolicy={"type": "Recreate"}, **given(name, old))
+    resource = create(replacePolicy={"type": policy}, **given(name, old))
     server.set_status(resource, CLAIM)
     if name in REPLACEABLE_FIELDS:
         server.dry_change(resource, {name: new})
@@ -96,13 +99,13 @@ def test_what_may_be_replaced_can_change_and_nothing_else(
         server.dry_change(resource, {name: new})
 
 
-@pytest.mark.parametrize("policy", [{"type": "Never"}, {"ignoreChecks": True}, {}], ids=str)
+@pytest.mark.parametrize("policy", [{"type": "Never"}, {"ignoreChecks": True}, {"drain": "1m"}, {}], ids=str)
 def test_a_policy_that_never_replaces_loosens_no_rule(
     server: Server, create: Create, policy: dict[str, object]
 ) -> None:
     resource = create(replacePolicy=policy)
     server.set_status(resource, CLAIM)
-    with pytest.raises(RefusedError, match=r"set spec\.replacePolicy\.type to Recreate"):
+    with pytest.raises(RefusedError, match=r"set spec\.replacePolicy\.type to BlueGreen or Recreate"):
         server.dry_change(resource, {"preemptible": True})
 
 
@@ -170,6 +173,31 @@ def test_a_spec_change_does_not_touch_the_status(server: Server, create: Create)
 
 def test_a_status_write_does_not_raise_the_generation(server: Server, create: Create) -> None:
     assert server.set_status(create(), CLAIM)["metadata"]["generation"] == 1
+
+
+def full_replacement() -> Replacement:
+    """A second deployment with every field that there is."""
+    conditions = set_condition([], ConditionType.READY, "False", Reason.CREATING, "It starts.", generation=1, now=NOW)
+    return Replacement(
+        phase=ReplacementPhase.DRAINING,
+        start_time=NOW,
+        until=NOW,
+        revision=0,
+        fields=["acceleratorType", "placement"],
+        message="",
+        deployment_name="accounts/acme/deployments/chat-2",
+        state="READY",
+        replicas=Replicas(desired=1, ready=1),
+        create_time=NOW,
+        created_from="0123456789abcdef",
+        applied_fields=["minReplicaCount"],
+        addons=[AddonStatus(model="accounts/acme/models/lora", state="DEPLOYING")],
+        direct_route_secret=DirectRouteSecret(name="route", keys=["apiKey"], uid="u", resource_version="1"),
+        last_attempt=LastAttempt(action="Create", generation=1, count=0, time=NOW, reason="Creating"),
+        recreations=[NOW],
+        observed_generation=1,
+        conditions=conditions,
+    )
 
 
 def full_status() -> FireworksDeploymentStatus:
@@ -259,6 +287,7 @@ def full_status() -> FireworksDeploymentStatus:
             replaces=NOW,
             given_up=[GivenUp(index=0, hardware="NVIDIA_H100_80GB", reason="QuotaExceeded", time=NOW)],
         ),
+        replacement=full_replacement(),
         applied_fields=["minReplicaCount", "autoscalingPolicy.scaleUpWindow", "tags.team"],
         last_attempt=LastAttempt(action="Update", generation=1, count=2, time=NOW, reason="ApiUnavailable"),
         addons=[
@@ -293,15 +322,18 @@ def test_every_field_of_the_status_models_is_stored_and_none_is_pruned(server: S
     assert Effective.model_fields.keys() == (status.effective or Effective()).model_fields_set
     assert Cost.model_fields.keys() == (status.cost or Cost(as_of=NOW)).model_fields_set
     assert Replicas.model_fields.keys() == (status.replicas or Replicas()).model_fields_set
+    assert Replacement.model_fields.keys() == full_replacement().model_fields_set
     resource = create()
     assert server.set_status(resource, status.to_wire())["status"] == status.to_wire()
 
 
 def test_the_longest_texts_that_the_models_write_are_accepted(server: Server, create: Create) -> None:
     long = "x" * 100_000
+    long_addon = AddonStatus(model="lora", message=long)
     status = FireworksDeploymentStatus(
         notices=[long],
-        addons=[AddonStatus(model="lora", message=long)],
+        addons=[long_addon],
+        replacement=full_replacement().model_copy(update={"message": long, "addons": [long_addon]}),
         conditions=set_condition([], ConditionType.STALLED, "True", Reason.CONFLICT, long, generation=1, now=NOW),
     )
     status = bounded(status)

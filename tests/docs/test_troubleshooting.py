@@ -27,6 +27,8 @@ PARTS = {
     "… is not about a loaded model",
     "… (fallback … of …)",
     "Correct the value, or contact Fireworks support.",
+    "spec.replacePolicy.type is no longer BlueGreen",
+    "So does …, by which it was being replaced.",
     "It drops a shape that is not validated for the model and its addons: set another spec.deploymentShape, replace it "
     "by spec.acceleratorType, or contact Fireworks support.",
     '… is "…": set it to 5m to 168h, in whole seconds.',

@@ -23,6 +23,7 @@ def server(cluster: Cluster | GivenCluster, crds: Path) -> Cluster | GivenCluste
 def test_there_are_examples_of_each_subject() -> None:
     subjects = {
         "addons",
+        "blue-green",
         "budget",
         "connection",
         "draft-model",

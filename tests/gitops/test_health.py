@@ -58,6 +58,16 @@ def test_kstatus_fails_exactly_while_a_person_must_act(state: State) -> None:
     assert (kstatus(live) == "Failed") == (stalled and "deletionTimestamp" not in live["metadata"])
 
 
+@pytest.mark.parametrize("name", ["successor-starting", "replacement-blocked", "draining", "discarding"])
+def test_a_replacement_is_never_degraded_while_a_deployment_serves(name: str) -> None:
+    live = next(each.live() for each in STATES if each.name == name)
+    done = name in ("draining", "discarding")
+    assert condition(live, "Available")["status"] == "True"
+    assert kstatus(live) == ("Current" if done else "InProgress")
+    assert run_health(SCRIPT, live)[0] == ("Healthy" if done else "Progressing")
+    assert kubectl_wait(live) == ("done" if done else "waits")
+
+
 @each_living
 def test_argo_cd_agrees_with_kstatus_and_shows_the_deciding_sentence(state: State) -> None:
     live = state.live()

@@ -126,9 +126,9 @@ def test_a_wide_list_adds_age_account_deployment_and_message_in_one_line(team: T
     team.create()
     team.until_ready()
     head, row = plugin("list", "-n", team.namespace, "-o", "wide").splitlines()
-    assert head.split() == [*HEAD[:6], "AGE", "ACCOUNT", "DEPLOYMENT", "MODEL", "IDENTIFIER", "MESSAGE"]
-    assert row.split()[-8:-3] == [
-        *(team.account, team.deployment()["name"].rsplit("/", 1)[-1], identifier(team)),
+    assert head.split() == [*HEAD[:6], "AGE", "ACCOUNT", "DEPLOYMENT", "REPLACEMENT", "MODEL", "IDENTIFIER", "MESSAGE"]
+    assert row.split()[-9:-3] == [
+        *(team.account, team.deployment()["name"].rsplit("/", 1)[-1], "-", identifier(team)),
         *("1", "of"),
     ]
     assert row.index("1 of 1") == head.index("MESSAGE"), "columns stand below their heads"

@@ -14,7 +14,7 @@ from fireworks_operator.core.forecast.bill import UNKNOWN_BILL, Bill
 from fireworks_operator.core.forecast.changes import FieldChange
 from fireworks_operator.plugin.plan import dry_run
 from fireworks_operator.plugin.plan.budgets import Namespace
-from fireworks_operator.plugin.plan.planned import Planned, Verdict
+from fireworks_operator.plugin.plan.planned import Planned, Verdict, bill_data
 from fireworks_operator.plugin.plan.reading import Manifests, read_manifests
 from fireworks_operator.plugin.plan.summary import Plan
 from fireworks_operator.plugin.plan.view import change_text, print_plan, to_markdown
@@ -211,6 +211,20 @@ def test_in_a_pipe_there_are_no_colours(capsys: pytest.CaptureFixture[str]) -> N
         "Plan: 1 to update.\n"
         "Total: GPUs 1 → 2, at most 2 → 4 (+2); cost $8.00/h → $16.00/h, at most $16.00/h → $32.00/h.\n"
     )
+
+
+def test_what_both_deployments_cost_is_said_where_one_takes_the_place_of_the_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plan = Plan([planned(Verdict.REPLACE, both=bill(3, 24))])
+    print_plan(plan, Console(width=200))
+    both = (
+        "while both run: GPUs 3, at most 6; cost $24.00/h, at most $48.00/h; quota and budgets must have room for both"
+    )
+    assert capsys.readouterr().out.splitlines()[2] == f"    {both}"
+    assert f"- {both}".replace("$", "&#36;") in to_markdown(plan).splitlines()
+    assert plan.resources[0].to_data()["whileBothRun"] == bill_data(bill(3, 24))
+    assert planned().to_data()["whileBothRun"] is None
 
 
 def test_without_a_resource_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ from fireworks_operator.core.actions import (
     Update,
     UpdateAddon,
 )
+from fireworks_operator.core.budgets import Room
 from fireworks_operator.core.identity import TAG_RELEASED
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.plugin.plan.dry_run import Stored
@@ -214,10 +215,10 @@ def draw_pair(stage: Stage, random: Random) -> Pair | None:
     after = {key: value for key, value in {**after, **turn}.items() if value is not None}
     story += [world, f"then {after}"]
     _keep_awake(team)
-    stored = _dry_run(stage, team, after)
+    stored = dry_run(stage, team, after)
     if stored is None:
         return None
-    seen = stage.run(_look(stage, team, stored))
+    seen = stage.run(look(stage, team, stored))
     planned = planned_of(team.namespace, NAME, "chat.yaml", seen)
     sequence = team.seen()
     if stored.live is None:
@@ -225,14 +226,27 @@ def draw_pair(stage: Stage, random: Random) -> Pair | None:
     else:
         stage.server.edit(team.ref(NAME), after)
     team.wait(WINDOW)
-    writes = (each for each in team.writes(since=sequence) if "validateOnly" not in each.query)  # which changes nothing
-    sent = [each for each in writes if each.user_agent == AGENT]
-    accepted = [_sent(each) for each in sent if each.status < 300 and not _lets_go(each)]
+    sent = _writes(team, sequence)
+    accepted = _accepted(sent)
     refused = [_sent(each) for each in sent if each.status >= 400 and each.status != CONFLICT]
     return Pair("; ".join(story), planned, seen, accepted, refused[0] if refused else None, team.status(NAME))
 
 
-def _dry_run(stage: Stage, team: Team, spec: Json) -> Stored | None:
+def requests_of(team: Team, since: int) -> list[Request]:
+    """Return the requests of the operator that Fireworks has accepted since then."""
+    return _accepted(_writes(team, since))
+
+
+def _writes(team: Team, since: int) -> list[JournalEntry]:
+    writes = (each for each in team.writes(since=since) if "validateOnly" not in each.query)  # which changes nothing
+    return [each for each in writes if each.user_agent == AGENT]
+
+
+def _accepted(sent: list[JournalEntry]) -> list[Request]:
+    return [_sent(each) for each in sent if each.status < 300 and not _lets_go(each)]
+
+
+def dry_run(stage: Stage, team: Team, spec: Json) -> Stored | None:
     """Return what the API server would store; the one in memory forgets it again."""
     ref = team.ref(NAME)
     live = stage.server.objects.get(ref)
@@ -247,12 +261,13 @@ def _dry_run(stage: Stage, team: Team, spec: Json) -> Stored | None:
     return None
 
 
-async def _look(stage: Stage, team: Team, stored: Stored) -> Seen:
+async def look(stage: Stage, team: Team, stored: Stored, rooms: tuple[Room, ...] = ()) -> Seen:
+    """Ask the plugin what the operator would do with a resource that its budgets leave so much room."""
     settings = Settings(base_url=URL)
     operator = Operator(settings, CLUSTER, CLUSTER_UID, stage.prices)
     now = datetime.fromtimestamp(stage.now(), UTC)
     async with FireworksClient(URL, user_agent="kubectl-fireworks") as client:
-        return await Looker(client, Secrets(stage), settings, operator, now).look(stored)
+        return await Looker(client, Secrets(stage), settings, operator, now).look(stored, rooms)
 
 
 def _sent(entry: JournalEntry) -> Request:
@@ -301,4 +316,4 @@ def expected(action: Mutation) -> list[Request]:
             raise AssertionError("no story that is drawn has a router")
 
 
-__all__ = ["Pair", "Request", "draw_pair", "expected", "model"]
+__all__ = ["Pair", "Request", "draw_pair", "dry_run", "expected", "look", "model", "requests_of"]

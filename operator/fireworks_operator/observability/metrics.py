@@ -32,6 +32,8 @@ _SECONDS_STARTUP: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200
 
 # Deployment states of the Fireworks REST reference, and the label of everything that it may add.
 _STATES: Final = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
+# Of a replacement by BlueGreen (`status.replacement.phase`).
+_PHASES: Final = ("Preparing", "Draining", "Discarding")
 _NO_STATE: Final = "NONE"
 _OTHER_STATE: Final = "OTHER"
 
@@ -173,6 +175,19 @@ class Metrics:
             "Resources whose addons are not all loaded, including those whose deployment has no replica to load them.",
             "account",
         )
+        self._replacements = self._gauge(
+            "replacements",
+            "Resources whose deployment is being replaced by BlueGreen, by phase: a successor is prepared, the former "
+            "deployment drains, or a successor is discarded.",
+            "account",
+            "phase",
+        )
+        self._replacements_blocked = self._gauge(
+            "replacements_blocked",
+            "Replacements by BlueGreen that need a person: the successor is refused or has failed, or the former "
+            "deployment is not deleted.",
+            "account",
+        )
         self.gpu_seconds = self._counter(
             "gpu_seconds_total",
             "GPU-seconds of serving replicas, summed between observations: the billed time, to within a poll interval.",
@@ -286,6 +301,8 @@ class Metrics:
         for account in self._accounts - set(in_use):
             for gauge in (*gauges, self.ready_replicas, self.orphaned_deployments, self.unpriced_gpus):
                 gauge.remove(account)
+            for gauge in (self._replacements, self._replacements_blocked):
+                gauge.remove_by_labels({"account": account})
         for account in self._accounts - {"", *known}:
             for counter in (self.api_requests, self.gpu_seconds, self.cost):
                 counter.remove_by_labels({"account": account})
@@ -302,6 +319,12 @@ class Metrics:
         for name, labels in self._budget_series - found.keys():
             self.of_budgets[name].remove(*labels)
         self._budget_series = set(found)
+
+    def set_replacements(self, account: str, by_phase: Mapping[str, int], blocked: int) -> None:
+        """Set how many resources of an account are being replaced, and how many of them need a person."""
+        for phase in _PHASES:
+            self._replacements.labels(account, phase).set(by_phase.get(phase, 0))
+        self._replacements_blocked.labels(account).set(blocked)
 
     def set_resources(self, by_state: Mapping[str, int]) -> None:
         """Set how many resources there are by state; states that are not given become 0.

@@ -1,6 +1,6 @@
 """`kubectl fireworks cost`: what Fireworks has billed, by resource, namespace or tag, beside the operator's meter."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -116,12 +116,19 @@ def _known(resources: Iterable[FireworksDeployment], deployments: Iterable[Deplo
             "" if owner is None else owner.namespace, "" if owner is None else owner.name, tags
         )
     for resource in resources:
-        name = resource.status.deployment_name
-        if name is not None:
+        for name in claimed(resource):
             identifier = name.rsplit("/", 1)[-1]
             before = known.get(identifier, Known())
             known[identifier] = replace(before, namespace=resource.metadata.namespace, name=resource.metadata.name)
     return known
+
+
+def claimed(resource: FireworksDeployment) -> Iterator[str]:
+    """Yield the deployments of a resource: two while one replaces the other."""
+    replacement = resource.status.replacement
+    for name in (resource.status.deployment_name, None if replacement is None else replacement.deployment_name):
+        if name is not None:
+            yield name
 
 
 def _is_tag(key: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from typing import Final
 
 import click
 from pydantic import JsonValue
@@ -12,8 +13,15 @@ from fireworks_operator.core.connection import preferred_identifier
 from .connection import Choice, connected
 from .form import Form
 from .output import clean, print_data
+from .replacement_view import ReplacementView
 from .status import get_resource
 from .summary import summary_of
+
+_CHANGES: Final = (
+    "The deployment is being replaced: once its successor serves, the model is another one. This one goes on working "
+    "for spec.replacePolicy.drain after that. With spec.router, or the ConfigMap of spec.connection, clients need no "
+    "change."
+)
 
 
 async def show_endpoint(choice: Choice, name: str, form: Form | None) -> None:
@@ -37,6 +45,10 @@ async def show_endpoint(choice: Choice, name: str, form: Form | None) -> None:
         click.echo(line)
     if resource.status.replicas is None or resource.status.replicas.ready == 0:
         click.echo(f"# No replica is serving now, {summary.reason}: {clean(summary.message)}", err=True)
+    replacement = ReplacementView.of(resource.status)
+    of_deployment = identifier == clean(resource.status.model_identifier or "")
+    if replacement is not None and replacement.preparing and of_deployment:
+        click.echo(f"# {_CHANGES}", err=True)
     click.echo(f"# Try it:\n{curl(endpoint, identifier)}", err=True)
 
 

@@ -6,17 +6,18 @@ from datetime import UTC, datetime
 import click
 from rich.console import Console
 
-from fireworks_operator.api.v1alpha1 import GROUP, KIND
+from fireworks_operator.api.v1alpha1 import GROUP, KIND, FireworksDeploymentStatus
 from fireworks_operator.kube.resources import list_resources
 
 from .connection import Choice, Connection, connected
 from .form import Form
 from .missing import namespace_exists
 from .output import Row, new_console, print_columns, print_data, print_table
+from .replacement_view import ReplacementView
 from .summary import Summary, age_text, summarize
 
 HEAD = ("NAMESPACE", "NAME", "STATE", "REPLICAS", "GPUS", "REASON")
-WIDE = ("AGE", "ACCOUNT", "DEPLOYMENT", "MODEL IDENTIFIER")
+WIDE = ("AGE", "ACCOUNT", "DEPLOYMENT", "REPLACEMENT", "MODEL IDENTIFIER")
 
 
 async def show_list(choice: Choice, form: Form | None, *, every: bool = False, selector: str | None = None) -> None:
@@ -64,18 +65,24 @@ def _row(summary: Summary) -> Row:
 def _wide_row(summary: Summary, now: datetime) -> Row:
     status = summary.status
     deployment = (status.deployment_name or "").rsplit("/", 1)[-1]
-    more = (age_text(summary.created, now), status.account or "", deployment, summary.model_identifier)
+    replacement = ReplacementView.of(status)
+    second = "" if replacement is None else replacement.brief()
+    more = (age_text(summary.created, now), status.account or "", deployment, second, summary.model_identifier)
     return Row((*_row(summary).cells, *more), below=summary.message)
 
 
 def _totals(rows: Sequence[Summary]) -> str:
-    gpus = 0
-    for row in rows:
-        replicas, effective = row.status.replicas, row.status.effective
-        if replicas is not None and effective is not None:
-            gpus += replicas.ready * (effective.accelerator_count or 0)
+    gpus = sum(_gpus(row.status) for row in rows)
     deployments = f"{len(rows)} FireworksDeployment" + ("" if len(rows) == 1 else "s")
     return f"{deployments}, {sum(row.ready for row in rows)} ready; {gpus} GPUs in ready replicas"
+
+
+def _gpus(status: FireworksDeploymentStatus) -> int:
+    """Return the GPUs of ready replicas; of both deployments while one replaces the other, by the meter."""
+    replicas, effective = status.replicas, status.effective
+    if status.replacement is not None and status.cost is not None:
+        return status.cost.gpus
+    return 0 if replicas is None or effective is None else replicas.ready * (effective.accelerator_count or 0)
 
 
 async def _nothing(connection: Connection, namespace: str | None, selector: str | None) -> str:

@@ -15,6 +15,7 @@ from fireworks_operator.core.desired.choices import told, tried_before
 from .changes import Change, pending_changes
 from .output import clean, identifier_text, new_table
 from .progress import STAGES, Stage, stage_of, stage_text
+from .replacement_view import ReplacementView
 from .summary import Summary, summary_of
 
 _BAR_WIDTH = 44
@@ -23,10 +24,11 @@ _STYLES = {"True": "green", "False": "yellow", "Unknown": "magenta"}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that is shown of a resource."""
+    """Everything that is shown of a resource; `stage` is that of the deployment that is on its way, if one is."""
 
     summary: Summary
     stage: Stage | None
+    replacement: ReplacementView | None
     changes: tuple[Change, ...]
     notices: tuple[str, ...]
     conditions: tuple[Condition, ...]
@@ -34,10 +36,12 @@ class View:
     @classmethod
     def of(cls, resource: FireworksDeployment) -> "View":
         """Describe a resource."""
-        status = resource.status
+        status, replacement = resource.status, ReplacementView.of(resource.status)
+        successor = replacement if replacement is not None and replacement.preparing else None
         return cls(
             summary_of(resource),
-            stage_of(status),
+            stage_of(status) if successor is None else successor.stage,
+            replacement,
             tuple(pending_changes(resource)),
             tuple(status.notices or ()),
             tuple(status.conditions),
@@ -47,6 +51,7 @@ class View:
         """Return it for programs."""
         return self.summary.to_data() | {
             "stage": None if self.stage is None else self.stage.value,
+            "replacement": None if self.replacement is None else self.replacement.to_data(),
             "changes": [{"path": each.path, "now": each.now, "wanted": each.wanted} for each in self.changes],
             "conditions": [each.to_wire() for each in self.conditions],
             "notices": list(self.notices),
@@ -55,7 +60,7 @@ class View:
     def lines(self) -> list[str]:
         """Return it as plain lines, one fact each."""
         facts = [f"{name}: {value}" for name, value in self._facts() if value]
-        stage = [] if self.stage is None else [f"Stage: {stage_text(self.stage)}"]
+        stage = [] if self.stage is None else [f"{self._stage_of()}: {stage_text(self.stage)}"]
         changes = [f"Not applied yet: {each}" for each in self.changes]
         conditions = [f"Condition {each.type}: {_condition_text(each)}" for each in self.conditions]
         notices = [f"Notice: {each}" for each in self.notices]
@@ -65,7 +70,10 @@ class View:
         """Return one line that changes when something happens."""
         summary = self.summary
         stage = stage_text(self.stage) if self.stage is not None and not summary.ready else ""
-        parts = (summary.state, summary.replicas, stage, f"{summary.reason}: {summary.message}")
+        if stage and self._prepares:
+            stage = f"successor {stage}"
+        replacement = "" if self.replacement is None or not summary.ready else self.replacement.brief()
+        parts = (summary.state, summary.replicas, stage, replacement, f"{summary.reason}: {summary.message}")
         return clean(f"{summary.name}: " + ", ".join(each for each in parts if each))
 
     def page(self) -> RenderableType:
@@ -75,7 +83,8 @@ class View:
         if grid.row_count:
             parts.append(Padding(grid, (1, 0, 0, 2)))
         if self.stage is not None:
-            parts.append(Padding(_bar(self.stage), (1, 0, 0, 2)))
+            title = [Text(self._stage_of(), style="bold")] if self._prepares else []
+            parts.append(Padding(Group(*title, _bar(self.stage)), (1, 0, 0, 2)))
         if self.changes:
             parts.append(_block("Not applied yet", [str(each) for each in self.changes]))
         if self.conditions:
@@ -99,12 +108,22 @@ class View:
             ("Direct route", status.direct_route_handle or ""),
             ("Choice", _choice(status)),
             ("Expires", "" if status.expires_at is None else f"{status.expires_at:%Y-%m-%dT%H:%M:%SZ}"),
+            *(() if self.replacement is None else self.replacement.facts()),
         ]
+
+    @property
+    def _prepares(self) -> bool:
+        """Whether a successor is prepared, so that the stage is its."""
+        return self.replacement is not None and self.replacement.preparing
+
+    def _stage_of(self) -> str:
+        return "Stage of the successor" if self._prepares else "Stage"
 
     def _title(self) -> Text:
         summary = self.summary
         style = "green" if summary.ready else "red" if summary.stalled else "yellow"
-        word = "Ready" if summary.ready else "Stalled" if summary.stalled else "Not ready yet"
+        waiting = "Being replaced" if self._prepares else "Not ready yet"
+        word = "Ready" if summary.ready else "Stalled" if summary.stalled else waiting
         return Text.assemble(
             (summary.name, "bold"), f" in namespace {summary.namespace}: ", (f"{word}, {summary.reason}", style)
         )

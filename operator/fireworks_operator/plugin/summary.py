@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import JsonValue
 
-from fireworks_operator.api.conditions import ConditionType
+from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import (
     Condition,
     Effective,
@@ -47,8 +47,8 @@ class Summary:
 
     @property
     def settled(self) -> bool:
-        """Whether waiting on changes nothing."""
-        return self.ready or self.stalled
+        """Whether waiting on changes nothing; of a replacement that is blocked, as of one that is stalled."""
+        return self.ready or self.stalled or self.reason == Reason.REPLACEMENT_BLOCKED
 
     def to_data(self) -> dict[str, JsonValue]:
         """Return the same for programs; what is not known is left out."""

@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from fireworks_operator.api.conditions import ConditionType
-from fireworks_operator.api.v1alpha1 import AddonStatus, FireworksDeployment
+from fireworks_operator.api.v1alpha1 import AddonStatus, FireworksDeployment, ReplacementPhase
 from fireworks_operator.core.connection import preferred_identifier
 from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.settings import Settings
@@ -90,6 +90,9 @@ def _check_serving(resource: FireworksDeployment) -> None:
         raise click.ClickException(
             f"{name} is parked, and requests do not wake it: set spec.maxReplicaCount to 1 or more."
         )
+    preparing = status.replacement is not None and status.replacement.phase is ReplacementPhase.PREPARING
+    if preparing and status.state in ("READY", "UPDATING"):
+        return  # a request wakes it; what is not ready is its successor
     ready = next((each for each in status.conditions if each.type == ConditionType.READY), None)
     if ready is None or ready.status != "True":
         raise click.ClickException(f"{name} is not ready yet. {_advice(resource)}")

@@ -23,6 +23,7 @@ RUNNING = {
     **CREATED,
     "replicas": {"ready": 2},
     "effective": {"acceleratorType": "NVIDIA_H100_80GB", "acceleratorCount": 4},
+    "replacement": {"phase": "Draining", "startTime": "2026-03-01T12:00:00Z", "revision": 2},
     "conditions": [
         {
             "type": "AddonsReady",
@@ -79,6 +80,8 @@ def test_an_account_in_use_is_measured_and_its_gpus_are_counted_by_the_second() 
     assert scene.value("observation_age_seconds", account="acme") == 7.0
     assert scene.value("ready_replicas", account="acme") == 2.0
     assert scene.value("resources_addons_pending", account="acme") == 1.0
+    assert scene.value("replacements", account="acme", phase="Draining") == 1.0
+    assert scene.value("replacements_blocked", account="acme") == 0.0
     assert scene.value("gpu_seconds_total", account="acme", accelerator="NVIDIA_H100_80GB") == 120.0
 
 

@@ -13,7 +13,7 @@ from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.request_budget import Circuit
-from testkit.builders import CLUSTER, CREATED, NAME, a_deployment, a_resource
+from testkit.builders import CLUSTER, CREATED, NAME, NOW, a_deployment, a_resource
 from tests.unit.controller.fakes import Changes
 
 SECOND, LOST = f"{NAME}-2", f"{NAME}-3"
@@ -151,3 +151,53 @@ def test_outages_and_shortages_are_counted_apart(
     waiting = {"waitingSince": "2026-03-01T12:00:00Z"} if served else {}
     held = _held(conditions, {"ready": ready, **waiting})
     assert (held.without_replicas, held.capacity_pending) == (down, short), reason
+
+
+def short(name: str) -> str:
+    """Return the id of a deployment."""
+    return name.rsplit("/", 1)[-1]
+
+
+REFUSED = {"Ready": ("False", "QuotaExceeded"), "Stalled": ("True", "QuotaExceeded")}
+IN_USE = {"Ready": ("False", "DeletionBlocked"), "Stalled": ("True", "DeletionBlocked")}
+
+
+@pytest.mark.parametrize(
+    ("phase", "conditions", "ready", "blocked", "reason"),
+    [
+        ("Preparing", {"Ready": ("False", "Creating"), "Stalled": ("False", "AsDesired")}, 0, 0, "It starts."),
+        ("Preparing", REFUSED, 0, 1, "Fireworks does not create it."),
+        ("Draining", {}, 2, 0, "It goes on serving."),
+        ("Draining", IN_USE, 2, 1, "Fireworks does not delete it."),
+    ],
+)
+def test_a_second_deployment_is_counted_with_its_replicas_and_its_phase(
+    phase: str, conditions: dict[str, tuple[str, str]], ready: int, blocked: int, reason: str
+) -> None:
+    observer = Observer("acme", Changes(), lambda: 0.0)
+    listed = (a_deployment(), a_deployment(name=SECOND, acceleratorType="NVIDIA_H200_141GB", acceleratorCount=4))
+    observer.listed(Listing(0.0, {each.name: each for each in listed}, frozenset()))
+    others = Observer("globex", Changes(), lambda: 0.0)
+    accounts = [SimpleNamespace(name="acme", observer=observer), SimpleNamespace(name="globex", observer=others)]
+    replacement = {
+        "phase": phase,
+        "startTime": NOW,
+        "revision": 2,
+        "deploymentName": SECOND,
+        "replicas": {"ready": ready},
+        "conditions": _conditions(**conditions),
+    }
+    effective = {"acceleratorType": "NVIDIA_H100_80GB", "acceleratorCount": 1}
+    cost: dict[str, object] = {"gpus": 1 + 4 * ready, "asOf": NOW, "month": {"name": "2026-03"}}
+    status = {**CREATED, "replicas": {"ready": 1}, "effective": effective, "replacement": replacement, "cost": cost}
+    store = DeploymentStore()
+    store.put(a_resource(status=status))
+    inventory = Inventory(store, cast("Accounts", accounts), {CLUSTER}, lambda _: True)
+    held, ours = inventory.holdings(), ("team-a", "chat", "acme")
+    assert inventory.billed_gpus() == {(*ours, short(NAME)): 1, (*ours, short(SECOND)): 4 * ready}
+    assert held["globex"] == Holdings()
+    mine = held["acme"]
+    assert (mine.replacements, mine.replacements_blocked) == ({phase: 1}, blocked), reason
+    assert mine.ready_replicas == 1 + ready
+    assert mine.gpus == {"NVIDIA_H100_80GB": 1} | ({"NVIDIA_H200_141GB": 4 * ready} if ready else {})
+    assert mine.orphans == (), reason

@@ -426,7 +426,7 @@ def test_a_loss_in_an_unknown_state_is_remembered_when_the_state_is_known_again(
 
 def test_every_reason_of_a_shortage_can_be_acted_upon() -> None:
     for wire, words in (
-        (NO_GPUS, "create a second resource with another acceleratorType or a wider placement"),
+        (NO_GPUS, "choose another acceleratorType or a wider placement with spec.replacePolicy.type BlueGreen"),
         ({**ALWAYS, **stats()}, "check the deployment in the Fireworks console"),
     ):
         found = find(later(serving(), present(**wire), 5 * MINUTE).status, ConditionType.READY)

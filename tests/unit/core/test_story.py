@@ -7,7 +7,9 @@ import pytest
 from fireworks_operator.api.conditions import ConditionType, Reason, set_condition
 from fireworks_operator.api.v1alpha1 import Condition, ConditionStatus, FireworksDeploymentStatus
 from fireworks_operator.core.status.transitions import tell
-from testkit.builders import NOW
+from fireworks_operator.fireworks.errors import ErrorKind
+from testkit import replacements
+from testkit.builders import NOW, an_error
 
 Line = tuple[ConditionType, ConditionStatus, Reason, str]
 READY, STALLED, ADDONS = ConditionType.READY, ConditionType.STALLED, ConditionType.ADDONS_READY
@@ -186,3 +188,23 @@ def test_the_time_of_a_transition_is_no_news() -> None:
     before = a_status(SERVING)
     moved = before.conditions[0].model_copy(update={"last_transition_time": NOW + timedelta(hours=1)})
     assert list(tell(before, before.model_copy(update={"conditions": [moved]}))) == []
+
+
+QUOTA_FOR_ONE = an_error(ErrorKind.QUOTA_EXCEEDED, "quota global--h200-count exceeded, in use: 8, quota: 8")
+IN_USE = an_error(ErrorKind.INVALID, "the deployment has received inference requests in the last hour")
+
+
+def test_a_successor_that_is_refused_is_a_warning_and_told_once() -> None:
+    before, after = replacements.preparing().status, replacements.refused(QUOTA_FOR_ONE).status
+    ((kind, reason, message),) = tell(before, after)
+    assert (kind, reason) == ("Warning", Reason.REPLACEMENT_BLOCKED)
+    assert "quota" in message
+    assert list(tell(after, after)) == []
+
+
+def test_a_former_deployment_that_is_not_deleted_is_a_warning_though_the_resource_is_ready() -> None:
+    before, after = replacements.draining().status, replacements.undeletable(IN_USE).status
+    ((kind, reason, message),) = tell(before, after)
+    assert (kind, reason) == ("Warning", Reason.DELETION_BLOCKED)
+    assert "requests in the last hour" in message
+    assert list(tell(after, after)) == []

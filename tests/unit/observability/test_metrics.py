@@ -60,6 +60,8 @@ EXPECTED: list[tuple[str, str, set[str]]] = [
     ("ready_replicas", "gauge", {"account"}),
     ("reconcile_duration_seconds", "histogram", set()),
     ("reconcile_total", "counter", {"action", "result"}),
+    ("replacements", "gauge", {"account", "phase"}),
+    ("replacements_blocked", "gauge", {"account"}),
     ("resource_gpus", "gauge", {"resource_namespace", "resource_name", "account", "deployment_id"}),
     ("resource_hourly_cost_dollars", "gauge", {"resource_namespace", "resource_name", "account"}),
     ("resources", "gauge", {"state"}),
@@ -96,6 +98,7 @@ def fill(metrics: Metrics) -> None:
     metrics.without_replicas.labels("acme").set(1)
     metrics.capacity_pending.labels("acme").set(1)
     metrics.addons_pending.labels("acme").set(1)
+    metrics.set_replacements("acme", {"Draining": 1}, 1)
     metrics.gpu_seconds.labels("acme", "NVIDIA_H100_80GB").inc(8)
     metrics.orphaned_deployments.labels("acme").set(0)
     metrics.left_running.labels("Retain").inc()

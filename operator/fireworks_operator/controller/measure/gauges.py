@@ -75,6 +75,7 @@ class Gauges:
         metrics.without_replicas.labels(account.name).set(held.without_replicas)
         metrics.capacity_pending.labels(account.name).set(held.capacity_pending)
         metrics.addons_pending.labels(account.name).set(held.addons_pending)
+        metrics.set_replacements(account.name, held.replacements, held.replacements_blocked)
         for kind, gpus in held.gpus.items():
             metrics.gpu_seconds.labels(account.name, kind).inc(gpus * seconds)
 

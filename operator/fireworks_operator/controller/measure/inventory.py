@@ -1,17 +1,19 @@
 """What there is, counted: resources, replicas, GPUs, and deployments that nobody knows of any more."""
 
-from collections import Counter
-from collections.abc import Callable, Collection
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from fireworks_operator.api.conditions import ConditionType
-from fireworks_operator.api.v1alpha1 import Effective, Replicas
+from fireworks_operator.api.v1alpha1 import Effective, Replacement, Replicas
 from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.accounts.accounts import Accounts
 from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import orphaned_from
-from fireworks_operator.core.status.cost import dollars_per_hour
+from fireworks_operator.core.status.cost import dollars_per_hour, gpus_per_replica
 from fireworks_operator.core.status.facts import has_condition, is_down
+from fireworks_operator.core.successor import status_of
+from fireworks_operator.fireworks.models import Deployment
 
 MOST_STRANGERS = 100
 """Keys that Fireworks has never accepted, of which the metrics tell."""
@@ -27,6 +29,9 @@ class Holdings:
         without_replicas: resources that are down: they served, and have had no ready replica for longer than usual.
         capacity_pending: others with replicas that have been missing for longer than usual.
         addons_pending: resources whose addons are not all loaded, as far as that is known.
+        replacements: resources that are being replaced by BlueGreen, by phase.
+        replacements_blocked: those of them that a person has to get on: the successor is refused or has failed, or
+            the former deployment is not deleted.
         orphans: names of deployments with this cluster's owner marker that no resource of that name claims.
     """
 
@@ -35,7 +40,42 @@ class Holdings:
     without_replicas: int = 0
     capacity_pending: int = 0
     addons_pending: int = 0
+    replacements: Counter[str] = field(default_factory=Counter)
+    replacements_blocked: int = 0
     orphans: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Seconds:
+    """What the second deployments of resources hold, while one deployment replaces another."""
+
+    phases: Counter[str] = field(default_factory=Counter)
+    blocked: int = 0
+    ready: int = 0
+    gpus: Counter[str] = field(default_factory=Counter)
+
+    def add(self, replacement: Replacement, seen: Deployment | None) -> None:
+        """Count one; `seen` is how Fireworks has listed it."""
+        self.phases[replacement.phase.value] += 1
+        self.blocked += has_condition(status_of(replacement), ConditionType.STALLED)
+        if replacement.replicas is not None and replacement.replicas.ready:
+            self.ready += replacement.replicas.ready
+            kind = "" if seen is None else seen.accelerator_type
+            self.gpus[kind or "unknown"] += _gpus_of(replacement, seen)
+
+
+def _find(listed: Mapping[str, Mapping[str, Deployment]], account: str, replacement: Replacement) -> Deployment | None:
+    return listed.get(account, {}).get(replacement.deployment_name or "")
+
+
+def _gpus_of(replacement: Replacement, seen: Deployment | None) -> int:
+    """Return the GPUs of a second deployment that serve; one that is not listed has one each."""
+    ready = 0 if replacement.replicas is None else replacement.replicas.ready
+    return ready * (1 if seen is None else gpus_per_replica(seen))
+
+
+def _id(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
 
 
 @dataclass(slots=True)
@@ -92,10 +132,34 @@ class Inventory:
                 unloaded[status.account] += 1
             ready[status.account] += status.replicas.ready
             held.update(_gpus(status.replicas, status.effective))
+        seconds = self._seconds()
         return {
-            name: Holdings(ready[name], gpus[name], down[name], short[name], unloaded[name], self._orphans(account))
+            name: Holdings(
+                ready[name] + seconds[name].ready,
+                gpus[name] + seconds[name].gpus,
+                down[name],
+                short[name],
+                unloaded[name],
+                seconds[name].phases,
+                seconds[name].blocked,
+                self._orphans(account),
+            )
             for name, account in ((each.name, each) for each in self._accounts)
         }
+
+    def _seconds(self) -> defaultdict[str, "_Seconds"]:
+        """Count the second deployments of resources that are being replaced, by account."""
+        listed, found = self._listed(), defaultdict[str, _Seconds](_Seconds)
+        for resource in self._store:
+            replacement, account = resource.status.replacement, resource.status.account
+            if replacement is not None and account is not None:
+                found[account].add(replacement, _find(listed, account, replacement))
+        return found
+
+    def _listed(self) -> dict[str, Mapping[str, Deployment]]:
+        """Return the deployments of each account, as they were listed last."""
+        listings = ((each.name, each.observer.listing) for each in self._accounts)
+        return {name: {} if listing is None else listing.deployments for name, listing in listings}
 
     def spending(self) -> dict[tuple[str, str], Spending]:
         """Return what is spent per hour by namespace and account, as far as prices are known."""
@@ -121,13 +185,21 @@ class Inventory:
         return found
 
     def billed_gpus(self) -> dict[tuple[str, str, str, str], int]:
-        """Return the GPUs of each resource that are billed, by namespace, name, account and id of the deployment."""
-        found = {}
+        """Return the GPUs of each resource that are billed, by namespace, name, account and id of the deployment.
+
+        A resource that is being replaced has two of them.
+        """
+        listed, found = self._listed(), {}
         for resource in self._store:
-            cost, name = resource.status.cost, resource.status.deployment_name
-            if cost is not None and name is not None and resource.status.account is not None:
-                labels = resource.metadata.namespace, resource.metadata.name, resource.status.account
-                found[*labels, name.rsplit("/", 1)[-1]] = cost.gpus
+            status = resource.status
+            cost, name, replacement = status.cost, status.deployment_name, status.replacement
+            if cost is None or name is None or status.account is None:
+                continue
+            labels, second = (resource.metadata.namespace, resource.metadata.name, status.account), 0
+            if replacement is not None and replacement.deployment_name is not None:
+                second = min(_gpus_of(replacement, _find(listed, status.account, replacement)), cost.gpus)
+                found[*labels, _id(replacement.deployment_name)] = second
+            found[*labels, _id(name)] = cost.gpus - second
         return found
 
     def unpriced_gpus(self) -> Counter[str]:

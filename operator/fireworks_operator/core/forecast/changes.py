@@ -41,6 +41,8 @@ class FieldChange:
 
 def changes_of(action: Mutation, situation: Situation) -> tuple[FieldChange, ...]:
     """Return what a step changes; nothing for one that only brings a deployment back or deletes it."""
+    if isinstance(action, Create) and situation.beside is not None:
+        return tuple(_of_successor(situation.beside.situation))
     return tuple(_changes(action, situation))
 
 
@@ -67,6 +69,12 @@ def _changes(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
             yield from _of_router(action, situation)
         case _:
             yield from _of_loaded(action, situation)
+
+
+def _of_successor(former: Situation) -> Iterator[FieldChange]:
+    """Yield how a successor differs from the deployment that it replaces."""
+    for each in (*former.drift.replacements, *former.drift.changes):
+        yield FieldChange(each.path, each.observed, each.wanted)
 
 
 def _differences(fields: tuple[str, ...], drifted: tuple[Difference, ...]) -> Iterator[FieldChange]:

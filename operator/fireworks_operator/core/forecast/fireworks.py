@@ -29,6 +29,7 @@ from fireworks_operator.core.identity import account_of
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
 from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.situation import Situation
+from fireworks_operator.fireworks.errors import FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 from fireworks_operator.fireworks.routers import Router
 
@@ -46,11 +47,13 @@ class Told:
         created: its answer to the create request with validateOnly; None if it was not asked.
         shapes: the hardware of the shapes for the model, by the names and words that a spec may ask for.
         deployed: the models that the account has deployed; the first deployment of a model becomes its default.
+        refused: why it refuses to create a successor; None if it was not asked, or would create it.
     """
 
     created: Mapping[str, JsonValue] | None = None
     shapes: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     deployed: frozenset[str] = frozenset()
+    refused: FireworksError | None = None
 
 
 def after(action: Mutation, situation: Situation, told: Told) -> Observed:
@@ -140,8 +143,8 @@ def _deployed(
     situation: Situation, deployment: Deployment, told: Told, *, automatically: bool = True
 ) -> tuple[DeployedModel, ...] | None:
     """Return what is loaded on a deployment that has come into being: its base model, if that is deployed nowhere."""
-    if not uses_addons(situation.resource):
-        return None
+    if not uses_addons(situation.resource) and situation.beside is None:
+        return None  # of two deployments, the loaded models are known
     alone = automatically and deployment.base_model not in told.deployed
     return (_new(deployment.name, {"model": deployment.base_model, "default": True}, 0),) if alone else ()
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.actions import (
     Action,
@@ -114,16 +113,20 @@ def forecast(
     """
     moment = _Moment(resource, observed, Absent(confirmed=True) if second is None else second, context)
     steps: list[Step] = []
-    released, beside = "", None
+    released, refused, beside = "", None, None
     for _ in range(MOST_STEPS):
         situation, action = moment.decided()
         if isinstance(action, Waiting):
             moment = replace(moment, resource=_stored(situation, Outcome(action)))
-            later = None if isinstance(action, Refuse | Trouble) or _is_blocked(action) else _later(moment, action)
+            later = None if isinstance(action, Refuse | Trouble) else _later(moment, action)
             if later is None:
                 end = replace(situation, resource=moment.resource)
-                return Forecast(tuple(steps), action, end, released, beside=beside)
+                return Forecast(tuple(steps), _said(situation, action), end, released, refused, beside)
             moment = later
+        elif isinstance(action, Create) and situation.beside is not None and told.refused is not None:
+            refused = Step(action, changes_of(action, situation))
+            context = replace(moment.context, skip_pauses=False)  # it is not tried again at once
+            moment = replace(moment, resource=_stored(situation, Outcome(action, told.refused)), context=context)
         elif isinstance(action, Mutation):
             steps.append(Step(action, changes_of(action, situation)))
             moment = _carried_out(moment, situation, action, told)
@@ -135,9 +138,9 @@ def forecast(
     raise EndlessError(f"{resource.ref}: the decisions do not come to an end after {MOST_STEPS} steps")
 
 
-def _is_blocked(action: Waiting) -> bool:
-    """Tell whether a successor is refused, which time alone does not change."""
-    return isinstance(action, Progress) and action.reason is Reason.REPLACEMENT_BLOCKED
+def _said(situation: Situation, action: Waiting) -> Waiting:
+    """Return what the resource waits in: while a successor is refused, the deployment that it replaces serves."""
+    return action if situation.beside is None or isinstance(action, Trouble) else situation.beside.action
 
 
 def _later(moment: _Moment, action: Waiting) -> _Moment | None:
@@ -173,9 +176,10 @@ def _written(
     """Return the moment after a change at Kubernetes alone."""
     if not isinstance(action, AddFinalizer | RemoveFinalizer):
         written = replace(moment, resource=_stored(situation, Outcome(action)))
-        return (
-            replace(written, observed=moment.second, second=moment.observed) if isinstance(action, Switch) else written
-        )
+        if isinstance(action, Switch):
+            return replace(written, observed=moment.second, second=moment.observed)
+        ended = isinstance(action, SetReplacement) and action.replacement is None
+        return replace(written, second=Absent(confirmed=True)) if ended else written
     resource, metadata = situation.subject, situation.subject.metadata
     finalizers = [each for each in metadata.finalizers if each != FINALIZER]
     if isinstance(action, AddFinalizer):

@@ -175,10 +175,10 @@ def _no_longer_wanted(main: Situation, other: Situation) -> str | None:
         return "the deployment is to be parked"
     if not is_blue_green(main.spec):
         return "spec.replacePolicy.type is no longer BlueGreen"
-    if isinstance(other.observed, Present) and other.drift.replacements:
-        return "the spec asks for something else by now"
-    present = isinstance(main.observed, Present) and _is_live(main.observed.deployment)
-    return "the spec asks for what the present deployment is" if present and not main.drift.replacements else None
+    if isinstance(main.observed, Present) and _is_live(main.observed.deployment) and not main.drift.replacements:
+        return "the spec asks for what the present deployment is"
+    differs = isinstance(other.observed, Present) and other.drift.replacements
+    return "the spec asks for something else by now" if differs else None
 
 
 def _discard(replacement: Replacement, why: str, main: Situation) -> SetReplacement:

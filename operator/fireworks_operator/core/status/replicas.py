@@ -100,7 +100,8 @@ def shortage(resource: FireworksDeployment, deployment: Deployment, now: datetim
             Reason.CAPACITY_PENDING,
             f"Fireworks has no free {_gpus(deployment)} for some of the replicas, which are not billed meanwhile; "
             "the others are serving. They start automatically once GPUs are available. If that takes too long, "
-            "spread the load over a second resource with another acceleratorType or a wider placement.",
+            "choose another acceleratorType or a wider placement with spec.replacePolicy.type BlueGreen, or spread the "
+            "load over a second resource.",
         )
     return (
         Reason.REPLICAS_LOST,
@@ -120,8 +121,8 @@ def _no_gpus(resource: FireworksDeployment, deployment: Deployment, *, served: b
     if served:
         return (
             f"No replica is left, and Fireworks has no free {gpus} for another one; nothing is billed meanwhile. It "
-            "starts automatically once GPUs are available; alternatively, create a second resource with another "
-            "acceleratorType or a wider placement."
+            "starts automatically once GPUs are available; alternatively, choose another acceleratorType or a wider "
+            "placement with spec.replacePolicy.type BlueGreen."
         )
     return (
         f"Fireworks has no free {gpus} for the replicas yet; nothing is billed meanwhile. Wait, or choose another "

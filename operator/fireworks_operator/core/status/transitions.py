@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import Condition, FireworksDeploymentStatus
+from fireworks_operator.api.v1alpha1 import Condition, FireworksDeploymentStatus, ReplacementPhase
+from fireworks_operator.core.successor import status_of
 
 from .facts import ADDON_REASONS
 
@@ -26,9 +27,10 @@ def tell(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) ->
         message = ready.message
         if ready.reason == Reason.SERVING and after.model_identifier is not None:
             message = f"{message} Model identifier: {after.model_identifier}"
-        yield ("Warning" if _is_outage(before, ready) else "Normal"), _REASONS[ready.reason], message
+        yield ("Warning" if _is_trouble(before, ready) else "Normal"), _REASONS[ready.reason], message
     else:
         yield from _tell_capacity(before, after)
+    yield from _tell_leftover(before, after)
     addons = _find(after, ConditionType.ADDONS_READY)
     if addons is not None and _changed(before, addons) and not _is_told_by(ready, addons):
         yield ("Warning" if addons.reason == Reason.ADDON_FAILED else "Normal"), _REASONS[addons.reason], addons.message
@@ -40,13 +42,24 @@ def _is_told_by(ready: Condition | None, addons: Condition) -> bool:
     return ready is not None and (ready.status != "True" if waits else ready.reason == addons.reason)
 
 
-def _is_outage(before: FireworksDeploymentStatus, ready: Condition) -> bool:
+def _is_trouble(before: FireworksDeploymentStatus, ready: Condition) -> bool:
     if ready.status == "True":
         return False
     former = _find(before, ConditionType.READY)
     served = former is not None and (former.status == "True" or former.reason in ADDON_REASONS)
     ends = served and ready.reason in _OUTAGES
-    return ends or ready.reason in (Reason.REPLICAS_LOST, Reason.UNKNOWN_STATE)
+    return ends or ready.reason in (Reason.REPLICAS_LOST, Reason.UNKNOWN_STATE, Reason.REPLACEMENT_BLOCKED)
+
+
+def _tell_leftover(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) -> Iterator[Line]:
+    """Yield that the second deployment, which nobody wants any more, is not deleted: Ready says nothing of it."""
+    leftover = after.replacement
+    if leftover is None or leftover.phase is ReplacementPhase.PREPARING:
+        return
+    known = FireworksDeploymentStatus() if before.replacement is None else status_of(before.replacement)
+    stalled = _find(status_of(leftover), ConditionType.STALLED)
+    if stalled is not None and stalled.status == "True" and _changed(known, stalled):
+        yield "Warning", _REASONS[stalled.reason], stalled.message
 
 
 def _tell_capacity(before: FireworksDeploymentStatus, after: FireworksDeploymentStatus) -> Iterator[Line]:

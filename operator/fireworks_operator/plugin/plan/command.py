@@ -9,7 +9,6 @@ from typing import Final
 
 import click
 
-from fireworks_operator.core.decisions.growth import ceiling_of
 from fireworks_operator.core.forecast.bill import UNKNOWN_BILL, metered
 from fireworks_operator.core.forecast.forecast import EndlessError
 from fireworks_operator.fireworks.errors import FireworksError
@@ -24,7 +23,7 @@ from .budgets import Namespace, read_namespace
 from .dry_run import DryRun, NotStored, Stored
 from .looking import Looker, NoKeyError
 from .operator import find_operator
-from .planned import Planned, Verdict, planned_of
+from .planned import Planned, Verdict, ceiling_of_plan, planned_of
 from .reading import Manifest, Manifests, read_manifests
 from .summary import Plan
 from .view import print_plan, to_markdown
@@ -128,7 +127,7 @@ async def _planned(manifest: Manifest, dry_run: DryRun, looker: Looker, budgets:
         return replace(unknown, verdict=Verdict.REFUSED, message=refusal, before=before, after=before)
     try:
         seen = await looker.look(stored, budgets.rooms(stored.resource, looker.now))
-        budgets.plan(stored.resource, ceiling_of(seen.forecast.situation))
+        budgets.plan(stored.resource, ceiling_of_plan(seen))
         return planned_of(manifest.namespace, manifest.name, manifest.source, seen)
     except (NoKeyError, EndlessError, click.ClickException, FireworksError) as error:
         message = explain(error) if isinstance(error, FireworksError) else str(error)

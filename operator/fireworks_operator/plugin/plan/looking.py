@@ -1,6 +1,7 @@
 """What Fireworks says of a resource's deployment now, and what it would make of a new one."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from fireworks_operator.api.v1alpha1 import GROUP, DirectRouteSecret, FireworksD
 from fireworks_operator.core.actions import Create, Delete, Mutation, Refuse, Update
 from fireworks_operator.core.budgets import Room
 from fireworks_operator.core.context import Context, CredentialState, Unusable, Usable
-from fireworks_operator.core.decisions.addons import uses_addons
+from fireworks_operator.core.decisions.addons import lists_loaded
 from fireworks_operator.core.decisions.direct_route import keys_to_read
 from fireworks_operator.core.decisions.growth import fitting, frees_quota, hardware_question, parked_by_budget
 from fireworks_operator.core.decisions.preparation import model_to_prepare
@@ -24,7 +25,8 @@ from fireworks_operator.core.observed.observation import Absent, Observed, Prese
 from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.situation import assess
 from fireworks_operator.core.status.model_notices import models_to_ask
-from fireworks_operator.core.target import former_names, target_name
+from fireworks_operator.core.successor import is_blue_green
+from fireworks_operator.core.target import former_names, second_name, target_name
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
@@ -45,11 +47,15 @@ class NoKeyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A resource as it would be stored, what Fireworks says of its deployment now, and what the operator would do."""
+    """A resource as it would be stored, what Fireworks says of its deployment now, and what the operator would do.
+
+    `second` is what it says of the other one of two deployments, while one replaces the other.
+    """
 
     resource: FireworksDeployment
     before: Observed
     forecast: Forecast
+    second: Observed | None = None
 
 
 @dataclass(slots=True)
@@ -81,10 +87,12 @@ class Looker:
         key, state = await self._credential(stored.resource)
         context = replace(self._context(stored, state), rooms=rooms, parked_by=parked_by_budget(rooms))
         if key is None or not isinstance(state, Usable):
-            return Seen(stored.resource, Unknown(), forecast(stored.resource, Unknown(), context, Told()))
+            nothing = Unknown()
+            found = forecast(stored.resource, nothing, context, Told(), nothing)
+            return Seen(stored.resource, nothing, found, nothing if _is_replaced(stored.resource) else None)
         account = Account(self.client, key, state.account, self.settings.base_url)
         question = await (await self._question(stored.resource, context, account)).with_hardware(account)
-        return Seen(stored.resource, question.observed, await question.answer(account))
+        return Seen(stored.resource, question.observed, await question.answer(account), question.second)
 
     async def _question(self, resource: FireworksDeployment, context: Context, account: Account) -> "_Question":
         """Find out all that the operator would know when it decides."""
@@ -96,15 +104,12 @@ class Looker:
             models=await self._models_of(resource, account),
             router=await _router(account, resource),
         )
-        target = target_name(resource, context)
-        deployment = None if target is None else await _find(account, target)
-        loaded = await self._loaded(account) if uses_addons(resource) else None
+        two = is_blue_green(resource.spec)  # or may come to have them
+        loaded = await self._loaded(account) if lists_loaded(resource) or two else None
         told = Told(deployed=frozenset(each.model for each in loaded or ()))
-        if deployment is None:
-            return _Question(resource, Absent(confirmed=True), context, told)
-        addons = None if loaded is None else tuple(each for each in loaded if each.deployment == target)
-        why = await _termination(account, deployment)
-        return _Question(resource, Present(deployment, addons, fresh=True, termination=why), context, told)
+        observed = await _observe(account, target_name(resource, context), loaded)
+        second = await _observe(account, second_name(resource, context), loaded) if _is_replaced(resource) else None
+        return _Question(resource, observed, context, told, second)
 
     def _context(self, stored: Stored, state: CredentialState) -> Context:
         operator = self.operator
@@ -219,6 +224,7 @@ class _Question:
     observed: Observed
     context: Context
     told: Told
+    second: Observed | None = None
 
     async def with_hardware(self, account: Account) -> "_Question":
         """Ask which GPUs a replica would have, where the budgets cannot be asked otherwise."""
@@ -230,7 +236,7 @@ class _Question:
 
     def forecast(self) -> Forecast:
         """Return what the operator would do."""
-        return forecast(self.resource, self.observed, self.context, self.told)
+        return forecast(self.resource, self.observed, self.context, self.told, self.second)
 
     async def answer(self, account: Account) -> Forecast:
         """Return what the operator would do once Fireworks was asked about what it would make of it."""
@@ -239,7 +245,7 @@ class _Question:
         create = next((each for each in actions if isinstance(each, Create)), None)
         told = self.told
         if create is not None:
-            anew = any(isinstance(each, Delete) for each in actions)
+            anew = any(isinstance(each, Delete) and each.target == create.target for each in actions)
             try:
                 told = replace(told, created=await _validated(account, create, anew=anew))
             except FireworksError as error:
@@ -252,6 +258,8 @@ class _Question:
 
     def _refused(self, first: Forecast, create: Create, error: FireworksError) -> Forecast:
         """Return what would be done until Fireworks refuses the create request."""
+        if create.target != target_name(self.resource, self.context):  # of a successor
+            return replace(self, told=replace(self.told, refused=error)).forecast()
         if any(_replaces(each.action) for each in first.steps):
             return self._kept(first, create, error)
         place = [each.action for each in first.steps].index(create)
@@ -316,6 +324,19 @@ async def _record(account: Account, name: str) -> Model | None:
         if error.kind not in (ErrorKind.NOT_FOUND, ErrorKind.PERMISSION_DENIED):
             raise
         return None
+
+
+def _is_replaced(resource: FireworksDeployment) -> bool:
+    return resource.status.replacement is not None
+
+
+async def _observe(account: Account, name: str | None, loaded: Sequence[DeployedModel] | None) -> Observed:
+    """Ask for a deployment by its name; `loaded` are the loaded addons of the account, None if nobody wants them."""
+    deployment = None if name is None else await _find(account, name)
+    if deployment is None:
+        return Absent(confirmed=True)
+    addons = None if loaded is None else tuple(each for each in loaded if each.deployment == name)
+    return Present(deployment, addons, fresh=True, termination=await _termination(account, deployment))
 
 
 async def _find(account: Account, name: str) -> Deployment | None:

@@ -1,6 +1,6 @@
 """What a plan says of one resource."""
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -9,12 +9,26 @@ from typing import Final
 from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import ManagementPolicy
-from fireworks_operator.core.actions import Adopt, Create, Delete, Mutation, Pending, Refuse, Trouble, Undelete
+from fireworks_operator.api.spec_parts import DEFAULT_DRAIN
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, ManagementPolicy, ReplacementPhase
+from fireworks_operator.core.actions import (
+    Adopt,
+    Create,
+    Delete,
+    Mutation,
+    Pending,
+    Progress,
+    Refuse,
+    Trouble,
+    Undelete,
+)
+from fireworks_operator.core.budgets import Ceiling
 from fireworks_operator.core.forecast.bill import NO_BILL, Bill, bill_of
 from fireworks_operator.core.forecast.changes import FieldChange
 from fireworks_operator.core.forecast.fireworks import in_the_end
 from fireworks_operator.core.forecast.forecast import Forecast
+from fireworks_operator.core.observed.observation import Observed, Present
+from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.attempts import NOT_OURS
 
 from .looking import Seen
@@ -52,6 +66,7 @@ class Planned:
         reason, message: why it would be refused, or what is not known.
         notes: what is worth knowing besides.
         before, after: what is billed by the hour.
+        both: what is billed while a deployment and its successor serve; None if there are never two.
     """
 
     namespace: str
@@ -66,6 +81,7 @@ class Planned:
     notes: tuple[str, ...] = ()
     before: Bill = field(default=NO_BILL)
     after: Bill = field(default=NO_BILL)
+    both: Bill | None = None
 
     @property
     def ref(self) -> str:
@@ -87,6 +103,7 @@ class Planned:
             "notes": list(self.notes),
             "before": bill_data(self.before),
             "after": bill_data(self.after),
+            "whileBothRun": None if self.both is None else bill_data(self.both),
         }
 
 
@@ -108,24 +125,43 @@ def planned_of(namespace: str, name: str, source: str, seen: Seen) -> Planned:
     """Say what a forecast comes to."""
     found, situation = seen.forecast, seen.forecast.situation
     reason, message = _trouble(found)
-    prices, now = situation.context.prices, situation.now
-    before, after = bill_of(seen.before, prices, now), bill_of(in_the_end(situation.observed), prices, now)
+    main = situation if situation.beside is None else situation.beside.situation
+    before = _bill(situation, seen.before, seen.second)
+    after = _bill(situation, in_the_end(situation.observed), situation.other and in_the_end(situation.other))
     if isinstance(found.end, Refuse) and found.end.reason in NOT_OURS:
         before = after = NO_BILL  # it is another's deployment
     return Planned(
         namespace,
         name,
         source,
-        _verdict(found, refused=bool(reason)),
-        deployment=situation.target or "",
+        _verdict(seen, refused=bool(reason)),
+        deployment=main.target or "",
         changes=tuple(change for each in found.steps for change in each.changes),
         steps=tuple(f"{each.action.name} {each.action.target}" for each in found.steps),
         reason=reason,
         message=message,
-        notes=_notes(found, seen.resource.status.notices or ()),
+        notes=_notes(seen),
         before=before,
         after=after,
+        both=None if found.beside is None else _bill(situation, *found.beside),
     )
+
+
+def ceiling_of_plan(seen: Seen) -> Ceiling:
+    """Return what a resource may run at most from now on; while it has two deployments, both of them."""
+    found, situation = seen.forecast, seen.forecast.situation
+    bills = [_bill(situation, situation.observed, situation.other)]
+    if found.beside is not None:
+        bills.append(_bill(situation, *found.beside))
+    highest = max(bills, key=lambda each: each.gpus_at_most or 0)
+    return Ceiling(highest.gpus_at_most or 0, highest.ceiling)
+
+
+def _bill(situation: Situation, observed: Observed, second: Observed | None) -> Bill:
+    """Return what is billed for a resource by the hour, which may have two deployments."""
+    prices, now = situation.context.prices, situation.now
+    bill = bill_of(observed, prices, now)
+    return bill if second is None else bill.plus(bill_of(second, prices, now))
 
 
 _BY_ACTION: Final = (
@@ -137,24 +173,25 @@ _BY_ACTION: Final = (
 """What a plan is called by; the first one that occurs counts."""
 
 
-def _verdict(found: Forecast, *, refused: bool) -> Verdict:
+def _verdict(seen: Seen, *, refused: bool) -> Verdict:
+    found = seen.forecast
     if isinstance(found.end, Trouble | Pending):
         return Verdict.UNKNOWN
     if refused:
         return Verdict.REFUSED
     if found.released:
         return Verdict.RELEASE
-    # A deployment of one's own that only gets its marker back is not adopted.
-    actions = [
-        type(each.action) for each in found.steps if not isinstance(each.action, Adopt) or each.action.by_request
-    ]
+    actions = [type(each.action) for each in found.steps if not _is_aside(each.action, seen.resource)]
     named = (verdict for action, verdict in _BY_ACTION if action in actions)
     return next(named, Verdict.UPDATE if found.steps else Verdict.NOTHING)
 
 
-def _only_marks(action: Mutation) -> bool:
-    """Tell whether a deployment of one's own gets its marker back."""
-    return isinstance(action, Adopt) and not action.by_request
+def _is_aside(action: Mutation, resource: FireworksDeployment) -> bool:
+    """Tell whether a deployment of one's own gets its marker back, or the one that is left over is deleted."""
+    if isinstance(action, Adopt):
+        return not action.by_request
+    replacement = resource.status.replacement
+    return isinstance(action, Delete) and replacement is not None and action.target == replacement.deployment_name
 
 
 def _trouble(found: Forecast) -> tuple[str, str]:
@@ -162,17 +199,52 @@ def _trouble(found: Forecast) -> tuple[str, str]:
     end = found.end
     if isinstance(end, Refuse | Trouble):
         return ("", "") if end.reason is Reason.PAUSED else (end.reason.value, end.message)
+    if isinstance(end, Progress) and end.reason is Reason.REPLACEMENT_BLOCKED:
+        return end.reason.value, end.message
     for condition in found.situation.status.conditions:
         if condition.type == ConditionType.STALLED and condition.status == "True":
             return condition.reason, condition.message
     return "", ""
 
 
-def _notes(found: Forecast, known: Collection[str]) -> tuple[str, ...]:
+def _notes(seen: Seen) -> tuple[str, ...]:
     """Return what is worth knowing, and is not in the status already."""
+    found, known = seen.forecast, seen.resource.status.notices or ()
     notes = [found.released] if found.released else []
+    notes += _about_two(seen)
     if isinstance(found.end, Refuse) and found.end.reason is Reason.PAUSED:
         notes.append(found.end.message)
     if found.situation.spec.management_policy is ManagementPolicy.OBSERVE and not found.released:
         notes.append("It is only observed: the operator changes nothing at Fireworks.")
     return (*notes, *(each for each in found.situation.status.notices or () if each not in known))
+
+
+def _about_two(seen: Seen) -> Iterator[str]:
+    """Say what becomes of two deployments."""
+    if seen.forecast.beside is not None:
+        yield _about_successor(seen, *(_id_of(each) for each in seen.forecast.beside))
+    replacement = seen.resource.status.replacement
+    if replacement is None or replacement.deployment_name is None:
+        return
+    if replacement.phase is ReplacementPhase.DRAINING and replacement.until is not None:
+        until = f"{replacement.until:%Y-%m-%dT%H:%M:%SZ}"
+        yield f"{_short(replacement.deployment_name)} has been replaced, and is deleted after {until}."
+    elif replacement.phase is ReplacementPhase.DISCARDING:
+        yield f"{_short(replacement.deployment_name)}, the successor that is no longer wanted, is deleted."
+
+
+def _about_successor(seen: Seen, former: str, successor: str) -> str:
+    created = any(isinstance(each.action, Create) for each in seen.forecast.steps)
+    how = f"{successor} is created beside {former}" if created else f"{successor} exists already"
+    policy = seen.resource.spec.replace_policy
+    drain = (policy and policy.drain) or DEFAULT_DRAIN
+    unused = "" if policy is not None and policy.ignore_checks else ", if it has had no request for an hour by then"
+    return f"BlueGreen: {how}, takes over once it serves, and {former} is deleted {drain} later{unused}."
+
+
+def _id_of(observed: Observed) -> str:
+    return _short(observed.deployment.name) if isinstance(observed, Present) else ""
+
+
+def _short(name: str) -> str:
+    return name.rsplit("/", 1)[-1]

@@ -93,6 +93,11 @@ def bills_text(before: Bill, after: Bill) -> str:
     )
 
 
+def bill_text(bill: Bill) -> str:
+    """Return GPUs and US dollars per hour."""
+    return bills_text(bill, bill)
+
+
 def arrow(old: str, new: str) -> str:
     """Return both values, or the one if nothing changes."""
     return new if old == new else f"{old} → {new}"

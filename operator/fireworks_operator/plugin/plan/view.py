@@ -13,7 +13,7 @@ from fireworks_operator.core.forecast.changes import FieldChange
 from fireworks_operator.plugin.output import clean
 
 from .planned import Planned, Verdict
-from .summary import Plan, arrow, bills_text, count, dollars
+from .summary import Plan, arrow, bill_text, bills_text, count, dollars
 
 _SIGNS: Final = {
     Verdict.CREATE: ("+", "green"),
@@ -60,6 +60,8 @@ def _details(planned: Planned) -> Iterator[tuple[str, bool]]:
         yield f"note: {clean(note)}", True
     if planned.verdict is not Verdict.NOTHING:
         yield bills_text(planned.before, planned.after), False
+    if planned.both is not None:
+        yield f"while both run: {bill_text(planned.both)}; quota and budgets must have room for both", False
 
 
 def change_text(change: FieldChange) -> str:

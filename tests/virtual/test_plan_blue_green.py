@@ -1,0 +1,162 @@
+"""`kubectl fireworks plan` of a replacement by BlueGreen, at each of its phases: what it says is what then happens."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from fireworks_operator.core.budgets import Ceiling, Limits, Room
+from fireworks_operator.plugin.plan.planned import Planned, Verdict, ceiling_of_plan, planned_of
+from fireworks_operator.plugin.plan.summary import Plan
+from fireworks_operator.plugin.plan.view import to_markdown
+from testkit.conditions import condition
+from tests.virtual.plans import Request, dry_run, expected, look, requests_of
+from tests.virtual.stage import Stage
+from tests.virtual.team import Team
+
+H100, H200, B200 = "NVIDIA_H100_80GB", "NVIDIA_H200_141GB", "NVIDIA_B200_180GB"
+BLUE_GREEN = {"type": "BlueGreen", "drain": "5m"}
+ENOUGH = 600.0
+
+
+def serve(team: Team, **spec: object) -> str:
+    """Have a deployment serve that may be replaced; return its name."""
+    team.create(spec={"replacePolicy": BLUE_GREEN, "minReplicaCount": 1, **spec})
+    return str(team.until_ready()["status"]["deploymentName"])
+
+
+def plan(stage: Stage, team: Team, **spec: object) -> tuple[Planned, list[Request], Ceiling]:
+    """Plan a change of the spec; return what is said, the requests that are foreseen, and the most that may run."""
+    stored = dry_run(stage, team, {**team.get()["spec"], **spec})
+    assert stored is not None
+    seen = stage.run(look(stage, team, stored))
+    foreseen = [request for step in seen.forecast.steps for request in expected(step.action)]
+    return planned_of(team.namespace, "chat", "chat.yaml", seen), foreseen, ceiling_of_plan(seen)
+
+
+def short(name: str) -> str:
+    """Return the id of a deployment."""
+    return name.rsplit("/", 1)[-1]
+
+
+def prepare(team: Team, accelerator: str = H200) -> None:
+    """Begin a replacement, and return while its successor starts."""
+    team.change(acceleratorType=accelerator)
+    team.eventually(lambda: len(team.deployments()) == 2, "a successor is created", within=60)
+
+
+def test_a_successor_is_foreseen_with_what_both_cost(stage: Stage, team: Team) -> None:
+    former = serve(team)
+    planned, foreseen, most = plan(stage, team, acceleratorType=H200, maxReplicaCount=3)
+    assert (planned.verdict, planned.reason) == (Verdict.REPLACE, "")
+    changes = {each.path: (each.old, each.new) for each in planned.changes}
+    moved = {"deployedModel.default": (None, True)}
+    assert changes == {"acceleratorType": (H100, H200), "maxReplicaCount": (1, 3), **moved}
+    (note,) = (each for each in planned.notes if each.startswith("BlueGreen:"))
+    assert note == (
+        f"BlueGreen: {short(planned.deployment)} is created beside {short(former)}, takes over once it serves, and "
+        f"{short(former)} is deleted 5m later, if it has had no request for an hour by then."
+    )
+    assert planned.both is not None
+    assert (planned.before.gpus, planned.both.gpus, planned.both.gpus_at_most, planned.after.gpus) == (1, 2, 4, 1)
+    assert planned.to_data()["whileBothRun"] == {
+        "gpus": 2,
+        "hourly": "16.00",
+        "gpusAtMost": 4,
+        "hourlyCeiling": "32.00",
+    }
+    assert most.gpus == 4
+    since = team.seen()
+    team.change(acceleratorType=H200, maxReplicaCount=3)
+    team.wait(ENOUGH)
+    assert requests_of(team, since) == foreseen
+    assert team.status()["deploymentName"] == planned.deployment
+
+
+def test_an_unchanged_manifest_says_what_goes_on_by_itself(stage: Stage, team: Team) -> None:
+    former = serve(team)
+    prepare(team)
+    planned, foreseen, _ = plan(stage, team)
+    assert planned.verdict is Verdict.REPLACE
+    assert [each.method for each in foreseen] == ["POST", "DELETE"], "the default of the model moves along"
+    assert any("exists already" in each for each in planned.notes)
+    team.until_ready()
+    planned, foreseen, most = plan(stage, team)
+    assert planned.verdict is Verdict.UPDATE
+    assert foreseen[-1] == Request("DELETE", f"/v1/{former}", None)
+    until = team.status()["replacement"]["until"]
+    assert f"{short(former)} has been replaced, and is deleted after {until}." in planned.notes
+    assert (planned.before.gpus, planned.after.gpus, planned.both, most.gpus) == (2, 1, None, 1)
+    since = team.seen()
+    team.wait(ENOUGH)
+    assert requests_of(team, since) == foreseen
+    planned, foreseen, _ = plan(stage, team)
+    assert (planned.verdict, foreseen) == (Verdict.NOTHING, [])
+
+
+@pytest.mark.parametrize("phase", ["Preparing", "Draining"])
+def test_the_old_value_put_back(stage: Stage, team: Team, phase: str) -> None:
+    former = serve(team)
+    prepare(team)
+    if phase == "Draining":
+        team.until_ready()
+    successor = next(each["name"] for each in team.deployments() if each["name"] != former)
+    planned, foreseen, _ = plan(stage, team, acceleratorType=H100)
+    assert foreseen[-1] == Request("DELETE", f"/v1/{successor}", None)
+    assert planned.deployment == former
+    assert planned.verdict is (Verdict.REPLACE if phase == "Draining" else Verdict.UPDATE)
+    since = team.seen()
+    team.change(acceleratorType=H100)
+    team.wait(ENOUGH)
+    assert requests_of(team, since) == foreseen
+    assert team.status()["deploymentName"] == former
+
+
+@pytest.mark.parametrize("phase", ["Preparing", "Draining"])
+def test_yet_another_value(stage: Stage, team: Team, phase: str) -> None:
+    serve(team)
+    prepare(team)
+    if phase == "Draining":
+        team.until_ready()
+    planned, foreseen, _ = plan(stage, team, acceleratorType=B200)
+    assert planned.verdict is Verdict.REPLACE
+    assert [each.method for each in foreseen if "deployedModels" not in each.path] == ["DELETE", "POST", "DELETE"]
+    since = team.seen()
+    team.change(acceleratorType=B200)
+    team.wait(2 * ENOUGH)
+    assert requests_of(team, since) == foreseen
+    assert team.status()["deploymentName"] == planned.deployment
+
+
+def test_a_successor_that_fireworks_refuses_is_told_in_the_words_of_the_status(stage: Stage, team: Team) -> None:
+    former = serve(team)
+    team.simulator.quota("global--h200-count", 0)
+    planned, foreseen, most = plan(stage, team, acceleratorType=H200)
+    assert (planned.verdict, planned.reason) == (Verdict.REFUSED, "ReplacementBlocked")
+    assert (planned.deployment, planned.after, foreseen, most.gpus) == (former, planned.before, [], 1)
+    team.change(acceleratorType=H200)
+    ready = team.until("chat", "Ready", "False", "ReplacementBlocked")
+    assert planned.message == condition(ready, "Ready")["message"]
+    assert "quota" in planned.message
+    again, _, _ = plan(stage, team)
+    assert (again.verdict, again.message) == (Verdict.REFUSED, planned.message)
+    assert "quota" in to_markdown(Plan([planned]))
+
+
+def test_a_budget_without_room_for_both_is_told(stage: Stage, team: Team) -> None:
+    former = serve(team)
+    team.limit(gpus=1)
+    team.change(acceleratorType=H200)
+    blocked = condition(team.until("chat", "Ready", "False", "ReplacementBlocked"), "Ready")
+    team.change(acceleratorType=H100)
+    team.until_ready()
+    rooms = (Room("team", Limits(gpus=1), datetime.fromtimestamp(stage.now(), UTC)),)
+    stored = dry_run(stage, team, {**team.get()["spec"], "acceleratorType": H200})
+    assert stored is not None
+    seen = stage.run(look(stage, team, stored, rooms))
+    planned = planned_of(team.namespace, "chat", "chat.yaml", seen)
+    assert (planned.verdict, planned.reason, planned.message) == (
+        Verdict.REFUSED,
+        blocked["reason"],
+        blocked["message"],
+    )
+    assert (planned.deployment, planned.after) == (former, planned.before)
