@@ -82,6 +82,7 @@ def replaced_under_load(team: Team, way: Way, change: str) -> int:
         team.eventually(lambda: len(late.since(moment)) >= PER_SECOND, "the late one asks on", within=DRAIN_SECONDS)
         late.stop()
         team.eventually(lambda: set(counted(stream.answers[-20:])) == {successor}, "all ask the successor")
+        settled = time.monotonic()
         team.pass_time(IN_USE_SECONDS)
         team.eventually(lambda: _is_over(team), "the former is gone", within=100)
         team.until_ready()
@@ -91,6 +92,7 @@ def replaced_under_load(team: Team, way: Way, change: str) -> int:
     assert failed == []
     assert set(counted(late.answers)) >= {former}
     assert set(counted(stream.answers)) == {former, successor}
+    assert set(counted(stream.since(settled))) == {successor}
     _check(team, seen, successor)
     return len(answers)
 
@@ -101,9 +103,10 @@ def _switched(team: Team, former: str) -> Json | None:
 
 
 def _is_over(team: Team) -> bool:
-    """Whether the replacement is over; after a refusal to delete what is in use, it is tried again at once."""
+    """Whether the replacement is over; what was asked a moment ago is in use, and is deleted an hour later."""
     replacement = team.status().get("replacement")
     if replacement is not None and "in the last hour" in replacement.get("message", ""):
+        team.pass_time(IN_USE_SECONDS)
         team.hurry()
     return replacement is None
 
