@@ -7,6 +7,7 @@ from typing import Any
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
+from fireworks_operator.core.identity import MANAGED_BY, Owner, router_marker
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
 from testkit.promises.specs import (
@@ -23,6 +24,7 @@ from testkit.promises.specs import (
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BYSTANDER, is_released, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
+from testkit.virtual.process import CLUSTER
 
 STRANGERS = "mallory"
 """The namespace of those who mean no good."""
@@ -259,6 +261,17 @@ class Promises:
             assert len(names) == 1, f"I1: {ref} has {names}"
             if ref not in self.server.objects:
                 raise AssertionError(f"I2: {names} runs, and {ref} is gone")
+
+        self._check_routers(snapshot)
+
+    def _check_routers(self, snapshot: Snapshot) -> None:
+        """I2: a router that an operator has created never outlives its resource, unless the deployment stays, too."""
+        owners = (ref.partition("/") for ref in self.server.objects)
+        known = {router_marker(Owner(CLUSTER, namespace, name)) for namespace, _, name in owners}
+        for each in snapshot.routers.values():
+            marked = each.get("displayName", "").startswith(f"{MANAGED_BY}: ")
+            left = self.left.issuperset(each["deployments"])
+            assert not marked or left or each["displayName"] in known, f"I2: {each} is there, and its resource is gone"
 
     def check_serving(self, before: dict[str, Raw], was: Snapshot, snapshot: Snapshot) -> None:
         """I9: a resource that serves says so, whatever else goes wrong, for as long as its replicas are ready."""

@@ -38,12 +38,16 @@ class FakeAccount:
     def __init__(self, name: str) -> None:
         self.name = name
         self.observer = self
+        self.routers = self
 
     def touch(self) -> None:
         """Something changes."""
 
     def unwant_addons(self, ref: str, name: str | None = None) -> None:
         """A resource has no addons."""
+
+    def want(self, ref: str, router: str | None, deployment: str | None) -> None:
+        """A resource has no router."""
 
     def forget(self, name: str) -> None:
         """A deployment is looked at no more."""

@@ -11,8 +11,11 @@ from fireworks_operator.core.desired.choices import request_of, revision_of
 from fireworks_operator.core.desired.demands import demand_of
 from fireworks_operator.core.desired.parking import ParkingOrder
 from fireworks_operator.core.desired.wanted import want
-from fireworks_operator.core.identity import TAG_RELEASED, Owner
+from fireworks_operator.core.diagnosis import Diagnosis
+from fireworks_operator.core.identity import TAG_RELEASED, Owner, router_marker
 from fireworks_operator.core.observed.observation import DENIED, Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.router import SeenRouter
+from fireworks_operator.fireworks.routers import Router
 from testkit.builders import (
     ACCOUNT,
     ADDON,
@@ -65,6 +68,7 @@ SPECS = st.fixed_dictionaries(
         "fallbacks": st.sampled_from(FALLBACKS),
         "fallbackAfter": st.sampled_from(["1m", "2h", "soon"]),
         "expiresAfter": st.sampled_from(["30m", "2h", "soon"]),
+        "router": st.sampled_from([{"id": "chat"}, {"id": "talk"}]),
         "managementPolicy": st.sampled_from(["Manage", "Observe"]),
         "adoptionPolicy": st.sampled_from(["Never", "Unowned"]),
         "deletionPolicy": st.sampled_from(["Delete", "Retain"]),
@@ -76,7 +80,7 @@ ATTEMPTS = st.builds(
     st.sampled_from(
         [
             *("Create", "Recreate", "Replace", "Update", "SetTags", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"),
-            *("PrepareModel", "SetDeployedModel"),
+            *("PrepareModel", "SetDeployedModel", "CreateRouter", "SetRouter", "DeleteRouter"),
         ]
     ),
     st.sampled_from([*(reason.value for reason in Reason), "FromAnotherVersion"]),
@@ -132,6 +136,10 @@ STATUSES = st.fixed_dictionaries(
                     max_size=2,
                 ),
             },
+        ),
+        "router": st.fixed_dictionaries(
+            {"name": st.sampled_from([f"accounts/{ACCOUNT}/routers/chat", "accounts/other/routers/chat"])},
+            optional={"deployment": st.just(NAME), "createTime": st.just(BORN), "requestTime": st.just(NOW)},
         ),
         "addons": st.sampled_from([[{"model": ADDON}], [{"model": ADDON, "message": "no"}]]),
         "directRouteSecret": st.sampled_from([each.to_wire() for each in ROUTE_SECRETS]),
@@ -206,6 +214,24 @@ def observations() -> st.SearchStrategy[Observed]:
     )
 
 
+ROUTERS = st.builds(
+    Router,
+    st.just(f"accounts/{ACCOUNT}/routers/chat"),
+    display_name=st.sampled_from(["Chat", router_marker(OWNER)]),
+    deployments=st.sampled_from([(), (NAME,), (NAME, "accounts/acme/deployments/theirs")]),
+    state=st.sampled_from(["", "CREATING", "READY", "UPDATING", "DELETING"]),
+    auto_generated=st.booleans(),
+    create_time=st.sampled_from([None, BORN, NOW]),
+)
+SEEN_ROUTERS = st.builds(
+    SeenRouter,
+    st.sampled_from([f"accounts/{ACCOUNT}/routers/chat", f"accounts/{ACCOUNT}/routers/talk"]),
+    st.none() | ROUTERS,
+    fresh=st.booleans(),
+    trouble=st.sampled_from([None, None, Diagnosis(Reason.PERMISSION_DENIED, "Use another key.", needs_user=True)]),
+)
+
+
 def contexts() -> st.SearchStrategy[Context]:
     """Draw the surroundings of a pass."""
     since = AGES.map(lambda ago: NOW - timedelta(seconds=ago))
@@ -223,6 +249,8 @@ def contexts() -> st.SearchStrategy[Context]:
         skip_pauses=st.booleans(),
         last_update=st.none() | since,
         last_tags=st.none() | since,
+        router=st.none() | SEEN_ROUTERS,
+        last_router=st.none() | since,
         unreachable_since=st.none() | since,
         unreachable=st.just("No answer."),
         unreachable_reason=st.sampled_from([Reason.API_UNAVAILABLE, Reason.RATE_LIMITED]),

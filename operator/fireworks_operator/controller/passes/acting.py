@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from logging import getLogger
 
@@ -19,6 +20,7 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    CreateRouter,
     Delete,
     LoadAddon,
     Mutation,
@@ -30,6 +32,7 @@ from fireworks_operator.core.actions import (
     Rest,
     SetDeployedModel,
     SetReplacement,
+    SetRouter,
     SetTags,
     Switch,
     Trouble,
@@ -37,6 +40,7 @@ from fireworks_operator.core.actions import (
     Update,
     Waiting,
 )
+from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.decisions.growth import ceiling_after
 from fireworks_operator.core.diagnosis import diagnose
@@ -47,6 +51,8 @@ from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.facts import was_settled
 from fireworks_operator.core.status.transitions import tell
+from fireworks_operator.core.successor import second
+from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.ports import EventRecorder, EventType, MutationFence, ResourceWriter
 
@@ -168,7 +174,7 @@ class Actor:
         later = self._later(situation, action, decided, access)
         if later is not None:
             return nothing_done(later)
-        if isinstance(action, Create | Adopt | Undelete | LoadAddon) or _replaces(action):
+        if isinstance(action, Create | Adopt | Undelete | LoadAddon | CreateRouter) or _replaces(action):
             # Dying after this write: what is begun is found again by the status, which names it as without an answer.
             asked = situation.status.applied_fields is not None
             situation = situation.stored(await self._write(situation, Outcome(action, begun=True), recent))
@@ -178,6 +184,8 @@ class Actor:
             recent.update = situation.now
         if isinstance(action, SetTags):
             recent.tags = situation.now
+        if isinstance(action, CreateRouter | SetRouter):
+            recent.router = situation.now
         log.info("%s: %s", resource.ref, action.name, extra={"deployment": action.target})
         # Dying before the answer is written down: a create, an adoption or an undelete is remembered as begun; a
         # PATCH, a tag, a deletion or an addon shows in the next LIST, and is sent again if it has not taken effect.
@@ -293,13 +301,22 @@ class Actor:
 
     async def _mark_released(self, situation: Situation, access: Access) -> None:
         """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
-        target = situation.target
+        replacement, views = situation.status.replacement, [(situation.resource, situation.context)]
+        if replacement is not None:
+            of_second = replace(situation.context, revision=replacement.revision)
+            views.append((second(situation.resource, replacement), of_second))
+        for resource, context in views:
+            await self._mark(resource, context, access)
+
+    async def _mark(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        target = target_name(resource, context)
         if target is None or not isinstance(access.observe(target, with_addons=False), Present):
             return
         try:
             async with asyncio.timeout(RELEASE_PATIENCE):
                 observed = await access.look(target)
-                if isinstance(observed, Present) and situation.ownership(observed.deployment) is Ownership.OURS:
+                ours = isinstance(observed, Present) and context.ownership(resource, observed.deployment)
+                if ours is Ownership.OURS:
                     await access.release(target)
         except (FireworksError, FencedError, TimeoutError) as error:
             log.warning("%s could not be marked as released: %s", target, str(error) or type(error).__name__)
@@ -332,7 +349,7 @@ def _replaces(action: Mutation) -> bool:
 
 def _puts_back(situation: Situation, action: Mutation) -> bool:
     """Tell whether a change puts back what others have changed; tags also follow a PATCH for the same new spec."""
-    if isinstance(action, SetTags | SetDeployedModel):
+    if isinstance(action, SetTags | SetDeployedModel | SetRouter):
         return was_settled(situation.resource)
     return isinstance(action, Update) and not situation.is_new and not action.is_of_keys_alone
 

@@ -219,6 +219,7 @@ class Reconciler:
             granted=self._ledger.granted(resource.ref),
             last_update=recent.update,
             last_tags=recent.tags,
+            last_router=recent.router,
             addon_updates=dict(recent.addon_updates),
             addon_loads=dict(recent.addon_loads),
         )

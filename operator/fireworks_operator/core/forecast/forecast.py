@@ -12,7 +12,9 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     LoadAddon,
     Mutation,
     Park,
@@ -22,6 +24,7 @@ from fireworks_operator.core.actions import (
     RemoveFinalizer,
     Rest,
     SetReplacement,
+    SetRouter,
     Switch,
     Trouble,
     Undelete,
@@ -37,12 +40,12 @@ from fireworks_operator.core.situation import Situation, assess
 from fireworks_operator.core.successor import second
 
 from .changes import FieldChange, changes_of
-from .fireworks import Told, after, in_time
+from .fireworks import Told, after, in_time, router_after
 
 MOST_STEPS = 1000
 """More decisions than any resource takes: 100 addons are loaded one by one."""
 _MOMENT = timedelta(seconds=1)
-_BEGUN = (Create, Adopt, Undelete, LoadAddon)
+_BEGUN = (Create, Adopt, Undelete, LoadAddon, CreateRouter)
 """What the operator writes down before it asks for it."""
 
 
@@ -197,7 +200,9 @@ def _stored(situation: Situation, outcome: Outcome) -> FireworksDeployment:
 
 
 def _learnt(context: Context, action: Mutation) -> Context:
-    """Return the context once a model is prepared, which its record then says."""
+    """Return the context once a router is changed, or a model is prepared, which its record then says."""
+    if isinstance(action, CreateRouter | SetRouter | DeleteRouter):
+        return replace(context, router=router_after(action, context))
     if not isinstance(action, PrepareModel) or action.model not in context.models:
         return context
     record = context.models[action.model]

@@ -24,6 +24,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.decisions.decide import withhold
 from fireworks_operator.core.decisions.replacement import told
+from fireworks_operator.core.decisions.router import router_settled
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import may_take_effect
@@ -64,14 +65,14 @@ def decide_both(main: Situation, action: Action, second: Situation, step: Action
 def is_due(main: Situation, action: Action, replacement: Replacement) -> bool:
     """Tell whether the second deployment is to be deleted now.
 
-    A former one not before it has drained, and not while nothing else serves.
+    A former one not before it has drained, nor while nothing else serves, or requests go to it by the router.
     """
     if _is_ending(main):
         return True
     if replacement.phase is not ReplacementPhase.DRAINING:
         return replacement.phase is ReplacementPhase.DISCARDING
     drained = replacement.until is None or replacement.until <= main.now
-    return drained and (isinstance(action, Rest) or _serves(main) or main.parking is not None)
+    return drained and router_settled(main) and (isinstance(action, Rest) or _serves(main) or main.parking is not None)
 
 
 def _preparing(
@@ -101,7 +102,7 @@ def _draining(
         )
         return main, SetReplacement(again, f"{replacement.deployment_name} is what the spec asks for again.")
     if isinstance(step, Rest):  # it has not drained yet
-        return main, _sooner(action, step.until)
+        return main, _sooner(action, step.until if step.until is not None and step.until > main.now else None)
     return _removing(main, action, second, step)
 
 

@@ -11,7 +11,9 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     Park,
     PrepareModel,
     Progress,
@@ -19,6 +21,7 @@ from fireworks_operator.core.actions import (
     RemoveFinalizer,
     SetDeployedModel,
     SetReplacement,
+    SetRouter,
     SetTags,
     Trouble,
     Undelete,
@@ -55,6 +58,11 @@ class Summary:
 Capacity = tuple[bool, Reason, str]
 """Whether replicas are missing for longer than usual, and why."""
 
+_ROUTER_CHANGES = {
+    CreateRouter: "Creating the router",
+    SetRouter: "Changing the router",
+    DeleteRouter: "Deleting the router",
+}
 _STATES = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
 """Every state of the Fireworks REST reference (deployments) but STATE_UNSPECIFIED."""
 _ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED})
@@ -141,7 +149,7 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _progressing(*_beginning(action, observed), available)
         case Park() | Update() if (told := parking_change(situation, action)) is not None:
             return _progressing(Reason.UPDATING, told, available)
-        case Update() | SetTags() | SetDeployedModel() | Delete():
+        case Update() | SetTags() | SetDeployedModel() | Delete() | CreateRouter() | SetRouter() | DeleteRouter():
             return _progressing(_change(action), _action_message(action, situation.resource), available)
         case UnloadAddon() if not wants_addons(situation.resource):
             return _progressing(Reason.UPDATING, _action_message(action, situation.resource), available)
@@ -175,6 +183,8 @@ def _action_message(action: Action, resource: FireworksDeployment) -> str:
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
     if isinstance(action, UnloadAddon):
         return f"Unloading the addon {action.model}."
+    if isinstance(action, CreateRouter | SetRouter | DeleteRouter):
+        return f"{_ROUTER_CHANGES[type(action)]} {action.router}."
     if isinstance(action, Delete) and is_given_up(resource):
         return "The deployment that waits for GPUs is deleted, to be created with the next choice."
     if isinstance(action, Delete) and action.replaces:
