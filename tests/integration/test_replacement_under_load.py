@@ -41,6 +41,18 @@ def by_config_map(team: Team) -> Whom:
     return Whom(data["OPENAI_BASE_URL"], (data["OPENAI_MODEL"], *of_addons))
 
 
+def by_router(team: Team) -> Whom:
+    """Whom to ask where the spec has a router: always the same."""
+    return Whom(str(team.status()["endpoint"]), (f"accounts/{team.account}/routers/chat",))
+
+
+def by_status(team: Team) -> Whom:
+    """Whom to ask by the status: the deployment itself, and each addon."""
+    status = team.status()
+    of_addons = [str(each["modelIdentifier"]) for each in status["addons"]]
+    return Whom(str(status["endpoint"]), (str(status["modelIdentifier"]), *of_addons))
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How applications find out whom to ask.
@@ -48,32 +60,37 @@ class Way:
     Attributes:
         spec: what it takes in the spec.
         look: says whom to ask now.
+        late: says whom to ask by name: the deployment that serves now.
+        rereads: whether they look again.
     """
 
     spec: Spec
     look: Callable[[Team], Whom]
+    late: Callable[[Team], Whom]
+    rereads: bool
 
 
 WAYS: Mapping[str, Way] = {
-    "config-map": Way({"connection": {"configMapName": "chat"}}, by_config_map),
+    "config-map": Way({"connection": {"configMapName": "chat"}}, by_config_map, by_config_map, rereads=True),
+    "router": Way({"router": {"id": "chat"}}, by_router, by_status, rereads=False),
 }
 
 
 def replaced_under_load(team: Team, way: Way, change: str) -> int:
     """Have a deployment replaced while applications ask it; return how many requests they have sent.
 
-    One looks again and again whom to ask. Another one never does: it asks what it knows while the former deployment
-    drains.
+    Another one asks the former deployment by name, as long as that drains.
     """
     spec, changed = CHANGES[change]
-    add_models(team).simulator.timing(addon=1)
+    add_models(team).simulator.timing(addon=1, router=1)
     team.create(spec={"replacePolicy": {"type": "BlueGreen", "drain": f"{DRAIN_SECONDS}s"}, **spec, **way.spec})
     former = str(until_loaded(team, "tone")["status"]["deploymentName"])
-    team.eventually(lambda: way.look(team).identifiers[1:], "applications know the addon, too")
+    team.until_ready()
+    team.eventually(lambda: way.late(team).identifiers[1:], "applications know the addon, too")
     with (
         watching(team) as seen,
-        Stream(lambda: way.look(team), team.api_key, per_second=PER_SECOND) as stream,
-        Stream(lambda: way.look(team), team.api_key, per_second=PER_SECOND / 2, rereads=False) as late,
+        Stream(lambda: way.look(team), team.api_key, per_second=PER_SECOND, rereads=way.rereads) as stream,
+        Stream(lambda: way.late(team), team.api_key, per_second=PER_SECOND / 2, rereads=False) as late,
     ):
         team.change(**changed)
         status = team.eventually(lambda: _switched(team, former), "the successor serves")
