@@ -37,6 +37,7 @@ SCHEDULE = {"minReplicaCount": 1, "schedule": "0 8 * * *", "duration": "1h", "ti
 ROUTE_SECRETS = tuple(
     DirectRouteSecret(name="route", keys=["apiKey"], uid="uid-1", resource_version=version) for version in "12"
 )
+SECOND = f"{NAME}-second"
 FALLBACKS = (
     [{"acceleratorType": "NVIDIA_H200_141GB"}],
     [{"placement": {"multiRegion": "US"}}, {"acceleratorCount": 2}],
@@ -65,6 +66,7 @@ SPECS = st.fixed_dictionaries(
             [{"type": "AWS_PRIVATELINK"}, {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}]
         ),
         "paused": st.booleans(),
+        "replacePolicy": st.sampled_from([{"type": "BlueGreen"}, {"type": "Recreate"}]),
         "fallbacks": st.sampled_from(FALLBACKS),
         "fallbackAfter": st.sampled_from(["1m", "2h", "soon"]),
         "expiresAfter": st.sampled_from(["30m", "2h", "soon"]),
@@ -199,6 +201,38 @@ DEPLOYMENTS = st.fixed_dictionaries(
 LOADED = st.none() | st.sampled_from([(), (an_addon(),), (an_addon(state="UNDEPLOYING"),), (an_addon(state="NEW"),)])
 
 
+REPLACEMENTS = st.fixed_dictionaries(
+    {
+        "phase": st.sampled_from(["Preparing", "Draining", "Discarding"]),
+        "startTime": st.just(BORN),
+        "revision": st.integers(1, 2),
+        "fields": st.sampled_from([["acceleratorType"], []]),
+    },
+    optional={
+        "until": AGES.map(lambda ago: NOW + timedelta(seconds=300 - ago)),
+        "deploymentName": st.just(SECOND),
+        "createTime": st.just(BORN),
+        "appliedFields": st.sampled_from([[], ["baseModel"]]),
+        "lastAttempt": ATTEMPTS,
+        "addons": st.just([{"model": ADDON}]),
+        "observedGeneration": st.integers(-1, 2),
+        "conditions": st.lists(CONDITIONS, max_size=4, unique_by=lambda each: each["type"]),
+    },
+)
+"""A second deployment in any state of its life, whatever the first one is."""
+POLICIES = st.sampled_from(
+    [{"type": "BlueGreen"}, {"type": "BlueGreen", "drain": "soon"}, {"type": "Recreate"}, {"type": "Never"}]
+)
+
+
+@st.composite
+def replaced(draw: st.DrawFn) -> FireworksDeployment:
+    """Draw a resource with two deployments."""
+    known = draw(st.sampled_from([CLAIMED, CREATED]))
+    spec = {**draw(SPECS), "replacePolicy": draw(POLICIES)}
+    return a_resource(spec, {**known, **draw(STATUSES), "replacement": draw(REPLACEMENTS)}, **draw(METADATA))
+
+
 @st.composite
 def resources(draw: st.DrawFn) -> FireworksDeployment:
     """Draw a resource in any state of its life."""
@@ -206,9 +240,9 @@ def resources(draw: st.DrawFn) -> FireworksDeployment:
     return a_resource(draw(SPECS), {**known, **draw(STATUSES)}, **draw(METADATA))
 
 
-def observations() -> st.SearchStrategy[Observed]:
-    """Draw an observation."""
-    seen = st.builds(lambda wire, addons: Present(a_deployment(**wire), addons), DEPLOYMENTS, LOADED)
+def observations(name: str = NAME) -> st.SearchStrategy[Observed]:
+    """Draw an observation of a deployment."""
+    seen = st.builds(lambda wire, addons: Present(a_deployment(**wire, name=name), addons), DEPLOYMENTS, LOADED)
     return st.one_of(
         seen, st.builds(Absent, st.booleans()), st.builds(Unknown, st.booleans(), st.sampled_from(["", DENIED]))
     )

@@ -150,7 +150,7 @@ class Actor:
         # is to serve, so that each later step is known to belong to this replacement.
         await self._write(situation, Outcome(action), recent)
         recent.new_deployment()
-        message = f"{action.target} serves now." if isinstance(action, Switch) else action.message
+        message = f"{action.target} has taken over." if isinstance(action, Switch) else action.message
         left = isinstance(action, SetReplacement) and action.left is not None
         self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
         return PassResult(action, Now())

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment, ReplacementPhase
+from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.actions import (
     Action,
     AddFinalizer,
@@ -22,7 +22,6 @@ from fireworks_operator.core.actions import (
     Progress,
     Refuse,
     RemoveFinalizer,
-    Rest,
     SetReplacement,
     SetRouter,
     Switch,
@@ -31,13 +30,11 @@ from fireworks_operator.core.actions import (
     Waiting,
 )
 from fireworks_operator.core.context import Context
-from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.observed.observation import Absent, Observed
 from fireworks_operator.core.outcome import Outcome
-from fireworks_operator.core.replacing.handover import decide_both, is_due
+from fireworks_operator.core.replacing.handover import decide_resource
 from fireworks_operator.core.replacing.report import report_resource
-from fireworks_operator.core.situation import Situation, assess
-from fireworks_operator.core.successor import second
+from fireworks_operator.core.situation import Situation
 
 from .changes import FieldChange, changes_of
 from .fireworks import Told, after, in_time, router_after
@@ -93,15 +90,7 @@ class _Moment:
 
     def decided(self) -> tuple[Situation, Action]:
         """Return the next step, and the situation that it is about."""
-        resource, replacement = self.resource, self.resource.status.replacement
-        if replacement is None:
-            main = assess(resource, self.observed, self.context)
-            return main, decide(main)
-        main = assess(resource, self.observed, self.context, self.second)
-        action, context = decide(main), replace(self.context, revision=replacement.revision)
-        other = assess(second(resource, replacement), self.second, context, self.observed)
-        due = replacement.phase is ReplacementPhase.PREPARING or is_due(main, action, replacement)
-        return decide_both(main, action, other, decide(other) if due else Rest(replacement.until))
+        return decide_resource(self.resource, self.observed, self.second, self.context)
 
     def seen(self, situation: Situation, observed: Observed) -> "_Moment":
         """Return the moment after one of both deployments has become another."""
