@@ -145,6 +145,10 @@ class Watch:
                     self._response = self._open()
         except (urllib3.exceptions.HTTPError, OSError, KubernetesError) as error:
             self.lost = str(error)
+        except ValueError:
+            # Python reads on without TLS from a connection that is being shut down: what arrives then is no JSON.
+            if not self._over:
+                raise
 
     def _read(self) -> None:
         rest = b""

@@ -83,6 +83,10 @@ def _is_bringing_back(resource: FireworksDeployment) -> bool:
     )
 
 
+def _no_leftovers(_owner: Owner, _name: str) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One pass's surroundings.
@@ -124,6 +128,7 @@ class Context:
         parked_by: the budget's order to park the deployment, or to create none; None if there is none.
         heir: the deployment that stands in for one of a name that has ended, by the marker of its owner; None if
             there is none. It was a successor, and the status that named it was lost.
+        leftovers: the deployments beside the one of a name that were created for its owner and are not being deleted.
         revision: of the successor that the pass is about; 0 where it is about the deployment that the status names.
         rejected: why Fireworks would refuse the deployment that is to replace the present one; None if it would not,
             or was not asked.
@@ -163,6 +168,7 @@ class Context:
     cold: frozenset[Demand] = frozenset()
     rejected: Diagnosis | None = None
     heir: Callable[[Owner, str, Collection[str]], str | None] = _no_heir
+    leftovers: Callable[[Owner, str], list[str]] = _no_leftovers
     revision: int = 0
 
     def owner(self, resource: FireworksDeployment) -> Owner:

@@ -16,7 +16,7 @@ from fireworks_operator.controller.accounts.observer import (
     Observer,
 )
 from fireworks_operator.core.diagnosis import Diagnosis
-from fireworks_operator.core.identity import TAG_RELEASED
+from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 from testkit.builders import BORN, NAME, OWNER, a_deployment, an_addon
@@ -117,6 +117,32 @@ def test_what_another_life_of_the_cluster_has_marked_stands_in_too(scene: Scene)
     scene.listed(a_deployment(name=SUCCESSOR, annotations={**replace(OWNER, uid="kube-system/2").marker()}))
     here = replace(OWNER, uid="kube-system/1")
     assert scene.observer.heir(here, NAME, ("2",)) == SUCCESSOR
+
+
+@pytest.mark.parametrize(
+    ("other", "expected", "reason"),
+    [
+        ({}, [SUCCESSOR], "It was created for the resource."),
+        ({"state": "DELETED"}, [], "It is deleted."),
+        ({"annotations": {**OWNER.marker(), TAG_ADOPTED: "true"}}, [], "It was adopted."),
+        ({"annotations": OWNER.marker()}, [], "Nobody knows whether it was."),
+        ({"annotations": {**OWNER.marker(), TAG_ADOPTED: "false", TAG_RELEASED: "true"}}, [], "It was let go."),
+    ],
+)
+def test_what_was_left_beside_the_deployment_of_a_resource(
+    scene: Scene, other: dict[str, JsonValue], expected: list[str], reason: str
+) -> None:
+    created: dict[str, JsonValue] = {"annotations": {**OWNER.marker(), TAG_ADOPTED: "false"}}
+    assert scene.observer.leftovers(OWNER, NAME) == [], "nothing is listed yet"
+    scene.listed(a_deployment(**created), a_deployment(**{"name": SUCCESSOR, **created, **other}))
+    assert scene.observer.leftovers(OWNER, NAME) == expected, reason
+
+
+def test_what_was_just_deleted_is_not_left_though_the_list_has_it(scene: Scene) -> None:
+    marker = {**OWNER.marker(), TAG_ADOPTED: "false"}
+    scene.listed(a_deployment(), a_deployment(name=SUCCESSOR, annotations={**marker}))
+    scene.observer.wrote(SUCCESSOR)
+    assert scene.observer.leftovers(OWNER, NAME) == []
 
 
 def test_before_the_first_list_nothing_is_known(scene: Scene) -> None:

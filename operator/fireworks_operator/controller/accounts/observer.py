@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fireworks_operator.core.diagnosis import Diagnosis
-from fireworks_operator.core.identity import Owner, is_released, parse_marker
+from fireworks_operator.core.identity import Owner, is_released, parse_marker, was_created
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
@@ -133,7 +133,7 @@ class Observer:
     _asked: set[str] = field(default_factory=set)
     _told_stale: bool = False
     _owned: dict[Owner, list[tuple[Owner, Deployment]]] | None = None
-    """What the last LIST has by its markers; made when somebody asks, since only who has no status does."""
+    """What the last LIST has by its markers; made when somebody asks: who has no status, or replaces by BlueGreen."""
 
     def observe(self, name: str, *, with_addons: bool) -> Observed:
         """Return what is known of a deployment now; who gets Unknown is told of the next LIST.
@@ -178,13 +178,30 @@ class Observer:
         """
         if self.listing is None or _is_alive(self.listing.deployments.get(name)):
             return None
-        if self._owned is None:
-            self._owned = _by_owner(self.listing.deployments.values())
-        found = [each for marker, each in self._owned.get(owner, ()) if not marker.is_elsewhere(owner.uid, previous)]
+        found = self._of(owner, self.listing, previous)
         first = min(
             found, key=lambda each: (not each.replica_stats.ready, str(each.create_time), each.name), default=None
         )
         return None if first is None else first.name
+
+    def leftovers(self, owner: Owner, name: str) -> list[str]:
+        """Return which deployments beside the one of this name were created for a resource and are not being deleted.
+
+        Without those that an answer of our own tells otherwise about than the last LIST.
+        """
+        if self.listing is None:
+            return []
+        found = (each for each in self._of(owner, self.listing) if each.name != name and was_created(each.annotations))
+        return sorted(each.name for each in found if self._is_still_there(each.name))
+
+    def _of(self, owner: Owner, listing: Listing, previous: Collection[str] = ()) -> list[Deployment]:
+        if self._owned is None:
+            self._owned = _by_owner(listing.deployments.values())
+        return [each for marker, each in self._owned.get(owner, ()) if not marker.is_elsewhere(owner.uid, previous)]
+
+    def _is_still_there(self, name: str) -> bool:
+        observed = self._observe(name, with_addons=False)
+        return isinstance(observed, Present) and _is_alive(observed.deployment)
 
     def _observe(self, name: str, *, with_addons: bool) -> Observed:
         listing, answer = self.listing, self._answers.get(name)

@@ -38,6 +38,7 @@ def surroundings(
         inference_url=identity.inference_url,
         exists=account.observer.has if account is not None else lambda _: False,
         heir=account.observer.heir if account is not None else lambda *_: None,
+        leftovers=account.observer.leftovers if account is not None else lambda *_: [],
         create_query=identity.create_query,
         default_shape=identity.default_shape,
         addons_unlisted=_addons_unlisted(account, now) if account is not None else None,

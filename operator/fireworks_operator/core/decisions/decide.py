@@ -41,6 +41,7 @@ from .deployed_model import decide_deployed_model
 from .direct_route import due_changes, due_keys, missing_keys
 from .fallback import decide_beginning, decide_fallback, fallback_due
 from .growth import refuse_creation, within_budget
+from .leftover import decide_leftover
 from .parking import decide_parking, only_parking, refuse_to_create, rest_parked
 from .preparation import decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
@@ -272,9 +273,9 @@ def _decide_ended(situation: Situation, deployment: Deployment) -> Action | None
 
 
 def _decide_live(situation: Situation, deployment: Deployment) -> Action:
-    fallback = decide_fallback(situation, deployment)
-    if fallback is not None:
-        return fallback
+    first = decide_leftover(situation, deployment) or decide_fallback(situation, deployment)
+    if first is not None:
+        return first
     if situation.drift.replacements:
         return decide_replacement(situation, deployment)
     situation, exceeded = within_budget(situation, deployment)
