@@ -95,4 +95,4 @@ def discarding() -> FireworksDeployment:
     """Return a resource whose spec was put back, so that the successor is discarded."""
     resource = starting()
     back = with_spec(resource, acceleratorType=H100, replacePolicy={"type": "BlueGreen"})
-    return passed(back, former(), successor(resource))
+    return passed(passed(back, former(), successor(resource)), former(), successor(resource))

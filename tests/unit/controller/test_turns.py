@@ -65,7 +65,8 @@ class Fireworks(FakeFireworks):
     on_untag: Callable[[], None] = staticmethod(lambda: None)
 
     async def get_deployment(self, api_key: ApiKey, name: str) -> Deployment:
-        self.account.budget.pause(self.pause)
+        if self.pause:
+            self.account.budget.pause(self.pause)
         return await super().get_deployment(api_key, name)
 
     async def create_deployment(
