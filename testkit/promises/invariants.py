@@ -83,11 +83,24 @@ def _serves(snapshot: Snapshot, ref: str, raw: Raw) -> bool:
     return ready > 0 and same and not others and deployment["state"] in _LIVE
 
 
+def _says_nothing_new(before: Raw, status: Raw) -> bool:
+    """Tell whether a status says what the one before says: only times in it, or a ConfigMap, are others."""
+    facts = ("observedGeneration", "deploymentName", "state", "conditions", "appliedFields", "addons", "effective")
+    return all(before.get(name) == status.get(name) for name in facts)
+
+
 def _has_replicas(snapshot: Snapshot, name: str) -> bool:
     """Tell whether requests to a deployment are answered at once."""
     deployment = snapshot.deployments.get(name, {})
     ready: int = deployment.get("replicaStats", {}).get("readyReplicaCount", 0)
     return ready > 0 and deployment["state"] in _LIVE
+
+
+def _served(was: Snapshot, status: Raw) -> bool:
+    """Tell whether requests were answered: by a successor only once it has taken over."""
+    drains = status["replacement"]["phase"] == "Draining"
+    names = named(status) if drains else {status.get("deploymentName", "")}
+    return any(_has_replicas(was, name) for name in names)
 
 
 def _may_serve(snapshot: Snapshot, name: str) -> bool:
@@ -221,7 +234,7 @@ class Promises:
         second = is_second_to_go(raw["status"], there["name"], self.operator_clock())
         wanted = (replaced or given_up or second) and not raw["spec"].get("paused")
         assert wanted, f"{call.path} is deleted, and nobody wants it: {raw} {there}"
-        if second:
+        if second and raw["status"]["replacement"]["phase"] == "Draining":
             self._check_that_other_stays(raw["status"], there["name"])
 
     def _check_that_other_stays(self, status: Raw, name: str) -> None:
@@ -273,13 +286,15 @@ class Promises:
         self._check_manners(raw, wire)
         self.past[f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"].append(wire)
         self._check_switch(raw, wire)
+        if raw["metadata"]["uid"] in self.wiped:
+            self._leave_anothers(raw["status"], wire)
         assert not (holds(wire, "Reconciling") and holds(wire, "Stalled")), f"Reconciling and Stalled: {wire}"
         for each in wire["conditions"]:
             assert each["reason"] in REASONS, f"an unknown reason: {each}"
             calm = each["type"] in ("Reconciling", "Stalled") and each["status"] == "False"
             assert calm or each["message"], f"I15: a condition without a message: {each}"
         ready = condition(wire, "Ready")
-        if ready is None or ready["status"] != "True":
+        if ready is None or ready["status"] != "True" or _says_nothing_new(raw["status"], wire):
             return
         generation = raw["metadata"]["generation"]
         assert wire["observedGeneration"] == generation == ready["observedGeneration"], f"I12: {wire}"
@@ -298,6 +313,14 @@ class Promises:
             wrong += missing_addons(raw["spec"], there["name"], self.listed | loaded_addons(snapshot.addons.values()))
         assert not wrong, f"I12: Ready, but {wrong}"
         self.in_force[raw["metadata"]["uid"], there["name"]] = raw["spec"]
+
+    def _leave_anothers(self, before: Raw, wire: Raw) -> None:
+        """What an old status named as its second deployment, and has been made anew since, is nobody's to delete."""
+        there = self.fireworks.state().deployments
+        for name in named(before) - named(wire):
+            created = str(there.get(name, {}).get("createTime", ""))
+            if str(_created(before, name))[:19] != created[:19]:
+                self.left.add(name)
 
     def forget(self, uid: str) -> None:
         """Nobody knows any more what a resource had asked for before: nothing of it may be reset."""
@@ -346,7 +369,7 @@ class Promises:
             touched = names & (self.unseen | self.given | self.left | self.others)
             same = raw["status"].get("deploymentName") in named(old["status"])
             kept = is_blue_green(old["spec"]) and is_blue_green(raw["spec"]) and not is_let_go(raw)
-            if same and kept and not touched and any(_has_replicas(was, name) for name in names):
+            if same and kept and not touched and _served(was, old["status"]):
                 one = any(_may_serve(snapshot, name) for name in names)
                 assert one, f"I9: none of {names} serves any more: {raw['status']}"
 
