@@ -17,9 +17,11 @@ from fireworks_operator.core.desired.parking import ParkingOrder
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import Owner, deployment_name
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.situation import assess
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Model
+from fireworks_operator.fireworks.routers import Router
 from testkit.builders import (
     ACCOUNT,
     ADDON,
@@ -228,6 +230,10 @@ def _refusals() -> Iterator[Row]:
     name = deployment_name(ACCOUNT, "chat")
     by_id = a_resource({"deploymentId": "chat"})
     yield "conflict", "the id belongs to another resource", after(by_id, present(name=name, annotations=_OTHERS))
+    routed = with_spec(serving(), router={"id": "chat"})
+    foreign = Router("accounts/acme/routers/chat", display_name="Chat", deployments=(name,), state="READY")
+    taken = a_context(router=SeenRouter(foreign.name, foreign))
+    yield "router-conflict", "the id of `router` is another router's", after(routed, present(), context=taken)
     yield (
         "not-adopted",
         "a deployment without owner, adoption not allowed",

@@ -11,18 +11,18 @@ import click
 
 from benchmarks.chaos.page import ROOT, publish, table
 
-_TEST = "tests/model/test_every_await_point.py"
+_TESTS = ("tests/model/test_every_await_point.py", "tests/model/test_router_await_points.py")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--page/--no-page", default=True, help="Write what it counted into docs/reliability.md.")
 def main(page: bool) -> None:
-    """Run the test in full; fail if a flow does not end as it must."""
+    """Run the tests in full; fail if a flow does not end as it must."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = (sys.executable, "-m", "pytest", "-q", "--numprocesses", "0", "-o", "junit_family=xunit1")
         done = subprocess.run(
-            (*command, f"--junitxml={report}", _TEST), cwd=ROOT, env=os.environ | {"AWAIT_POINTS": "all"}, check=False
+            (*command, f"--junitxml={report}", *_TESTS), cwd=ROOT, env=os.environ | {"AWAIT_POINTS": "all"}, check=False
         )
         if done.returncode != 0:
             sys.exit(done.returncode)

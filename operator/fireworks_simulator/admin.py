@@ -127,6 +127,7 @@ def _state(a: Admin) -> JsonObject:
             **account.to_wire(),
             "deployments": [a.world.wire(d, a.now) for d in account.deployments.values()],
             "deployedModels": [m.to_wire() for m in account.deployed_models.values()],
+            "routers": [router.to_wire(a.now) for router in a.world.routers.of(account.id).values()],
             "quotas": dict[str, JsonValue](account.quotas),
         }
     return {"now": timestamp(a.now), "accounts": accounts}

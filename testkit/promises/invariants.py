@@ -7,12 +7,14 @@ from typing import Any
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
+from fireworks_operator.core.identity import MANAGED_BY, Owner, router_marker
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
 from testkit.promises.specs import (
     chosen,
     is_blue_green,
     is_expired,
+    is_let_go,
     is_second_to_go,
     leftovers,
     loaded_addons,
@@ -26,6 +28,7 @@ from testkit.promises.specs import (
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BYSTANDER, is_released, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
+from testkit.virtual.process import CLUSTER
 
 STRANGERS = "mallory"
 """The namespace of those who mean no good."""
@@ -98,22 +101,20 @@ def _has_replicas(snapshot: Snapshot, name: str) -> bool:
 
 def _served(was: Snapshot, status: Raw) -> bool:
     """Tell whether requests were answered: by a successor only once it has taken over."""
-    drains = status["replacement"]["phase"] == "Draining"
-    names = named(status) if drains else {status.get("deploymentName", "")}
+    names = named(status) if status["replacement"]["phase"] == "Draining" else {status.get("deploymentName", "")}
     return any(_has_replicas(was, name) for name in names)
 
 
 def _may_serve(snapshot: Snapshot, name: str) -> bool:
     """Tell whether a deployment serves, or would if somebody asked: it need not have a replica."""
-    deployment = snapshot.deployments.get(name, {})
-    live = deployment.get("state") in _LIVE
-    return live and (_has_replicas(snapshot, name) or not deployment.get("minReplicaCount"))
+    there = snapshot.deployments.get(name, {})
+    return there.get("state") in _LIVE and (_has_replicas(snapshot, name) or not there.get("minReplicaCount"))
 
 
 def _created(status: Raw, name: str) -> str | None:
     """Return when a deployment was created, as far as a status knows, whichever of two it is."""
-    of_second = name == status.get("replacement", {}).get("deploymentName")
-    created: str | None = (status["replacement"] if of_second else status).get("createTime")
+    second = status.get("replacement", {})
+    created: str | None = (second if name == second.get("deploymentName") else status).get("createTime")
     return created
 
 
@@ -123,11 +124,6 @@ def _in_force(spec: Raw, reason: str) -> Raw:
         return spec
     assert "expiresAfter" in spec, f"it has expired, and nobody asked for it: {spec}"
     return parked(spec)
-
-
-def is_let_go(raw: Raw) -> bool:
-    """Tell whether a resource is being deleted, or has its deployment only observed."""
-    return "deletionTimestamp" in raw["metadata"] or raw["spec"].get("managementPolicy") == "Observe"
 
 
 def _is_let_go_by_word(raw: Raw) -> bool:
@@ -286,8 +282,7 @@ class Promises:
         self._check_manners(raw, wire)
         self.past[f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"].append(wire)
         self._check_switch(raw, wire)
-        if raw["metadata"]["uid"] in self.wiped:
-            self._leave_anothers(raw["status"], wire)
+        self._leave_anothers(raw, wire)
         assert not (holds(wire, "Reconciling") and holds(wire, "Stalled")), f"Reconciling and Stalled: {wire}"
         for each in wire["conditions"]:
             assert each["reason"] in REASONS, f"an unknown reason: {each}"
@@ -314,12 +309,13 @@ class Promises:
         assert not wrong, f"I12: Ready, but {wrong}"
         self.in_force[raw["metadata"]["uid"], there["name"]] = raw["spec"]
 
-    def _leave_anothers(self, before: Raw, wire: Raw) -> None:
+    def _leave_anothers(self, raw: Raw, wire: Raw) -> None:
         """What an old status named as its second deployment, and has been made anew since, is nobody's to delete."""
-        there = self.fireworks.state().deployments
+        if raw["metadata"]["uid"] not in self.wiped:
+            return
+        there, before = self.fireworks.state().deployments, raw["status"]
         for name in named(before) - named(wire):
-            created = str(there.get(name, {}).get("createTime", ""))
-            if str(_created(before, name))[:19] != created[:19]:
+            if str(_created(before, name))[:19] != str(there.get(name, {}).get("createTime", ""))[:19]:
                 self.left.add(name)
 
     def forget(self, uid: str) -> None:
@@ -346,6 +342,17 @@ class Promises:
             status = self.server.objects[ref]["status"]
             two = len(names) == 2 and set(names) == named(status)
             assert len(names) == 1 or two, f"I1: {ref} has {names} and says {status}"
+
+        self._check_routers(snapshot)
+
+    def _check_routers(self, snapshot: Snapshot) -> None:
+        """I2: a router that an operator has created never outlives its resource, unless the deployment stays, too."""
+        owners = (ref.partition("/") for ref in self.server.objects)
+        known = {router_marker(Owner(CLUSTER, namespace, name)) for namespace, _, name in owners}
+        for each in snapshot.routers.values():
+            marked = each.get("displayName", "").startswith(f"{MANAGED_BY}: ")
+            left = self.left.issuperset(each["deployments"])
+            assert not marked or left or each["displayName"] in known, f"I2: {each} is there, and its resource is gone"
 
     def check_serving(self, before: dict[str, Raw], was: Snapshot, snapshot: Snapshot) -> None:
         """I9: a resource that serves says so, whatever else goes wrong, for as long as its replicas are ready."""

@@ -84,6 +84,7 @@ class Conduct:
         owned: deployments that a resource has ever owned, as (ref, deployment name).
         loaded: addons that the operator has asked for, as (deployment name, model).
         raced: deployments that somebody changed in the middle of a pass, which no look can rule out.
+        routers: names of routers that the operator has created.
         holders: the user agent of who has created or taken a deployment last, by name: markers may be the same.
     """
 
@@ -93,6 +94,7 @@ class Conduct:
     loaded: set[tuple[str, str]] = field(default_factory=set)
     holders: dict[str, str] = field(default_factory=dict)
     raced: set[str] = field(default_factory=set)
+    routers: set[str] = field(default_factory=set)
 
     def judge(self, entries: list[JournalEntry], before: Snapshot, server: ApiServer) -> None:
         """Judge the requests since a snapshot.
@@ -111,6 +113,7 @@ class Conduct:
                 self._judge_change(entry, marks, before, server)
                 self._judge_holder(entry, marks)
             if entry.committed and entry.method != "GET" and "validateOnly" not in entry.query:
+                self._follow_router(entry)
                 self._follow(entry, marks)
 
     def forget(self, name: str) -> None:
@@ -121,6 +124,10 @@ class Conduct:
     def _judge_change(self, entry: JournalEntry, marks: dict[str, Marks], before: Snapshot, server: ApiServer) -> None:
         name, _, verb = entry.path.removeprefix("/v1/").partition(":")
         what = f"{entry.method} {entry.path} {dict(entry.query)} {entry.body}"
+        if "/routers" in name:
+            made = entry.method == "POST" or name in self.routers
+            assert made, f"I3: {what} is about a router that the operator did not create"
+            return
         if "/deployedModels" in name:
             self._judge_addon(entry, name, before, what)
         elif verb in ("setTags", "deleteTags"):
@@ -185,6 +192,12 @@ class Conduct:
         body: Any = entry.body
         beyond = set(body) - {_camel(path) for path in mask} - {"baseModel"}
         assert not beyond, f"I5: {what} names {beyond} beyond its mask"
+
+    def _follow_router(self, entry: JournalEntry) -> None:
+        """Note a router that the operator has created."""
+        collection = entry.path.removeprefix("/v1/")
+        if entry.method == "POST" and collection.endswith("/routers") and entry.user_agent in (self.agent, LATE):
+            self.routers.add(f"{collection}/{entry.query['routerId']}")
 
     def _follow(self, entry: JournalEntry, marks: dict[str, Marks]) -> None:
         """Note whose a deployment is after a request that was carried out."""

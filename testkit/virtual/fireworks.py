@@ -185,7 +185,8 @@ class Fireworks:
         accounts: Any = self.simulator.state()["accounts"]
         deployments = {each["name"]: each for account in accounts.values() for each in account["deployments"]}
         addons = {each["name"]: each for account in accounts.values() for each in account["deployedModels"]}
-        return Snapshot(deployments, addons)
+        routers = {each["name"]: each for account in accounts.values() for each in account["routers"]}
+        return Snapshot(deployments, addons, routers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ class Snapshot:
 
     deployments: dict[str, Json]
     addons: dict[str, Json]
+    routers: dict[str, Json] = field(default_factory=dict)
 
     def live(self) -> Iterator[Json]:
         """All deployments that exist and are not going."""

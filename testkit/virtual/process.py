@@ -295,9 +295,12 @@ class Process:
     def _judge_pass(self) -> None:
         """I4: what is destroyed was looked at in the same pass, what is created is known not to be there."""
         looked: set[str] = set()
+        self._judge_routers()
         for method, path, answered in self.client.sent:
             if method == "GET" and answered and "/deployments/" in path:
                 looked.add(path)
+            elif "/routers/" in path:
+                continue
             elif method == "DELETE" and "/deployments/" in path:
                 assert path in looked, f"I4: {path} is deleted without a look"
             elif method == "DELETE":
@@ -305,12 +308,19 @@ class Process:
             elif method == "POST":
                 assert path.split("/")[1] in self.client.listed, f"I4: {path} before the first LIST"
 
+    def _judge_routers(self) -> None:
+        """I4: no router is changed or deleted that was not looked at in the same pass."""
+        sent = [(method, path) for method, path, _ in self.client.sent if "/routers/" in path]
+        looked = {path for method, path in sent if method == "GET"}
+        assert {path for _, path in sent} <= looked, f"I4: without a look: {sent}"
+
     async def poll(self) -> None:
         """Observe each account once, as its own loop does when the time has come."""
         await self.accounts.free_unused()
         for account in self.used():
             await account.poller.poll()
-            await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() == f"addons {account.name}"))
+            beside = {f"{what} of {account.name}" for what in ("addons", "routers")}
+            await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() in beside))
 
     def used(self) -> Iterator[Account]:
         """The accounts that any resource uses."""

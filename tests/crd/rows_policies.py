@@ -39,6 +39,20 @@ ROWS = [
         reason="nothing to write is said by leaving it out",
     ),
     Row(
+        "router",
+        {"router": {"id": "chat-prod"}},
+        {"router": {"id": "Chat"}},
+        "spec.router.id must be 1 to 63 lowercase letters, digits and hyphens",
+        reason="Fireworks refuses other ids",
+    ),
+    Row(
+        "router, empty",
+        {},
+        {"router": {}},
+        "spec.router.id: Required value",
+        reason="a router without an id could not be found again",
+    ),
+    Row(
         "deployedModel",
         {"deployedModel": {"default": True, "public": False}},
         {"deployedModel": {"default": "yes"}},

@@ -26,6 +26,7 @@ from fireworks_operator.api.v1alpha1 import (
     MonthCost,
     Parked,
     Replicas,
+    RouterStatus,
 )
 from tests.crd.server import MODEL, Create, RefusedError, Server, manifest
 
@@ -185,10 +186,18 @@ def full_status() -> FireworksDeploymentStatus:
             Identifier(kind="ModelAndDeployment", value=f"{MODEL}#accounts/acme/deployments/chat"),
             Identifier(kind="Deployment", value="accounts/acme/deployments/chat"),
             Identifier(kind="Model", value=MODEL),
+            Identifier(kind="Router", value="accounts/acme/routers/chat"),
         ],
         endpoint="https://api.fireworks.ai/inference/v1",
         direct_route_handle="acme-chat.direct.fireworks.ai",
         connection=ConnectionStatus(config_map_name="chat-connection", hash="0815", message="taken"),
+        router=RouterStatus(
+            name="accounts/acme/routers/chat",
+            state="READY",
+            deployment="accounts/acme/deployments/chat",
+            create_time=NOW,
+            request_time=NOW,
+        ),
         direct_route_secret=DirectRouteSecret(name="route", keys=["apiKey"], uid="u", resource_version="1"),
         replicas=Replicas(
             desired=1,

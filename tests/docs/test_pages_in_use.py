@@ -90,6 +90,13 @@ def test_connect(reader: Reader, team: Team) -> None:
         assert "OPENAI_MODEL" in eventually(lambda: page.run("kubectl get configmap"), "it is written")
 
 
+def test_router(reader: Reader, team: Team) -> None:
+    with reader.follow("docs/how-to/router.md") as page:
+        reader.apply(next(page.manifests()))
+        team.until_ready("routed")
+        assert page.run("kubectl get") == f"accounts/{team.account}/routers/chat"
+
+
 def test_schedules(reader: Reader, team: Team) -> None:
     with reader.follow("docs/how-to/schedules.md", {"NAME": "office"}) as page:
         reader.apply(next(page.manifests()))

@@ -30,6 +30,7 @@ def test_there_are_examples_of_each_subject() -> None:
         "fp8-h100",
         "minimal",
         "plain",
+        "router",
         "scale-windows",
         "schedule",
     }

@@ -58,17 +58,17 @@ def drive(world: World, done: Callable[[World], bool]) -> None:
 def nothing(world: World) -> None: ...
 
 
-def _create(world: World, *edits: Edit) -> None:
+def create(world: World, *edits: Edit) -> None:
     world.server.create(REF, new_spec("team-a", list(edits)))
 
 
 def serve(world: World, *edits: Edit) -> None:
-    _create(world, *edits)
+    create(world, *edits)
     drive(world, serves)
 
 
 def _begin(world: World) -> None:
-    _create(world)
+    create(world)
     drive(world, lambda world: world.server.objects[REF]["status"].get("state") == "CREATING")
 
 
@@ -119,7 +119,7 @@ def _no_quota(world: World) -> None:
 def _wait_in_vain(world: World) -> None:
     """A deployment waits for GPUs, and nobody has named any others."""
     _no_stock(world)
-    _create(world)
+    create(world)
     drive(world, lambda world: _reason(world, "Ready") == "CapacityPending")
 
 
@@ -131,7 +131,7 @@ def _serves_on_fallback(world: World) -> bool:
 
 def _fail(world: World) -> None:
     world.fireworks.simulator.stage(outcome="fail", message="no luck")
-    _create(world)
+    create(world)
     drive(world, lambda world: _reason(world, "Stalled") == "DeploymentFailed")
     world.fireworks.simulator.clear_stages()
 
@@ -263,8 +263,8 @@ _ADOPT: tuple[Edit, ...] = (("deploymentId", UNOWNED), ("adoptionPolicy", "Unown
 
 FLOWS = (
     Flow("create", nothing, _create, serves, creates=1),
-    Flow("create with addons", nothing, lambda world: _create(world, LORA), serves, creates=1),
-    Flow("adopt", nothing, lambda world: _create(world, *_ADOPT), serves, creates=0),
+    Flow("create with addons", nothing, lambda world: create(world, LORA), serves, creates=1),
+    Flow("adopt", nothing, lambda world: create(world, *_ADOPT), serves, creates=0),
     Flow("update", serve, lambda world: edit(world, ("displayName", "New"), ("minReplicaCount", 1)), serves, creates=0),
     Flow(
         "change tags",
@@ -273,22 +273,20 @@ FLOWS = (
         serves,
         creates=0,
     ),
-    Flow("create with a direct route", _put_keys, lambda world: _create(world, *_ROUTE), serves, creates=1),
+    Flow("create with a direct route", _put_keys, lambda world: create(world, *_ROUTE), serves, creates=1),
     Flow("rotate the keys of a direct route", _serve_with_route, _rotate, serves, creates=0, key_patches=1),
     Flow("load addons", serve, lambda world: edit(world, LORA), serves, creates=0),
     Flow("unload addons", lambda world: serve(world, LORA), lambda world: edit(world, ("addons", None)), serves, 0),
     Flow("delete", serve, delete, is_gone, creates=0),
     Flow("delete with addons", lambda world: serve(world, LORA), delete, is_gone, creates=0),
     Flow("delete while it is created", _begin, delete, is_gone, creates=0),
-    Flow("undelete", _serve_and_delete, lambda world: _create(world, ("displayName", "Again")), serves, creates=0),
-    Flow(
-        "replace a deleted one", _serve_and_delete, lambda world: _create(world, ("acceleratorType", H200)), serves, 1
-    ),
+    Flow("undelete", _serve_and_delete, lambda world: create(world, ("displayName", "Again")), serves, creates=0),
+    Flow("replace a deleted one", _serve_and_delete, lambda world: create(world, ("acceleratorType", H200)), serves, 1),
     Flow("deleted elsewhere, softly", serve, lambda world: _vanish(world, soft=True), serves, creates=0),
     Flow("deleted elsewhere, for good", serve, lambda world: _vanish(world, soft=False), serves, creates=1),
     Flow("replace a failed one", _fail, nothing, serves, creates=1),
-    Flow("fall back for lack of stock", _no_stock, lambda world: _create(world, *_FALLBACK), _serves_on_fallback, 2),
-    Flow("fall back for lack of quota", _no_quota, lambda world: _create(world, *_FALLBACK), _serves_on_fallback, 1),
+    Flow("fall back for lack of stock", _no_stock, lambda world: create(world, *_FALLBACK), _serves_on_fallback, 2),
+    Flow("fall back for lack of quota", _no_quota, lambda world: create(world, *_FALLBACK), _serves_on_fallback, 1),
     Flow(
         "fall back, named later",
         _wait_in_vain,

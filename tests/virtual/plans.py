@@ -11,11 +11,14 @@ from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.actions import (
     Adopt,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     LoadAddon,
     Mutation,
     PrepareModel,
     SetDeployedModel,
+    SetRouter,
     SetTags,
     Undelete,
     UnloadAddon,
@@ -294,6 +297,8 @@ def expected(action: Mutation) -> list[Request]:
             return [_request("PATCH", f"/v1/{name}", dict(body), ",".join(body))]
         case UnloadAddon(deployed_model=name):
             return [_request("DELETE", f"/v1/{name}", None)]
+        case CreateRouter() | SetRouter() | DeleteRouter():
+            raise AssertionError("no story that is drawn has a router")
 
 
 __all__ = ["Pair", "Request", "draw_pair", "expected", "model"]

@@ -136,6 +136,10 @@ class Reason(_Documented):
         "AdoptionNotAllowed",
         "A deployment with this id exists without an owner, and adoption is not allowed.",
     )
+    ROUTER_CONFLICT = (
+        "RouterConflict",
+        "A router with the id of spec.router exists that was not created for this resource; it is left unchanged.",
+    )
     DEPLOYMENT_FAILED = "DeploymentFailed", "Fireworks reports that the deployment failed."
     DEPLOYMENT_LOST = (
         "DeploymentLost",

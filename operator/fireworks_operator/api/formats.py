@@ -14,6 +14,8 @@ DURATION_PATTERN = r"^([0-9]{1,6}(\.[0-9]+)?h|[0-9]{1,7}(\.[0-9]+)?(m|s|ms))+$"
 """Go time.ParseDuration text without sign; so few digits that what fits 16 characters never overflows."""
 DEPLOYMENT_ID_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 """A deployment id. Fireworks' own ids may begin with a digit."""
+ROUTER_ID_PATTERN = DEPLOYMENT_ID_PATTERN
+"""A router id (Fireworks REST reference, routers)."""
 OBJECT_NAME_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 """Name of a Secret (Kubernetes, object names)."""
 DATA_KEY_PATTERN = r"^[A-Za-z0-9._-]+$"

@@ -24,6 +24,7 @@ from .spec_parts import (
     ReplacePolicy,
     SecretKeyReference,
 )
+from .spec_router import RouterFields
 from .spec_scaling import ScalingFields
 from .spec_tags import TagFields
 
@@ -41,6 +42,7 @@ _ADDONS = "(has(self.addons) && size(self.addons) > 0)"
 class FireworksDeploymentSpec(
     TagFields,
     ConnectionFields,
+    RouterFields,
     DirectRouteFields,
     FallbackFields,
     HardwareFields,

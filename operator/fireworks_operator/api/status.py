@@ -12,6 +12,7 @@ from .status_connection import ConnectionStatus
 from .status_cost import Cost
 from .status_parts import AddonStatus, DirectRouteSecret, LastAttempt, Replicas
 from .status_replacement import Replacement
+from .status_router import RouterStatus
 
 
 class EffectivePlacement(ApiModel):
@@ -99,7 +100,7 @@ class Identifier(ApiModel):
         str,
         Schema(
             "ModelAndDeployment: MODEL_NAME#DEPLOYMENT_NAME. Deployment: the deployment's name. Model: the model's "
-            "name alone, for which Fireworks uses its default deployment.",
+            "name alone, for which Fireworks uses its default deployment. Router: the router of spec.router.",
             max_length=64,
         ),
     ]
@@ -189,6 +190,7 @@ class FireworksDeploymentStatus(ApiModel):
         ),
     ] = None
     connection: Annotated[ConnectionStatus | None, Schema("The ConfigMap of spec.connection.")] = None
+    router: Annotated[RouterStatus | None, Schema("The router of spec.router.")] = None
     direct_route_secret: Annotated[
         DirectRouteSecret | None,
         Schema(

@@ -22,6 +22,7 @@ from .spec_parts import (
     ReplaceType,
     SecretKeyReference,
 )
+from .spec_router import Router
 from .spec_schedules import ScalingSchedule
 from .status import Effective, EffectivePlacement, FireworksDeploymentStatus, Identifier, Parked
 from .status_choice import Choice, ChosenHardware, GivenUp
@@ -30,6 +31,7 @@ from .status_connection import ConnectionStatus
 from .status_cost import Cost, MonthCost
 from .status_parts import AddonStatus, DirectRouteSecret, LastAttempt, Replicas
 from .status_replacement import Replacement, ReplacementPhase
+from .status_router import RouterStatus
 
 __all__ = [
     "ANNOTATION_ABANDON",
@@ -79,6 +81,8 @@ __all__ = [
     "Replacement",
     "ReplacementPhase",
     "Replicas",
+    "Router",
+    "RouterStatus",
     "ScalingSchedule",
     "SecretKeyReference",
     "Time",

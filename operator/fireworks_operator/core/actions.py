@@ -235,18 +235,56 @@ class UnloadAddon:
 
 @dataclass(frozen=True, slots=True)
 class SetDeployedModel:
-    """PATCH the base model's DeployedModel, or make one where there is none (None). `fields` has spec paths."""
+    """PATCH the base model's DeployedModel, or make one where there is none (None). `fields` has spec paths.
+
+    `inherited`: only to take over from the deployment that was replaced; the spec does not ask for it.
+    """
 
     target: str
     deployed_model: str | None
     body: Mapping[str, JsonValue]
     fields: tuple[str, ...]
+    inherited: bool = False
     name: ClassVar[str] = "SetDeployedModel"
 
     @property
     def remembered_as(self) -> str:
         """What the change is remembered by: a DeployedModel that is made has its name from Fireworks."""
         return f"base model of {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRouter:
+    """POST the router by whose name `target` is reached."""
+
+    target: str
+    router: str
+    body: Mapping[str, JsonValue]
+    name: ClassVar[str] = "CreateRouter"
+
+
+@dataclass(frozen=True, slots=True)
+class SetRouter:
+    """PATCH the router, so that it sends requests to `target`. `mask` has snake_case wire paths."""
+
+    target: str
+    router: str
+    body: Mapping[str, JsonValue]
+    mask: tuple[str, ...]
+    name: ClassVar[str] = "SetRouter"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRouter:
+    """DELETE the router; the deployment `target` stays."""
+
+    target: str
+    router: str
+    name: ClassVar[str] = "DeleteRouter"
+
+
+RouterChange = CreateRouter | SetRouter | DeleteRouter
+"""Actions about the router of spec.router, which is looked at right before each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,13 +325,16 @@ Mutation = (
     | UpdateAddon
     | UnloadAddon
     | SetDeployedModel
+    | CreateRouter
+    | SetRouter
+    | DeleteRouter
 )
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
 Action = Waiting | AddFinalizer | Claim | Choose | Park | SetReplacement | Switch | Mutation | RemoveFinalizer
 
-DESTRUCTIVE = (Delete, UnloadAddon)
+DESTRUCTIVE = (Delete, UnloadAddon, DeleteRouter)
 """Actions that are confirmed by a GET in the same pass before they are carried out."""
-NEEDS_FRESH_GET = (*DESTRUCTIVE, Park, Switch, Update, SetTags, Adopt, Undelete)
+NEEDS_FRESH_GET = (*DESTRUCTIVE, Park, Switch, Update, SetTags, Adopt, Undelete, CreateRouter, SetRouter)
 """Actions that are decided upon an answer of the same pass: a PATCH is merged into what is there, whose a
 deployment is may have changed since the last LIST, and so may what it gets back once it is no longer parked."""

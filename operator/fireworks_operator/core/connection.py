@@ -16,6 +16,8 @@ from fireworks_operator.api.v1alpha1 import (
 
 BASE_URL, MODEL, DEPLOYMENT = "OPENAI_BASE_URL", "OPENAI_MODEL", "FIREWORKS_DEPLOYMENT"
 ADDON_PREFIX = "FIREWORKS_ADDON_"
+ROUTER = "Router"
+"""The kind of the identifier in the status that survives the deployment."""
 
 _LONGEST_KEY = 253  # Kubernetes: keys of a ConfigMap
 _NO_ENVIRONMENT_NAME = re.compile(r"[^A-Z0-9]")
@@ -64,14 +66,21 @@ def connection_step(resource: FireworksDeployment) -> ConnectionStep | None:
 
 def connection_data(status: FireworksDeploymentStatus) -> dict[str, str] | None:
     """Return what an application needs to reach the deployment; None while that is not known."""
-    if not (status.endpoint and status.model_identifier and status.deployment_name):
+    identifier = preferred_identifier(status)
+    if not (status.endpoint and identifier and status.deployment_name):
         return None
     return {
         BASE_URL: status.endpoint,
-        MODEL: status.model_identifier,
+        MODEL: identifier,
         DEPLOYMENT: status.deployment_name,
         **_addons(status.addons or ()),
     }
+
+
+def preferred_identifier(status: FireworksDeploymentStatus) -> str | None:
+    """Return the model identifier that applications should use: the router, which survives the deployment, if any."""
+    routers = (each.value for each in status.identifiers or () if each.kind == ROUTER)
+    return next(routers, status.model_identifier)
 
 
 def connection_notices(status: FireworksDeploymentStatus) -> list[str]:

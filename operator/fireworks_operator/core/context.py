@@ -1,6 +1,6 @@
 """What `decide()` and `report()` need to know besides the resource and the observation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,6 +13,7 @@ from .demand import Demand
 from .desired.parking import ParkingOrder
 from .diagnosis import Diagnosis
 from .identity import Owner, Ownership, account_of, ownership
+from .observed.router import SeenRouter
 from .prices import Prices
 
 REST_PATIENCE = timedelta(minutes=10)
@@ -61,7 +62,7 @@ def _unknown(_name: str) -> bool:
     return False
 
 
-def _no_heir(_owner: Owner, _name: str) -> str | None:
+def _no_heir(_owner: Owner, _name: str, _previous: Collection[str]) -> str | None:
     return None
 
 
@@ -114,13 +115,15 @@ class Context:
         rooms: what each budget that selects the resource leaves to it.
         granted: the ceiling that the budgets have let the resource have, whether or not it has it yet.
         hardware: what a replica may run on where the spec leaves that to Fireworks; None where it was not asked.
+        router: the router that the resource is about, as it was last seen; None where that is not known.
+        last_router: when this process last sent a request that creates or changes it.
         crd_deleting: the CRD itself is being deleted, which must not tear down deployments.
         route_secret: the version that the Secret with the API keys of the direct route has now, or why it is of no
             use; None where it was not read.
         cold: GPUs that the account has turned out not to have within the last hour.
         parked_by: the budget's order to park the deployment, or to create none; None if there is none.
-        heir: another deployment of the account than the one of the name, which has the marker of this owner and is
-            not being deleted; None if there is none. After a replacement, or where the status was lost.
+        heir: the deployment that stands in for one of a name that has ended, by the marker of its owner; None if
+            there is none. It was a successor, and the status that named it was lost.
         revision: of the successor that the pass is about; 0 where it is about the deployment that the status names.
         rejected: why Fireworks would refuse the deployment that is to replace the present one; None if it would not,
             or was not asked.
@@ -152,12 +155,14 @@ class Context:
     rooms: tuple[Room, ...] = ()
     granted: Ceiling = NOTHING
     hardware: tuple[Hardware, ...] | None = None
+    router: SeenRouter | None = None
+    last_router: datetime | None = None
     crd_deleting: bool = False
     route_secret: DirectRouteSecret | Unusable | None = None
     parked_by: ParkingOrder | None = None
     cold: frozenset[Demand] = frozenset()
     rejected: Diagnosis | None = None
-    heir: Callable[[Owner, str], str | None] = _no_heir
+    heir: Callable[[Owner, str, Collection[str]], str | None] = _no_heir
     revision: int = 0
 
     def owner(self, resource: FireworksDeployment) -> Owner:

@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 
-from .actions import Action, Create, Delete, LoadAddon, PrepareModel, SetDeployedModel, UnloadAddon, Update, UpdateAddon
+from .actions import (
+    Action,
+    Create,
+    CreateRouter,
+    Delete,
+    DeleteRouter,
+    LoadAddon,
+    PrepareModel,
+    RouterChange,
+    SetDeployedModel,
+    UnloadAddon,
+    Update,
+    UpdateAddon,
+)
 
 _IN_USE = re.compile(r"inference requests in the last hour|ignore_checks", re.IGNORECASE)
 _DEFAULT_DEPLOYMENT = re.compile(r"default deployment", re.IGNORECASE)
@@ -48,6 +61,8 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
             "spec.deployedModel; the operator retries automatically.",
             needs_user=True,
         )
+    if isinstance(action, RouterChange):
+        return Diagnosis(Reason.REJECTED_BY_FIREWORKS, _router_message(error, action), needs_user=True)
     of_model = error.kind is ErrorKind.NOT_FOUND and not _SHAPE.search(error.message)
     if of_model or _MODEL_MISSING.search(error.message):
         return Diagnosis(
@@ -194,6 +209,27 @@ def _addon_message(error: FireworksError, action: LoadAddon | UpdateAddon | Unlo
     return (
         f"Fireworks refuses the addon: {_words(error)} Correct its entry in spec.addons, or the model itself; the "
         "operator retries automatically."
+    )
+
+
+def explain_router(error: FireworksError) -> Diagnosis:
+    """Say why a router cannot be read, which has nothing to do with what the spec says of it."""
+    if error.kind in _GENERAL:
+        return diagnose(error)
+    message = f"{_words(error)} The operator retries automatically."
+    return Diagnosis(Reason.API_UNAVAILABLE, message, needs_user=False)
+
+
+def _router_message(error: FireworksError, action: RouterChange) -> str:
+    if isinstance(action, DeleteRouter):
+        return (
+            f"Fireworks refuses to delete the router {action.router}: {_words(error)} Delete it in the Fireworks "
+            "console; the operator retries automatically."
+        )
+    verb = "create" if isinstance(action, CreateRouter) else "change"
+    return (
+        f"Fireworks refuses to {verb} the router {action.router}: {_words(error)} Correct spec.router, or remove it; "
+        "the operator retries automatically."
     )
 
 

@@ -135,6 +135,22 @@ def model_identifier(model: str, deployment: str) -> str:
     return f"{model}#{deployment}"
 
 
+def router_name(account: str, identifier: str) -> str:
+    """Return the full name of a router, `accounts/A/routers/R`."""
+    return f"accounts/{account}/routers/{identifier}"
+
+
+def router_marker(owner: Owner) -> str:
+    """Return the display name that marks a router as owned by a resource: routers have no annotations.
+
+    What people read, cut to fit, and 16 characters of a hash over cluster, namespace and name that tell owners apart;
+    at most 63 characters (Fireworks REST reference, routers).
+    """
+    text = "\0".join((owner.cluster, owner.namespace, owner.name)).encode()
+    digest = base64.b32encode(hashlib.sha256(text).digest()).decode().lower()[:16]
+    return f"{f'{MANAGED_BY}: {owner.ref}'[: _ID_LENGTH - len(digest) - 1]} {digest}"
+
+
 def parse_marker(annotations: Mapping[str, str]) -> Owner | None:
     """Return the owner that the annotations name, None where the marker is missing or not ours to read."""
     if annotations.get(TAG_MANAGED_BY) != MANAGED_BY:

@@ -66,13 +66,15 @@ def set_clock_right(status: FireworksDeploymentStatus, now: datetime) -> Firewor
     def right(time: datetime) -> datetime:
         return now if time > latest else time
 
-    choice, replacement = status.choice, status.replacement
+    choice, replacement, router = status.choice, status.replacement, status.router
+    requested = None if router is None or router.request_time is None else right(router.request_time)
     given_up = None if choice is None or choice.given_up is None else [_at(each, right) for each in choice.given_up]
     righted = status.model_copy(
         update={
             **_righted(status, right),
             "choice": choice and choice.model_copy(update={"given_up": given_up}),
             "replacement": replacement and _drained_right(replacement, right),
+            "router": router and router.model_copy(update={"request_time": requested}),
         }
     )
     return status if righted == status else righted

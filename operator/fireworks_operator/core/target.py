@@ -34,7 +34,19 @@ def new_name(resource: FireworksDeployment, context: Context, account: str) -> s
     owner, own = context.owner(resource), resource.spec.deployment_id
     derived = deployment_name(account, deployment_id(owner) if own is None else own)
     former = next(filter(context.exists, former_names(resource, context, account)), None)
-    return former or (None if context.revision else context.heir(owner, derived)) or derived
+    return former or heir_of(resource, context, derived) or derived
+
+
+def heir_of(resource: FireworksDeployment, context: Context, name: str) -> str | None:
+    """Return the deployment that has taken the place of one that has ended, also in a former life of the cluster.
+
+    None if there is none, or if it is a successor that is asked about: the deployment that it replaces has its marker.
+    """
+    if context.revision:
+        return None
+    owner, previous = context.owner(resource), context.previous_cluster_ids
+    lives = (owner, *(replace(owner, cluster=each) for each in previous))
+    return next((found for each in lives if (found := context.heir(each, name, previous)) is not None), None)
 
 
 def former_names(resource: FireworksDeployment, context: Context, account: str) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from .models import (
 )
 from .names import account_path, resource_path
 from .request import WRITE_DEADLINE, Call, RequestRecord
+from .routers import Router, RouterPage
 from .transport import Deadlines, Transport
 from .wire import JsonObject
 
@@ -304,6 +305,42 @@ class FireworksClient:
         """Take an addon out of its deployment."""
         await self._send(api_key, Call("unload_addon", "DELETE", resource_path(name, "deployedModels")))
 
+    # Routers
+
+    async def list_routers(
+        self, api_key: ApiKey, account: str, page_token: str | None = None, *, page_size: int = 200
+    ) -> RouterPage:
+        """Return one page (at most 200 entries) of the routers of an account, by name."""
+        call = Call("list_routers", "GET", f"{account_path(account)}/routers", _page_query(page_token, page_size))
+        return RouterPage.parse(await self._send(api_key, call))
+
+    async def get_router(self, api_key: ApiKey, name: str) -> Router:
+        """Return a router by its full name, `accounts/A/routers/R`."""
+        call = Call("get_router", "GET", resource_path(name, "routers"))
+        return _same(name, Router.parse(await self._send(api_key, call)))
+
+    async def create_router(self, api_key: ApiKey, name: str, body: Mapping[str, JsonValue]) -> Router:
+        """Create a router under a name of our choice, so that a second try finds the first."""
+        path, _, identifier = resource_path(name, "routers").rpartition("/")
+        call = Call("create_router", "POST", path, {"routerId": identifier}, body)
+        return _same(name, Router.parse(await self._send(api_key, call)))
+
+    async def update_router(
+        self, api_key: ApiKey, name: str, body: Mapping[str, JsonValue], mask: Sequence[str]
+    ) -> Router:
+        """Change the fields that `mask` names, as `update_deployment` does.
+
+        Raises:
+            ValueError: an empty mask, or one with other than snake_case paths.
+        """
+        query = {"updateMask": _update_mask(mask)}
+        call = Call("update_router", "PATCH", resource_path(name, "routers"), query, body)
+        return _same(name, Router.parse(await self._send(api_key, call)))
+
+    async def delete_router(self, api_key: ApiKey, name: str) -> None:
+        """Delete a router; its deployments stay."""
+        await self._send(api_key, Call("delete_router", "DELETE", resource_path(name, "routers")))
+
     async def _send(self, api_key: ApiKey, call: Call) -> JsonObject:
         return await self._transport.send(api_key, call)
 
@@ -321,7 +358,7 @@ def _update_mask(paths: Sequence[str]) -> str:
     return ",".join(paths)
 
 
-Named = TypeVar("Named", Deployment, DeployedModel)
+Named = TypeVar("Named", Deployment, DeployedModel, Router)
 
 
 def _same(name: str, answer: Named) -> Named:

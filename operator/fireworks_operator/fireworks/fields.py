@@ -213,6 +213,9 @@ Text = Annotated[str, _Lenient(core_schema.str_schema(strict=True), _no_text, "i
 Name = Annotated[str, _line(_LONGEST_NAME)]
 """A printable string that is no longer than any name."""
 
+Names = Annotated[tuple[Name, ...], FailFast(), BeforeValidator(_unless_null(()))]
+"""A list of names."""
+
 Duration = Annotated[str, _line(32)]
 """A protobuf duration (`600s`), unchecked."""
 

@@ -5,14 +5,13 @@ missing texts empty, since proto3 JSON leaves zero values out. What is not of th
 error. Source of all fields: Fireworks REST reference (deployments, deployedModels, accounts, models).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Self, TypeVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import ConfigDict, Field, JsonValue, SkipValidation
 from pydantic.alias_generators import to_camel
 
-from .errors import FireworksError
 from .fields import (
     NULL_IS_EMPTY,
     Boolean,
@@ -39,7 +38,8 @@ from .fields import (
     text,
     within,
 )
-from .names import is_account_id, is_resource_name
+from .names import is_account_id
+from .pages import entries_of, name_of, page_of
 from .request import ROUTE_KEYS_FIELD
 from .wire import JsonObject
 
@@ -134,7 +134,7 @@ class Deployment:
             FireworksError: PROTOCOL, if it has no name of a deployment or no base model, or a field is not of its type.
         """
         obj = _without_secrets(json_object(value, "a deployment"))
-        _name(obj, "deployments")
+        name_of(obj, "deployments")
         deployment = read(cls, {**obj, "raw": obj}, "status", "autoscalingPolicy")
         if not deployment.base_model:
             # It would be compared, and named to users, as another one.
@@ -173,7 +173,7 @@ class DeployedModel:
             FireworksError: PROTOCOL, if it has no name of a deployed model or a field is not of its type.
         """
         obj = json_object(value, "a deployed model")
-        _name(obj, "deployedModels")
+        name_of(obj, "deployedModels")
         return read(cls, {**obj, "raw": obj}, "status")
 
 
@@ -256,7 +256,7 @@ class Model:
             FireworksError: PROTOCOL, if it has no name of a model or a field is not of its type.
         """
         obj = json_object(value, "a model")
-        _name(obj, "models")
+        name_of(obj, "models")
         return read(cls, obj)
 
     def supports(self, precision: str) -> bool:
@@ -290,8 +290,8 @@ class DeploymentPage:
             same = before.get(name) if isinstance(name, str) else None
             return same if same is not None and same.raw == _without_secrets(entry) else Deployment.parse(entry)
 
-        obj = _page(value, "deployments")
-        entries, unreadable = _entries(obj, "deployments", parse)
+        obj = page_of(value, "deployments")
+        entries, unreadable = entries_of(obj, "deployments", parse)
         return cls(entries, unreadable, text(obj, "nextPageToken"))
 
 
@@ -310,8 +310,8 @@ class DeployedModelPage:
         Raises:
             FireworksError: PROTOCOL, if it is no page of deployed models or an entry has no readable name.
         """
-        obj = _page(value, "deployedModels")
-        entries, unreadable = _entries(obj, "deployedModels", DeployedModel.parse)
+        obj = page_of(value, "deployedModels")
+        entries, unreadable = entries_of(obj, "deployedModels", DeployedModel.parse)
         return cls(entries, unreadable, text(obj, "nextPageToken"))
 
 
@@ -321,36 +321,7 @@ def parse_accounts(value: JsonValue) -> tuple[Account, ...]:
     Raises:
         FireworksError: PROTOCOL, if it is no page of accounts.
     """
-    return tuple(Account.parse(entry) for entry in children(_page(value, "accounts"), "accounts"))
-
-
-Entry = TypeVar("Entry", Deployment, DeployedModel)
-
-
-def _entries(
-    obj: JsonObject, collection: str, parse: Callable[[JsonObject], Entry]
-) -> tuple[tuple[Entry, ...], frozenset[str]]:
-    entries: list[Entry] = []
-    unreadable: set[str] = set()
-    for value in children(obj, collection):
-        item = json_object(value, "an entry of the list")
-        try:
-            entries.append(parse(item))
-        except FireworksError:
-            unreadable.add(_name(item, collection))
-    return tuple(entries), frozenset(unreadable)
-
-
-def _page(value: JsonValue, collection: str) -> JsonObject:
-    """Return the object if it is a page of that collection.
-
-    An empty list may be left out, so `{}` is an empty page; but some other JSON object must not be read as
-    "nothing exists".
-    """
-    obj = json_object(value, "a list")
-    if collection not in obj and not obj.keys() <= {"nextPageToken", "totalSize"}:
-        raise protocol_error(f"a list without {collection}")
-    return obj
+    return tuple(Account.parse(entry) for entry in children(page_of(value, "accounts"), "accounts"))
 
 
 def _without_secrets(obj: JsonObject) -> JsonObject:
@@ -358,10 +329,3 @@ def _without_secrets(obj: JsonObject) -> JsonObject:
     for key in _SECRET_FIELDS & kept.keys():
         del kept[key]
     return kept
-
-
-def _name(obj: JsonObject, collection: str) -> str:
-    name = obj.get("name")
-    if not isinstance(name, str) or not is_resource_name(name, collection):
-        raise protocol_error(f"an entry without a name such as accounts/A/{collection}/ID")
-    return name

@@ -7,6 +7,7 @@ import click
 from pydantic import JsonValue
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
+from fireworks_operator.core.connection import preferred_identifier
 
 from .connection import Choice, connected
 from .form import Form
@@ -22,7 +23,7 @@ async def show_endpoint(choice: Choice, name: str, form: Form | None) -> None:
     """
     async with connected(choice) as connection:
         resource = await get_resource(connection, name)
-    endpoint, identifier = resource.status.endpoint, resource.status.model_identifier
+    endpoint, identifier = resource.status.endpoint, preferred_identifier(resource.status)
     summary = summary_of(resource)
     if not endpoint or not identifier:
         watch = f"wait for it with `kubectl fireworks status {name} -n {connection.namespace} --watch`"

@@ -8,6 +8,7 @@ import click
 
 from fireworks_operator.api.conditions import ConditionType
 from fireworks_operator.api.v1alpha1 import AddonStatus, FireworksDeployment
+from fireworks_operator.core.connection import preferred_identifier
 from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.settings import Settings
 
@@ -59,7 +60,7 @@ def find_target(resource: FireworksDeployment, addon: str | None, settings: Sett
     if "base_url" in settings.model_fields_set:
         endpoint = f"{settings.base_url.rstrip('/')}/inference/v1"
     _check_serving(resource)
-    identifier = status.model_identifier if addon is None else _addon_identifier(resource, addon)
+    identifier = preferred_identifier(status) if addon is None else _addon_identifier(resource, addon)
     if not endpoint or not identifier:
         raise click.ClickException(f"{metadata.name} has no model identifier yet. {_advice(resource)}")
     created = status.create_time

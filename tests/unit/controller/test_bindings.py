@@ -9,7 +9,7 @@ from fireworks_operator.controller.accounts.observer import Changed
 from fireworks_operator.controller.enqueue import EnqueueBound
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import Circuit
+from fireworks_operator.fireworks.request_budget import Circuit
 from testkit.virtual.loop import run
 from tests.unit.controller.fakes import GOOD, OTHER
 
@@ -38,12 +38,16 @@ class FakeAccount:
     def __init__(self, name: str) -> None:
         self.name = name
         self.observer = self
+        self.routers = self
 
     def touch(self) -> None:
         """Something changes."""
 
     def unwant_addons(self, ref: str, name: str | None = None) -> None:
         """A resource has no addons."""
+
+    def want(self, ref: str, router: str | None, deployment: str | None) -> None:
+        """A resource has no router."""
 
     def forget(self, name: str) -> None:
         """A deployment is looked at no more."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.controller.accounts.observer import (
@@ -15,9 +16,10 @@ from fireworks_operator.controller.accounts.observer import (
     Observer,
 )
 from fireworks_operator.core.diagnosis import Diagnosis
+from fireworks_operator.core.identity import TAG_RELEASED
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
-from testkit.builders import BORN, NAME, a_deployment, an_addon
+from testkit.builders import BORN, NAME, OWNER, a_deployment, an_addon
 from tests.unit.controller.fakes import Changes
 
 OTHER = "accounts/acme/deployments/other"
@@ -65,6 +67,56 @@ def scene() -> Scene:
 READY = a_deployment()
 CREATING = a_deployment(state="CREATING")
 BLUE = a_deployment(displayName="blue", updateTime=(BORN + timedelta(minutes=1)).isoformat())
+
+
+SUCCESSOR = f"{NAME}-successor"
+YOUNGER = (BORN + timedelta(days=1)).isoformat()
+IDLE: JsonValue = {"readyReplicaCount": 0}
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected", "reason"),
+    [
+        ([], None, "There is none."),
+        ([{"name": SUCCESSOR}], SUCCESSOR, "The one of the name is gone, and another one has its marker."),
+        ([{"name": SUCCESSOR}, {}], None, "The one of the name is alive."),
+        ([{"name": SUCCESSOR}, {"state": "DELETED"}], SUCCESSOR, "It is deleted."),
+        ([{"name": SUCCESSOR, "state": "DELETING"}], None, "The other one goes as well."),
+        ([{"name": OTHER, "createTime": YOUNGER}, {"name": SUCCESSOR}], SUCCESSOR, "The oldest of two."),
+        ([{"name": OTHER}, {"name": SUCCESSOR, "replicaStats": IDLE}], OTHER, "The one that serves."),
+        ([{"name": SUCCESSOR, "annotations": {}}], None, "It is nobody's."),
+        (
+            [{"name": SUCCESSOR, "annotations": {**OWNER.marker(), TAG_RELEASED: "true"}}],
+            None,
+            "An operator has let go of it.",
+        ),
+        (
+            [{"name": SUCCESSOR, "annotations": replace(OWNER, name="other").marker()}],
+            None,
+            "It is another resource's.",
+        ),
+        (
+            [{"name": SUCCESSOR, "annotations": replace(OWNER, uid="kube-system/2").marker()}],
+            None,
+            "Another cluster has the same id.",
+        ),
+    ],
+)
+def test_what_stands_in_for_a_deployment_that_has_ended(
+    scene: Scene, listed: list[dict[str, JsonValue]], expected: str | None, reason: str
+) -> None:
+    here = replace(OWNER, uid="kube-system/1")
+    assert scene.observer.heir(here, NAME) is None, "nothing is listed yet"
+    scene.listed(*(a_deployment(**each) for each in listed))
+    assert scene.observer.heir(here, NAME) == expected, reason
+    scene.listed()
+    assert scene.observer.heir(here, NAME) is None, "the next LIST counts"
+
+
+def test_what_another_life_of_the_cluster_has_marked_stands_in_too(scene: Scene) -> None:
+    scene.listed(a_deployment(name=SUCCESSOR, annotations={**replace(OWNER, uid="kube-system/2").marker()}))
+    here = replace(OWNER, uid="kube-system/1")
+    assert scene.observer.heir(here, NAME, ("2",)) == SUCCESSOR
 
 
 def test_before_the_first_list_nothing_is_known(scene: Scene) -> None:

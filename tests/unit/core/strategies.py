@@ -11,8 +11,11 @@ from fireworks_operator.core.desired.choices import request_of, revision_of
 from fireworks_operator.core.desired.demands import demand_of
 from fireworks_operator.core.desired.parking import ParkingOrder
 from fireworks_operator.core.desired.wanted import want
-from fireworks_operator.core.identity import TAG_RELEASED, Owner
+from fireworks_operator.core.diagnosis import Diagnosis
+from fireworks_operator.core.identity import TAG_RELEASED, Owner, router_marker
 from fireworks_operator.core.observed.observation import DENIED, Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.router import SeenRouter
+from fireworks_operator.fireworks.routers import Router
 from testkit.builders import (
     ACCOUNT,
     ADDON,
@@ -34,6 +37,7 @@ SCHEDULE = {"minReplicaCount": 1, "schedule": "0 8 * * *", "duration": "1h", "ti
 ROUTE_SECRETS = tuple(
     DirectRouteSecret(name="route", keys=["apiKey"], uid="uid-1", resource_version=version) for version in "12"
 )
+SECOND = f"{NAME}-second"
 FALLBACKS = (
     [{"acceleratorType": "NVIDIA_H200_141GB"}],
     [{"placement": {"multiRegion": "US"}}, {"acceleratorCount": 2}],
@@ -62,9 +66,11 @@ SPECS = st.fixed_dictionaries(
             [{"type": "AWS_PRIVATELINK"}, {"type": "INTERNET", "apiKeysSecretRef": {"name": "route"}}]
         ),
         "paused": st.booleans(),
+        "replacePolicy": st.sampled_from([{"type": "BlueGreen"}, {"type": "Recreate"}]),
         "fallbacks": st.sampled_from(FALLBACKS),
         "fallbackAfter": st.sampled_from(["1m", "2h", "soon"]),
         "expiresAfter": st.sampled_from(["30m", "2h", "soon"]),
+        "router": st.sampled_from([{"id": "chat"}, {"id": "talk"}]),
         "managementPolicy": st.sampled_from(["Manage", "Observe"]),
         "adoptionPolicy": st.sampled_from(["Never", "Unowned"]),
         "deletionPolicy": st.sampled_from(["Delete", "Retain"]),
@@ -76,7 +82,7 @@ ATTEMPTS = st.builds(
     st.sampled_from(
         [
             *("Create", "Recreate", "Replace", "Update", "SetTags", "Undelete", "Delete", "Adopt", "LoadAddon", "Old"),
-            *("PrepareModel", "SetDeployedModel"),
+            *("PrepareModel", "SetDeployedModel", "CreateRouter", "SetRouter", "DeleteRouter"),
         ]
     ),
     st.sampled_from([*(reason.value for reason in Reason), "FromAnotherVersion"]),
@@ -132,6 +138,10 @@ STATUSES = st.fixed_dictionaries(
                     max_size=2,
                 ),
             },
+        ),
+        "router": st.fixed_dictionaries(
+            {"name": st.sampled_from([f"accounts/{ACCOUNT}/routers/chat", "accounts/other/routers/chat"])},
+            optional={"deployment": st.just(NAME), "createTime": st.just(BORN), "requestTime": st.just(NOW)},
         ),
         "addons": st.sampled_from([[{"model": ADDON}], [{"model": ADDON, "message": "no"}]]),
         "directRouteSecret": st.sampled_from([each.to_wire() for each in ROUTE_SECRETS]),
@@ -191,6 +201,38 @@ DEPLOYMENTS = st.fixed_dictionaries(
 LOADED = st.none() | st.sampled_from([(), (an_addon(),), (an_addon(state="UNDEPLOYING"),), (an_addon(state="NEW"),)])
 
 
+REPLACEMENTS = st.fixed_dictionaries(
+    {
+        "phase": st.sampled_from(["Preparing", "Draining", "Discarding"]),
+        "startTime": st.just(BORN),
+        "revision": st.integers(1, 2),
+        "fields": st.sampled_from([["acceleratorType"], []]),
+    },
+    optional={
+        "until": AGES.map(lambda ago: NOW + timedelta(seconds=300 - ago)),
+        "deploymentName": st.just(SECOND),
+        "createTime": st.just(BORN),
+        "appliedFields": st.sampled_from([[], ["baseModel"]]),
+        "lastAttempt": ATTEMPTS,
+        "addons": st.just([{"model": ADDON}]),
+        "observedGeneration": st.integers(-1, 2),
+        "conditions": st.lists(CONDITIONS, max_size=4, unique_by=lambda each: each["type"]),
+    },
+)
+"""A second deployment in any state of its life, whatever the first one is."""
+POLICIES = st.sampled_from(
+    [{"type": "BlueGreen"}, {"type": "BlueGreen", "drain": "soon"}, {"type": "Recreate"}, {"type": "Never"}]
+)
+
+
+@st.composite
+def replaced(draw: st.DrawFn) -> FireworksDeployment:
+    """Draw a resource with two deployments."""
+    known = draw(st.sampled_from([CLAIMED, CREATED]))
+    spec = {**draw(SPECS), "replacePolicy": draw(POLICIES)}
+    return a_resource(spec, {**known, **draw(STATUSES), "replacement": draw(REPLACEMENTS)}, **draw(METADATA))
+
+
 @st.composite
 def resources(draw: st.DrawFn) -> FireworksDeployment:
     """Draw a resource in any state of its life."""
@@ -198,12 +240,30 @@ def resources(draw: st.DrawFn) -> FireworksDeployment:
     return a_resource(draw(SPECS), {**known, **draw(STATUSES)}, **draw(METADATA))
 
 
-def observations() -> st.SearchStrategy[Observed]:
-    """Draw an observation."""
-    seen = st.builds(lambda wire, addons: Present(a_deployment(**wire), addons), DEPLOYMENTS, LOADED)
+def observations(name: str = NAME) -> st.SearchStrategy[Observed]:
+    """Draw an observation of a deployment."""
+    seen = st.builds(lambda wire, addons: Present(a_deployment(**wire, name=name), addons), DEPLOYMENTS, LOADED)
     return st.one_of(
         seen, st.builds(Absent, st.booleans()), st.builds(Unknown, st.booleans(), st.sampled_from(["", DENIED]))
     )
+
+
+ROUTERS = st.builds(
+    Router,
+    st.just(f"accounts/{ACCOUNT}/routers/chat"),
+    display_name=st.sampled_from(["Chat", router_marker(OWNER)]),
+    deployments=st.sampled_from([(), (NAME,), (NAME, "accounts/acme/deployments/theirs")]),
+    state=st.sampled_from(["", "CREATING", "READY", "UPDATING", "DELETING"]),
+    auto_generated=st.booleans(),
+    create_time=st.sampled_from([None, BORN, NOW]),
+)
+SEEN_ROUTERS = st.builds(
+    SeenRouter,
+    st.sampled_from([f"accounts/{ACCOUNT}/routers/chat", f"accounts/{ACCOUNT}/routers/talk"]),
+    st.none() | ROUTERS,
+    fresh=st.booleans(),
+    trouble=st.sampled_from([None, None, Diagnosis(Reason.PERMISSION_DENIED, "Use another key.", needs_user=True)]),
+)
 
 
 def contexts() -> st.SearchStrategy[Context]:
@@ -223,6 +283,8 @@ def contexts() -> st.SearchStrategy[Context]:
         skip_pauses=st.booleans(),
         last_update=st.none() | since,
         last_tags=st.none() | since,
+        router=st.none() | SEEN_ROUTERS,
+        last_router=st.none() | since,
         unreachable_since=st.none() | since,
         unreachable=st.just("No answer."),
         unreachable_reason=st.sampled_from([Reason.API_UNAVAILABLE, Reason.RATE_LIMITED]),

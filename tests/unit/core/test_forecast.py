@@ -1,5 +1,6 @@
 """`forecast()`: what the operator would do, by its own decisions; tests/virtual compares it with what it does."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,9 @@ from fireworks_operator.core.forecast.bill import NO_BILL, UNKNOWN_BILL, Bill, b
 from fireworks_operator.core.forecast.fireworks import Told, in_the_end
 from fireworks_operator.core.forecast.forecast import Forecast, forecast
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
+from fireworks_operator.fireworks.routers import Router
 from fireworks_operator.price_file import published
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -204,3 +207,31 @@ def test_a_replacement_is_a_deletion_and_a_creation_with_what_changes() -> None:
     (change,) = found.steps[0].changes
     assert (change.path, change.old, change.new) == ("acceleratorType", "NVIDIA_H100_80GB", "NVIDIA_H200_141GB")
     assert isinstance(found.end, Rest)
+
+
+def test_a_router_is_created_moved_to_the_deployment_and_deleted() -> None:
+    name, target = "accounts/acme/routers/chat", "accounts/acme/deployments/other"
+    none_yet = replace(CONTEXT, router=SeenRouter(name, None, fresh=True))
+    found = forecast(a_resource(router={"id": "chat"}), Absent(confirmed=True), none_yet, TOLD)
+    assert names(found) == ["Create", "CreateRouter"]
+    assert [(each.path, each.old, each.new) for each in found.steps[1].changes] == [("router", None, name)]
+    assert isinstance(found.end, Rest)
+    resource, observed = created(found)
+    router = found.situation.context.router
+    assert router is not None
+    assert router.router is not None
+    elsewhere = replace(router, router=replace(router.router, deployments=(target,)))
+    moved = forecast(resource, observed, replace(CONTEXT, router=elsewhere), TOLD)
+    assert names(moved) == ["SetRouter"]
+    assert [(each.path, each.old) for each in moved.steps[0].changes] == [("router (deployments)", [target])]
+    gone = forecast(edited(resource, router=None), observed, replace(CONTEXT, router=router), TOLD)
+    assert names(gone) == ["DeleteRouter"]
+    assert [(each.path, each.new) for each in gone.steps[0].changes] == [("router", None)]
+
+
+def test_a_router_that_is_another_ones_ends_in_a_refusal() -> None:
+    name = "accounts/acme/routers/chat"
+    taken = SeenRouter(name, Router(name, display_name="Chat"), fresh=True)
+    found = forecast(a_resource(router={"id": "chat"}), Absent(confirmed=True), replace(CONTEXT, router=taken), TOLD)
+    assert isinstance(found.end, Refuse)
+    assert found.end.reason is Reason.ROUTER_CONFLICT

@@ -145,7 +145,7 @@ def test_the_same_inputs_give_the_same_status_and_one_that_the_schema_accepts(
         assert len(status.last_attempt.action) <= 64
 
 
-PULLED_BACK = {"time", "recreations", "waiting_since", "start_time", "until"}
+PULLED_BACK = {"time", "recreations", "waiting_since", "request_time", "start_time", "until"}
 KEPT = {"create_time", "purge_time", "last_transition_time", "as_of", "expires_at", "since", "replaces"}
 """Times that Fireworks or the API server tell, those that only people read, and one that starts anew with the rate."""
 

@@ -28,6 +28,7 @@ NOT_SENT = {
     "fallbackAfter",
     "credentialsSecretRef",
     "connection",
+    "router",
 }
 """Fields that are no part of the body: policies, query parameters, and objects of their own."""
 ENTRIES = {"tags"}

@@ -13,8 +13,10 @@ SECRET = "fw_TestSecretOfTheClient"
 KEY = ApiKey(SECRET)
 NAME = "accounts/acme/deployments/chat"
 ADDON = "accounts/acme/deployedModels/lora-abc"
+ROUTER = "accounts/acme/routers/chat"
 
 DEPLOYMENT = replies(200, json.dumps({"name": NAME, "baseModel": "accounts/fireworks/models/m", "state": "READY"}))
+A_ROUTER = replies(200, json.dumps({"name": ROUTER}))
 DEPLOYED_MODEL = replies(200, json.dumps({"name": ADDON}))
 EMPTY = replies(200, "{}")
 

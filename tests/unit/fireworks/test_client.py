@@ -10,7 +10,18 @@ import pytest
 
 from fireworks_operator.fireworks.client import ApiKey, FireworksClient, RequestRecord
 from fireworks_operator.fireworks.errors import ErrorKind
-from tests.unit.fireworks.calls import ADDON, DEPLOYED_MODEL, DEPLOYMENT, EMPTY, KEY, NAME, SECRET, failure
+from tests.unit.fireworks.calls import (
+    A_ROUTER,
+    ADDON,
+    DEPLOYED_MODEL,
+    DEPLOYMENT,
+    EMPTY,
+    KEY,
+    NAME,
+    ROUTER,
+    SECRET,
+    failure,
+)
 from tests.unit.fireworks.raw_server import Answer, RawServer, hangs, replies
 
 Call = Callable[[FireworksClient], Awaitable[object]]
@@ -174,6 +185,29 @@ REQUESTS: list[tuple[Call, Answer, str, str, object]] = [
         {"default": False},
     ),
     (lambda c: c.unload_addon(KEY, ADDON), EMPTY, "DELETE", f"/v1/{ADDON}", None),
+    (
+        lambda c: c.list_routers(KEY, "acme", "p2", page_size=50),
+        EMPTY,
+        "GET",
+        "/v1/accounts/acme/routers?pageSize=50&pageToken=p2",
+        None,
+    ),
+    (lambda c: c.get_router(KEY, ROUTER), A_ROUTER, "GET", f"/v1/{ROUTER}", None),
+    (
+        lambda c: c.create_router(KEY, ROUTER, {"deployments": [NAME]}),
+        A_ROUTER,
+        "POST",
+        "/v1/accounts/acme/routers?routerId=chat",
+        {"deployments": [NAME]},
+    ),
+    (
+        lambda c: c.update_router(KEY, ROUTER, {"deployments": [NAME]}, ["deployments"]),
+        A_ROUTER,
+        "PATCH",
+        f"/v1/{ROUTER}?updateMask=deployments",
+        {"deployments": [NAME]},
+    ),
+    (lambda c: c.delete_router(KEY, ROUTER), EMPTY, "DELETE", f"/v1/{ROUTER}", None),
 ]
 
 
@@ -286,6 +320,9 @@ async def test_an_answer_about_another_deployment_is_not_believed(
         lambda c: c.list_deployments(KEY, ".."),
         lambda c: c.delete_deployment(KEY, "accounts/acme/deployments/"),
         lambda c: c.unload_addon(KEY, NAME),
+        lambda c: c.get_router(KEY, NAME),
+        lambda c: c.create_router(KEY, "accounts/acme/routers/../deployments", {}),
+        lambda c: c.delete_router(KEY, NAME),
         lambda c: c.get_model(KEY, "accounts/acme/models/m#x"),
         lambda c: c.prepare_model(KEY, "accounts/acme/models/m#x", "FP8"),
     ],

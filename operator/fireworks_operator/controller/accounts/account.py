@@ -6,12 +6,13 @@ from datetime import datetime
 from logging import getLogger
 
 from fireworks_operator.core.observed.observation import DENIED, UNPROVEN, UNSEEN, Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.deployment_shapes import DeploymentShape
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
+from fireworks_operator.fireworks.request_budget import LIST_SHARE, Circuit, Lane, RequestBudget
 
 from .bindings import Bindings
 from .catalogue import KNOWN_FOR, Catalogue
@@ -20,6 +21,7 @@ from .following import FEW_PAGES, Following
 from .keyring import CREDENTIAL_ERRORS, Credential, Keyring
 from .observer import STALE_AFTER, ChangeHandler, Observer
 from .poller import Pace, Poller
+from .routers import Routers
 
 log = getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Account:
         name: str,
         client: FireworksClient,
         *,
-        budget: AccountBudget,
+        budget: RequestBudget,
         pace: Pace,
         clock: Callable[[], float],
         bindings: Bindings,
@@ -52,11 +54,12 @@ class Account:
         self.client = client
         self.budget = budget
         self.observer = Observer(name, handler, clock)
+        self.routers = Routers(self.observer, clock)
         self.catalogue: Catalogue[Model] = Catalogue(clock)
         self.cold = Cold(clock)
         self._shapes: Catalogue[tuple[DeploymentShape, ...]] = Catalogue(clock)
         self.keyring = Keyring(name, budget, clock, shortest_pause=pace.hot)
-        self.poller = Poller(client, budget, self.observer, self.keyring, bindings, pace)
+        self.poller = Poller(client, budget, self.observer, self.routers, self.keyring, bindings, pace)
         self._bindings = bindings
         self._clock = clock
         self._terminations: dict[str, _Termination] = {}
@@ -164,6 +167,23 @@ class Account:
             return replace(observed, addons=others)
         ours = (addon,) if addon.deployment == observed.deployment.name else ()
         return replace(observed, addons=(*others, *ours))
+
+    async def look_at_router(self, credential: Credential, name: str, ref: str) -> SeenRouter:
+        """GET one router. That there is none is believed of a key that has listed the account lately.
+
+        Raises:
+            FireworksError: no answer that says anything about the router.
+        """
+        await self.budget.acquire(lane=Lane.FINISH, ref=ref)
+        try:
+            router = await self.client.get_router(credential.api_key, name)
+        except FireworksError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                self.refused(credential, error)
+                raise
+            await self._verify(credential, ref)
+            return SeenRouter(name, None, fresh=True)
+        return SeenRouter(name, router, fresh=True)
 
     async def termination_message(self, credential: Credential, deployment: Deployment, ref: str) -> str:
         """Return why a replica died, asked for once per failure; empty if Fireworks does not tell."""

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Protocol
 
-from fireworks_operator.fireworks.budget import AccountBudget
+from fireworks_operator.fireworks.request_budget import RequestBudget
 
 from .keyring import Credential
 from .observer import Observer
+from .routers import Routers
 
 
 class Bound(Protocol):
@@ -19,13 +20,18 @@ class Bound(Protocol):
         ...
 
     @property
-    def budget(self) -> AccountBudget:
+    def budget(self) -> RequestBudget:
         """Where the resources wait for their turns."""
         ...
 
     @property
     def observer(self) -> Observer:
         """What is known of its deployments."""
+        ...
+
+    @property
+    def routers(self) -> Routers:
+        """What is known of its routers."""
         ...
 
     def touch(self) -> None:
@@ -52,7 +58,7 @@ class Bindings:
             self._forget_account(ref)
             self._users[account.name][ref] = None
         if before is not None and before is not account:
-            before.observer.unwant_addons(ref)
+            _want_nothing_of(before, ref)
         self._accounts[ref] = account
         if self._names.get(ref, frozenset()) == known:
             return
@@ -77,7 +83,7 @@ class Bindings:
         names = self._forget_names(ref)
         if account is None:
             return
-        account.observer.unwant_addons(ref)
+        _want_nothing_of(account, ref)
         for name in names - self._refs.keys():
             account.observer.forget(name)
 
@@ -120,3 +126,8 @@ class Bindings:
             if not self._refs[name]:
                 del self._refs[name]
         return names
+
+
+def _want_nothing_of(account: Bound, ref: str) -> None:
+    account.observer.unwant_addons(ref)
+    account.routers.want(ref, None, None)

@@ -1,6 +1,6 @@
 """What Fireworks last said about the deployments of one account: one LIST for all, a GET where that is not enough."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -82,9 +82,14 @@ def _is_alive(deployment: Deployment | None) -> bool:
     return deployment is not None and deployment.state not in ("DELETING", "DELETED")
 
 
-def _is_of(deployment: Deployment, owner: Owner) -> bool:
-    marker = parse_marker(deployment.annotations)
-    return marker == owner and not marker.is_elsewhere(owner.uid) and not is_released(deployment.annotations)
+def _by_owner(deployments: Iterable[Deployment]) -> dict[Owner, list[tuple[Owner, Deployment]]]:
+    """Return those that are alive and that no operator has let go of, by the resources that their markers name."""
+    found: dict[Owner, list[tuple[Owner, Deployment]]] = {}
+    for each in deployments:
+        marker = parse_marker(each.annotations)
+        if marker is not None and _is_alive(each) and not is_released(each.annotations):
+            found.setdefault(marker, []).append((marker, each))
+    return found
 
 
 @dataclass(slots=True)
@@ -127,6 +132,8 @@ class Observer:
     _written: dict[str, float] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     _told_stale: bool = False
+    _owned: dict[Owner, list[tuple[Owner, Deployment]]] | None = None
+    """What the last LIST has by its markers; made when somebody asks, since only who has no status does."""
 
     def observe(self, name: str, *, with_addons: bool) -> Observed:
         """Return what is known of a deployment now; who gets Unknown is told of the next LIST.
@@ -163,17 +170,21 @@ class Observer:
             self._addon_listing = self.addons_failure = None
             self._addons_asked.clear()
 
-    def heir(self, owner: Owner, name: str) -> str | None:
+    def heir(self, owner: Owner, name: str, previous: Collection[str] = ()) -> str | None:
         """Return the deployment with a resource's marker that stands in for one of this name, which has ended.
 
         None if that one is alive, or if there is none, or before the first LIST. Of several, the one that serves, and
-        the oldest.
+        the oldest. `previous` are ids and uids that the cluster had before.
         """
         if self.listing is None or _is_alive(self.listing.deployments.get(name)):
             return None
-        found = [each for each in self.listing.deployments.values() if _is_alive(each) and _is_of(each, owner)]
-        found.sort(key=lambda each: (each.replica_stats.ready == 0, str(each.create_time), each.name))
-        return found[0].name if found else None
+        if self._owned is None:
+            self._owned = _by_owner(self.listing.deployments.values())
+        found = [each for marker, each in self._owned.get(owner, ()) if not marker.is_elsewhere(owner.uid, previous)]
+        first = min(
+            found, key=lambda each: (not each.replica_stats.ready, str(each.create_time), each.name), default=None
+        )
+        return None if first is None else first.name
 
     def _observe(self, name: str, *, with_addons: bool) -> Observed:
         listing, answer = self.listing, self._answers.get(name)
@@ -240,7 +251,7 @@ class Observer:
 
     def listed(self, listing: Listing) -> None:
         """Take in a complete LIST, and tell which deployments look different than in the one before."""
-        before, self.listing = self.listing, listing
+        before, self.listing, self._owned = self.listing, listing, None
         healed, self.failure, self._told_stale = self.failure, None, False
         if before is None or (healed is not None and listing.started - healed.since > SILENCE):
             self.resumed = listing.started

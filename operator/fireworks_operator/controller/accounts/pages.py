@@ -5,14 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import AccountBudget, Lane
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
+from fireworks_operator.fireworks.request_budget import Lane, RequestBudget
+from fireworks_operator.fireworks.routers import Router
+
+from .routers import RouterListing
 
 MAX_PAGES = 10_000
 MAX_DEPLOYMENTS = 50_000
 """Of one account; each takes 3 to 6 KiB of memory. A list without an end would take all there is."""
+
+Addons = dict[str, tuple[DeployedModel, ...]]
+"""Loaded addons by the name of their deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class FoundDeployments:
 
 
 async def list_deployments(
-    client: FireworksClient, budget: AccountBudget, api_key: ApiKey, account: str, known: Mapping[str, Deployment]
+    client: FireworksClient, budget: RequestBudget, api_key: ApiKey, account: str, known: Mapping[str, Deployment]
 ) -> FoundDeployments:
     """List an account; of what is the same in `known`, its objects are taken.
 
@@ -48,9 +54,7 @@ async def list_deployments(
             return FoundDeployments(deployments, frozenset(unreadable), len(tokens) + 1)
 
 
-async def list_addons(
-    client: FireworksClient, budget: AccountBudget, api_key: ApiKey, account: str
-) -> dict[str, tuple[DeployedModel, ...]]:
+async def list_addons(client: FireworksClient, budget: RequestBudget, api_key: ApiKey, account: str) -> Addons:
     """List the loaded addons of an account, by the name of their deployment.
 
     Raises:
@@ -67,6 +71,26 @@ async def list_addons(
         token = _next(page.next_page_token, tokens)
         if not token:
             return {name: tuple(models) for name, models in found.items()}
+
+
+async def list_routers(client: FireworksClient, budget: RequestBudget, api_key: ApiKey, account: str) -> RouterListing:
+    """List the routers of an account.
+
+    Raises:
+        FireworksError: a page was not answered, or they do not come to an end.
+    """
+    found: dict[str, Router] = {}
+    unreadable: set[str] = set()
+    tokens: set[str] = set()
+    token = ""
+    while True:
+        await budget.acquire(lane=Lane.LIST)
+        page = await client.list_routers(api_key, account, token or None)
+        found |= {each.name: each for each in page.routers}
+        unreadable |= page.unreadable
+        token = _next(page.next_page_token, tokens)
+        if not token:
+            return RouterListing(found, frozenset(unreadable))
 
 
 def _next(token: str, seen: set[str]) -> str:

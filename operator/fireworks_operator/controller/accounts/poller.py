@@ -2,22 +2,27 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from logging import getLogger
+from typing import TypeVar
 
+from fireworks_operator.core.diagnosis import Diagnosis
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import DeployedModel
+from fireworks_operator.fireworks.request_budget import LIST_SHARE, RequestBudget
 
-from .addon_lists import AddonLists
 from .bindings import Bindings
 from .keyring import CREDENTIAL_ERRORS, MOST_STRANGERS, Credential, Keyring, explain_list
-from .observer import Listing, Observer
-from .pages import list_addons, list_deployments
+from .observer import AddonListing, Listing, Observer
+from .pages import Addons, list_addons, list_deployments, list_routers
+from .routers import RouterListing, Routers
+from .side_list import SideList
 
 log = getLogger(__name__)
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +61,35 @@ class _Round:
             self.error = error
 
 
+@dataclass(frozen=True, slots=True)
+class _AddonTaker:
+    """Takes in the LIST of the loaded addons."""
+
+    observer: Observer
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any resource wants it."""
+        return self.observer.addons_wanted
+
+    def listed(self, started: float, found: Addons) -> None:
+        """Take in a complete LIST that began at a time."""
+        self.observer.addons_listed(AddonListing(started, found))
+
+    def failed(self, diagnosis: Diagnosis) -> bool:
+        """Take in that it failed; return whether the words are news."""
+        return self.observer.addons_failed(diagnosis)
+
+
 class Poller:
-    """Lists the deployments of an account, and its loaded addons, for as long as any resource uses it."""
+    """Lists the deployments of an account, its loaded addons and routers, for as long as any resource uses it."""
 
     def __init__(
         self,
         client: FireworksClient,
-        budget: AccountBudget,
+        budget: RequestBudget,
         observer: Observer,
+        routers: Routers,
         keyring: Keyring,
         bindings: Bindings,
         pace: Pace,
@@ -77,7 +103,10 @@ class Poller:
         self._bindings = bindings
         self._pace = pace
         self._clock = observer.clock
-        self._addon_lists = AddonLists(self._account, observer, self._list_addons)
+        self._side_lists = (
+            SideList(self._account, "addons", _AddonTaker(observer), self._list_addons, self._clock),
+            SideList(self._account, "routers", routers, self._list_routers, self._clock),
+        )
         self._changed_at = self._clock()
         self._touched = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -90,7 +119,8 @@ class Poller:
 
     async def stop(self) -> None:
         """Stop observing."""
-        await self._addon_lists.stop()
+        for each in self._side_lists:
+            await each.stop()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -117,11 +147,12 @@ class Poller:
         return max(seconds, self.pages * 60.0 / (LIST_SHARE * self._budget.rate_per_minute))
 
     async def poll(self) -> None:
-        """List the deployments once; the addons, if anybody wants them, in a task of their own."""
+        """List the deployments once; addons and routers, if anybody wants them, each in a task of their own."""
         self._keyring.forget_replaced(self._bindings.uses_key)
         await self._list_deployments()
         if self._observer.failure is None:
-            self._addon_lists.begin()
+            for each in self._side_lists:
+                each.begin()
 
     async def _run(self) -> None:
         while True:
@@ -250,12 +281,18 @@ class Poller:
         self.pages = found.pages
         return Listing(started, found.deployments, found.unreadable)
 
-    async def _list_addons(self) -> dict[str, tuple[DeployedModel, ...]]:
-        """List the loaded addons with the first key that may: one that lists deployments need not be allowed to."""
+    async def _list_addons(self) -> Addons:
+        return await self._with_any_key(lambda key: list_addons(self._client, self._budget, key, self._account))
+
+    async def _list_routers(self) -> RouterListing:
+        return await self._with_any_key(lambda key: list_routers(self._client, self._budget, key, self._account))
+
+    async def _with_any_key(self, ask: Callable[[ApiKey], Awaitable[Found]]) -> Found:
+        """Ask with the first key that may: one that lists deployments need not be allowed to list others."""
         refusal: FireworksError | None = None
         for credential in self._keyring.listers()[:MOST_STRANGERS]:
             try:
-                return await list_addons(self._client, self._budget, credential.api_key, self._account)
+                return await ask(credential.api_key)
             except FireworksError as error:
                 if error.kind not in CREDENTIAL_ERRORS:
                     raise

@@ -12,11 +12,15 @@ from fireworks_operator.core.actions import (
     Adopt,
     Choose,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     LoadAddon,
     Mutation,
     PrepareModel,
+    RouterChange,
     SetDeployedModel,
+    SetRouter,
     SetTags,
     Undelete,
     UnloadAddon,
@@ -27,16 +31,19 @@ from fireworks_operator.core.budgets import Hardware
 from fireworks_operator.core.decisions.addons import MISFIT_RECHECK
 from fireworks_operator.core.decisions.growth import HardwareQuestion, fitting
 from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
+from fireworks_operator.core.decisions.router import router_in_question
 from fireworks_operator.core.desired.demands import demand_of
-from fireworks_operator.core.diagnosis import diagnose
+from fireworks_operator.core.diagnosis import diagnose, explain_router
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown, is_of_now
+from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.model_notices import models_to_ask
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import Lane
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
+from fireworks_operator.fireworks.request_budget import Lane
+from fireworks_operator.fireworks.routers import Router
 from fireworks_operator.ports import MutationFence
 
 from .result import PassResult
@@ -107,6 +114,20 @@ class Access:
     async def look_at_addon(self, observed: Present, deployed_model: str) -> Present:
         """Ask for one loaded addon now; a failure is raised as a FireworksError."""
         return await self.account.look_at_addon(self.credential, observed, deployed_model, self.ref)
+
+    def observe_router(self, resource: FireworksDeployment, target: str) -> SeenRouter | None:
+        """Return what is known of the router that a resource with this deployment is about; None if nothing is."""
+        name = None if self.deleting else router_in_question(resource, self.account.name)
+        self.account.routers.want(self.ref, name, target)
+        return None if name is None else self.account.routers.observe(name)
+
+    async def look_at_router(self, name: str) -> SeenRouter:
+        """Ask for a router now; a failure is told in the answer, since it concerns nothing but the router."""
+        self.release_slot()
+        try:
+            return await self.account.look_at_router(self.credential, name, self.ref)
+        except FireworksError as error:
+            return SeenRouter(name, None, fresh=True, trouble=explain_router(error))
 
     async def explain_failure(self, observed: Observed) -> Observed:
         """Add why a FAILED deployment's replica died, which its own status often hides."""
@@ -205,6 +226,9 @@ class Access:
             FireworksError: as sent by Fireworks; a create that finds the id taken, and a delete that finds
                 nothing, are not errors but answers: the next look tells.
         """
+        if isinstance(action, RouterChange):
+            await self._change_router(action)
+            return None
         try:
             answer = await self._send(action)
         except FireworksError as error:
@@ -245,6 +269,33 @@ class Access:
         tags = {TAG_RELEASED: "true", TAG_ADOPTED: "true"}
         await self.account.client.set_tags(self.credential.api_key, name, tags)
         self.account.observer.wrote(name)
+
+    async def _change_router(self, action: RouterChange) -> None:
+        """Send a change of a router; that its name is taken, or that it is gone, is no error: the next look tells."""
+        answer: Router | None = None
+        try:
+            self._check_fence()
+            answer = await self._send_router(action)
+        except FireworksError as error:
+            self.account.refused(self.credential, error)
+            exists = isinstance(action, CreateRouter) and error.kind is ErrorKind.ALREADY_EXISTS
+            gone = not isinstance(action, CreateRouter) and error.kind is ErrorKind.NOT_FOUND
+            if not exists and not gone:
+                raise
+        finally:
+            self.account.touch()
+            self.account.routers.wrote(action.router, answer)
+
+    async def _send_router(self, action: RouterChange) -> Router | None:
+        client, api_key = self.account.client, self.credential.api_key
+        match action:
+            case CreateRouter(_, router, body):
+                return await client.create_router(api_key, router, body)
+            case SetRouter(_, router, body, mask):
+                return await client.update_router(api_key, router, body, mask)
+            case DeleteRouter(_, router):
+                await client.delete_router(api_key, router)
+        return None
 
     @property
     def _lane(self) -> Lane:

@@ -19,6 +19,7 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    CreateRouter,
     Delete,
     LoadAddon,
     Mutation,
@@ -30,6 +31,7 @@ from fireworks_operator.core.actions import (
     Rest,
     SetDeployedModel,
     SetReplacement,
+    SetRouter,
     SetTags,
     Switch,
     Trouble,
@@ -37,6 +39,7 @@ from fireworks_operator.core.actions import (
     Update,
     Waiting,
 )
+from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.decisions.growth import ceiling_after
 from fireworks_operator.core.diagnosis import diagnose
@@ -47,6 +50,8 @@ from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.facts import was_settled
 from fireworks_operator.core.status.transitions import tell
+from fireworks_operator.core.successor import second
+from fireworks_operator.core.target import target_name
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.ports import EventRecorder, EventType, MutationFence, ResourceWriter
 
@@ -144,11 +149,13 @@ class Actor:
         resource = situation.subject
         # Dying before the write: nothing has happened. After it: the status names both deployments, and which of them
         # is to serve, so that each later step is known to belong to this replacement.
-        await self._write(situation, Outcome(action), recent)
+        before = recent.stored_status(resource)
+        stored = await self._write(situation, Outcome(action), recent)
         recent.new_deployment()
-        message = f"{action.target} serves now." if isinstance(action, Switch) else action.message
+        message = f"{action.target} has taken over." if isinstance(action, Switch) else action.message
         left = isinstance(action, SetReplacement) and action.left is not None
-        self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
+        if left or message not in {said for _, _, said in tell(before, stored.status)}:
+            self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
         return PassResult(action, Now())
 
     async def _wait(self, situation: Situation, action: Waiting, recent: Recent) -> PassResult:
@@ -170,7 +177,7 @@ class Actor:
         later = self._later(situation, action, decided, access)
         if later is not None:
             return nothing_done(later)
-        if isinstance(action, Create | Adopt | Undelete | LoadAddon) or _replaces(action):
+        if isinstance(action, Create | Adopt | Undelete | LoadAddon | CreateRouter) or _replaces(action):
             # Dying after this write: what is begun is found again by the status, which names it as without an answer.
             asked = situation.status.applied_fields is not None
             situation = situation.stored(await self._write(situation, Outcome(action, begun=True), recent))
@@ -180,6 +187,8 @@ class Actor:
             recent.update = situation.now
         if isinstance(action, SetTags):
             recent.tags = situation.now
+        if isinstance(action, CreateRouter | SetRouter):
+            recent.router = situation.now
         log.info("%s: %s", resource.ref, action.name, extra={"deployment": action.target})
         # Dying before the answer is written down: a create, an adoption or an undelete is remembered as begun; a
         # PATCH, a tag, a deletion or an addon shows in the next LIST, and is sent again if it has not taken effect.
@@ -258,7 +267,7 @@ class Actor:
         if action.left is not None:
             log.warning("%s: %s", resource.ref, action.message, extra={"deployment": action.left})
             if access is not None:
-                await self._mark_released(situation, access)
+                await self._mark_released(resource, situation.context, access)
         # Dying between the mark and the finalizer: what is marked as released is found so, and let go all the same.
         kind: EventType = "Warning" if action.left is not None else "Normal"
         self._events.record(resource, kind, Reason.DELETING if deleting else Reason.OBSERVED, action.message)
@@ -293,15 +302,24 @@ class Actor:
             recent.released = (resource.metadata.uid, self._wall_clock())
         return stored is not None
 
-    async def _mark_released(self, situation: Situation, access: Access) -> None:
-        """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
-        target = situation.target
-        if target is None or not isinstance(access.observe(target, with_addons=False), Present):
+    async def _mark_released(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        """Mark what is let go, both deployments of a resource that has two."""
+        await self._mark_one(resource, context, access)
+        replacement = resource.status.replacement
+        if replacement is not None and replacement.deployment_name is not None:
+            await self._mark_one(second(resource, replacement), context, access)
+
+    async def _mark_one(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        """Mark one deployment, if it still is the resource's; what cannot be had soon is not waited for."""
+        target = target_name(resource, context)
+        known = Absent() if target is None else access.observe(target, with_addons=False)
+        out_of_reach = isinstance(known, Unknown) and context.unreachable_since is not None
+        if target is None or isinstance(known, Absent) or out_of_reach:
             return
         try:
             async with asyncio.timeout(RELEASE_PATIENCE):
                 observed = await access.look(target)
-                if isinstance(observed, Present) and situation.ownership(observed.deployment) is Ownership.OURS:
+                if isinstance(observed, Present) and context.ownership(resource, observed.deployment) is Ownership.OURS:
                     await access.release(target)
         except (FireworksError, FencedError, TimeoutError) as error:
             log.warning("%s could not be marked as released: %s", target, str(error) or type(error).__name__)
@@ -334,7 +352,7 @@ def _replaces(action: Mutation) -> bool:
 
 def _puts_back(situation: Situation, action: Mutation) -> bool:
     """Tell whether a change puts back what others have changed; tags also follow a PATCH for the same new spec."""
-    if isinstance(action, SetTags | SetDeployedModel):
+    if isinstance(action, SetTags | SetDeployedModel | SetRouter):
         return was_settled(situation.resource)
     return isinstance(action, Update) and not situation.is_new and not action.is_of_keys_alone
 

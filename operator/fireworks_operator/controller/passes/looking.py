@@ -15,6 +15,7 @@ from fireworks_operator.core.actions import (
     LoadAddon,
     Refuse,
     Rest,
+    RouterChange,
     Switch,
     UnloadAddon,
 )
@@ -56,7 +57,9 @@ async def look_and_decide(
         FireworksError: a GET failed, or a validation had no answer.
         FencedError: the Lease is too short for a validation.
     """
-    replacement = resource.status.replacement
+    replacement, target = resource.status.replacement, target_name(resource, context)
+    if access is not None and target is not None:
+        context = replace(context, router=access.observe_router(resource, target))
     if replacement is None:
         return await _look_at(resource, access, context, crd_deleting)
     return await _look_at_both(resource, replacement, access, context, crd_deleting)
@@ -114,6 +117,7 @@ async def _look_at(
     elif isinstance(action, Claim):
         situation = assess(resource, situation.observed, await _look_for_former(resource, access, context), other)
         action = decide(situation)
+    situation, action = await _confirm_router(access, situation, action)
     return await _confirm_load(access, *await _confirm_unload(access, situation, action))
 
 
@@ -153,6 +157,17 @@ async def _look_for_former(resource: FireworksDeployment, access: Access, contex
     names = former_names(resource, context, access.account.name)
     found = {name for name in names if isinstance(await access.look(name), Present)}
     return replace(context, exists=found.__contains__)
+
+
+async def _confirm_router(access: Access, situation: Situation, action: Action) -> tuple[Situation, Action]:
+    """Ask for the router itself, too, and decide again: it has no owner but the one that it names."""
+    asked: set[str] = set()
+    while isinstance(action, RouterChange) and action.router not in asked:
+        asked.add(action.router)
+        seen = await access.look_at_router(action.router)
+        situation = replace(situation, context=replace(situation.context, router=seen))
+        action = decide(situation)
+    return situation, action
 
 
 async def _confirm_unload(access: Access, situation: Situation, action: Action) -> tuple[Situation, Action]:

@@ -29,6 +29,7 @@ class Recent:
         finalized: this process has added the finalizer, and claimed nothing since.
         update: when the last PATCH was sent.
         tags: when tags were last changed.
+        router: when the last request that creates or changes its router was sent.
         addon_updates: when which loaded addon was last changed for the spec as it is now.
         addon_loads: when which model was last loaded that no LIST has shown since.
         change: the last change that was made, while nothing else has been found to do since.
@@ -42,6 +43,7 @@ class Recent:
     finalized: bool = False
     update: datetime | None = None
     tags: datetime | None = None
+    router: datetime | None = None
     addon_updates: dict[str, datetime] = field(default_factory=dict)
     addon_loads: dict[str, datetime] = field(default_factory=dict)
     change: Mutation | None = None
@@ -106,5 +108,6 @@ class Recent:
             self.connect_at = min(self.connect_at, now + CONNECT_PAUSE)
         self.update = None if self.update is None else min(self.update, now)
         self.tags = None if self.tags is None else min(self.tags, now)
+        self.router = None if self.router is None else min(self.router, now)
         self.addon_updates = {name: min(time, now) for name, time in self.addon_updates.items()}
         self.addon_loads = {name: min(time, now) for name, time in self.addon_loads.items()}

@@ -220,6 +220,7 @@ class Reconciler:
             last_update=recent.update,
             last_tags=recent.tags,
             may_have_claimed=not recent.finalized,
+            last_router=recent.router,
             addon_updates=dict(recent.addon_updates),
             addon_loads=dict(recent.addon_loads),
         )

@@ -37,7 +37,7 @@ def surroundings(
         adoption_namespaces=identity.adoption_namespaces,
         inference_url=identity.inference_url,
         exists=account.observer.has if account is not None else lambda _: False,
-        heir=account.observer.heir if account is not None else lambda _, __: None,
+        heir=account.observer.heir if account is not None else lambda *_: None,
         create_query=identity.create_query,
         default_shape=identity.default_shape,
         addons_unlisted=_addons_unlisted(account, now) if account is not None else None,

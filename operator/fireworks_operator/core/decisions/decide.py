@@ -29,7 +29,7 @@ from fireworks_operator.core.observed.observation import UNREADABLE, Absent, Obs
 from fireworks_operator.core.observed.shortage import patience_ends
 from fireworks_operator.core.pauses import CREATIONS, REPLACE, revives_until
 from fireworks_operator.core.situation import Situation
-from fireworks_operator.core.target import new_name
+from fireworks_operator.core.target import heir_of, new_name
 from fireworks_operator.fireworks.models import Deployment
 
 from .addons import decide_addons
@@ -46,6 +46,7 @@ from .preparation import decide_preparation
 from .recovery import decide_deleted, decide_failed, decide_lost
 from .refusals import held_back
 from .replacement import creation, decide_replacement, wait_for_deletion, wait_for_successor
+from .router import decide_router
 
 _WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Choose, Park, SetReplacement, Switch)
 
@@ -79,7 +80,8 @@ def withhold(situation: Situation, action: Action) -> Action:
 
 
 def _name(action: Action) -> str:
-    return REPLACE if isinstance(action, Delete) and action.replaces else action.name
+    replaces = isinstance(action, SetReplacement | Switch) or (isinstance(action, Delete) and bool(action.replaces))
+    return REPLACE if replaces else action.name
 
 
 def needs_closer_look(resource: FireworksDeployment, observed: Observed) -> bool:
@@ -169,10 +171,12 @@ def _decide_managed(situation: Situation) -> Action:
 
 def _decide_heir(situation: Situation, target: str, account: str) -> Claim | None:
     """Claim what has replaced the deployment of the status, which is of an old backup then; None if nothing has."""
-    observed, context = situation.observed, situation.context
+    observed = situation.observed
     ended = observed.confirmed if isinstance(observed, Absent) else _is_ended(observed)
-    heir = context.heir(situation.owner, target) if ended and not context.revision else None
-    return None if heir is None or situation.status.replacement is not None else Claim(heir, account)
+    if not ended or situation.status.replacement is not None:
+        return None
+    heir = heir_of(situation.resource, situation.context, target)
+    return None if heir is None else Claim(heir, account)
 
 
 def _is_ended(observed: Observed) -> bool:
@@ -281,7 +285,8 @@ def _decide_live(situation: Situation, deployment: Deployment) -> Action:
     addons = decide_addons(situation, deployment)
     if addons is None or isinstance(addons, Rest):
         deployed = decide_deployed_model(situation, deployment)
-        waits = deployed or missing_keys(situation) or exceeded or rest_parked(situation)
+        waits = deployed or decide_router(situation, deployment) or missing_keys(situation)
+        waits = waits or exceeded or rest_parked(situation)
         return waits or _at_rest(situation, deployment, addons)
     return addons
 

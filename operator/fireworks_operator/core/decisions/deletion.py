@@ -45,6 +45,7 @@ from fireworks_operator.fireworks.models import Deployment
 from .addons import next_unload, unlisted_message
 from .adoption import account_mismatch
 from .refusals import still_refused
+from .router import decide_router_before_deletion
 
 STUCK_DELETING = timedelta(minutes=30)
 """After so long in DELETING without a replica, the resource is let go with a warning."""
@@ -93,6 +94,9 @@ def _decide(situation: Situation) -> Action:
         return mismatch
     if isinstance(observed, Unknown):
         return _decide_unknown(observed, context)
+    router = decide_router_before_deletion(situation)
+    if router is not None:
+        return router
     if isinstance(observed, Absent):
         return _decide_absent(situation, observed)
     return _decide_present(situation, observed)

@@ -8,12 +8,15 @@ from pydantic import JsonValue
 from fireworks_operator.core.actions import (
     Adopt,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     KeyChange,
     LoadAddon,
     Mutation,
     PrepareModel,
     SetDeployedModel,
+    SetRouter,
     SetTags,
     UnloadAddon,
     Update,
@@ -60,12 +63,30 @@ def _changes(action: Mutation, situation: Situation) -> Iterator[FieldChange]:
             yield FieldChange("owner", _owner(situation), situation.resource.ref)
         case PrepareModel(model=model, precision=precision):
             yield FieldChange(f"{model} (supported precisions)", None, precision)
+        case CreateRouter() | SetRouter() | DeleteRouter():
+            yield from _of_router(action, situation)
         case _:
             yield from _of_loaded(action, situation)
 
 
 def _differences(fields: tuple[str, ...], drifted: tuple[Difference, ...]) -> Iterator[FieldChange]:
     yield from (FieldChange(each.path, each.observed, each.wanted) for each in drifted if each.path in fields)
+
+
+def _of_router(action: CreateRouter | SetRouter | DeleteRouter, situation: Situation) -> Iterator[FieldChange]:
+    if isinstance(action, CreateRouter):
+        yield FieldChange("router", None, action.router)
+        return
+    if isinstance(action, DeleteRouter):
+        yield FieldChange("router", action.router, None)
+        return
+    seen = situation.context.router
+    router = None if seen is None else seen.router
+    old: dict[str, JsonValue] = (
+        {} if router is None else {"displayName": router.display_name, "deployments": list(router.deployments)}
+    )
+    for key, value in action.body.items():
+        yield FieldChange(f"router ({key})", old.get(key), value)
 
 
 def _of_loaded(action: Mutation, situation: Situation) -> Iterator[FieldChange]:

@@ -9,22 +9,28 @@ from pydantic import JsonValue
 from fireworks_operator.core.actions import (
     Adopt,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     LoadAddon,
     Mutation,
     PrepareModel,
     SetDeployedModel,
+    SetRouter,
     SetTags,
     Undelete,
     UnloadAddon,
     Update,
     UpdateAddon,
 )
+from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import uses_addons
 from fireworks_operator.core.identity import account_of
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
+from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
+from fireworks_operator.fireworks.routers import Router
 
 STARTING = frozenset({"CREATING", "UPDATING"})
 _HARDWARE = ("acceleratorType", "acceleratorCount")
@@ -51,7 +57,7 @@ def after(action: Mutation, situation: Situation, told: Told) -> Observed:
     """Return what would be observed once a request was accepted and has taken effect."""
     observed = situation.observed
     match action:
-        case PrepareModel():
+        case PrepareModel() | CreateRouter() | SetRouter() | DeleteRouter():
             return observed
         case Create():
             return _created(action, situation, told)
@@ -71,6 +77,19 @@ def after(action: Mutation, situation: Situation, told: Told) -> Observed:
             return _updated(observed, action, told)
         case _:
             return _loaded(observed, action)
+
+
+def router_after(action: CreateRouter | SetRouter | DeleteRouter, context: Context) -> SeenRouter:
+    """Return what would be seen of a router once a request was accepted and has taken effect."""
+    if isinstance(action, DeleteRouter):
+        return SeenRouter(action.router, None, fresh=True)
+    there: Raw = {"createTime": _time(context.now)}
+    seen = context.router
+    if isinstance(action, SetRouter) and seen is not None and seen.router is not None:
+        router = seen.router
+        created = None if router.create_time is None else _time(router.create_time)
+        there = {"displayName": router.display_name, "deployments": list(router.deployments), "createTime": created}
+    return SeenRouter(action.router, Router.parse({**there, **action.body, "name": action.router}), fresh=True)
 
 
 def in_time(observed: Observed) -> Observed | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment, ReplacementPhase
+from fireworks_operator.api.v1alpha1 import FINALIZER, FireworksDeployment
 from fireworks_operator.core.actions import (
     Action,
     AddFinalizer,
@@ -12,7 +12,9 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     LoadAddon,
     Mutation,
     Park,
@@ -20,29 +22,27 @@ from fireworks_operator.core.actions import (
     Progress,
     Refuse,
     RemoveFinalizer,
-    Rest,
     SetReplacement,
+    SetRouter,
     Switch,
     Trouble,
     Undelete,
     Waiting,
 )
 from fireworks_operator.core.context import Context
-from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.observed.observation import Absent, Observed
 from fireworks_operator.core.outcome import Outcome
-from fireworks_operator.core.replacing.handover import decide_both, is_due
+from fireworks_operator.core.replacing.handover import decide_resource
 from fireworks_operator.core.replacing.report import report_resource
-from fireworks_operator.core.situation import Situation, assess
-from fireworks_operator.core.successor import second
+from fireworks_operator.core.situation import Situation
 
 from .changes import FieldChange, changes_of
-from .fireworks import Told, after, in_time
+from .fireworks import Told, after, in_time, router_after
 
 MOST_STEPS = 1000
 """More decisions than any resource takes: 100 addons are loaded one by one."""
 _MOMENT = timedelta(seconds=1)
-_BEGUN = (Create, Adopt, Undelete, LoadAddon)
+_BEGUN = (Create, Adopt, Undelete, LoadAddon, CreateRouter)
 """What the operator writes down before it asks for it."""
 
 
@@ -90,15 +90,7 @@ class _Moment:
 
     def decided(self) -> tuple[Situation, Action]:
         """Return the next step, and the situation that it is about."""
-        resource, replacement = self.resource, self.resource.status.replacement
-        if replacement is None:
-            main = assess(resource, self.observed, self.context)
-            return main, decide(main)
-        main = assess(resource, self.observed, self.context, self.second)
-        action, context = decide(main), replace(self.context, revision=replacement.revision)
-        other = assess(second(resource, replacement), self.second, context, self.observed)
-        due = replacement.phase is ReplacementPhase.PREPARING or is_due(main, action, replacement)
-        return decide_both(main, action, other, decide(other) if due else Rest(replacement.until))
+        return decide_resource(self.resource, self.observed, self.second, self.context)
 
     def seen(self, situation: Situation, observed: Observed) -> "_Moment":
         """Return the moment after one of both deployments has become another."""
@@ -197,7 +189,9 @@ def _stored(situation: Situation, outcome: Outcome) -> FireworksDeployment:
 
 
 def _learnt(context: Context, action: Mutation) -> Context:
-    """Return the context once a model is prepared, which its record then says."""
+    """Return the context once a router is changed, or a model is prepared, which its record then says."""
+    if isinstance(action, CreateRouter | SetRouter | DeleteRouter):
+        return replace(context, router=router_after(action, context))
     if not isinstance(action, PrepareModel) or action.model not in context.models:
         return context
     record = context.models[action.model]

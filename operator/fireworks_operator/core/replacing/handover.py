@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fireworks_operator.api.conditions import ConditionType, Reason
-from fireworks_operator.api.v1alpha1 import ManagementPolicy, Replacement, ReplacementPhase
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, ManagementPolicy, Replacement, ReplacementPhase
 from fireworks_operator.core.actions import (
     Action,
     Mutation,
@@ -22,15 +22,17 @@ from fireworks_operator.core.actions import (
     Trouble,
     Waiting,
 )
-from fireworks_operator.core.decisions.decide import withhold
+from fireworks_operator.core.context import Context
+from fireworks_operator.core.decisions.decide import decide, withhold
 from fireworks_operator.core.decisions.replacement import told
-from fireworks_operator.core.observed.observation import Present
+from fireworks_operator.core.decisions.router import router_settled
+from fireworks_operator.core.observed.observation import Observed, Present
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import may_take_effect
-from fireworks_operator.core.situation import Beside, Situation
+from fireworks_operator.core.situation import Beside, Situation, assess
 from fireworks_operator.core.status.facts import has_condition
 from fireworks_operator.core.status.report import report
-from fireworks_operator.core.successor import is_blue_green
+from fireworks_operator.core.successor import is_blue_green, second
 from fireworks_operator.fireworks.models import Deployment
 
 _BY_WORD = frozenset({"Abandon", "CrdDeleted"})
@@ -38,59 +40,76 @@ _BY_WORD = frozenset({"Abandon", "CrdDeleted"})
 _SERVING_STATES = frozenset({"READY", "UPDATING"})
 
 
-def decide_both(main: Situation, action: Action, second: Situation, step: Action) -> tuple[Situation, Action]:
+def decide_resource(
+    resource: FireworksDeployment, observed: Observed, other: Observed, context: Context
+) -> tuple[Situation, Action]:
+    """Name the next step of a resource, upon what is known; `other` is of its second deployment, if it has one."""
+    replacement = resource.status.replacement
+    if replacement is None:
+        main = assess(resource, observed, context)
+        return main, decide(main)
+    main = assess(resource, observed, context, other)
+    action, of_second = decide(main), replace(context, revision=replacement.revision)
+    beside = assess(second(resource, replacement), other, of_second, observed)
+    due = replacement.phase is ReplacementPhase.PREPARING or is_due(main, action, replacement)
+    return decide_both(main, action, beside, decide(beside) if due else Rest(replacement.until))
+
+
+def decide_both(main: Situation, action: Action, other: Situation, step: Action) -> tuple[Situation, Action]:
     """Name the next step for two deployments, and the situation that it is about.
 
     Args:
         main: of the deployment that the status names.
         action: what comes next there, were it alone.
-        second: of the deployment in `status.replacement`.
+        other: of the deployment in `status.replacement`.
         step: what comes next there, were it alone.
     """
     replacement = main.status.replacement
     if replacement is None:
         return main, action
     if _is_ending(main):
-        return _ending(main, action, second, step, replacement)
+        return _ending(main, action, other, step, replacement)
     if replacement.phase is ReplacementPhase.PREPARING:
-        situation, chosen = _preparing(main, action, second, step, replacement)
+        situation, chosen = _preparing(main, action, other, step, replacement)
     elif replacement.phase is ReplacementPhase.DRAINING:
-        situation, chosen = _draining(main, action, second, step, replacement)
+        situation, chosen = _draining(main, action, other, step, replacement)
     else:
-        situation, chosen = _removing(main, action, second, step)
-    return situation, withhold(situation, chosen)
+        situation, chosen = _removing(main, action, other, step)
+    held = withhold(main, chosen)
+    return (situation, chosen) if held is chosen else (main, held)  # what is withheld is said of the whole resource
 
 
 def is_due(main: Situation, action: Action, replacement: Replacement) -> bool:
     """Tell whether the second deployment is to be deleted now.
 
-    A former one not before it has drained, and not while nothing else serves.
+    A former one not before it has drained, nor while nothing else serves, or requests go to it by the router.
     """
     if _is_ending(main):
         return True
     if replacement.phase is not ReplacementPhase.DRAINING:
         return replacement.phase is ReplacementPhase.DISCARDING
     drained = replacement.until is None or replacement.until <= main.now
-    return drained and (isinstance(action, Rest) or _serves(main) or main.parking is not None)
+    serves = _serves(main) or (isinstance(action, Rest) and _is_asleep(main))
+    return drained and router_settled(main) and (serves or main.parking is not None)
 
 
 def _preparing(
-    main: Situation, action: Action, second: Situation, step: Action, replacement: Replacement
+    main: Situation, action: Action, other: Situation, step: Action, replacement: Replacement
 ) -> tuple[Situation, Action]:
-    why = _no_longer_wanted(main, second)
+    why = _no_longer_wanted(main, other)
     if why is not None:
         return main, _discard(replacement, why, main)
     if not isinstance(action, Progress) or action.reason is not Reason.REPLACING:
         return main, action  # something of the resource itself comes first
-    if isinstance(step, Rest) and has_condition(report(second, Outcome(step)), ConditionType.READY):
-        return _beside(second, main, action), Switch(replacement.deployment_name or "")
-    return _beside(second, main, _outlook(main, second, step)), step
+    if isinstance(step, Rest) and has_condition(report(other, Outcome(step)), ConditionType.READY):
+        return _beside(other, main, action), Switch(replacement.deployment_name or "")
+    return _beside(other, main, _outlook(main, other, step)), step
 
 
 def _draining(
-    main: Situation, action: Action, second: Situation, step: Action, replacement: Replacement
+    main: Situation, action: Action, other: Situation, step: Action, replacement: Replacement
 ) -> tuple[Situation, Action]:
-    if main.drift.replacements and _may_return(second):
+    if main.drift.replacements and _may_return(other):
         again = replacement.model_copy(
             update={
                 "phase": ReplacementPhase.PREPARING,
@@ -101,8 +120,8 @@ def _draining(
         )
         return main, SetReplacement(again, f"{replacement.deployment_name} is what the spec asks for again.")
     if isinstance(step, Rest):  # it has not drained yet
-        return main, _sooner(action, step.until)
-    return _removing(main, action, second, step)
+        return main, _sooner(action, step.until if step.until is not None and step.until > main.now else None)
+    return _removing(main, action, other, step)
 
 
 def _sooner(action: Action, until: datetime | None) -> Action:
@@ -112,13 +131,13 @@ def _sooner(action: Action, until: datetime | None) -> Action:
     return replace(action, until=until if action.until is None else min(until, action.until))
 
 
-def _removing(main: Situation, action: Action, second: Situation, step: Action) -> tuple[Situation, Action]:
+def _removing(main: Situation, action: Action, other: Situation, step: Action) -> tuple[Situation, Action]:
     """Delete the second deployment, unless there is something to do for the first."""
     if not isinstance(action, Waiting):
         return main, action
     if isinstance(step, RemoveFinalizer):
-        return _beside(second, main, action), SetReplacement(None, step.message, step.left)
-    return _beside(second, main, action), step
+        return _beside(other, main, action), SetReplacement(None, step.message, step.left)
+    return _beside(other, main, action), step
 
 
 def _is_ending(main: Situation) -> bool:
@@ -127,11 +146,11 @@ def _is_ending(main: Situation) -> bool:
 
 
 def _ending(
-    main: Situation, action: Action, second: Situation, step: Action, replacement: Replacement
+    main: Situation, action: Action, other: Situation, step: Action, replacement: Replacement
 ) -> tuple[Situation, Action]:
     """Let go of the resource once the second deployment is gone; by the user's word, of both at once."""
     if isinstance(action, RemoveFinalizer) and action.cause in _BY_WORD:
-        left = second.status.deployment_name
+        left = other.status.deployment_name
         also = "" if left is None else f" So does {left}, by which it was being replaced."
         return main, replace(action, message=action.message + also)
     if replacement.phase is ReplacementPhase.PREPARING:
@@ -141,7 +160,7 @@ def _ending(
     if isinstance(action, Mutation):
         return main, action
     waits: Waiting = action if isinstance(action, Waiting) else _deleting(step)
-    return _beside(second, main, waits), step
+    return _beside(other, main, waits), step
 
 
 def _deleting(step: Action) -> Waiting:
@@ -151,13 +170,13 @@ def _deleting(step: Action) -> Waiting:
     return Progress(Reason.DELETING, "Deleting the second deployment, by which the first was being replaced.")
 
 
-def _no_longer_wanted(main: Situation, second: Situation) -> str | None:
+def _no_longer_wanted(main: Situation, other: Situation) -> str | None:
     """Say why the successor is discarded; None if it is still what is wanted."""
     if main.parking is not None:
         return "the deployment is to be parked"
     if not is_blue_green(main.spec):
         return "spec.replacePolicy.type is no longer BlueGreen"
-    if isinstance(second.observed, Present) and second.drift.replacements:
+    if isinstance(other.observed, Present) and other.drift.replacements:
         return "the spec asks for something else by now"
     present = isinstance(main.observed, Present) and _is_live(main.observed.deployment)
     return "the spec asks for what the present deployment is" if present and not main.drift.replacements else None
@@ -171,13 +190,12 @@ def _discard(replacement: Replacement, why: str, main: Situation) -> SetReplacem
     return SetReplacement(replacement.model_copy(update=update), message)
 
 
-def _outlook(main: Situation, second: Situation, step: Action) -> Waiting:
+def _outlook(main: Situation, other: Situation, step: Action) -> Waiting:
     """Say how the successor gets on; as long as the present deployment can serve, nothing has gone wrong."""
-    conditions = report(second, Outcome(step)).conditions
-    ready = next(each for each in conditions if each.type == ConditionType.READY)
-    stalled = next(each for each in conditions if each.type == ConditionType.STALLED)
-    message = f"{told(main)} {ready.message}"
-    if stalled.status != "True":
+    status = report(other, Outcome(step))
+    ready = next((each for each in status.conditions if each.type == ConditionType.READY), None)
+    message = f"{told(main)} {'' if ready is None else ready.message}".rstrip()
+    if not has_condition(status, ConditionType.STALLED):
         return Progress(Reason.REPLACING, message, _until(step))
     message += " To give the replacement up, put the old value back."
     reason = Reason.REPLACEMENT_BLOCKED
@@ -190,15 +208,15 @@ def _until(step: Action) -> datetime | None:
     return step.until if isinstance(step, Progress | Refuse | Trouble | Rest) else None
 
 
-def _beside(second: Situation, main: Situation, waits: Waiting) -> Situation:
-    return replace(second, beside=Beside(main, waits))
+def _beside(other: Situation, main: Situation, waits: Waiting) -> Situation:
+    return replace(other, beside=Beside(main, waits))
 
 
-def _may_return(second: Situation) -> bool:
+def _may_return(other: Situation) -> bool:
     """Tell whether a former deployment can serve again as what the spec asks for by now."""
-    observed = second.observed
+    observed = other.observed
     live = isinstance(observed, Present) and _is_live(observed.deployment)
-    return live and not second.drift.replacements
+    return live and not other.drift.replacements
 
 
 def _serves(main: Situation) -> bool:
@@ -206,6 +224,14 @@ def _serves(main: Situation) -> bool:
     return (
         isinstance(observed, Present) and _is_live(observed.deployment) and observed.deployment.replica_stats.ready > 0
     )
+
+
+def _is_asleep(main: Situation) -> bool:
+    """Tell whether a deployment has no replica until somebody asks for one; not while it has lost one."""
+    observed = main.observed
+    if not isinstance(observed, Present):
+        return False
+    return _is_live(observed.deployment) and observed.deployment.min_replica_count == 0
 
 
 def _is_live(deployment: Deployment) -> bool:

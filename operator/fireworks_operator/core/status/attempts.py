@@ -14,6 +14,7 @@ from fireworks_operator.core.actions import (
     PrepareModel,
     Refuse,
     Rest,
+    RouterChange,
     SetDeployedModel,
     SetTags,
     Undelete,
@@ -238,6 +239,14 @@ def _failed_attempt(situation: Situation, outcome: Outcome, diagnosis: Diagnosis
         case Delete(hard=True, ignore_checks=False):
             # The failed deployment stays: the pauses before its replacement grow, and say why.
             return _next_attempt(situation, REPLACE, Reason.DEPLOYMENT_FAILED, diagnosis.message)
+    return _refused(situation, action, diagnosis)
+
+
+def _refused(situation: Situation, action: Action, diagnosis: Diagnosis) -> LastAttempt | None:
+    """Remember a refusal; of a router, a request about the deployment whose answer is not known weighs more."""
+    before, now = situation.status.last_attempt, situation.now
+    if isinstance(action, RouterChange) and (may_take_effect(before, now) or revives_until(before, now) is not None):
+        return before
     asked_again = isinstance(action, Delete) and (not action.hard or is_given_up(situation.resource))
     name = delete_attempt_name(action) if isinstance(action, Delete) and asked_again else action.name
     return _next_attempt(situation, name, diagnosis.reason, diagnosis.message)

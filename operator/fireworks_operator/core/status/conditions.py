@@ -11,7 +11,9 @@ from fireworks_operator.core.actions import (
     Choose,
     Claim,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     Park,
     PrepareModel,
     Progress,
@@ -19,6 +21,7 @@ from fireworks_operator.core.actions import (
     RemoveFinalizer,
     SetDeployedModel,
     SetReplacement,
+    SetRouter,
     SetTags,
     Trouble,
     Undelete,
@@ -55,6 +58,11 @@ class Summary:
 Capacity = tuple[bool, Reason, str]
 """Whether replicas are missing for longer than usual, and why."""
 
+_ROUTER_CHANGES = {
+    CreateRouter: "Creating the router",
+    SetRouter: "Changing the router",
+    DeleteRouter: "Deleting the router",
+}
 _STATES = frozenset({"CREATING", "READY", "UPDATING", "FAILED", "DELETING", "DELETED"})
 """Every state of the Fireworks REST reference (deployments) but STATE_UNSPECIFIED."""
 _ADDON_REFUSALS = frozenset({Reason.ADDON_FAILED, Reason.QUOTA_EXCEEDED, Reason.PERMISSION_DENIED})
@@ -129,10 +137,8 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _troubled(Diagnosis(reason, message, needs_user=False), available)
         case PrepareModel(model=model, precision=precision):
             return _progressing(Reason.PREPARING_MODEL, preparing(model, precision), available)
-        case Adopt() if was_settled(situation.resource):
-            return _resting(situation, available)  # only its marker is written again
-        case Update(is_of_keys_alone=True) if was_settled(situation.resource):
-            return _resting(situation, available)  # other API keys from now on, and nothing else
+        case Adopt() | Update() | SetDeployedModel() if _is_no_change_of_the_spec(action, situation.resource):
+            return _resting(situation, available)
         case _ if not isinstance(observed, Present):
             return _progressing(*_beginning(action, observed), available)
         case Create() if observed.deployment.state == "CREATING":
@@ -141,11 +147,21 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _progressing(*_beginning(action, observed), available)
         case Park() | Update() if (told := parking_change(situation, action)) is not None:
             return _progressing(Reason.UPDATING, told, available)
-        case Update() | SetTags() | SetDeployedModel() | Delete():
+        case Update() | SetTags() | SetDeployedModel() | Delete() | CreateRouter() | SetRouter() | DeleteRouter():
             return _progressing(_change(action), _action_message(action, situation.resource), available)
         case UnloadAddon() if not wants_addons(situation.resource):
             return _progressing(Reason.UPDATING, _action_message(action, situation.resource), available)
     return _resting(situation, available)
+
+
+def _is_no_change_of_the_spec(action: Action, resource: FireworksDeployment) -> bool:
+    """Tell whether an action does nothing that anybody waits for who waits for the spec to be in force."""
+    match action:
+        case Adopt() | Update(is_of_keys_alone=True):
+            return was_settled(resource)  # only its marker, or the API keys of its direct route, are written again
+        case SetDeployedModel(inherited=inherited):
+            return inherited
+    return False
 
 
 def _refused_before(situation: Situation, outcome: Outcome) -> Diagnosis | None:
@@ -175,6 +191,8 @@ def _action_message(action: Action, resource: FireworksDeployment) -> str:
         return "Changing " + ", ".join(f"spec.{field}" for field in action.fields) + "."
     if isinstance(action, UnloadAddon):
         return f"Unloading the addon {action.model}."
+    if isinstance(action, CreateRouter | SetRouter | DeleteRouter):
+        return f"{_ROUTER_CHANGES[type(action)]} {action.router}."
     if isinstance(action, Delete) and is_given_up(resource):
         return "The deployment that waits for GPUs is deleted, to be created with the next choice."
     if isinstance(action, Delete) and action.replaces:

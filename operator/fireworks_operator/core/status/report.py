@@ -15,7 +15,7 @@ from fireworks_operator.api.v1alpha1 import (
     ManagementPolicy,
 )
 from fireworks_operator.core.actions import Action, Adopt, Claim, Create, Delete, Pending, Refuse, Rest, Trouble
-from fireworks_operator.core.connection import connection_notices
+from fireworks_operator.core.connection import ROUTER, connection_notices
 from fireworks_operator.core.context import REST_PATIENCE
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.desired.parking import expires_at
@@ -37,6 +37,7 @@ from .cost import cost_of, stopped
 from .facts import effective, identifiers, is_default, is_ready, replicas
 from .notices import notices
 from .parked import parked_after
+from .router import router_after, router_identifiers
 
 
 def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
@@ -55,6 +56,7 @@ def report(situation: Situation, outcome: Outcome) -> FireworksDeploymentStatus:
             "expires_at": expires_at(situation.resource),
             "parked": parked_after(situation, outcome),
             "choice": choice_after(situation, outcome),
+            "router": router_after(situation, outcome),
             "cost": stopped(status.cost, situation.now) if others else cost_of(situation),
         }
     )
@@ -193,8 +195,9 @@ def _identifiers(situation: Situation, deployment: Deployment) -> list[Identifie
     else:
         # Their LIST is on its way, or fails: what was known stays, unless nobody asks for it any more.
         before = identifiers(deployment, default=True)
-        default = uses_addons(situation.resource) and situation.status.identifiers == before
-    return identifiers(deployment, default=default)
+        known = [each for each in situation.status.identifiers or () if each.kind != ROUTER]
+        default = uses_addons(situation.resource) and known == before
+    return [*identifiers(deployment, default=default), *router_identifiers(situation, deployment)]
 
 
 def _whole_seconds(time: datetime | None) -> datetime | None:

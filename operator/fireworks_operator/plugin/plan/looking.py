@@ -15,11 +15,13 @@ from fireworks_operator.core.decisions.addons import uses_addons
 from fireworks_operator.core.decisions.direct_route import keys_to_read
 from fireworks_operator.core.decisions.growth import fitting, frees_quota, hardware_question, parked_by_budget
 from fireworks_operator.core.decisions.preparation import model_to_prepare
-from fireworks_operator.core.diagnosis import diagnose
+from fireworks_operator.core.decisions.router import router_in_question
+from fireworks_operator.core.diagnosis import diagnose, explain_router
 from fireworks_operator.core.forecast.fireworks import Told
 from fireworks_operator.core.forecast.forecast import Forecast, forecast
 from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
+from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.situation import assess
 from fireworks_operator.core.status.model_notices import models_to_ask
 from fireworks_operator.core.target import former_names, target_name
@@ -92,6 +94,7 @@ class Looker:
             exists=frozenset(former).__contains__,
             route_secret=await self._route_secret(resource),
             models=await self._models_of(resource, account),
+            router=await _router(account, resource),
         )
         target = target_name(resource, context)
         deployment = None if target is None else await _find(account, target)
@@ -264,6 +267,19 @@ class _Question:
         if error.kind is ErrorKind.QUOTA_EXCEEDED and frees:
             return first
         return replace(self, context=replace(self.context, rejected=diagnose(error, create))).forecast()
+
+
+async def _router(account: Account, resource: FireworksDeployment) -> SeenRouter | None:
+    """Return what Fireworks says of the router that a resource is about; None if it is about none."""
+    name = router_in_question(resource, account.id)
+    if name is None:
+        return None
+    try:
+        return SeenRouter(name, await account.client.get_router(account.key, name), fresh=True)
+    except FireworksError as error:
+        if error.kind is ErrorKind.NOT_FOUND:
+            return SeenRouter(name, None, fresh=True)
+        return SeenRouter(name, None, fresh=True, trouble=explain_router(error))
 
 
 def _replaces(action: Mutation) -> bool:

@@ -1,0 +1,150 @@
+"""What holds for a resource with two deployments, whatever they are and whatever surrounds them."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import get_args
+
+from hypothesis import given, settings
+
+from fireworks_operator.api.conditions import ConditionType
+from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus, ReplacementPhase
+from fireworks_operator.core.actions import (
+    Action,
+    AddFinalizer,
+    Create,
+    Delete,
+    Mutation,
+    RemoveFinalizer,
+    SetReplacement,
+    Switch,
+    Waiting,
+)
+from fireworks_operator.core.context import Context
+from fireworks_operator.core.observed.observation import Observed, Present, Unknown
+from fireworks_operator.core.outcome import Outcome
+from fireworks_operator.core.replacing.handover import decide_resource
+from fireworks_operator.core.replacing.report import report_resource
+from fireworks_operator.core.status.facts import has_condition
+from tests.unit.core.strategies import SECOND, contexts, observations, replaced
+
+MANY = settings(max_examples=60, deadline=None)
+SECONDS = observations(SECOND)
+BY_WORD = ("Abandon", "CrdDeleted")
+
+
+def after(resource: FireworksDeployment, status: FireworksDeploymentStatus) -> FireworksDeployment:
+    """Return the resource as the API server has it after a write."""
+    return resource.model_copy(update={"status": FireworksDeploymentStatus.model_validate(status.to_wire())})
+
+
+@MANY
+@given(replaced(), observations(), SECONDS, contexts())
+def test_there_is_one_answer_and_a_status_that_the_schema_accepts(
+    resource: FireworksDeployment, observed: Observed, other: Observed, context: Context
+) -> None:
+    situation, action = decide_resource(resource, observed, other, context)
+    assert type(action) in get_args(Action)
+    assert decide_resource(resource, observed, other, context)[1] == action
+    if isinstance(action, AddFinalizer | RemoveFinalizer):
+        return
+    status = report_resource(situation, Outcome(action))
+    assert FireworksDeploymentStatus.model_validate(status.to_wire()).to_wire() == status.to_wire()
+    stalled, working = (has_condition(status, kind) for kind in (ConditionType.STALLED, ConditionType.RECONCILING))
+    assert not (stalled and working)
+
+
+@MANY
+@given(replaced(), observations(), SECONDS, contexts())
+def test_the_deployment_that_serves_is_not_touched_while_its_successor_is_made_ready(
+    resource: FireworksDeployment, observed: Observed, other: Observed, context: Context
+) -> None:
+    situation, action = decide_resource(resource, observed, other, context)
+    replacement = resource.status.replacement
+    preparing = replacement is not None and replacement.phase is ReplacementPhase.PREPARING
+    goes = resource.metadata.deletion_timestamp is not None
+    if preparing and isinstance(action, Mutation) and not goes:
+        assert action.target != resource.status.deployment_name
+        assert situation.beside is not None
+
+
+@MANY
+@given(replaced(), observations(), SECONDS, contexts())
+def test_nothing_is_created_but_what_the_status_names_and_nothing_deleted_before_it_has_drained(
+    resource: FireworksDeployment, observed: Observed, other: Observed, context: Context
+) -> None:
+    replacement = resource.status.replacement
+    assert replacement is not None
+    _, action = decide_resource(resource, observed, other, context)
+    if isinstance(action, Create):
+        assert action.target in (resource.status.deployment_name, replacement.deployment_name)
+    second = isinstance(action, Delete) and action.target == replacement.deployment_name
+    if second and resource.metadata.deletion_timestamp is None and resource.spec.management_policy == "Manage":
+        drained = replacement.until is None or replacement.until <= context.now
+        assert drained or replacement.phase is not ReplacementPhase.DRAINING
+
+
+@MANY
+@given(replaced(), observations(), SECONDS, contexts())
+def test_the_resource_goes_with_both_or_by_word(
+    resource: FireworksDeployment, observed: Observed, other: Observed, context: Context
+) -> None:
+    _, action = decide_resource(resource, observed, other, context)
+    if isinstance(action, RemoveFinalizer):
+        assert action.cause in BY_WORD
+        replacement = resource.status.replacement
+        second = None if replacement is None else replacement.deployment_name
+        assert second is None or second in action.message
+
+
+@MANY
+@given(replaced(), observations(), SECONDS, contexts())
+def test_a_switch_names_a_successor_that_is_there_and_keeps_the_former_one_in_mind(
+    resource: FireworksDeployment, observed: Observed, other: Observed, context: Context
+) -> None:
+    situation, action = decide_resource(resource, observed, other, context)
+    if not isinstance(action, Switch):
+        return
+    assert isinstance(other, Present)
+    status = report_resource(situation, Outcome(action))
+    assert (status.deployment_name, has_condition(status, ConditionType.READY)) == (SECOND, True)
+    assert status.replacement is not None
+    assert status.replacement.deployment_name == resource.status.deployment_name
+    assert status.replacement.phase is ReplacementPhase.DRAINING
+
+
+@MANY
+@given(replaced(), SECONDS, contexts())
+def test_the_unknown_leads_to_no_change_at_fireworks_but_to_the_other_one(
+    resource: FireworksDeployment, other: Observed, context: Context
+) -> None:
+    _, action = decide_resource(resource, Unknown(), other, context)
+    if isinstance(action, Mutation):
+        assert action.target != resource.status.deployment_name
+
+
+@MANY
+@given(replaced(), observations(), SECONDS, contexts())
+def test_an_idle_resource_is_written_at_most_until_all_is_said(
+    resource: FireworksDeployment, observed: Observed, other: Observed, context: Context
+) -> None:
+    context = replace(context, skip_pauses=False)
+    for _ in range(4):
+        situation, action = decide_resource(resource, observed, other, context)
+        if not isinstance(action, Waiting | SetReplacement):
+            return
+        resource = after(resource, report_resource(situation, Outcome(action)))
+    later = replace(context, now=context.now + timedelta(milliseconds=700))
+    situation, action = decide_resource(resource, observed, other, later)
+    if isinstance(action, Waiting):
+        assert report_resource(situation, Outcome(action)) == resource.status
+
+
+@MANY
+@given(replaced(), observations(), SECONDS, contexts())
+def test_paused_lets_no_change_through_but_deletion(
+    resource: FireworksDeployment, observed: Observed, other: Observed, context: Context
+) -> None:
+    if resource.spec.paused and resource.metadata.deletion_timestamp is None:
+        _, action = decide_resource(resource, observed, other, context)
+        observing = resource.spec.management_policy == "Observe"
+        assert observing or not isinstance(action, Mutation | SetReplacement | Switch)
