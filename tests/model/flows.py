@@ -262,7 +262,7 @@ LORA: Edit = ("addons", ADDONS)
 _ADOPT: tuple[Edit, ...] = (("deploymentId", UNOWNED), ("adoptionPolicy", "Unowned"), ("displayName", "Chat"))
 
 FLOWS = (
-    Flow("create", nothing, _create, serves, creates=1),
+    Flow("create", nothing, create, serves, creates=1),
     Flow("create with addons", nothing, lambda world: create(world, LORA), serves, creates=1),
     Flow("adopt", nothing, lambda world: create(world, *_ADOPT), serves, creates=0),
     Flow("update", serve, lambda world: edit(world, ("displayName", "New"), ("minReplicaCount", 1)), serves, creates=0),
