@@ -14,6 +14,7 @@ from testkit.promises.specs import (
     chosen,
     is_blue_green,
     is_expired,
+    is_let_go,
     is_second_to_go,
     leftovers,
     loaded_addons,
@@ -85,6 +86,12 @@ def _serves(snapshot: Snapshot, ref: str, raw: Raw) -> bool:
     return ready > 0 and same and not others and deployment["state"] in _LIVE
 
 
+def _says_nothing_new(before: Raw, status: Raw) -> bool:
+    """Tell whether a status says what the one before says: only times in it, or a ConfigMap, are others."""
+    facts = ("observedGeneration", "deploymentName", "state", "conditions", "appliedFields", "addons", "effective")
+    return all(before.get(name) == status.get(name) for name in facts)
+
+
 def _has_replicas(snapshot: Snapshot, name: str) -> bool:
     """Tell whether requests to a deployment are answered at once."""
     deployment = snapshot.deployments.get(name, {})
@@ -92,17 +99,22 @@ def _has_replicas(snapshot: Snapshot, name: str) -> bool:
     return ready > 0 and deployment["state"] in _LIVE
 
 
+def _served(was: Snapshot, status: Raw) -> bool:
+    """Tell whether requests were answered: by a successor only once it has taken over."""
+    names = named(status) if status["replacement"]["phase"] == "Draining" else {status.get("deploymentName", "")}
+    return any(_has_replicas(was, name) for name in names)
+
+
 def _may_serve(snapshot: Snapshot, name: str) -> bool:
     """Tell whether a deployment serves, or would if somebody asked: it need not have a replica."""
-    deployment = snapshot.deployments.get(name, {})
-    live = deployment.get("state") in _LIVE
-    return live and (_has_replicas(snapshot, name) or not deployment.get("minReplicaCount"))
+    there = snapshot.deployments.get(name, {})
+    return there.get("state") in _LIVE and (_has_replicas(snapshot, name) or not there.get("minReplicaCount"))
 
 
 def _created(status: Raw, name: str) -> str | None:
     """Return when a deployment was created, as far as a status knows, whichever of two it is."""
-    of_second = name == status.get("replacement", {}).get("deploymentName")
-    created: str | None = (status["replacement"] if of_second else status).get("createTime")
+    second = status.get("replacement", {})
+    created: str | None = (second if name == second.get("deploymentName") else status).get("createTime")
     return created
 
 
@@ -112,11 +124,6 @@ def _in_force(spec: Raw, reason: str) -> Raw:
         return spec
     assert "expiresAfter" in spec, f"it has expired, and nobody asked for it: {spec}"
     return parked(spec)
-
-
-def is_let_go(raw: Raw) -> bool:
-    """Tell whether a resource is being deleted, or has its deployment only observed."""
-    return "deletionTimestamp" in raw["metadata"] or raw["spec"].get("managementPolicy") == "Observe"
 
 
 def _is_let_go_by_word(raw: Raw) -> bool:
@@ -223,7 +230,7 @@ class Promises:
         second = is_second_to_go(raw["status"], there["name"], self.operator_clock())
         wanted = (replaced or given_up or second) and not raw["spec"].get("paused")
         assert wanted, f"{call.path} is deleted, and nobody wants it: {raw} {there}"
-        if second:
+        if second and raw["status"]["replacement"]["phase"] == "Draining":
             self._check_that_other_stays(raw["status"], there["name"])
 
     def _check_that_other_stays(self, status: Raw, name: str) -> None:
@@ -275,13 +282,14 @@ class Promises:
         self._check_manners(raw, wire)
         self.past[f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"].append(wire)
         self._check_switch(raw, wire)
+        self._leave_anothers(raw, wire)
         assert not (holds(wire, "Reconciling") and holds(wire, "Stalled")), f"Reconciling and Stalled: {wire}"
         for each in wire["conditions"]:
             assert each["reason"] in REASONS, f"an unknown reason: {each}"
             calm = each["type"] in ("Reconciling", "Stalled") and each["status"] == "False"
             assert calm or each["message"], f"I15: a condition without a message: {each}"
         ready = condition(wire, "Ready")
-        if ready is None or ready["status"] != "True":
+        if ready is None or ready["status"] != "True" or _says_nothing_new(raw["status"], wire):
             return
         generation = raw["metadata"]["generation"]
         assert wire["observedGeneration"] == generation == ready["observedGeneration"], f"I12: {wire}"
@@ -300,6 +308,15 @@ class Promises:
             wrong += missing_addons(raw["spec"], there["name"], self.listed | loaded_addons(snapshot.addons.values()))
         assert not wrong, f"I12: Ready, but {wrong}"
         self.in_force[raw["metadata"]["uid"], there["name"]] = raw["spec"]
+
+    def _leave_anothers(self, raw: Raw, wire: Raw) -> None:
+        """What an old status named as its second deployment, and has been made anew since, is nobody's to delete."""
+        if raw["metadata"]["uid"] not in self.wiped:
+            return
+        there, before = self.fireworks.state().deployments, raw["status"]
+        for name in named(before) - named(wire):
+            if str(_created(before, name))[:19] != str(there.get(name, {}).get("createTime", ""))[:19]:
+                self.left.add(name)
 
     def forget(self, uid: str) -> None:
         """Nobody knows any more what a resource had asked for before: nothing of it may be reset."""
@@ -359,7 +376,7 @@ class Promises:
             touched = names & (self.unseen | self.given | self.left | self.others)
             same = raw["status"].get("deploymentName") in named(old["status"])
             kept = is_blue_green(old["spec"]) and is_blue_green(raw["spec"]) and not is_let_go(raw)
-            if same and kept and not touched and any(_has_replicas(was, name) for name in names):
+            if same and kept and not touched and _served(was, old["status"]):
                 one = any(_may_serve(snapshot, name) for name in names)
                 assert one, f"I9: none of {names} serves any more: {raw['status']}"
 

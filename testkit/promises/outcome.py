@@ -214,6 +214,7 @@ def _stays(raw: Raw, world: World, name: str) -> bool:
     """Tell whether a deployment is not the operator's to replace: adopted, parked, or changed by somebody else."""
     marks = world.before.deployments.get(name, {}).get("annotations", {})
     others = marks.get("custom/adopted") != "false" or name in world.promises.left
+    others = others or raw["metadata"]["uid"] in world.promises.wiped  # nobody knows who has created it
     return others or is_expired(raw, world.server.clock()) or "createdFrom" in raw["status"]
 
 

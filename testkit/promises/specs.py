@@ -167,6 +167,11 @@ def is_blue_green(spec: Mapping[str, Any]) -> bool:
     return bool(spec.get("replacePolicy", {}).get("type") == "BlueGreen")
 
 
+def is_let_go(raw: Mapping[str, Any]) -> bool:
+    """Tell whether a resource is being deleted, or has its deployment only observed."""
+    return "deletionTimestamp" in raw["metadata"] or raw["spec"].get("managementPolicy") == "Observe"
+
+
 def is_second_to_go(status: Mapping[str, Any], name: str, now: float) -> bool:
     """Tell whether a deployment is the second of two and no longer needed: a former one that has drained, or unwanted.
 

@@ -26,11 +26,11 @@ ALL = os.environ.get("AWAIT_POINTS") == "all"
 _ALWAYS = frozenset(
     {"create", "adopt", "update", "rotate the keys of a direct route", "delete", "undelete", "expire", "renew"}
 )
-_NEVER = 1_000_000
+NEVER = 1_000_000
 """More crossings than any flow has."""
 
 
-def _tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at: int) -> int:
+def tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at: int) -> int:
     """Tell a flow, with a kill at one of its crossings; return how many the first process passed."""
     world = World(loop, simulator)
     try:
@@ -65,10 +65,10 @@ def _check_key_patches(world: World, flow: Flow, since: int, *, killed: bool) ->
 def test_killed_at_every_await_point_a_flow_ends_as_if_nothing_had_happened(
     flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, record_property: Callable[[str, object], None]
 ) -> None:
-    points = _tell(flow, loop, simulator, kill_at=_NEVER)
+    points = tell(flow, loop, simulator, kill_at=NEVER)
     assert points >= 4, "at least a request and a write, before and after each"
     chosen = range(1, points + 1, 1 if ALL or flow.name in _ALWAYS else 6)
     for point in chosen:
-        _tell(flow, loop, simulator, kill_at=point)
+        tell(flow, loop, simulator, kill_at=point)
     record_property(flow.name, len(chosen))
     print(f"{flow.name}: killed at {len(chosen)} of {points} await points")

@@ -1,7 +1,20 @@
 """From one of two deployments to the other: what is said on the way, and what may come in between."""
 
-from tests.virtual.replacing import DRAIN, H100, H200, existing, serve
-from tests.virtual.team import Team, holds
+from testkit.promises.specs import H100, H200
+from tests.virtual.team import Json, Team, holds
+
+DRAIN = 300.0
+
+
+def serve(team: Team, **spec: object) -> str:
+    """Have a deployment serve that may be replaced; return its name."""
+    team.create(spec={"replacePolicy": {"type": "BlueGreen", "drain": "5m"}, **spec})
+    return str(team.until_ready()["status"]["deploymentName"])
+
+
+def live(team: Team) -> dict[str, Json]:
+    """Return the deployments that exist, by name."""
+    return {each["name"]: each for each in team.deployments() if each["state"] not in ("DELETED", "DELETING")}
 
 
 def test_a_replacement_that_is_given_up_is_ready_only_once_the_other_changes_are_in_force(team: Team) -> None:
@@ -24,6 +37,21 @@ def test_ready_stays_while_the_former_one_goes(team: Team) -> None:
     team.until_ready()
     told = team.told()
     team.wait(DRAIN + 60)
-    assert len(existing(team)) == 1
+    assert len(live(team)) == 1
     assert "replacement" not in team.status("chat")
     assert all(holds(each, "Ready") == "True" for each in team.versions(since=told))
+
+
+def test_the_former_one_stays_while_the_successor_has_lost_its_replicas(team: Team) -> None:
+    former = serve(team, minReplicaCount=1)
+    team.change(acceleratorType=H200)
+    team.until("chat", "Reconciling", "True", "Replacing")
+    successor = str(team.until_ready()["status"]["deploymentName"])
+    team.simulator.stage(outcome="stockout")
+    team.simulator.edit(successor.rsplit("/", 1)[-1], stockedOut=True, readyReplicas=0)
+    team.wait(DRAIN + 120)
+    assert set(live(team)) == {former, successor}
+    team.simulator.clear_stages()
+    team.simulator.edit(successor.rsplit("/", 1)[-1], stockedOut=False, readyReplicas=1)
+    team.wait(120)
+    assert set(live(team)) == {successor}

@@ -89,7 +89,8 @@ def is_due(main: Situation, action: Action, replacement: Replacement) -> bool:
     if replacement.phase is not ReplacementPhase.DRAINING:
         return replacement.phase is ReplacementPhase.DISCARDING
     drained = replacement.until is None or replacement.until <= main.now
-    return drained and router_settled(main) and (isinstance(action, Rest) or _serves(main) or main.parking is not None)
+    serves = _serves(main) or (isinstance(action, Rest) and _is_asleep(main))
+    return drained and router_settled(main) and (serves or main.parking is not None)
 
 
 def _preparing(
@@ -223,6 +224,14 @@ def _serves(main: Situation) -> bool:
     return (
         isinstance(observed, Present) and _is_live(observed.deployment) and observed.deployment.replica_stats.ready > 0
     )
+
+
+def _is_asleep(main: Situation) -> bool:
+    """Tell whether a deployment has no replica until somebody asks for one; not while it has lost one."""
+    observed = main.observed
+    if not isinstance(observed, Present):
+        return False
+    return _is_live(observed.deployment) and observed.deployment.min_replica_count == 0
 
 
 def _is_live(deployment: Deployment) -> bool:
