@@ -7,7 +7,7 @@ from typing import Final
 from benchmarks import tables
 from benchmarks.results import Result
 from benchmarks.scenarios import burst, deletion, rest
-from fireworks_operator.fireworks.budget import LIST_SHARE
+from fireworks_operator.fireworks.request_budget import LIST_SHARE
 from fireworks_operator.settings import Settings
 
 SIZES: Final = (100, 1000, 2500, 5000, 10000, 20000)

@@ -210,6 +210,7 @@ class Stage:
         identity, own, limits: what the next process is started with.
         prices: what a GPU-hour costs.
         tolerated: a part of errors that may be logged in this story.
+        onlookers: called after each jump of the clock, to assert what holds at any moment.
     """
 
     def __init__(self, limits: Limits = PLENTY, own: OwnCredential = OWN, *, began: datetime | None = None) -> None:
@@ -232,6 +233,7 @@ class Stage:
         )
         self.teams = 0
         self.tolerated: str | None = None
+        self.onlookers: list[Callable[[], None]] = []
         self._log = _Errors()
         logger = logging.getLogger("fireworks_operator")
         logger.addHandler(self._log)
@@ -298,7 +300,7 @@ class Stage:
         task = asyncio.ensure_future(work, loop=self.loop)
         self.loop.settle()
         while not task.done():
-            self.loop.step(self.loop.time() + PATIENCE)
+            self.step(self.loop.time() + PATIENCE)
         return task.result()
 
     def close(self) -> None:
@@ -318,12 +320,18 @@ class Stage:
 
     # Time
 
+    def step(self, until: float) -> None:
+        """Let the clock jump once, not beyond `until`, and have everybody look who wants to see each moment."""
+        self.loop.step(until)
+        for look in self.onlookers:
+            look()
+
     def wait(self, seconds: float) -> None:
         """Let time pass, and everything happen that is due in it."""
         until = self.loop.time() + seconds
         self.loop.settle()
         while self.loop.time() < until:
-            self.loop.step(until)
+            self.step(until)
 
     def leap(self, seconds: float) -> None:
         """Let much time pass in which the operator does nothing, as if its node had slept."""
@@ -359,7 +367,7 @@ class Stage:
                 return value
             if self.loop.time() >= until:
                 raise AssertionError(f"did not happen within {within:g} s: {what}\n{trouble}\n{explain()}".rstrip())
-            self.loop.step(until)
+            self.step(until)
 
     def steadily(
         self, look: Callable[[], bool], what: str, *, seconds: float, explain: Callable[[], str] = lambda: ""
@@ -371,4 +379,4 @@ class Stage:
             assert look(), f"did not stay so: {what}\n{explain()}".rstrip()
             if self.loop.time() >= until:
                 return
-            self.loop.step(until)
+            self.step(until)

@@ -221,7 +221,7 @@ class Team(AnyTeam):
         owners: dict[str, list[str]] = {}
         for each in self.deployments():
             marks = each.get("annotations", {})
-            if marks.get("custom/namespace") == self.namespace:
+            if marks.get("custom/namespace") == self.namespace and marks.get("custom/released") != "true":
                 owners.setdefault(str(marks["custom/name"]), []).append(each["name"])
         for name, found in owners.items():
             status = (self.find(name) or {"status": {}})["status"]

@@ -263,6 +263,27 @@ def test_a_budget_that_goes_away_frees_those_that_wait_at_once(team: Team) -> No
     assert team.stage.now() - began < 2
 
 
+FREED: dict[str, Callable[[Team], None]] = {
+    "it goes away": lambda team: team.delete_budget(),
+    "it selects others": lambda team: team.put_budget(
+        limits={"monthlyCost": "0"}, onMonthlyLimit="Park", selector={"matchLabels": {"team": "another"}}
+    ),
+    "its limit is raised": lambda team: team.put_budget(limits={"monthlyCost": "10000"}, onMonthlyLimit="Park"),
+}
+
+
+@pytest.mark.parametrize("how", FREED)
+def test_what_a_budget_has_parked_goes_on_at_once_when(team: Team, how: str) -> None:
+    team.create(spec=GPUS)
+    until_serves(team)
+    team.put_budget(limits={"monthlyCost": "0"}, onMonthlyLimit="Park")
+    team.eventually(lambda: team.deployment()["maxReplicaCount"] == 0, "it is parked")
+    team.wait(600)
+    FREED[how](team)
+    team.eventually(lambda: team.deployment()["maxReplicaCount"] == 4, "it is no longer parked", within=5)
+    until_serves(team)
+
+
 def test_a_deployment_that_was_deleted_elsewhere_needs_room_to_come_back(team: Team) -> None:
     team.limit(gpus=BIG)
     team.create(spec=GPUS)

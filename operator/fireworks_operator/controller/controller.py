@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from fireworks_operator.controller.passes.reconciler import Reconciler
 from fireworks_operator.controller.passes.result import After, Now, PassResult, Retry
 from fireworks_operator.core.actions import RemoveFinalizer, Waiting
-from fireworks_operator.fireworks.budget import WithdrawnError
+from fireworks_operator.fireworks.request_budget import WithdrawnError
 from fireworks_operator.ports import KubernetesUnavailableError, ResourceChangedError, ResourceGoneError
 
 from .queue import Priority, WorkQueue

@@ -235,12 +235,16 @@ class UnloadAddon:
 
 @dataclass(frozen=True, slots=True)
 class SetDeployedModel:
-    """PATCH the base model's DeployedModel, or make one where there is none (None). `fields` has spec paths."""
+    """PATCH the base model's DeployedModel, or make one where there is none (None). `fields` has spec paths.
+
+    `inherited`: only to take over from the deployment that was replaced; the spec does not ask for it.
+    """
 
     target: str
     deployed_model: str | None
     body: Mapping[str, JsonValue]
     fields: tuple[str, ...]
+    inherited: bool = False
     name: ClassVar[str] = "SetDeployedModel"
 
     @property

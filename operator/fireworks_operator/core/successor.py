@@ -99,9 +99,12 @@ def handed_over(resource: FireworksDeployment, now: datetime) -> FireworksDeploy
 
 
 def _to_create(resource: FireworksDeployment, replacement: Replacement) -> FireworksDeployment:
-    """Return the resource as the successor has it: nothing is replaced in its turn, on the hardware chosen before."""
-    update = {"fallbacks": None, "replace_policy": None, "deployment_id": None, "router": None}
-    spec = chosen_spec(resource).model_copy(update=update)
+    """Return the resource as the successor has it: nothing is replaced in its turn, on the hardware chosen before.
+
+    Whether it is paused is looked at once for both deployments, and so not here.
+    """
+    alone = {"fallbacks": None, "replace_policy": None, "deployment_id": None, "router": None, "paused": False}
+    spec = chosen_spec(resource).model_copy(update=alone)
     return resource.model_copy(update={"spec": spec, "status": status_of(replacement)})
 
 

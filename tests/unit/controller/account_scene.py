@@ -9,8 +9,8 @@ from fireworks_operator.controller.accounts.bindings import Bindings
 from fireworks_operator.controller.accounts.keyring import Credential
 from fireworks_operator.controller.accounts.poller import Pace
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.request_budget import Circuit, RequestBudget
 from testkit.builders import NAME, a_deployment
 from testkit.virtual.loop import run
 from tests.unit.controller.fakes import GOOD, Changes, FakeFireworks
@@ -50,7 +50,7 @@ class Scene:
         self.account = Account(
             "acme",
             cast("FireworksClient", self.fireworks),
-            budget=AccountBudget(rate_per_minute=rate, burst=100, clock=loop.time),
+            budget=RequestBudget(rate_per_minute=rate, burst=100, clock=loop.time),
             pace=STEADY,
             clock=loop.time,
             bindings=self.bindings,

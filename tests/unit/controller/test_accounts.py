@@ -13,9 +13,9 @@ from fireworks_operator.controller.accounts.key_source import OwnCredential
 from fireworks_operator.controller.accounts.poller import Pace
 from fireworks_operator.core.context import Unusable, Usable
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.request_budget import WithdrawnError
 from testkit.builders import a_deleted_resource, a_resource
 from testkit.virtual.loop import run
 from tests.unit.controller.fakes import GOOD, OTHER, AllInUse, Changes, FakeFireworks, FakeSecrets

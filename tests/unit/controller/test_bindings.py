@@ -9,7 +9,7 @@ from fireworks_operator.controller.accounts.observer import Changed
 from fireworks_operator.controller.enqueue import EnqueueBound
 from fireworks_operator.controller.queue import WorkQueue
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import Circuit
+from fireworks_operator.fireworks.request_budget import Circuit
 from testkit.virtual.loop import run
 from tests.unit.controller.fakes import GOOD, OTHER
 

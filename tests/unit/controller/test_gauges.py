@@ -13,7 +13,7 @@ from fireworks_operator.controller.measure.gauges import Gauges
 from fireworks_operator.controller.measure.inventory import Inventory
 from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import Owner
-from fireworks_operator.fireworks.budget import AccountBudget
+from fireworks_operator.fireworks.request_budget import RequestBudget
 from fireworks_operator.observability.metrics import Metrics
 from testkit.builders import CLUSTER, CREATED, NAME, NOW, a_deployment, a_resource
 from tests.unit.controller.fakes import Changes, no_budgets
@@ -46,7 +46,7 @@ class Scene:
             in_use=True,
             proven=True,
             observer=self.observer,
-            budget=AccountBudget(burst=50, clock=lambda: 100.0),
+            budget=RequestBudget(burst=50, clock=lambda: 100.0),
             observed_for=lambda: 7.0,
             credentials=tuple,
         )

@@ -12,7 +12,7 @@ from fireworks_operator.controller.measure.inventory import MOST_STRANGERS, Hold
 from fireworks_operator.controller.store import DeploymentStore
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import Circuit
+from fireworks_operator.fireworks.request_budget import Circuit
 from testkit.builders import CLUSTER, CREATED, NAME, NOW, a_deployment, a_resource
 from tests.unit.controller.fakes import Changes
 

@@ -7,8 +7,8 @@ import pytest
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.observed.observation import Present, Unknown
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import Circuit
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.request_budget import Circuit
 from testkit.builders import NAME, a_deployment
 from tests.unit.controller.account_scene import OTHER_NAME, Scene, play
 from tests.unit.controller.fakes import GOOD, OTHER

@@ -34,10 +34,10 @@ from fireworks_operator.core.identity import TAG_RELEASED, Owner, deployment_id,
 from fireworks_operator.core.observed.observation import Present, Unknown
 from fireworks_operator.core.prices import Prices
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import Circuit, WithdrawnError
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind
 from fireworks_operator.fireworks.models import Deployment
+from fireworks_operator.fireworks.request_budget import Circuit, WithdrawnError
 from fireworks_operator.ports import EventType
 from testkit.builders import (
     ACCOUNT,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fireworks_operator.fireworks.budget import Circuit, CircuitState
+from fireworks_operator.fireworks.request_budget import Circuit, CircuitState
 from testkit.clock import Clock
 
 

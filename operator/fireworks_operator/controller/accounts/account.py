@@ -8,11 +8,11 @@ from logging import getLogger
 from fireworks_operator.core.observed.observation import DENIED, UNPROVEN, UNSEEN, Absent, Observed, Present, Unknown
 from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Circuit, Lane
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.deployment_shapes import DeploymentShape
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
+from fireworks_operator.fireworks.request_budget import LIST_SHARE, Circuit, Lane, RequestBudget
 
 from .bindings import Bindings
 from .catalogue import KNOWN_FOR, Catalogue
@@ -43,7 +43,7 @@ class Account:
         name: str,
         client: FireworksClient,
         *,
-        budget: AccountBudget,
+        budget: RequestBudget,
         pace: Pace,
         clock: Callable[[], float],
         bindings: Bindings,

@@ -9,8 +9,8 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.context import CredentialState, Unusable, Usable
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
+from fireworks_operator.fireworks.request_budget import Circuit, RequestBudget
 from fireworks_operator.ports import SecretReader
 
 from .account import Account
@@ -207,8 +207,8 @@ class Accounts:
             handler=self._handler,
         )
 
-    def _budget(self) -> AccountBudget:
-        return AccountBudget(rate_per_minute=self._limits.rate_per_minute, burst=self._limits.burst, clock=self._clock)
+    def _budget(self) -> RequestBudget:
+        return RequestBudget(rate_per_minute=self._limits.rate_per_minute, burst=self._limits.burst, clock=self._clock)
 
 
 def _works(resource: FireworksDeployment, state: CredentialState) -> bool:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Protocol
 
-from fireworks_operator.fireworks.budget import AccountBudget
+from fireworks_operator.fireworks.request_budget import RequestBudget
 
 from .keyring import Credential
 from .observer import Observer
@@ -20,7 +20,7 @@ class Bound(Protocol):
         ...
 
     @property
-    def budget(self) -> AccountBudget:
+    def budget(self) -> RequestBudget:
         """Where the resources wait for their turns."""
         ...
 

@@ -9,10 +9,10 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.context import Unusable
 from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Account
+from fireworks_operator.fireworks.request_budget import Circuit, RequestBudget
 from fireworks_operator.ports import ACCOUNT_ID_KEY
 from fireworks_operator.timing import Backoff
 
@@ -37,7 +37,7 @@ class Discovery:
     `budget` bounds the requests about all keys together: before the answer nobody knows whose account pays for them.
     """
 
-    def __init__(self, client: FireworksClient, budget: AccountBudget, clock: Callable[[], float]) -> None:
+    def __init__(self, client: FireworksClient, budget: RequestBudget, clock: Callable[[], float]) -> None:
         """Start without knowing any key."""
         self._client = client
         self._budget = budget

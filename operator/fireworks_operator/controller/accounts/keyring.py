@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import AccountBudget, Circuit
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.request_budget import Circuit, RequestBudget
 
 from .denials import Denials
 
@@ -75,7 +75,7 @@ class Keyring:
     """The keys of one account. Those that do not list it are strangers: anybody may put its id beside any key."""
 
     def __init__(
-        self, account: str, budget: AccountBudget, clock: Callable[[], float], *, shortest_pause: float
+        self, account: str, budget: RequestBudget, clock: Callable[[], float], *, shortest_pause: float
     ) -> None:
         """Start without any; `shortest_pause` seconds are at least between two rounds of trials."""
         self._account = account

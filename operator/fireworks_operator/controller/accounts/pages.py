@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import AccountBudget, Lane
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
+from fireworks_operator.fireworks.request_budget import Lane, RequestBudget
 from fireworks_operator.fireworks.routers import Router
 
 from .routers import RouterListing
@@ -31,7 +31,7 @@ class FoundDeployments:
 
 
 async def list_deployments(
-    client: FireworksClient, budget: AccountBudget, api_key: ApiKey, account: str, known: Mapping[str, Deployment]
+    client: FireworksClient, budget: RequestBudget, api_key: ApiKey, account: str, known: Mapping[str, Deployment]
 ) -> FoundDeployments:
     """List an account; of what is the same in `known`, its objects are taken.
 
@@ -54,7 +54,7 @@ async def list_deployments(
             return FoundDeployments(deployments, frozenset(unreadable), len(tokens) + 1)
 
 
-async def list_addons(client: FireworksClient, budget: AccountBudget, api_key: ApiKey, account: str) -> Addons:
+async def list_addons(client: FireworksClient, budget: RequestBudget, api_key: ApiKey, account: str) -> Addons:
     """List the loaded addons of an account, by the name of their deployment.
 
     Raises:
@@ -73,7 +73,7 @@ async def list_addons(client: FireworksClient, budget: AccountBudget, api_key: A
             return {name: tuple(models) for name, models in found.items()}
 
 
-async def list_routers(client: FireworksClient, budget: AccountBudget, api_key: ApiKey, account: str) -> RouterListing:
+async def list_routers(client: FireworksClient, budget: RequestBudget, api_key: ApiKey, account: str) -> RouterListing:
     """List the routers of an account.
 
     Raises:

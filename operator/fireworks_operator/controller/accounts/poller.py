@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from fireworks_operator.core.diagnosis import Diagnosis
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
+from fireworks_operator.fireworks.request_budget import LIST_SHARE, RequestBudget
 
 from .bindings import Bindings
 from .keyring import CREDENTIAL_ERRORS, MOST_STRANGERS, Credential, Keyring, explain_list
@@ -87,7 +87,7 @@ class Poller:
     def __init__(
         self,
         client: FireworksClient,
-        budget: AccountBudget,
+        budget: RequestBudget,
         observer: Observer,
         routers: Routers,
         keyring: Keyring,

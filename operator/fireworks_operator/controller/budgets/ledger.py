@@ -47,6 +47,11 @@ class _Namespace:
         """Return the tallies of the budgets that select a resource, by name."""
         return [each for _, each in sorted(self.tallies.items()) if ref in each.members]
 
+    def parked(self) -> set[str]:
+        """Return the resources that budgets have parked, as far as these have been told."""
+        parking = (each for each in self.tallies.values() if each.parks and each.told_spent)
+        return {ref for each in parking for ref in each.members}
+
 
 class Ledger:
     """Knows what each budget has left, grants it, and says whose turn it is when room is made.
@@ -75,6 +80,7 @@ class Ledger:
         self._prices = prices
         self._clock = clock
         self._namespaces: dict[str, _Namespace] = {}
+        self._freed: set[str] = set()
         self.changed = asyncio.Event()
 
     def __iter__(self) -> Iterator[Tally]:
@@ -92,6 +98,7 @@ class Ledger:
             if not found:
                 return
             place = self._namespaces[namespace] = _Namespace()
+        parked = place.parked()
         for name in place.tallies.keys() - found.keys():
             del place.tallies[name]
         for name, budget in found.items():
@@ -101,6 +108,7 @@ class Ledger:
                 before.budget = budget
             else:
                 place.tallies[name] = Tally.of(budget, place.entries, before if same else None)
+        self._freed |= parked - place.parked()
         self._make_room(place)
         if not place.tallies and not any(entry.waiting for entry in place.entries.values()):
             del self._namespaces[namespace]
@@ -216,9 +224,12 @@ class Ledger:
     # Whose turn it is
 
     def turns(self) -> list[str]:
-        """Return the resources that room was made for since the last time, those that came first before others."""
-        due: list[str] = []
-        now = self._clock()
+        """Return the resources that room was made for since the last time, those that came first before others.
+
+        Before them come those that no budget has parked any more, since it is gone or has changed.
+        """
+        due, now = sorted(self._freed), self._clock()
+        self._freed.clear()
         for name, place in list(self._namespaces.items()):
             self._fill(name)
             due += self._settle_doubts_and_months(place, now)

@@ -40,9 +40,9 @@ from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.core.status.model_notices import models_to_ask
 from fireworks_operator.fireworks.api_key import ApiKey
-from fireworks_operator.fireworks.budget import Lane
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import Deployment, Model
+from fireworks_operator.fireworks.request_budget import Lane
 from fireworks_operator.fireworks.routers import Router
 from fireworks_operator.ports import MutationFence
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from logging import getLogger
 
@@ -148,11 +147,13 @@ class Actor:
         resource = situation.subject
         # Dying before the write: nothing has happened. After it: the status names both deployments, and which of them
         # is to serve, so that each later step is known to belong to this replacement.
-        await self._write(situation, Outcome(action), recent)
+        before = recent.stored_status(resource)
+        stored = await self._write(situation, Outcome(action), recent)
         recent.new_deployment()
         message = f"{action.target} has taken over." if isinstance(action, Switch) else action.message
         left = isinstance(action, SetReplacement) and action.left is not None
-        self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
+        if left or message not in {said for _, _, said in tell(before, stored.status)}:
+            self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
         return PassResult(action, Now())
 
     async def _wait(self, situation: Situation, action: Waiting, recent: Recent) -> PassResult:
@@ -264,7 +265,7 @@ class Actor:
         if action.left is not None:
             log.warning("%s: %s", resource.ref, action.message, extra={"deployment": action.left})
             if access is not None:
-                await self._mark_released(situation, access)
+                await self._mark_released(resource, situation.context, access)
         # Dying between the mark and the finalizer: what is marked as released is found so, and let go all the same.
         kind: EventType = "Warning" if action.left is not None else "Normal"
         self._events.record(resource, kind, Reason.DELETING if deleting else Reason.OBSERVED, action.message)
@@ -299,24 +300,24 @@ class Actor:
             recent.released = (resource.metadata.uid, self._wall_clock())
         return stored is not None
 
-    async def _mark_released(self, situation: Situation, access: Access) -> None:
-        """Mark what is let go, if it still is the resource's; what cannot be had soon is not waited for."""
-        replacement, views = situation.status.replacement, [(situation.resource, situation.context)]
-        if replacement is not None:
-            of_second = replace(situation.context, revision=replacement.revision)
-            views.append((second(situation.resource, replacement), of_second))
-        for resource, context in views:
-            await self._mark(resource, context, access)
+    async def _mark_released(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        """Mark what is let go, both deployments of a resource that has two."""
+        await self._mark_one(resource, context, access)
+        replacement = resource.status.replacement
+        if replacement is not None and replacement.deployment_name is not None:
+            await self._mark_one(second(resource, replacement), context, access)
 
-    async def _mark(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+    async def _mark_one(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+        """Mark one deployment, if it still is the resource's; what cannot be had soon is not waited for."""
         target = target_name(resource, context)
-        if target is None or not isinstance(access.observe(target, with_addons=False), Present):
+        known = Absent() if target is None else access.observe(target, with_addons=False)
+        out_of_reach = isinstance(known, Unknown) and context.unreachable_since is not None
+        if target is None or isinstance(known, Absent) or out_of_reach:
             return
         try:
             async with asyncio.timeout(RELEASE_PATIENCE):
                 observed = await access.look(target)
-                ours = isinstance(observed, Present) and context.ownership(resource, observed.deployment)
-                if ours is Ownership.OURS:
+                if isinstance(observed, Present) and context.ownership(resource, observed.deployment) is Ownership.OURS:
                     await access.release(target)
         except (FireworksError, FencedError, TimeoutError) as error:
             log.warning("%s could not be marked as released: %s", target, str(error) or type(error).__name__)

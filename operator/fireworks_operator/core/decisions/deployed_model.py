@@ -1,12 +1,13 @@
 """How requests that name the base model alone find the deployment: the base model's own DeployedModel."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_operator.core.actions import Progress, Refuse, SetDeployedModel
+from fireworks_operator.core.actions import Progress, Refuse, Rest, SetDeployedModel
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
@@ -14,19 +15,25 @@ from fireworks_operator.fireworks.models import DeployedModel, Deployment
 from .addons import ADDON_PAUSE, LISTED_WITHIN, addons_by_model, observed_addons
 from .refusals import held_back
 
+_PATH = "deployedModel."
 
-def decide_deployed_model(situation: Situation, deployment: Deployment) -> SetDeployedModel | Progress | Refuse | None:
+
+def decide_deployed_model(
+    situation: Situation, deployment: Deployment
+) -> SetDeployedModel | Progress | Refuse | Rest | None:
     """Name the change that makes the base model's DeployedModel what the spec says, None if it is or is not known.
 
     Fireworks makes one only for the first deployment of a model. It is never unloaded, and never an addon.
     """
     spec, addons = situation.spec.deployed_model, observed_addons(situation.observed)
-    wanted = {**_inherited(situation, deployment), **({} if spec is None else spec.to_wire())}
+    asked = {} if spec is None else spec.to_wire()
+    wanted = {**_inherited(situation, deployment), **asked}
     if not wanted or addons is None or deployment.state != "READY":
         return None
     change = _change(wanted, deployment, addons_by_model(addons).get(deployment.base_model))
     if change is None:
         return None
+    change = replace(change, inherited=not any(field.removeprefix(_PATH) in asked for field in change.fields))
     return held_back(situation, change.name) or _reverted(situation, change) or change
 
 
@@ -50,18 +57,20 @@ def _change(
     body = {key: value for key, value in wanted.items() if there.get(key, False) != value}
     if not body or (known is not None and known.state == "UNDEPLOYING"):
         return None
-    fields = tuple(f"deployedModel.{key}" for key in body)
+    fields = tuple(f"{_PATH}{key}" for key in body)
     if known is None:
         body = {"model": deployment.base_model, "deployment": deployment.name, **wanted}
     return SetDeployedModel(deployment.name, None if known is None else known.name, body, fields)
 
 
-def _reverted(situation: Situation, change: SetDeployedModel) -> Progress | Refuse | None:
+def _reverted(situation: Situation, change: SetDeployedModel) -> Progress | Refuse | Rest | None:
     """Say that a change did not last, once lists should show it: two resources may both want to be the default."""
     sent = situation.context.addon_updates.get(change.remembered_as)
     if sent is None or situation.context.skip_pauses or situation.now >= sent + ADDON_PAUSE:
         return None
     fields = ", ".join(f"spec.{each}" for each in change.fields)
+    if situation.now < sent + LISTED_WITHIN and change.inherited:
+        return Rest(sent + LISTED_WITHIN)
     if situation.now < sent + LISTED_WITHIN:
         return Progress(Reason.UPDATING, f"Changing {fields}.", sent + LISTED_WITHIN)
     return Refuse(

@@ -75,7 +75,8 @@ def decide_both(main: Situation, action: Action, other: Situation, step: Action)
         situation, chosen = _draining(main, action, other, step, replacement)
     else:
         situation, chosen = _removing(main, action, other, step)
-    return situation, withhold(situation, chosen)
+    held = withhold(main, chosen)
+    return (situation, chosen) if held is chosen else (main, held)  # what is withheld is said of the whole resource
 
 
 def is_due(main: Situation, action: Action, replacement: Replacement) -> bool:

@@ -137,10 +137,8 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
             return _troubled(Diagnosis(reason, message, needs_user=False), available)
         case PrepareModel(model=model, precision=precision):
             return _progressing(Reason.PREPARING_MODEL, preparing(model, precision), available)
-        case Adopt() if was_settled(situation.resource):
-            return _resting(situation, available)  # only its marker is written again
-        case Update(is_of_keys_alone=True) if was_settled(situation.resource):
-            return _resting(situation, available)  # other API keys from now on, and nothing else
+        case Adopt() | Update() | SetDeployedModel() if _is_no_change_of_the_spec(action, situation.resource):
+            return _resting(situation, available)
         case _ if not isinstance(observed, Present):
             return _progressing(*_beginning(action, observed), available)
         case Create() if observed.deployment.state == "CREATING":
@@ -154,6 +152,16 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
         case UnloadAddon() if not wants_addons(situation.resource):
             return _progressing(Reason.UPDATING, _action_message(action, situation.resource), available)
     return _resting(situation, available)
+
+
+def _is_no_change_of_the_spec(action: Action, resource: FireworksDeployment) -> bool:
+    """Tell whether an action does nothing that anybody waits for who waits for the spec to be in force."""
+    match action:
+        case Adopt() | Update(is_of_keys_alone=True):
+            return was_settled(resource)  # only its marker, or the API keys of its direct route, are written again
+        case SetDeployedModel(inherited=inherited):
+            return inherited
+    return False
 
 
 def _refused_before(situation: Situation, outcome: Outcome) -> Diagnosis | None:

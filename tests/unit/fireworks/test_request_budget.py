@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fireworks_operator.fireworks.budget import LIST_SHARE, AccountBudget, Lane, WithdrawnError
+from fireworks_operator.fireworks.request_budget import LIST_SHARE, Lane, RequestBudget, WithdrawnError
 from testkit.virtual.loop import VirtualLoop, run
 
 
@@ -16,12 +16,12 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def budget(rate_per_minute: float = 600.0, burst: int = 100) -> AccountBudget:
-    return AccountBudget(rate_per_minute=rate_per_minute, burst=burst, clock=asyncio.get_running_loop().time)
+def budget(rate_per_minute: float = 600.0, burst: int = 100) -> RequestBudget:
+    return RequestBudget(rate_per_minute=rate_per_minute, burst=burst, clock=asyncio.get_running_loop().time)
 
 
 async def grants(
-    account: AccountBudget, requests: Sequence[tuple[Lane, str]], order: list[tuple[Lane, str]]
+    account: RequestBudget, requests: Sequence[tuple[Lane, str]], order: list[tuple[Lane, str]]
 ) -> list[float]:
     """Ask for all of them at once; append to `order` as they are let through, and return the seconds that took."""
     started = now()
@@ -272,12 +272,12 @@ def test_a_pause_that_comes_while_others_wait_holds_for_them_too() -> None:
 @pytest.mark.parametrize(("rate", "burst"), [(0.0, 1), (-1.0, 1), (float("nan"), 1), (60.0, 0)])
 def test_a_budget_that_would_never_let_anything_through_is_refused(rate: float, burst: int) -> None:
     with pytest.raises(ValueError, match="a rate above 0 and a burst of at least 1"):
-        AccountBudget(rate_per_minute=rate, burst=burst)
+        RequestBudget(rate_per_minute=rate, burst=burst)
 
 
 def test_by_default_a_burst_of_a_hundred_and_ten_a_second() -> None:
     async def scenario() -> list[float]:
-        account = AccountBudget(clock=asyncio.get_running_loop().time)
+        account = RequestBudget(clock=asyncio.get_running_loop().time)
         return await grants(account, [(Lane.OTHER, "a")] * 110, [])
 
     times = run(scenario())
@@ -360,7 +360,7 @@ def test_no_window_ever_sees_more_than_burst_plus_rate(
     gave_up: list[Step] = []
     silence: list[tuple[float, float]] = []
 
-    async def one(account: AccountBudget, step: Step) -> None:
+    async def one(account: RequestBudget, step: Step) -> None:
         await asyncio.sleep(step.at)
         try:
             async with asyncio.timeout(step.patience):
@@ -370,7 +370,7 @@ def test_no_window_ever_sees_more_than_burst_plus_rate(
         else:
             sent.append((now(), step.lane))
 
-    async def pause(account: AccountBudget, at: float, seconds: float) -> None:
+    async def pause(account: RequestBudget, at: float, seconds: float) -> None:
         await asyncio.sleep(at)
         silence.append((now(), now() + seconds))
         account.pause(seconds)

@@ -73,7 +73,7 @@ class _FairQueue:
                 del self._tenants[tenant]
 
 
-class AccountBudget:
+class RequestBudget:
     """The request budget of one account, shared by all its credentials.
 
     In any window of t seconds at most `burst + rate_per_minute / 60 * t` requests are let through, and lists
