@@ -1,9 +1,11 @@
 """`kubectl fireworks plan` of a replacement by BlueGreen, at each of its phases: what it says is what then happens."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from fireworks_operator.api.v1alpha1 import FireworksDeploymentStatus
 from fireworks_operator.core.budgets import Ceiling, Limits, Room
 from fireworks_operator.plugin.plan.planned import Planned, Verdict, ceiling_of_plan, planned_of
 from fireworks_operator.plugin.plan.summary import Plan
@@ -125,6 +127,20 @@ def test_yet_another_value(stage: Stage, team: Team, phase: str) -> None:
     team.wait(2 * ENOUGH)
     assert requests_of(team, since) == foreseen
     assert team.status()["deploymentName"] == planned.deployment
+
+
+def test_a_lost_status_finds_the_successor_by_its_marker(stage: Stage, team: Team) -> None:
+    serve(team)
+    prepare(team)
+    team.until_ready()
+    team.wait(ENOUGH)
+    (successor,) = team.deployments()
+    stored = dry_run(stage, team, team.get()["spec"])
+    assert stored is not None
+    lost = replace(stored, resource=stored.resource.model_copy(update={"status": FireworksDeploymentStatus()}))
+    planned = planned_of(team.namespace, "chat", "chat.yaml", stage.run(look(stage, team, lost)))
+    assert (planned.deployment, planned.verdict.is_error) == (successor["name"], False)
+    assert not any(each.startswith("Create ") for each in planned.steps)
 
 
 def test_a_successor_that_fireworks_refuses_is_told_in_the_words_of_the_status(stage: Stage, team: Team) -> None:

@@ -1,11 +1,12 @@
 """What Fireworks last said about the deployments of one account: one LIST for all, a GET where that is not enough."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from fireworks_operator.core.diagnosis import Diagnosis
-from fireworks_operator.core.identity import Owner, is_released, parse_marker, was_created
+from fireworks_operator.core.heirs import Heirs, is_alive
+from fireworks_operator.core.identity import Owner
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 
@@ -78,20 +79,6 @@ class _Answer:
         return self.observed.deployment
 
 
-def _is_alive(deployment: Deployment | None) -> bool:
-    return deployment is not None and deployment.state not in ("DELETING", "DELETED")
-
-
-def _by_owner(deployments: Iterable[Deployment]) -> dict[Owner, list[tuple[Owner, Deployment]]]:
-    """Return those that are alive and that no operator has let go of, by the resources that their markers name."""
-    found: dict[Owner, list[tuple[Owner, Deployment]]] = {}
-    for each in deployments:
-        marker = parse_marker(each.annotations)
-        if marker is not None and _is_alive(each) and not is_released(each.annotations):
-            found.setdefault(marker, []).append((marker, each))
-    return found
-
-
 @dataclass(slots=True)
 class ListFailure:
     """Why the account, or its loaded addons, cannot be listed, and since when: not by the clock, which may be set.
@@ -132,7 +119,7 @@ class Observer:
     _written: dict[str, float] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
     _told_stale: bool = False
-    _owned: dict[Owner, list[tuple[Owner, Deployment]]] | None = None
+    _heirs: Heirs | None = None
     """What the last LIST has by its markers; made when somebody asks: who has no status, or replaces by BlueGreen."""
 
     def observe(self, name: str, *, with_addons: bool) -> Observed:
@@ -176,32 +163,25 @@ class Observer:
         None if that one is alive, or if there is none, or before the first LIST. Of several, the one that serves, and
         the oldest. `previous` are ids and uids that the cluster had before.
         """
-        if self.listing is None or _is_alive(self.listing.deployments.get(name)):
-            return None
-        found = self._of(owner, self.listing, previous)
-        first = min(
-            found, key=lambda each: (not each.replica_stats.ready, str(each.create_time), each.name), default=None
-        )
-        return None if first is None else first.name
+        heirs = self._by_marker()
+        return None if heirs is None else heirs.find(owner, name, previous)
 
     def leftovers(self, owner: Owner, name: str) -> list[str]:
         """Return which deployments beside the one of this name were created for a resource and are not being deleted.
 
         Without those that an answer of our own tells otherwise about than the last LIST.
         """
-        if self.listing is None:
-            return []
-        found = (each for each in self._of(owner, self.listing) if each.name != name and was_created(each.annotations))
-        return sorted(each.name for each in found if self._is_still_there(each.name))
+        heirs = self._by_marker()
+        return [] if heirs is None else [each for each in heirs.beside(owner, name) if self._is_still_there(each)]
 
-    def _of(self, owner: Owner, listing: Listing, previous: Collection[str] = ()) -> list[Deployment]:
-        if self._owned is None:
-            self._owned = _by_owner(listing.deployments.values())
-        return [each for marker, each in self._owned.get(owner, ()) if not marker.is_elsewhere(owner.uid, previous)]
+    def _by_marker(self) -> Heirs | None:
+        if self._heirs is None and self.listing is not None:
+            self._heirs = Heirs(self.listing.deployments)
+        return self._heirs
 
     def _is_still_there(self, name: str) -> bool:
         observed = self._observe(name, with_addons=False)
-        return isinstance(observed, Present) and _is_alive(observed.deployment)
+        return isinstance(observed, Present) and is_alive(observed.deployment)
 
     def _observe(self, name: str, *, with_addons: bool) -> Observed:
         listing, answer = self.listing, self._answers.get(name)
@@ -268,7 +248,7 @@ class Observer:
 
     def listed(self, listing: Listing) -> None:
         """Take in a complete LIST, and tell which deployments look different than in the one before."""
-        before, self.listing, self._owned = self.listing, listing, None
+        before, self.listing, self._heirs = self.listing, listing, None
         healed, self.failure, self._told_stale = self.failure, None, False
         if before is None or (healed is not None and listing.started - healed.since > SILENCE):
             self.resumed = listing.started

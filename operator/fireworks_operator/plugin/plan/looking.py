@@ -20,6 +20,7 @@ from fireworks_operator.core.decisions.router import router_in_question
 from fireworks_operator.core.diagnosis import diagnose, explain_router
 from fireworks_operator.core.forecast.fireworks import Told
 from fireworks_operator.core.forecast.forecast import Forecast, forecast
+from fireworks_operator.core.heirs import Heirs
 from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.observed.router import SeenRouter
@@ -73,6 +74,7 @@ class Looker:
     _accounts: dict[ApiKey, str] = field(default_factory=dict)
     _models: dict[tuple[str, str], Model | None] = field(default_factory=dict)
     _deployed: dict[str, list[DeployedModel]] = field(default_factory=dict)
+    _heirs: dict[str, Heirs] = field(default_factory=dict)
     _asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def look(self, stored: Stored, rooms: tuple[Room, ...] = ()) -> Seen:
@@ -100,6 +102,7 @@ class Looker:
         context = replace(
             context,
             exists=frozenset(former).__contains__,
+            heir=context.heir if resource.status.deployment_name else (await self._heirs_of(account)).find,
             route_secret=await self._route_secret(resource),
             models=await self._models_of(resource, account),
             router=await _router(account, resource),
@@ -208,6 +211,13 @@ class Looker:
             if known not in self._models:
                 self._models[known] = await _record(account, name)
             return self._models[known]
+
+    async def _heirs_of(self, account: Account) -> Heirs:
+        """Return what may have taken the place of a deployment whose name the status does not tell, or no longer."""
+        async with self._asking:
+            if account.id not in self._heirs:
+                self._heirs[account.id] = Heirs({each.name: each for each in await account.deployments()})
+            return self._heirs[account.id]
 
     async def _loaded(self, account: Account) -> list[DeployedModel]:
         async with self._asking:
