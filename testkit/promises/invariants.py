@@ -37,6 +37,7 @@ _NOBODYS_FAULT = {
     Reason.CREATING,
     Reason.UPDATING,
     Reason.WAKING,
+    Reason.RECOVERING,
     Reason.SCALED_TO_ZERO,
     Reason.SERVING,
     Reason.DELETING,

@@ -1,7 +1,5 @@
 """What must be true once nothing is wrong any more and everything has had its time."""
 
-from collections.abc import Sequence
-
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.pauses import RECREATIONS
 from testkit.promises.invariants import STRANGERS, condition, holds, is_blocked_while_serving
@@ -162,7 +160,9 @@ def _check_parked(ref: str, status: Raw, snapshot: Snapshot) -> None:
 def _check_ready(ref: str, raw: Raw, snapshot: Snapshot, now: float) -> None:
     deployment = snapshot.deployments.get(raw["status"]["deploymentName"])
     assert deployment is not None, f"{ref} is Ready without a deployment"
-    assert "replacement" not in raw["status"], f"I1: {ref} is at rest with two deployments: {raw['status']}"
+    blocked = raw["status"].get("replacement", {}).get("lastAttempt", {}).get("reason") == Reason.DELETION_BLOCKED
+    alone = "replacement" not in raw["status"] or blocked  # in use within the last hour
+    assert alone, f"I1: {ref} is at rest with two deployments: {raw['status']}"
     assert deployment["state"] == "READY", f"{ref} is Ready and its deployment {deployment['state']}"
     always = min(deployment.get("minReplicaCount", 0), deployment.get("maxReplicaCount", 0)) > 0
     serves = deployment.get("replicaStats", {}).get("readyReplicaCount", 0) > 0
@@ -188,20 +188,6 @@ def wanted_name(raw: Raw) -> str:
         f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
     )
     return f"accounts/{ACCOUNT}/deployments/{identifier}"
-
-
-def found_anew(raw: Raw, owned: Sequence[Raw]) -> str:
-    """Return which of its deployments a resource has once its status is lost.
-
-    The one that it would look for by name; where that is gone, the one that serves, and of several the oldest.
-    """
-    name = wanted_name(raw)
-    rest = [each for each in owned if f"/{ACCOUNT}/" in each["name"]]
-    if not rest or any(each["name"] == name for each in rest):
-        return name
-    ready = {each["name"]: each.get("replicaStats", {}).get("readyReplicaCount", 0) for each in rest}
-    first = min(rest, key=lambda each: (ready[each["name"]] == 0, str(each["createTime"]), each["name"]))
-    return str(first["name"])
 
 
 def _is_over(snapshot: Snapshot, name: str) -> bool:

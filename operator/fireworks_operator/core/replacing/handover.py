@@ -97,6 +97,9 @@ def _preparing(
     main: Situation, action: Action, other: Situation, step: Action, replacement: Replacement
 ) -> tuple[Situation, Action]:
     why = _no_longer_wanted(main, other)
+    if why is not None and _is_taken(other):
+        message = f"The id of {other.target} is taken by a deployment of other hardware or model: trying another id."
+        return main, SetReplacement(replacement.model_copy(update={"revision": replacement.revision + 1}), message)
     if why is not None:
         return main, _discard(replacement, why, main)
     if not isinstance(action, Progress) or action.reason is not Reason.REPLACING:
@@ -180,6 +183,12 @@ def _no_longer_wanted(main: Situation, other: Situation) -> str | None:
         return "the spec asks for what the present deployment is"
     differs = isinstance(other.observed, Present) and other.drift.replacements
     return "the spec asks for something else by now" if differs else None
+
+
+def _is_taken(other: Situation) -> bool:
+    """Tell whether a successor would get the id of an earlier one that is another deployment, and unknown by now."""
+    unclaimed = other.status.deployment_name is None
+    return unclaimed and isinstance(other.observed, Present) and bool(other.drift.replacements)
 
 
 def _discard(replacement: Replacement, why: str, main: Situation) -> SetReplacement:
