@@ -10,7 +10,10 @@ from fireworks_operator.core.successor import drain_of, is_blue_green
 from fireworks_operator.fireworks.models import Deployment
 
 MOST_REVISIONS = 1000
-"""Generations back for which the id of a successor is recognised: an autoscaler makes a new one with each change."""
+"""Generations back and ahead for which the id of a successor is recognised.
+
+An autoscaler makes a new one with each change, and a cluster that is restored from a backup counts some once more.
+"""
 
 
 def decide_leftover(situation: Situation, deployment: Deployment) -> SetReplacement | None:
@@ -46,7 +49,7 @@ def _revisions(situation: Situation, deployment: Deployment) -> dict[str, int]:
         return {}
     account, owner = account_of(deployment.name), situation.owner
     latest = situation.resource.metadata.generation
-    revisions = (0, *range(max(latest - MOST_REVISIONS, 1), latest + 1))
+    revisions = (0, *range(max(latest - MOST_REVISIONS, 1), latest + MOST_REVISIONS))
     ids = {deployment_name(account, deployment_id(replace(owner, revision=each))): each for each in revisions}
     if situation.spec.deployment_id is not None:
         ids[deployment_name(account, situation.spec.deployment_id)] = 0
