@@ -175,8 +175,10 @@ def _discard(replacement: Replacement, why: str, main: Situation) -> SetReplacem
 def _outlook(main: Situation, second: Situation, step: Action) -> Waiting:
     """Say how the successor gets on; as long as the present deployment can serve, nothing has gone wrong."""
     conditions = report(second, Outcome(step)).conditions
-    ready = next(each for each in conditions if each.type == ConditionType.READY)
-    stalled = next(each for each in conditions if each.type == ConditionType.STALLED)
+    by_type = {each.type: each for each in conditions}
+    ready, stalled = by_type.get(ConditionType.READY), by_type.get(ConditionType.STALLED)
+    if ready is None or stalled is None:
+        return Progress(Reason.REPLACING, told(main), _until(step))  # nothing is known of it yet
     message = f"{told(main)} {ready.message}"
     if stalled.status != "True":
         return Progress(Reason.REPLACING, message, _until(step))
