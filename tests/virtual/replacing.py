@@ -12,6 +12,7 @@ H100, H200, B200 = "NVIDIA_H100_80GB", "NVIDIA_H200_141GB", "NVIDIA_B200_180GB"
 DRAIN = 300.0
 """Seconds that a former deployment drains in these stories."""
 BLUE_GREEN: Json = {"type": "BlueGreen", "drain": "5m"}
+BY_FORCE_BLUE_GREEN: Json = {**BLUE_GREEN, "ignoreChecks": True}
 HOUR = 3600.0
 SOON = 150.0
 """Seconds within which a successor serves, where nothing is in its way."""

@@ -304,17 +304,18 @@ class Actor:
 
     async def _mark_released(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
         """Mark what is let go, both deployments of a resource that has two."""
-        await self._mark_one(resource, context, access)
         replacement = resource.status.replacement
+        # Of two, one has often been changed since the last LIST, so that only a look tells of it.
+        asks = replacement is not None and context.unreachable_since is None
+        await self._mark_one(resource, context, access, asks=asks)
         if replacement is not None and replacement.deployment_name is not None:
-            await self._mark_one(second(resource, replacement), context, access)
+            await self._mark_one(second(resource, replacement), context, access, asks=asks)
 
-    async def _mark_one(self, resource: FireworksDeployment, context: Context, access: Access) -> None:
+    async def _mark_one(self, resource: FireworksDeployment, context: Context, access: Access, *, asks: bool) -> None:
         """Mark one deployment, if it still is the resource's; what cannot be had soon is not waited for."""
         target = target_name(resource, context)
         known = Absent() if target is None else access.observe(target, with_addons=False)
-        out_of_reach = isinstance(known, Unknown) and context.unreachable_since is not None
-        if target is None or isinstance(known, Absent) or out_of_reach:
+        if target is None or not (isinstance(known, Present) or (asks and isinstance(known, Unknown))):
             return
         try:
             async with asyncio.timeout(RELEASE_PATIENCE):
