@@ -236,7 +236,7 @@ METRICS: Final = [
     row(
         "an alert above a cost",
         {"metrics": {"prometheusRule": {"enabled": True, "hourlyCostAbove": 64}}},
-        {"PrometheusRule spec groups 0 rules 9 alert": "FireworksCostHigh"},
+        {"PrometheusRule spec groups 0 rules 10 alert": "FireworksCostHigh"},
     ),
     refused("a cost below nothing", {"metrics": {"prometheusRule": {"hourlyCostAbove": -1}}}, "hourlyCostAbove"),
     refused(

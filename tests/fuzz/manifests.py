@@ -59,6 +59,8 @@ def reconciled_with_rules(spec: Spec) -> Spec:
     schedules = spec.get("autoscalingPolicy", {}).get("scalingSchedules", {})
     if any(each["minReplicaCount"] > most for each in schedules.values()):
         spec["autoscalingPolicy"] = {k: v for k, v in spec["autoscalingPolicy"].items() if k != "scalingSchedules"}
+    if not all(spec.get("fallbacks", ())):
+        del spec["fallbacks"]  # an entry that sets nothing
     if "draftModel" in spec:
         spec.pop("ngramSpeculationLength", None)
     if "draftModel" in spec or spec.get("ngramSpeculationLength"):

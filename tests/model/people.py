@@ -14,12 +14,13 @@ from tests.model.scene import AFTERWARDS, Scene
 PATIENCE = 1200.0
 """Seconds after which nobody who asks for a replica may be Ready without one."""
 
+_DAY = {"minReplicaCount": 1, "schedule": "0 8 * * 1-5", "duration": "36000s", "timezone": "Europe/Berlin"}
 _CONSOLE: tuple[dict[str, Any], ...] = (
     {"displayName": "Somebody's"},
     {"minReplicaCount": 1, "maxReplicaCount": 2},
     {"precision": "BF16"},
     {"autoscalingPolicy": {"scaleUpWindow": "45s"}},
-    {"autoscalingPolicy": {"scalingSchedules": {"day": {"disabled": True}}}},
+    {"autoscalingPolicy": {"scalingSchedules": {"day": {**_DAY, "disabled": True}}}},
     {"annotations": {}},
     {"annotations": {"custom/team": "x"}},
 )

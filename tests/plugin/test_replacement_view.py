@@ -85,8 +85,8 @@ def test_a_successor_that_is_given_up_is_told_with_the_reason() -> None:
     resource = made.discarding()
     assert lines(resource)[1:4] == [
         f"Replacement: Discarding since {SINCE}: the deployment above goes on serving, and its successor is deleted",
-        f"Given up: {second(resource)}: CREATING, 0 of 1 replicas ready",
-        "Progress: The replacement is given up: the spec asks for what the present deployment is.",
+        f"Given up: {second(resource)}: READY, 1 of 1 replicas ready",
+        "Progress: The deployment is being deleted.",
     ]
 
 

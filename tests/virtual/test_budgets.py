@@ -341,6 +341,7 @@ def test_dollars_per_hour_are_limited_and_an_unknown_price_is_refused(team: Team
     assert "price of these GPUs is not known" in condition(team.get("unpriced"), "Ready")["message"]
 
 
+@pytest.mark.parametrize("began", [datetime(2026, 11, 29, 12, tzinfo=UTC)])
 def test_a_spent_month_stops_growth_until_the_next(team: Team) -> None:
     team.limit(monthlyCost=32)
     team.create("first", spec=GPUS, minReplicaCount=2)
@@ -438,6 +439,7 @@ def test_restarts_in_a_flood_do_not_oversell(team: Team, pause: float) -> None:
 # --- parked at the end of the money -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("began", [datetime(2026, 11, 29, 12, tzinfo=UTC)])
 def test_a_budget_that_parks_switches_off_for_the_rest_of_the_month_and_on_again(team: Team) -> None:
     team.put_budget("team", limits={"monthlyCost": 32}, onMonthlyLimit="Park")
     team.create(spec=GPUS, minReplicaCount=2)

@@ -51,7 +51,10 @@ def judge(pair: Pair, story: str) -> None:
 
 
 def stalled_in(pair: Pair) -> Json:
-    return condition({"status": pair.status}, "Stalled")
+    """Return what a person has to do something about: Stalled, or the successor of what serves is refused."""
+    resource = {"status": pair.status}
+    working = condition(resource, "Reconciling")
+    return working if working.get("reason") == "ReplacementBlocked" else condition(resource, "Stalled")
 
 
 def cost_of(planned: Planned) -> tuple[object, ...]:
