@@ -158,7 +158,7 @@ def test_without_keep_the_crd_goes_with_the_release(release: Helm, cluster: Clus
     notes = install(release, values={"crds": {"keep": False}})
     assert "crds.keep is false" in notes
     uninstall(release)
-    cluster.kubectl("wait", "--for=delete", *ALL_CRDS, "--timeout=60s")
+    cluster.kubectl("wait", "--for=delete", *ALL_CRDS, "--timeout=180s")
 
 
 def test_a_crd_that_was_applied_by_hand_is_taken_over_on_demand(
