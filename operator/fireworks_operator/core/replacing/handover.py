@@ -179,7 +179,7 @@ def _no_longer_wanted(main: Situation, other: Situation) -> str | None:
         return "the deployment is to be parked"
     if not is_blue_green(main.spec):
         return "spec.replacePolicy.type is no longer BlueGreen"
-    if isinstance(main.observed, Present) and _is_live(main.observed.deployment) and not main.drift.replacements:
+    if _live(main) is not None and not main.drift.replacements:
         return "the spec asks for what the present deployment is"
     differs = isinstance(other.observed, Present) and other.drift.replacements
     return "the spec asks for something else by now" if differs else None
@@ -208,7 +208,7 @@ def _outlook(main: Situation, other: Situation, step: Action) -> Waiting:
         return Progress(Reason.REPLACING, message, _until(step))
     message += " To give the replacement up, put the old value back."
     reason = Reason.REPLACEMENT_BLOCKED
-    if isinstance(main.observed, Present) and _is_live(main.observed.deployment):
+    if _live(main) is not None:
         return Progress(reason, message, _until(step))
     return Refuse(reason, message, _until(step))
 
@@ -223,25 +223,23 @@ def _beside(other: Situation, main: Situation, waits: Waiting) -> Situation:
 
 def _may_return(other: Situation) -> bool:
     """Tell whether a former deployment can serve again as what the spec asks for by now."""
-    observed = other.observed
-    live = isinstance(observed, Present) and _is_live(observed.deployment)
-    return live and not other.drift.replacements
+    return _live(other) is not None and not other.drift.replacements
 
 
 def _serves(main: Situation) -> bool:
-    observed = main.observed
-    return (
-        isinstance(observed, Present) and _is_live(observed.deployment) and observed.deployment.replica_stats.ready > 0
-    )
+    deployment = _live(main)
+    return deployment is not None and deployment.replica_stats.ready > 0
 
 
 def _is_asleep(main: Situation) -> bool:
     """Tell whether a deployment has no replica until somebody asks for one; not while it has lost one."""
-    observed = main.observed
-    if not isinstance(observed, Present):
-        return False
-    return _is_live(observed.deployment) and observed.deployment.min_replica_count == 0
+    deployment = _live(main)
+    return deployment is not None and deployment.min_replica_count == 0
 
 
-def _is_live(deployment: Deployment) -> bool:
-    return deployment.state in _SERVING_STATES
+def _live(situation: Situation) -> Deployment | None:
+    """Return the observed deployment if it serves, or can; None if it does not, or is not known."""
+    observed = situation.observed
+    if not isinstance(observed, Present) or observed.deployment.state not in _SERVING_STATES:
+        return None
+    return observed.deployment
