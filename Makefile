@@ -25,6 +25,7 @@ test: $(STAMP) ## lint, then all tests but the long proofs (about 20 minutes)
 
 proof: $(STAMP) ## what takes long: faults on real processes, fuzzing, benchmarks and chaos in short, pages that install
 	$(BIN)/python -m testkit.suites proof $(PYTEST_ARGS)
+	$(BIN)/python -m testkit.suites properties $(PYTEST_ARGS)
 
 chaos: $(STAMP) ## kill the operator 1,000 times under churn and faults, write docs/reliability.md (CHAOS_ARGS="--kills 1000 --seed 1")
 	$(BIN)/python -m testkit.kubernetes build

@@ -12,7 +12,7 @@ import sys
 import time
 import xml.etree.ElementTree as Xml
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +50,7 @@ class Suite:
         spread: how they are given to workers: one by one, or (`loadfile`) those of a file to one worker.
         lint: style, types and layers come first.
         cluster: some of its tests need a Kubernetes.
+        environment: variables that its tests see.
     """
 
     minutes: int
@@ -59,6 +60,7 @@ class Suite:
     spread: str = "worksteal"
     lint: bool = True
     cluster: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 SUITES: Final[Mapping[str, Suite]] = {
@@ -66,12 +68,16 @@ SUITES: Final[Mapping[str, Suite]] = {
     "check": Suite(5, (*_UNIT, "tests/model", "tests/crd", "tests/chart"), "not proof and not slow", workers=4),
     "test": Suite(22, workers=4),
     "proof": Suite(60, marks="proof", spread="loadfile", lint=False),  # many stories are told side by side in a file
+    "properties": Suite(
+        8, ("tests/unit", "tests/plugin"), "hypothesis", lint=False, cluster=False, environment={"THOROUGH": "1"}
+    ),
 }
 
 
 def run(name: str, more: Sequence[str]) -> int:
     """Run a suite, say how long it took, and return its exit code."""
     suite = SUITES[name]
+    os.environ.update(suite.environment)
     if suite.cluster:  # minutes, but only once on a machine
         subprocess.run((sys.executable, "-m", "testkit.kubernetes", "build"), cwd=ROOT, check=True)
     begun = time.monotonic()

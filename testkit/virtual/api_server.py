@@ -1,6 +1,5 @@
 """A Kubernetes API server in memory: versions, uids, generations, finalizers and the status subresource."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from fireworks_operator.ports import (
     ResourceChangedError,
     ResourceGoneError,
 )
+from testkit.virtual.copying import copied
 
 Raw = dict[str, Any]
 """An object as the API server stores it."""
@@ -158,7 +158,7 @@ class ApiServer:
         if raw is None:
             raw = self.budgets[ref] = self._new(ref, spec)
         else:
-            raw["spec"] = copy.deepcopy(dict(spec))
+            raw["spec"] = copied(dict(spec))
             raw["metadata"]["generation"] += 1
         self._budget_changed(raw)
 
@@ -179,12 +179,12 @@ class ApiServer:
             "annotations": {},
             **metadata,
         }
-        return {"metadata": given, "spec": copy.deepcopy(dict(spec)), "status": {"observedGeneration": -1}}
+        return {"metadata": given, "spec": copied(dict(spec)), "status": {"observedGeneration": -1}}
 
     def _budget_changed(self, raw: Raw, *, deleted: bool = False) -> None:
         self.version += 1
         raw["metadata"]["resourceVersion"] = str(self.version)
-        self.budget_history.append(WatchEvent(copy.deepcopy(raw), deleted))
+        self.budget_history.append(WatchEvent(copied(raw), deleted))
 
     def edit(self, ref: str, spec: Mapping[str, Any]) -> None:
         """Replace the spec, by the rules of the CRD for fields that cannot change."""
@@ -192,7 +192,7 @@ class ApiServer:
         check_immutable(raw, spec)
         if raw["spec"] == spec:
             return
-        raw["spec"] = copy.deepcopy(dict(spec))
+        raw["spec"] = copied(dict(spec))
         raw["metadata"]["generation"] += 1
         self._changed(raw)
 
@@ -231,17 +231,17 @@ class ApiServer:
     def put_status(self, ref: str, status: Mapping[str, Any]) -> None:
         """Write a status by hand: from a backup, or by somebody who may and should not."""
         raw = self.objects[ref]
-        raw["status"] = copy.deepcopy(dict(status))
+        raw["status"] = copied(dict(status))
         self._changed(raw)
 
     def backed_up(self) -> tuple[dict[str, Raw], int]:
         """Return what a backup of etcd holds."""
-        return copy.deepcopy(self.objects), self.version
+        return copied(self.objects), self.version
 
     def roll_back(self, backup: tuple[dict[str, Raw], int]) -> None:
         """Be what a backup of etcd holds: versions go back, and the watch says nothing of it."""
         objects, self.version = backup
-        self.objects = copy.deepcopy(objects)
+        self.objects = copied(objects)
         self.history.clear()
 
     # What the operator does
@@ -277,7 +277,7 @@ class ApiServer:
         read = FireworksDeploymentStatus.model_validate(wire).to_wire()
         assert read == wire, f"I15: the API server refuses this status: {wire}"
         if wire == raw["status"]:
-            return copy.deepcopy(raw)
+            return copied(raw)
         raw["status"] = wire
         return self._written(raw)
 
@@ -318,15 +318,15 @@ class ApiServer:
         raw["status"] = status.to_wire()
         self.writes += 1
         self._budget_changed(raw)
-        return copy.deepcopy(raw)
+        return copied(raw)
 
     def listed_budgets(self) -> tuple[list[Raw], int]:
         """All budgets, and the version of the LIST."""
-        return copy.deepcopy(list(self.budgets.values())), self.version
+        return copied(list(self.budgets.values())), self.version
 
     def listed(self) -> tuple[list[Raw], int]:
         """All objects, and the version of the LIST."""
-        return copy.deepcopy(list(self.objects.values())), self.version
+        return copied(list(self.objects.values())), self.version
 
     def _expect(self, resource: FireworksDeployment) -> Raw:
         raw = self.objects.get(resource.ref)
@@ -355,18 +355,18 @@ class ApiServer:
         self._surprises.pop(self.writes, lambda: None)()
         self._changed(raw)
         self._interfere("after")
-        return copy.deepcopy(raw)
+        return copied(raw)
 
     def _changed(self, raw: Raw) -> None:
         self.version += 1
         raw["metadata"]["resourceVersion"] = str(self.version)
-        self.history.append(WatchEvent(copy.deepcopy(raw), deleted=False))
+        self.history.append(WatchEvent(copied(raw), deleted=False))
 
     def _remove(self, ref: str) -> None:
         raw = self.objects.pop(ref)
         uid = raw["metadata"]["uid"]
         self.config_maps = {name: each for name, each in self.config_maps.items() if each.owner != uid}
         self.version += 1
-        last = copy.deepcopy(raw)
+        last = copied(raw)
         last["metadata"]["resourceVersion"] = str(self.version)
         self.history.append(WatchEvent(last, deleted=True))

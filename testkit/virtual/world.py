@@ -1,7 +1,6 @@
 """Everything together: the API server, Fireworks and the operator's process, on one clock."""
 
 import asyncio
-import copy
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from testkit.promises.invariants import Promises, holds, is_answered
 from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, named, new_spec
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BY_HAND, BYSTANDER, Conduct, owner_ref
+from testkit.virtual.copying import copied
 from testkit.virtual.fireworks import ACCOUNT, CALM_KEY, KEYS, OTHER_ACCOUNT, Fireworks, identifier
 from testkit.virtual.gate import KilledError, Lease
 from testkit.virtual.loop import VirtualLoop
@@ -214,7 +214,7 @@ class World:
     def overwrite_status(self, ref: str, status: Mapping[str, Any]) -> None:
         """Have somebody else write a status: what it says is not the operator's word, and none is broken by it."""
         self.server.put_status(ref, status)
-        self.objects_before[ref] = copy.deepcopy(self.server.objects[ref])
+        self.objects_before[ref] = copied(self.server.objects[ref])
 
     def _add_foreign(self, claimed: Collection[str] = ()) -> None:
         marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": "another", "custom/namespace": "x"}
@@ -337,7 +337,7 @@ class World:
         self.promises.check(after)
         self.promises.check_serving(self.objects_before, self.before, after)
         self.promises.check_one_of_two_serves(self.objects_before, self.before, after)
-        self.objects_before = copy.deepcopy(self.server.objects)
+        self.objects_before = copied(self.server.objects)
         self.before = after
         return sum(each.method != "GET" and each.user_agent not in (BY_HAND, NEIGHBOUR) for each in entries)
 

@@ -1,11 +1,11 @@
 """What comes back from the past, and what is wrong about the time: backups, clocks, the Lease; and another cluster."""
 
-import copy
 from typing import Any
 
 from testkit.promises.specs import UNOWNED, named, new_spec
 from testkit.virtual.api_server import Raw
 from testkit.virtual.conduct import REFS
+from testkit.virtual.copying import copied
 from testkit.virtual.neighbour import OTHER_ID, SAME_ID, Neighbour
 from testkit.virtual.process import Process
 from tests.model.choices import YES_OR_NO, AnEdit, Count, OneOf, event
@@ -85,7 +85,7 @@ class History(Scene):
             if raw["metadata"]["uid"] not in there:  # nobody remembers it
                 names = {each["name"] for each in world.promises.owned(ref, world.fireworks.state())}
                 world.promises.left |= names | named(raw["status"])
-        world.server.roll_back(copy.deepcopy(self.backup))
+        world.server.roll_back(copied(self.backup))
         for ref, raw in world.server.objects.items():
             self._wiped(raw)
             world.promises.left |= {

@@ -1,6 +1,5 @@
 """The API server is put back to an earlier state: its versions begin again where the backup was made."""
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import holds
 from testkit.promises.specs import new_spec
 from testkit.virtual.api_server import Raw, WatchEvent
+from testkit.virtual.copying import copied
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.process import Process
 from testkit.virtual.world import World
@@ -28,12 +28,12 @@ class Backup:
     def restore(self) -> None:
         """Put it back; the watch begins anew with all that there is, as after every break."""
         server = self.world.server
-        server.objects, server.version = copy.deepcopy(self.objects), self.version
-        server.history.extend(WatchEvent(copy.deepcopy(raw), deleted=False) for raw in server.objects.values())
+        server.objects, server.version = copied(self.objects), self.version
+        server.history.extend(WatchEvent(copied(raw), deleted=False) for raw in server.objects.values())
 
 
 def backup(world: World) -> Backup:
-    return Backup(world, copy.deepcopy(world.server.objects), world.server.version)
+    return Backup(world, copied(world.server.objects), world.server.version)
 
 
 @pytest.fixture

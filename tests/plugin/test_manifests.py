@@ -15,6 +15,7 @@ from fireworks_operator.core.desired.wanted import wire_values
 from fireworks_operator.fireworks.models import Deployment
 from fireworks_operator.plugin.manifests import NotImportableError, manifest_of, spec_of
 from testkit.builders import ACCOUNT, ADDON, BASE_MODEL, NAME, a_deployment, a_deployment_json, an_addon
+from testkit.properties import examples
 
 SHAPE = "accounts/fireworks/deploymentShapes/fast-one/versions/v2"
 DRAFTER = "accounts/fireworks/models/llama-v3p2-1b-instruct"
@@ -75,6 +76,7 @@ def left_out(**wire: JsonValue) -> list[str]:
     return spec_of(a_deployment(**wire)).left_out
 
 
+@examples(100)
 @given(WIRE)
 def test_the_operator_finds_nothing_to_change_at_an_imported_deployment(wire: Mapping[str, Any]) -> None:
     raw = {**a_deployment_json(), **wire}

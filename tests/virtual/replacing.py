@@ -82,7 +82,7 @@ class Witness:
         found = existing(self.team, self.name)
         self.most = max(self.most, len(found))
         assert len(found) <= 2, f"never three: {self._explain(found)}"
-        resource = self.team.find(self.name)
+        resource = self.team.stage.server.objects.get(self.team.ref(self.name))
         if self.team.stage.operator is not None and not self.orphans and resource is not None:
             assert orphans(self.team) == (), self._explain(found)
         for each in self._versions():

@@ -62,13 +62,22 @@ class _Clock(VirtualClock):
 class MemorySimulator(SimulatorClient):
     """The admin client of a simulator in this very process."""
 
-    def __init__(self, app: ASGIApp, account: str) -> None:
+    def __init__(self, simulator: Simulator, account: str) -> None:
         super().__init__(URL, account)
-        self._app = app
+        self._simulator = simulator
+        self._app: ASGIApp = simulator.app
 
     def of(self, account: str) -> "MemorySimulator":
         """Return a client for another account."""
-        return MemorySimulator(self._app, account)
+        return MemorySimulator(self._simulator, account)
+
+    def deployments(self, account: str | None = None) -> list[JsonObject]:
+        """Look at them without a request: onlookers do so after each jump of the clock."""
+        world = self._simulator.worlds.shared
+        now = world.clock.now()
+        world.settle(now)
+        owner = world.accounts.get(account or self.account)
+        return [] if owner is None else [world.wire(each, now) for each in owner.deployments.values()]
 
     def call(
         self,
@@ -223,7 +232,7 @@ class Stage:
         simulator.worlds.shared.clock = _Clock(self.loop, start)
         self._offset = start - self.loop.time()
         self.loop.serve = self._server_of(simulator)
-        self.simulator = MemorySimulator(simulator.app, OWN_ACCOUNT)
+        self.simulator = MemorySimulator(simulator, OWN_ACCOUNT)
         self.server = Kubernetes(self.now)
         self.identity = Identity(
             CLUSTER,

@@ -1,6 +1,5 @@
 """A team on the virtual stage: a namespace, a Fireworks account, an API key in a Secret, and what users do."""
 
-import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from fireworks_simulator.testing import JournalEntry
 from testkit.conditions import condition, holds, summary
 from testkit.stories.team import AT_REST, MODEL, SECRET, SPEC, AnyTeam, Json
 from testkit.virtual.api_server import Event, Raw
+from testkit.virtual.copying import copied
 from tests.virtual.stage import OWN_ACCOUNT, OWN_KEY, PATIENCE, MemorySimulator, Stage
 
 OTHER_MODEL = "accounts/fireworks/models/qwen2p5-7b-instruct"
@@ -85,7 +85,7 @@ class Team(AnyTeam):
 
     def find(self, name: str = "chat") -> Raw | None:
         """Return a resource, None if it is gone."""
-        return copy.deepcopy(self.stage.server.objects.get(self.ref(name)))
+        return copied(self.stage.server.objects.get(self.ref(name)))
 
     def change(self, name: str = "chat", /, **spec: object) -> None:
         """Merge fields into a spec; None removes one."""
@@ -137,7 +137,7 @@ class Team(AnyTeam):
 
     def budget(self, name: str = "team") -> Json:
         """Return the status of a FireworksBudget."""
-        return copy.deepcopy(dict(self.stage.server.budgets[self.ref(name)]["status"]))
+        return copied(dict(self.stage.server.budgets[self.ref(name)]["status"]))
 
     # --- Secrets ---------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,9 @@
 """BlueGreen, and a status that is lost or of an old backup: nothing is made twice, what is not known is an orphan."""
 
-import copy
-
 import pytest
 
 from testkit.stories.addons import add_models, addons
+from testkit.virtual.copying import copied
 from tests.virtual.replacing import (
     DRAINS,
     H200,
@@ -70,7 +69,7 @@ def test_the_status_from_before_the_replacement_leads_to_no_third_deployment(tea
     add_models(team)
     witness = serve(team, addons=addons("tone"))
     team.until("chat", "AddonsReady", "True")
-    old = copy.deepcopy(team.status())
+    old = copied(team.status())
     team.change(acceleratorType=H200)
     witness.orphans = True
     witness.stalls = {"ReplaceRequired", "DeploymentLost", "Conflict"}
@@ -102,7 +101,7 @@ def test_the_status_lost_after_a_replacement_finds_the_successor(team: Team) -> 
 
 def test_an_old_status_after_a_replacement_finds_the_successor(team: Team) -> None:
     witness = serve(team)
-    old = copy.deepcopy(team.status())
+    old = copied(team.status())
     team.change(acceleratorType=H200)
     until_alone(team)
     name = team.status()["deploymentName"]
@@ -118,7 +117,7 @@ def test_the_status_of_the_middle_of_a_replacement_that_is_over_ends_it_once_mor
     witness = serve(team)
     team.change(acceleratorType=H200)
     reach(team, DRAINS)
-    old = copy.deepcopy(team.status())
+    old = copied(team.status())
     until_alone(team)
     seen = team.seen()
     witness.serves = False

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fireworks_operator.controller.queue import PAUSES, STALE_DATES, Priority, WorkQueue
+from testkit.properties import examples
 from testkit.virtual.loop import run
 
 USER, POLL, PROGRESS = Priority
@@ -305,7 +306,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(STEPS)
 def test_whatever_happens_every_added_key_is_handed_out_to_one_worker_at_a_time(steps: list[tuple[str, str]]) -> None:
     async def scenario() -> None:

@@ -15,6 +15,7 @@ from fireworks_operator.core.prices import Price, PriceList, Prices
 from fireworks_operator.core.situation import assess
 from fireworks_operator.core.status.cost import cost_of, month_gpu_seconds_until, month_until, rate_ends, stopped
 from testkit.builders import CREATED, a_context, a_resource, present
+from testkit.properties import examples
 
 BEGAN = datetime(2026, 3, 30, 12, tzinfo=UTC)
 H100 = "NVIDIA_H100_80GB"
@@ -46,6 +47,7 @@ def metered_now(before: Cost | None, observed: Observed, context: Context) -> Co
     return found
 
 
+@examples(100)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(1, 20 * 24 * 3600)), min_size=1, max_size=12),
 )

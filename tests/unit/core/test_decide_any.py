@@ -2,36 +2,41 @@
 
 from typing import get_args
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, ManagementPolicy
 from fireworks_operator.core.actions import (
-    DESTRUCTIVE,
     Action,
     AddFinalizer,
     Adopt,
     Claim,
     Create,
+    CreateRouter,
     Delete,
+    DeleteRouter,
     Mutation,
     Park,
     Progress,
     Refuse,
     RemoveFinalizer,
     Rest,
+    RouterChange,
     SetTags,
     Trouble,
+    UnloadAddon,
     Update,
     Waiting,
 )
 from fireworks_operator.core.context import Context, Unusable
 from fireworks_operator.core.decisions.decide import decide
+from fireworks_operator.core.decisions.router import is_ours
 from fireworks_operator.core.identity import Ownership, is_reserved_tag
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.core.situation import assess
+from testkit.properties import examples
 from tests.unit.core.strategies import contexts, observations, resources
 
-MANY = settings(max_examples=100, deadline=None)
+MANY = examples(100)
 
 
 @MANY
@@ -82,6 +87,8 @@ def test_nothing_that_is_not_ours_is_changed_or_deleted(
     if not isinstance(observed, Present) or not isinstance(action, Mutation):
         return
     whose = context.ownership(resource, observed.deployment)
+    if isinstance(action, DeleteRouter):
+        return  # a router is ours or not by itself, whatever became of its deployment
     if isinstance(action, Adopt) and action.by_request:
         assert whose in (Ownership.UNOWNED, Ownership.RELEASED, Ownership.RECREATED)
         assert resource.spec.adoption_policy == "Unowned"
@@ -98,7 +105,7 @@ def test_create_and_destroy_follow_from_what_is_there(
     if isinstance(action, Create):
         assert isinstance(observed, Absent)
         assert observed.confirmed or resource.status.create_time is None
-    if isinstance(action, DESTRUCTIVE):
+    if isinstance(action, Delete | UnloadAddon):
         assert isinstance(observed, Present)
     if isinstance(action, Delete) and action.hard:
         assert observed.deployment.replica_stats.ready == 0 or observed.deployment.state == "DELETED"  # type: ignore[union-attr]
@@ -110,6 +117,22 @@ def test_create_and_destroy_follow_from_what_is_there(
         assert action.fields
         keys = [key.removeprefix("custom/") for key in (*action.tags, *action.remove)]
         assert not [key for key in keys if is_reserved_tag(key)], "the owner marker is no tag of the spec"
+
+
+@MANY
+@given(resources(), observations(), contexts())
+def test_no_router_is_changed_or_deleted_that_was_seen_to_be_anothers(
+    resource: FireworksDeployment, observed: Observed, context: Context
+) -> None:
+    situation = assess(resource, observed, context)
+    action, seen = decide(situation), context.router
+    if not isinstance(action, RouterChange) or seen is None or seen.name != action.router or not seen.fresh:
+        return  # looked at right before it is changed, and decided again
+    if isinstance(action, CreateRouter):
+        assert seen.router is None
+    else:
+        assert seen.router is not None
+        assert is_ours(situation, seen.router)
 
 
 @MANY

@@ -14,6 +14,7 @@ from fireworks_operator.core.desired.fields import FIELDS, RESETS_OF_NEW
 from fireworks_operator.core.desired.shapes import same_shape
 from fireworks_operator.core.desired.wanted import wire_values
 from testkit.builders import ACCOUNT, BASE_MODEL
+from testkit.properties import examples
 
 SHAPE = "accounts/fireworks/deploymentShapes/llama-3b-fast"
 POLICY = "autoscalingPolicy"
@@ -382,6 +383,7 @@ PATHS = [field.path for field in FIELDS] + [f"{kind}.{name}" for kind in (SCHEDU
 APPLIED = st.sets(st.sampled_from(PATHS))
 
 
+@examples(100)
 @given(SPECS, RAWS, APPLIED)
 def test_a_patch_leaves_no_drift_that_a_patch_could_put_right(
     spec: dict[str, Any], raw: dict[str, Any], applied: set[str]
@@ -399,6 +401,7 @@ def test_a_patch_leaves_no_drift_that_a_patch_could_put_right(
     assert find_drift(wanted, raw, applied) == drift
 
 
+@examples(100)
 @given(SPECS, RAWS, APPLIED)
 def test_only_managed_fields_are_ever_named(spec: dict[str, Any], raw: dict[str, Any], applied: set[str]) -> None:
     wanted = wire_values(FireworksDeploymentSpec.model_validate({"baseModel": BASE_MODEL, **spec}), ACCOUNT)

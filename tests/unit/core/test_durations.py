@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fireworks_operator.core.desired.durations import parse_duration, wire_duration
+from testkit.properties import examples
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,7 @@ def test_what_is_no_duration_is_refused_by_name(text: str) -> None:
         parse_duration(text)
 
 
+@examples(100)
 @given(st.lists(st.tuples(st.decimals(0, 9999, places=2), st.sampled_from(["ms", "s", "m", "h"])), min_size=1))
 def test_what_is_sent_means_what_was_written(parts: list[tuple[Decimal, str]]) -> None:
     text = "".join(f"{number}{unit}" for number, unit in parts)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, FormatChecker
 from pydantic import JsonValue
@@ -26,6 +26,7 @@ from fireworks_operator.core.status.report import report
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
 from testkit.builders import ADDON, BORN, CREATED, NAME, NOW, a_context, a_deployment_json, a_resource, an_attempt
+from testkit.properties import examples
 from tests.unit.core.strategies import resources
 
 _STATUS = crd(DEPLOYMENTS)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
@@ -102,7 +103,7 @@ def answers(draw: st.DrawFn) -> Any:  # noqa: ANN401 - any JSON
     return answer
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(resources() | st.just(a_resource(SPEC, CREATED)), answers(), JSON, JSON)
 def test_whatever_fireworks_says_of_a_deployment_its_status_is_accepted(
     resource: FireworksDeployment,
@@ -160,7 +161,7 @@ APPLIED = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(resources(), STORED, APPLIED, answers(), ENDLESS, st.booleans())
 def test_whatever_is_stored_and_annotated_the_next_status_is_accepted(
     resource: FireworksDeployment,
@@ -214,7 +215,7 @@ GARBAGE = JSON | st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(resources(), st.dictionaries(st.sampled_from(STATUS_FIELDS), GARBAGE, max_size=3), answers(), st.booleans())
 def test_whatever_somebody_writes_into_the_status_the_next_pass_has_an_answer(
     resource: FireworksDeployment, garbage: Mapping[str, JsonValue], answer: JsonValue, known: bool

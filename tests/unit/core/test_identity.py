@@ -28,6 +28,7 @@ from fireworks_operator.core.identity import (
     parse_marker,
 )
 from testkit.builders import OWNER
+from testkit.properties import examples
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 NAME = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", fullmatch=True)
@@ -43,16 +44,19 @@ def test_every_tag_of_the_operator_is_reserved() -> None:
     assert not identity.is_reserved_tag("names")
 
 
+@examples(100)
 @given(OWNERS)
 def test_every_resource_has_a_deployment_id_that_fireworks_accepts(owner: Owner) -> None:
     assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", deployment_id(owner))
 
 
+@examples(100)
 @given(OWNERS)
 def test_the_same_resource_always_has_the_same_id(owner: Owner) -> None:
     assert deployment_id(owner) == deployment_id(Owner(owner.cluster, owner.namespace, owner.name))
 
 
+@examples(100)
 @given(OWNERS, OWNERS)
 def test_different_resources_have_different_ids(one: Owner, other: Owner) -> None:
     assert (deployment_id(one) == deployment_id(other)) is (one == other)

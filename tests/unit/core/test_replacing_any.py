@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import get_args
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from fireworks_operator.api.conditions import ConditionType
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, FireworksDeploymentStatus, ReplacementPhase
@@ -25,9 +25,10 @@ from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.replacing.handover import decide_resource
 from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.status.facts import has_condition
+from testkit.properties import examples
 from tests.unit.core.strategies import SECOND, contexts, observations, replaced
 
-MANY = settings(max_examples=60, deadline=None)
+MANY = examples(60)
 SECONDS = observations(SECOND)
 BY_WORD = ("Abandon", "CrdDeleted")
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fireworks_operator.api.conditions import ConditionType, Reason
@@ -30,11 +30,12 @@ from fireworks_operator.core.situation import assess
 from fireworks_operator.core.status.report import report
 from fireworks_operator.fireworks.errors import ErrorKind
 from testkit.builders import NOW, an_error
+from testkit.properties import examples
 from tests.unit.core.strategies import contexts, observations, resources
 
 Model = TypeVar("Model", bound=ApiModel)
 REASONS = {reason.value for reason in Reason}
-MANY = settings(max_examples=100, deadline=None)
+MANY = examples(100)
 UNREPORTED = (AddFinalizer, RemoveFinalizer)
 """Actions that change the resource itself; the pass after them reports."""
 

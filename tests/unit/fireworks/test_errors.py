@@ -4,10 +4,11 @@ import json
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError, classify
+from testkit.properties import examples
 
 HTML = (
     b"<!DOCTYPE html>\n<html><head><title>Attention Required! | Cloudflare</title></head><body>Ray ID: 8f</body></html>"
@@ -210,7 +211,7 @@ def test_the_text_of_an_error_names_the_status_and_the_words() -> None:
     assert str(FireworksError(ErrorKind.UNREACHABLE, "no route")) == "no route"
 
 
-@settings(deadline=None)
+@examples(100)
 @given(
     status=st.integers(200, 599),
     body=st.one_of(

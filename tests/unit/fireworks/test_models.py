@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -23,6 +23,7 @@ from fireworks_operator.fireworks.models import (
     ReplicaStats,
     parse_accounts,
 )
+from testkit.properties import examples
 
 NAME = "accounts/acme/deployments/chat-prod"
 MODEL = "accounts/fireworks/models/qwen3-8b"
@@ -471,7 +472,7 @@ FIELDS = [
 ]
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values), st.booleans())
 def test_no_json_whatever_raises_anything_but_a_protocol_error(obj: dict[str, JsonValue], named: bool) -> None:
     entry: JsonValue = {**obj, "name": NAME} if named else {**obj}

@@ -1,11 +1,12 @@
 """No id, however crafted, reaches another path, verb or query."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.fireworks.names import account_path, is_resource_name, resource_path
+from testkit.properties import examples
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_the_wildcard_account_is_an_account() -> None:
     assert account_path("-") == "accounts/-"
 
 
-@settings(deadline=None)
+@examples(100)
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_a_path_always_has_exactly_four_segments(account: str, identifier: str) -> None:
     name = f"accounts/{account}/deployments/{identifier}"

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fireworks_operator.fireworks.request_budget import LIST_SHARE, Lane, RequestBudget, WithdrawnError
+from testkit.properties import examples
 from testkit.virtual.loop import VirtualLoop, run
 
 
@@ -346,7 +347,7 @@ steps = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     plan=st.lists(steps, max_size=60),
     rate=st.sampled_from([30.0, 60.0, 600.0]),
@@ -402,7 +403,7 @@ def test_no_window_ever_sees_more_than_burst_plus_rate(
                 assert last - first + 1 <= allowed + 1e-6
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(counts=st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 15), min_size=2))
 def test_no_tenant_waits_for_more_than_one_request_of_each_other(counts: dict[str, int]) -> None:
     order: list[tuple[Lane, str]] = []
