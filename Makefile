@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit check test proof bench chaos soak lint format crd docs site recording chart venv lock promtool image e2e release-dry-run kind gitops clean
+.PHONY: help demo unit check test proof properties bench chaos soak lint format crd docs site recording chart venv lock promtool image e2e release-dry-run kind gitops clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
@@ -25,6 +25,9 @@ test: $(STAMP) ## lint, then all tests but the long proofs (about 20 minutes)
 
 proof: $(STAMP) ## what takes long: faults on real processes, fuzzing, benchmarks and chaos in short, pages that install
 	$(BIN)/python -m testkit.suites proof $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory properties
+
+properties: $(STAMP) ## what holds whatever is drawn, with new examples and many more of them; `make proof` calls it (under 8 minutes)
 	$(BIN)/python -m testkit.suites properties $(PYTEST_ARGS)
 
 chaos: $(STAMP) ## kill the operator 1,000 times under churn and faults, write docs/reliability.md (CHAOS_ARGS="--kills 1000 --seed 1")
