@@ -1,14 +1,13 @@
 """Fireworks as the model sees it: the simulator, its clock, requests that come late, and what exists there."""
 
-import http.client
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 from fireworks_operator.fireworks.request import Call
-from fireworks_simulator.testing import JournalEntry, SimulatorClient
+from fireworks_simulator.testing import JournalEntry
 from testkit.clock import tenth_of_month
+from testkit.virtual.simulator import MemorySimulator
 
 ACCOUNT, OTHER_ACCOUNT = "acme", "other"
 KEYS = {ACCOUNT: "fw_bogusaaabaaab", OTHER_ACCOUNT: "fw_other"}
@@ -59,7 +58,7 @@ class Fireworks:
         late: requests under way after their sender has given up.
     """
 
-    simulator: SimulatorClient
+    simulator: MemorySimulator
     clock: Callable[[], float]
     hangs: list[Hang] = field(default_factory=list)
     late: list[LateRequest] = field(default_factory=list)
@@ -111,20 +110,8 @@ class Fireworks:
         self._request(Call("by_hand", method, path, query, body), _LATE_KEY, "by hand")
 
     def _request(self, call: Call, api_key: str, agent: str) -> None:
-        parts = urlsplit(self.simulator.url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=30)
-        query = f"?{urlencode(call.query)}" if call.query else ""
-        headers = {"Authorization": f"Bearer {api_key}", "Content-Type": "application/json", "User-Agent": agent}
-        try:
-            connection.request(
-                call.method,
-                f"/v1/{call.path}{query}",
-                call.content(),
-                headers,
-            )
-            connection.getresponse().read()
-        finally:
-            connection.close()
+        body: Json | None = None if call.body is None else dict(call.body)
+        self.simulator.request(call.method, f"/v1/{call.path}", body, call.query, api_key=api_key, agent=agent)
 
     def hang(self, method: str, *, late: bool, path: str = "") -> None:
         """Leave the next request by this method, to a path that ends so, without an answer."""

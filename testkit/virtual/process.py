@@ -110,7 +110,6 @@ class ModelClient(FireworksClient):
         self._fireworks.catch_up()
         hang = self._fireworks.hanging(call)
         answered = False
-        self._loop.expect_answer()
         try:
             if hang is None:
                 answer = await super()._send(api_key, call)
@@ -118,7 +117,6 @@ class ModelClient(FireworksClient):
                 answer = await self._send_in_vain(api_key, call, hang)
             answered = True
         finally:
-            self._loop.answered()
             self._loop.advance(0.01)
             self.sent.append((call.method, call.path, answered))
             self._gate.cross()
@@ -153,17 +151,15 @@ class ModelClient(FireworksClient):
             await self.hold_lists.wait()
 
     async def _send_in_vain(self, api_key: ApiKey, call: Call, hang: Hang) -> JsonObject:
-        """Send a request that is not answered: once it has arrived, the clock may jump to the deadline."""
+        """Send a request that is not answered; it may be carried out all the same, later."""
         sending = asyncio.ensure_future(super()._send(api_key, call))
         while not sending.done() and not self._fireworks.has_arrived(hang):
             await asyncio.wait({sending}, timeout=0)
         if sending.done():
             return sending.result()  # another fault was quicker
-        self._loop.answered()
         try:
             return await sending
         finally:
-            self._loop.expect_answer()
             if hang.late and call.method != "GET":
                 self._fireworks.late.append(LateRequest(call, api_key.reveal(), self._loop.time() + LATEST))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS
 from fireworks_operator.fireworks.request import Call
-from fireworks_simulator.testing import JournalEntry, SimulatorClient
+from fireworks_simulator.testing import JournalEntry
 from testkit.promises.budgets import NeverOversold
 from testkit.promises.invariants import Promises, holds, is_answered
 from testkit.promises.specs import FOREIGN, UNOWNED, loaded_addons, named, new_spec
@@ -19,6 +19,7 @@ from testkit.virtual.gate import KilledError, Lease
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.neighbour import NEIGHBOUR, Neighbour
 from testkit.virtual.process import AGENT, Process, Surroundings
+from testkit.virtual.simulator import MemorySimulator
 
 _SETTLING = (1, 3, 5, 15, 30, 60, 120, 300, 900, 3600, 3 * 3600, 4 * 3600)
 """Seconds that go by, in this order, until nothing happens any more: longer than every pause of the operator."""
@@ -59,8 +60,9 @@ class World:
         creations: deployments that have come into being, whoever asked for them.
     """
 
-    def __init__(self, loop: VirtualLoop, simulator: SimulatorClient) -> None:
+    def __init__(self, loop: VirtualLoop, simulator: MemorySimulator) -> None:
         self.loop = loop
+        loop.serve = simulator.server(loop)
         self.fireworks = Fireworks(simulator, loop.time)
         self.fireworks.reset()
         self.server = ApiServer(self.fireworks.now)

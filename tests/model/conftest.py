@@ -9,11 +9,11 @@ from fireworks_operator.controller.accounts.account import Account
 from fireworks_operator.controller.passes import acting, looking, reconciler
 from fireworks_operator.core.decisions.decide import decide
 from fireworks_operator.core.replacing.report import report_resource
-from fireworks_simulator.app import running
+from fireworks_simulator.app import Simulator
 from fireworks_simulator.settings import AccountSettings, Settings
-from fireworks_simulator.testing import SimulatorClient
 from testkit.virtual.fireworks import ACCOUNT, KEYS
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -44,7 +44,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualLoop]:
 
 
 @pytest.fixture(scope="session")
-def simulator() -> Iterator[SimulatorClient]:
+def simulator() -> MemorySimulator:
     """A Fireworks whose clock moves only when told to."""
-    with running(Settings(stepped=True, accounts=(AccountSettings(id=ACCOUNT, api_key=KEYS[ACCOUNT]),))) as client:
-        yield client
+    settings = Settings(stepped=True, accounts=(AccountSettings(id=ACCOUNT, api_key=KEYS[ACCOUNT]),))
+    return MemorySimulator(Simulator(settings), ACCOUNT)

@@ -2,13 +2,13 @@
 
 from hypothesis.stateful import RuleBasedStateMachine
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.outcome import wanted_name
 from testkit.promises.specs import changed
 from testkit.virtual.api_server import RefusedError
 from testkit.virtual.conduct import REFS
 from testkit.virtual.fireworks import Json
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 from tests.model.choices import OneOf
 
@@ -20,7 +20,7 @@ AFTERWARDS = OneOf("nothing", "work", "work", "poll", "poll", "wait")
 class Scene(RuleBasedStateMachine):
     """A world, and the words in which events are told."""
 
-    def __init__(self, loop: VirtualLoop, simulator: SimulatorClient) -> None:
+    def __init__(self, loop: VirtualLoop, simulator: MemorySimulator) -> None:
         super().__init__()
         self.world = World(loop, simulator)
 

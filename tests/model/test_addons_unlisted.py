@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from fireworks_operator.api.v1alpha1 import ANNOTATION_IGNORE_CHECKS
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
 from testkit.promises.specs import new_spec
 from testkit.virtual.fireworks import ADDONS
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 PLAIN, TUNED, NEW = "team-b/plain", "team-a/tuned", "team-b/new"
@@ -32,7 +32,7 @@ TROUBLES = [
 
 
 @pytest.fixture
-def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
+def world(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[World]:
     """A world with one resource without addons and one with an addon, both of which serve."""
     world = World(loop, simulator)
     for ref in (PLAIN, TUNED):

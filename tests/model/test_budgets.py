@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.specs import new_spec
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 pytestmark = pytest.mark.slow
@@ -100,7 +100,7 @@ def _until(world: World, serving: int, waiting: int) -> None:
     raise AssertionError(f"it does not end: {_stands(world)}, {[_reason(world, ref) for ref in world.server.objects]}")
 
 
-def _tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at: int) -> int:
+def _tell(flow: Flow, loop: VirtualLoop, simulator: MemorySimulator, *, kill_at: int) -> int:
     world = World(loop, simulator)
     try:
         flow.prepare(world)
@@ -120,7 +120,7 @@ def _tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_killed_at_every_await_point_nothing_is_oversold(
-    flow: Flow, loop: VirtualLoop, simulator: SimulatorClient
+    flow: Flow, loop: VirtualLoop, simulator: MemorySimulator
 ) -> None:
     points = _tell(flow, loop, simulator, kill_at=_NEVER)
     assert points >= 4
@@ -133,7 +133,7 @@ def test_killed_at_every_await_point_nothing_is_oversold(
 @pytest.mark.parametrize("late", [True, False], ids=["late", "never"])
 @pytest.mark.parametrize("restart", [True, False], ids=["restarted", "running"])
 def test_a_request_without_an_answer_counts_until_it_can_no_longer_take_effect(
-    flow: Flow, kind: str, late: bool, restart: bool, loop: VirtualLoop, simulator: SimulatorClient
+    flow: Flow, kind: str, late: bool, restart: bool, loop: VirtualLoop, simulator: MemorySimulator
 ) -> None:
     world = World(loop, simulator)
     try:
@@ -150,7 +150,7 @@ def test_a_request_without_an_answer_counts_until_it_can_no_longer_take_effect(
 
 
 def test_what_a_former_process_asked_for_counts_while_it_may_take_effect(
-    loop: VirtualLoop, simulator: SimulatorClient
+    loop: VirtualLoop, simulator: MemorySimulator
 ) -> None:
     world = World(loop, simulator)
     try:

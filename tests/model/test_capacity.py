@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
 from testkit.promises.specs import new_spec
 from testkit.virtual.fireworks import identifier
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 REF = "team-b/chat"
@@ -82,7 +82,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[Scene]:
+def scene(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[Scene]:
     """A scene in which nothing exists yet."""
     world = World(loop, simulator)
     yield Scene(world)

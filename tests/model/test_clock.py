@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
 from testkit.promises.outcome import check_settled
 from testkit.promises.specs import new_spec
 from testkit.virtual.fireworks import identifier
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 REF = "team-b/chat"
@@ -36,7 +36,7 @@ class Clock:
 
 
 @pytest.fixture
-def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
+def world(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[World]:
     """A world in which nothing exists yet."""
     world = World(loop, simulator)
     yield world

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 
 from fireworks_operator.api.v1alpha1 import FINALIZER
-from fireworks_simulator.testing import SimulatorClient
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 from tests.model.flows import FLOWS, REF, Flow, drive, is_observed
 from tests.model.replacement_flows import REPLACEMENT_FLOWS
@@ -30,7 +30,7 @@ NEVER = 1_000_000
 """More crossings than any flow has."""
 
 
-def tell(flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, *, kill_at: int) -> int:
+def tell(flow: Flow, loop: VirtualLoop, simulator: MemorySimulator, *, kill_at: int) -> int:
     """Tell a flow, with a kill at one of its crossings; return how many the first process passed."""
     world = World(loop, simulator)
     try:
@@ -63,7 +63,7 @@ def _check_key_patches(world: World, flow: Flow, since: int, *, killed: bool) ->
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("flow", FLOWS + REPLACEMENT_FLOWS + ROUTER_FLOWS, ids=lambda flow: flow.name)
 def test_killed_at_every_await_point_a_flow_ends_as_if_nothing_had_happened(
-    flow: Flow, loop: VirtualLoop, simulator: SimulatorClient, record_property: Callable[[str, object], None]
+    flow: Flow, loop: VirtualLoop, simulator: MemorySimulator, record_property: Callable[[str, object], None]
 ) -> None:
     points = tell(flow, loop, simulator, kill_at=NEVER)
     assert points >= 4, "at least a request and a write, before and after each"

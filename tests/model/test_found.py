@@ -8,13 +8,13 @@ import pytest
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
 from testkit.promises.specs import new_spec
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.fireworks import ADDONS, identifier
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.process import Process
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 REF = "team-b/chat"
@@ -22,7 +22,7 @@ SECRET = {"credentialsSecretRef": {"name": "fireworks"}}
 
 
 @pytest.fixture
-def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
+def world(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[World]:
     """A world with one resource, whose deployment serves."""
     world = World(loop, simulator)
     world.server.create(REF, new_spec("team-b", []))
@@ -165,7 +165,7 @@ def test_an_addon_that_is_accepted_but_is_in_no_list_is_told_and_not_asked_for_a
 
 
 def test_an_id_that_is_taken_by_no_deployment_is_asked_for_ever_more_rarely_until_it_is_free(
-    loop: VirtualLoop, simulator: SimulatorClient
+    loop: VirtualLoop, simulator: MemorySimulator
 ) -> None:
     world = World(loop, simulator)
     try:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import holds
 from testkit.virtual.conduct import derived_id
 from testkit.virtual.fireworks import ADDONS
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from tests.model.machine import Machine
 from tests.model.strangers import ANNOTATIONS, FORGED, SECRETS
 
@@ -18,7 +18,7 @@ SERVES: Edits = [("minReplicaCount", 1)]
 
 
 @pytest.fixture
-def machine(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[Machine]:
+def machine(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[Machine]:
     """A world with a bystander and two resources that serve; in the end all must become well."""
     machine = Machine(loop, simulator)
     try:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
 from testkit.promises.specs import H200, new_spec
 from testkit.virtual.fireworks import identifier
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 REF = "team-b/chat"
@@ -24,7 +24,7 @@ BY_HAND: dict[str, Any] = {
 
 
 @pytest.fixture
-def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
+def world(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[World]:
     """A world in which nothing exists yet but the deployments of others."""
     world = World(loop, simulator)
     yield world

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from fireworks_operator.api.conditions import Reason
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
 from testkit.promises.specs import UNOWNED, Spec, new_spec
 from testkit.virtual.fireworks import ACCOUNT, KEYS
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 OWNER, STRANGER = "fw_bogusaaabaaab", "fw_bogusjzeaoosd"
@@ -19,7 +19,7 @@ EVIL, CHAT = "mallory/evil", "team-b/chat"
 
 
 @pytest.fixture
-def world(loop: VirtualLoop, simulator: SimulatorClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(loop: VirtualLoop, simulator: MemorySimulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world whose operator has OWNER as its own key, for team-b alone, and where mallory has STRANGER."""
     monkeypatch.setitem(KEYS, ACCOUNT, OWNER)
     world = World(loop, simulator)

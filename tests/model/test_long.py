@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.outcome import check_converged
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from tests.model.choices import events
 from tests.model.machine import Machine
 
@@ -25,7 +25,7 @@ CHAPTER = 40
 
 
 @pytest.mark.timeout(4 * 3600)
-def test_a_long_history_of_everything_breaks_no_promise(loop: VirtualLoop, simulator: SimulatorClient) -> None:
+def test_a_long_history_of_everything_breaks_no_promise(loop: VirtualLoop, simulator: MemorySimulator) -> None:
     random, drawn, number = Random(SEED), Counter[str](), 0  # noqa: S311 - to be repeated, not to be secret
     known = {name: choices for name, choices in events(Machine).items() if re.search(ONLY, name)}
     machine, story = Machine(loop, simulator), list[str]()

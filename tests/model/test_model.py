@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from tests.model.machine import Machine
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "20"))
@@ -16,7 +16,7 @@ STEPS = 40
 
 
 @pytest.mark.timeout(3600)
-def test_whatever_happens_promises_are_kept_and_all_settles(loop: VirtualLoop, simulator: SimulatorClient) -> None:
+def test_whatever_happens_promises_are_kept_and_all_settles(loop: VirtualLoop, simulator: MemorySimulator) -> None:
     class Staged(Machine):
         def __init__(self) -> None:
             super().__init__(loop, simulator)

@@ -8,11 +8,11 @@ import pytest
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON
 from fireworks_operator.fireworks.request import Call
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
 from testkit.promises.specs import UNOWNED, new_spec
 from testkit.virtual.fireworks import ACCOUNT, KEYS, LateRequest, identifier
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 REF = "team-a/chat"
@@ -27,7 +27,7 @@ ANOTHERS = {
 
 
 @pytest.fixture
-def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
+def world(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[World]:
     """A world with one resource, whose deployment serves."""
     world = World(loop, simulator)
     world.server.create(REF, new_spec("team-a", []))
@@ -218,7 +218,7 @@ def test_a_resource_restored_without_its_status_can_be_let_go_with_a_warning(
 
 @pytest.mark.parametrize("trouble", ["no Secret", "an outage"])
 def test_a_resource_that_never_had_a_usable_key_is_deleted_at_once(
-    loop: VirtualLoop, simulator: SimulatorClient, trouble: str
+    loop: VirtualLoop, simulator: MemorySimulator, trouble: str
 ) -> None:
     world = World(loop, simulator)
     try:
@@ -238,7 +238,7 @@ def test_a_resource_that_never_had_a_usable_key_is_deleted_at_once(
 
 
 def test_a_resource_whose_creation_was_refused_is_deleted_at_once_also_without_a_key(
-    loop: VirtualLoop, simulator: SimulatorClient
+    loop: VirtualLoop, simulator: MemorySimulator
 ) -> None:
     world = World(loop, simulator)
     try:

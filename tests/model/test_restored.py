@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import holds
 from testkit.promises.specs import new_spec
 from testkit.virtual.api_server import Raw, WatchEvent
 from testkit.virtual.copying import copied
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.process import Process
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 REF, LATER = "team-b/chat", "team-b/later"
@@ -37,7 +37,7 @@ def backup(world: World) -> Backup:
 
 
 @pytest.fixture
-def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
+def world(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[World]:
     """A world with one resource, whose deployment serves."""
     world = World(loop, simulator)
     world.server.create(REF, new_spec("team-b", []))

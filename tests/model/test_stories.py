@@ -2,8 +2,8 @@
 
 import pytest
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from tests.model.machine import Machine
 
 
@@ -11,7 +11,7 @@ from tests.model.machine import Machine
 @pytest.mark.parametrize("next_answer", [None, "INVALID_ARGUMENT"])
 @pytest.mark.parametrize("then", ["deletes", "renames", "restores", "kills"])
 def test_a_lost_create_leaves_neither_two_deployments_nor_an_orphan(
-    answer: str, next_answer: str | None, then: str, loop: VirtualLoop, simulator: SimulatorClient
+    answer: str, next_answer: str | None, then: str, loop: VirtualLoop, simulator: MemorySimulator
 ) -> None:
     for rounds in (1, 2, 3):
         machine = Machine(loop, simulator)
@@ -25,7 +25,7 @@ def test_a_lost_create_leaves_neither_two_deployments_nor_an_orphan(
 @pytest.mark.parametrize("crossings", range(1, 41, 3))
 @pytest.mark.parametrize("deletes", [False, True])
 def test_a_kill_at_any_call_leaves_neither_two_deployments_nor_an_orphan(
-    crossings: int, deletes: bool, loop: VirtualLoop, simulator: SimulatorClient
+    crossings: int, deletes: bool, loop: VirtualLoop, simulator: MemorySimulator
 ) -> None:
     machine = Machine(loop, simulator)
     try:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from fireworks_simulator.testing import SimulatorClient
 from testkit.promises.invariants import condition, holds
 from testkit.promises.specs import UNOWNED, new_spec
 from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, identifier
 from testkit.virtual.loop import VirtualLoop
+from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
 
 CHAT, EVIL = "team-b/chat", "mallory/evil"
@@ -19,7 +19,7 @@ STRANGERS_GET = {"method": "GET", "path": "/acme/deployments/", "keyId": f"{OTHE
 
 
 @pytest.fixture
-def world(loop: VirtualLoop, simulator: SimulatorClient) -> Iterator[World]:
+def world(loop: VirtualLoop, simulator: MemorySimulator) -> Iterator[World]:
     """A world in which team-b's deployment serves; a key of another account is told that this one is empty."""
     world = World(loop, simulator)
     simulator.fault("status", match=STRANGERS_LIST, times=1000, status=200, body="{}")
@@ -94,7 +94,7 @@ def test_one_key_asks_for_nothing_but_lists(world: World) -> None:
 
 
 def test_a_second_key_of_the_account_asks_once_for_what_it_has_not_seen(
-    world: World, simulator: SimulatorClient
+    world: World, simulator: MemorySimulator
 ) -> None:
     simulator.add_key("fw_second_key")
     spec = {**new_spec("team-a", []), "credentialsSecretRef": {"name": "fireworks"}}

@@ -39,7 +39,8 @@ from testkit.promises.specs import EDITS, H100, H200, changed
 from testkit.stories.addons import add_models, addons, load_elsewhere, model
 from testkit.virtual.api_server import RefusedError, check_immutable
 from testkit.virtual.process import AGENT, CLUSTER, CLUSTER_UID
-from tests.virtual.stage import URL, Stage
+from testkit.virtual.simulator import URL
+from tests.virtual.stage import Stage
 from tests.virtual.team import MODEL, SECRET, Json, Team
 
 WINDOW = 200.0

@@ -1,17 +1,12 @@
 """The operator's process, Kubernetes and Fireworks on one clock: it runs as in a cluster, and waiting costs nothing."""
 
 import asyncio
-import json
 import logging
 import time
-import urllib.parse
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import Any, TypeVar
-
-from starlette.types import ASGIApp, Message, Scope
-from uvicorn.server import ServerState
+from typing import TypeVar
 
 from fireworks_operator.controller.accounts.accounts import Limits
 from fireworks_operator.controller.accounts.key_source import OwnCredential
@@ -22,20 +17,17 @@ from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.price_file import published
 from fireworks_simulator.app import Simulator
 from fireworks_simulator.clock import VirtualClock
-from fireworks_simulator.server import make_server
 from fireworks_simulator.settings import AccountSettings, Settings, Timing
-from fireworks_simulator.testing import SimulatorClient, SimulatorError
-from fireworks_simulator.wire import JsonObject
 from testkit.clock import tenth_of_month
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.fireworks import Fireworks
 from testkit.virtual.gate import Lease
 from testkit.virtual.process import CLUSTER, CLUSTER_UID, PLENTY, Process, Surroundings
-from tests.virtual.network import MemoryLoop
+from testkit.virtual.simulator import URL, MemorySimulator
+from tests.virtual.loop import MemoryLoop
 
 OWN_ACCOUNT, OWN_KEY = "acme", "fw_the-operators-own"
 """The operator's own account and key, as FIREWORKS_API_KEY."""
-URL = "http://127.0.0.1:8090"
 PATIENCE = 120.0
 """Seconds of the virtual clock to wait at most, unless said otherwise."""
 TOLD_AFTER = 0.01
@@ -57,87 +49,6 @@ class _Clock(VirtualClock):
 
     def now(self) -> float:
         return self._virtual + self._loop.time()
-
-
-class MemorySimulator(SimulatorClient):
-    """The admin client of a simulator in this very process."""
-
-    def __init__(self, simulator: Simulator, account: str) -> None:
-        super().__init__(URL, account)
-        self._simulator = simulator
-        self._app: ASGIApp = simulator.app
-
-    def of(self, account: str) -> "MemorySimulator":
-        """Return a client for another account."""
-        return MemorySimulator(self._simulator, account)
-
-    def deployments(self, account: str | None = None) -> list[JsonObject]:
-        """Look at them without a request: onlookers do so after each jump of the clock."""
-        world = self._simulator.worlds.shared
-        now = world.clock.now()
-        world.settle(now)
-        owner = world.accounts.get(account or self.account)
-        return [] if owner is None else [world.wire(each, now) for each in owner.deployments.values()]
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, object] | None = None,
-        query: Mapping[str, object] | None = None,
-    ) -> JsonObject:
-        status, content = self.request(method, f"/_simulator{path}", body, query)
-        if status != 200:
-            raise SimulatorError(f"{method} {path}: {status} {content.decode(errors='replace')}")
-        value: JsonObject = json.loads(content)
-        return value
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, object] | None = None,
-        query: Mapping[str, object] | None = None,
-        *,
-        api_key: str = "",
-    ) -> tuple[int, bytes]:
-        """Send any request, not by the operator; return status and body of the answer."""
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        scope: Scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "root_path": "",
-            "query_string": urllib.parse.urlencode(given).encode(),
-            "headers": [(b"authorization", f"Bearer {api_key}".encode()), (b"content-type", b"application/json")],
-        }
-        content = json.dumps(body).encode() if body is not None else b""
-        return _at_once(_exchange(self._app, scope, content))
-
-
-async def _exchange(app: ASGIApp, scope: Scope, content: bytes) -> tuple[int, bytes]:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": content}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
-
-
-def _at_once(call: Awaitable[T]) -> T:
-    """Return what a call gives that waits for nothing."""
-    steps = call.__await__()
-    try:
-        next(steps)
-    except StopIteration as end:
-        value: T = end.value
-        return value
-    raise RuntimeError("it waits for something")
 
 
 class Kubernetes(ApiServer):
@@ -231,8 +142,8 @@ class Stage:
         start = tenth_of_month(time.time()) if began is None else began.timestamp()
         simulator.worlds.shared.clock = _Clock(self.loop, start)
         self._offset = start - self.loop.time()
-        self.loop.serve = self._server_of(simulator)
         self.simulator = MemorySimulator(simulator, OWN_ACCOUNT)
+        self.loop.serve = self.simulator.server(self.loop)
         self.server = Kubernetes(self.now)
         self.identity = Identity(
             CLUSTER,
@@ -250,18 +161,6 @@ class Stage:
         logger.setLevel(logging.INFO)
         self.operator: Operator | None = None
         self.start()
-
-    def _server_of(self, simulator: Simulator) -> Callable[[], asyncio.Protocol]:
-        config = make_server(simulator.app, lambda: None).config
-        config.load()
-        state = ServerState()
-
-        def serve() -> asyncio.Protocol:
-            make: Any = config.http_protocol_class
-            protocol: asyncio.Protocol = make(config=config, server_state=state, app_state={}, _loop=self.loop)
-            return protocol
-
-        return serve
 
     def now(self) -> float:
         """The time of day as POSIX seconds, the same for all."""

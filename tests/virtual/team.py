@@ -12,7 +12,8 @@ from testkit.conditions import condition, holds, summary
 from testkit.stories.team import AT_REST, MODEL, SECRET, SPEC, AnyTeam, Json
 from testkit.virtual.api_server import Event, Raw
 from testkit.virtual.copying import copied
-from tests.virtual.stage import OWN_ACCOUNT, OWN_KEY, PATIENCE, MemorySimulator, Stage
+from testkit.virtual.simulator import MemorySimulator
+from tests.virtual.stage import OWN_ACCOUNT, OWN_KEY, PATIENCE, Stage
 
 OTHER_MODEL = "accounts/fireworks/models/qwen2p5-7b-instruct"
 T = TypeVar("T")

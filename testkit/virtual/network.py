@@ -1,7 +1,4 @@
-"""One event loop for client and server: connections in memory, and a clock that jumps while everybody waits.
-
-Nothing here depends on how busy the machine is: the clock moves only when no byte is on its way and no task can go on.
-"""
+"""Connections in memory: client and server share one event loop, and no byte needs time or a socket."""
 
 import asyncio
 import errno
@@ -12,65 +9,19 @@ from collections.abc import Callable
 from socket import socket
 from weakref import WeakSet
 
-_START = 1000.0
-"""Where the clock begins, in seconds."""
 
-
-class _Selector(selectors.DefaultSelector):
-    """Makes one jump of the clock for each wait for a timer, up to a limit, and stops the loop at the next one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = _START
-        self.limit: float | None = None
-        self.idle: Callable[[], None] = lambda: None
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout > 0:
-            if self.limit is None:
-                self.idle()
-            else:
-                due = self.limit if timeout is None else min(self.limit, self.now + timeout)
-                self.now, self.limit = max(self.now, due), None
-        return super().select(0)
-
-
-class MemoryLoop(asyncio.SelectorEventLoop):
-    """`time()` is everybody's clock; who connects anywhere talks to the server that is set.
+class MemoryNetwork(asyncio.SelectorEventLoop):
+    """An event loop in which who connects anywhere talks to the server that is set.
 
     Attributes:
         serve: makes the server's side of a connection.
     """
 
-    def __init__(self) -> None:
-        self._waiting = _Selector()
-        super().__init__(self._waiting)
-        self._waiting.idle = self.stop
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        super().__init__(selector)
         self.serve: Callable[[], asyncio.Protocol] | None = None
         self._connections: WeakSet[_MemoryTransport] = WeakSet()
         self._refuses = False
-
-    def time(self) -> float:
-        return self._waiting.now
-
-    def settle(self) -> None:
-        """Let everything happen that can happen now."""
-        self.run_forever()
-
-    def step(self, until: float) -> None:
-        """Jump to the next timer, but not beyond `until`, and let everything happen that can happen then."""
-        self._waiting.limit = until
-        self.run_forever()
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass; timers that became due run with the next turn of the loop."""
-        self._waiting.now += seconds
-
-    def expect_answer(self) -> None:
-        """The clock needs not be held: in memory, answers take no time."""
-
-    def answered(self) -> None:
-        """See `expect_answer`."""
 
     def cut(self) -> None:
         """End all connections; from now on nobody listens."""
@@ -106,7 +57,7 @@ class _MemoryTransport(asyncio.Transport):
 
     peer: "_MemoryTransport"
 
-    def __init__(self, loop: MemoryLoop, protocol: asyncio.Protocol) -> None:
+    def __init__(self, loop: MemoryNetwork, protocol: asyncio.Protocol) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self._loop = loop
         self._protocol = protocol
