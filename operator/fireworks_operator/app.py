@@ -290,7 +290,7 @@ def _build(
         accounts,
         bindings,
         writer,
-        KubernetesConfigMaps(outside.kubernetes),
+        KubernetesConfigMaps(outside.kubernetes, metrics.count_write),
         events,
         fence,
         identity,

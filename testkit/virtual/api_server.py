@@ -95,6 +95,7 @@ class ApiServer:
         config_maps: by `namespace/name`.
         config_map_requests: how often the operator has asked for one, whatever came of it.
         may_write_config_maps: whether the operator has the right.
+        lost_config_maps: names of those whose next write is stored, and its answer lost.
         budgets: FireworksBudgets by `namespace/name`.
         budget_history: all that the watch says of them.
         writes: how often the operator has changed something.
@@ -112,6 +113,7 @@ class ApiServer:
     config_maps: dict[str, ConfigMap] = field(default_factory=dict)
     config_map_requests: int = 0
     may_write_config_maps: bool = True
+    lost_config_maps: set[str] = field(default_factory=set)
     budgets: dict[str, Raw] = field(default_factory=dict)
     budget_history: list[WatchEvent] = field(default_factory=list)
     writes: int = 0
@@ -295,6 +297,9 @@ class ApiServer:
         self._interfere("before")
         self.config_maps[ref] = ConfigMap(dict(data), uid)
         self.writes += 1
+        if name in self.lost_config_maps:
+            self.lost_config_maps.remove(name)
+            raise KubernetesUnavailableError("the API server did not answer")
         self._interfere("after")
 
     def remove_config_map(self, resource: FireworksDeployment, name: str) -> None:

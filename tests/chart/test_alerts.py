@@ -329,6 +329,12 @@ CASES = [
     ),
     Case(
         "FireworksKubernetesWritesRefused",
+        "a quota of the namespace, which a notice tells whom it concerns",
+        {'kubernetes_writes_total{kind="configmap",result="refused"}': "0+1x60"},
+        30,
+    ),
+    Case(
+        "FireworksKubernetesWritesRefused",
         "conflicts are no refusals",
         {'kubernetes_writes_total{kind="status",result="conflict"}': "0+1x60"},
         30,

@@ -124,6 +124,55 @@ def test_a_name_that_is_taken_leaves_the_former_one_in_use(team: Team) -> None:
     assert data(team, "taken") == {"theirs": "1"}
 
 
+RENAMES = {
+    "another name": {"configMapName": "third"},
+    "the first name again": CONNECTION,
+    "no name": None,
+}
+"""What the spec says once the answer to the write of a second ConfigMap was lost."""
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("dies", [True, False])
+@pytest.mark.parametrize("then", RENAMES)
+def test_a_name_that_changes_before_the_write_has_an_answer_leaves_nothing_behind(
+    team: Team, then: str, dies: bool, first: bool
+) -> None:
+    team.create(connection=None if first else CONNECTION)
+    team.until_ready()
+    team.stage.server.lost_config_maps.add("second")
+    team.change(connection={"configMapName": "second"})
+    team.eventually(lambda: data(team, "second"), "it is written, and the operator does not know")
+    assert team.status().get("connection", {}).get("configMapName") == (None if first else "chat-connection")
+    if dies:
+        team.stage.stop()
+    team.change(connection=RENAMES[then])
+    if dies:
+        team.stage.start()
+    wanted = RENAMES[then]
+    left = set() if wanted is None else {team.ref(wanted["configMapName"])}
+    team.eventually(lambda: set(team.stage.server.config_maps) == left, "what is left is what is wanted", within=60)
+    team.until_ready()
+    team.eventually(lambda: "pendingConfigMapName" not in team.status().get("connection", {}), "and it is remembered")
+    team.assert_at_rest()
+
+
+def test_nothing_of_a_second_name_is_left_where_the_third_one_is_taken(team: Team) -> None:
+    team.create(connection=CONNECTION)
+    before = team.until_ready() and data(team)
+    team.stage.server.config_maps[team.ref("taken")] = ConfigMap({"theirs": "1"})
+    team.stage.server.lost_config_maps.add("second")
+    team.change(connection={"configMapName": "second"})
+    team.eventually(lambda: data(team, "second"), "it is written, and the operator does not know")
+    team.change(connection={"configMapName": "taken"})
+    until_noticed(team, "the ConfigMap taken exists")
+    assert config_map(team, "second") is None
+    assert data(team) == before, "the first one is used until there is another"
+    team.assert_at_rest(seconds=900)
+    team.change(connection=None)
+    team.eventually(lambda: set(team.stage.server.config_maps) == {team.ref("taken")}, "theirs is left alone")
+
+
 def test_what_somebody_has_deleted_or_changed_is_put_right_when_it_is_asked_for(team: Team) -> None:
     team.create(connection=CONNECTION)
     team.until_ready()

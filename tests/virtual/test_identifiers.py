@@ -1,7 +1,12 @@
 """What users may put into model of an inference request: status lists it, and Fireworks answers to it."""
 
+import pytest
+
 from testkit.stories.addons import add_models, addons, until_loaded
+from tests.virtual.replacing import BLUE_GREEN, H200, until_alone
 from tests.virtual.team import MODEL, Json, Team
+
+DEFAULT: Json = {"deployedModel": {"default": True}}
 
 
 def identifiers(team: Team) -> dict[str, str]:
@@ -72,3 +77,23 @@ def test_without_addons_nobody_asks_which_deployment_is_the_default(team: Team) 
     assert list(identifiers(team)) == ["ModelAndDeployment", "Deployment"]
     assert len(base_models(team)) == 1
     assert team.journal("GET", r"/deployedModels") == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "kinds"),
+    [({}, ["ModelAndDeployment", "Deployment"]), (DEFAULT, ["ModelAndDeployment", "Deployment", "Model"])],
+    ids=["unknown", "asked for"],
+)
+def test_a_replacement_neither_adds_the_model_nor_takes_it_away(team: Team, spec: Json, kinds: list[str]) -> None:
+    team.create(replacePolicy=BLUE_GREEN, **spec)
+    team.until_ready()
+    team.eventually(lambda: list(identifiers(team)) == kinds, "it is known")
+    told = team.told()
+    team.change(acceleratorType=H200)
+    until_alone(team)
+    listed = [each["status"]["identifiers"] for each in team.versions(since=told)]
+    assert listed
+    assert [[each["kind"] for each in found] for found in listed] == [kinds] * len(listed)
+    for value in identifiers(team).values():
+        assert answers(team, value), value
+    team.assert_at_rest(seconds=1200)

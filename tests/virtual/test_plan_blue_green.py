@@ -1,7 +1,10 @@
 """`kubectl fireworks plan` of a replacement by BlueGreen, at each of its phases: what it says is what then happens."""
 
+import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 
@@ -141,6 +144,102 @@ def test_a_lost_status_finds_the_successor_by_its_marker(stage: Stage, team: Tea
     planned = planned_of(team.namespace, "chat", "chat.yaml", stage.run(look(stage, team, lost)))
     assert (planned.deployment, planned.verdict.is_error) == (successor["name"], False)
     assert not any(each.startswith("Create ") for each in planned.steps)
+
+
+LATER: Mapping[str, Mapping[str, object]] = {
+    "as it was": {},
+    "changed again": {"acceleratorType": B200},
+    "put back": {"acceleratorType": H100},
+}
+"""What the manifest says once the status has lost what it said of a replacement."""
+
+
+def lose(team: Team, phase: str, lost: str) -> set[str]:
+    """Lose the status in a phase in which two deployments exist, the operator being away; return their names."""
+    serve(team)
+    prepare(team)
+    if phase == "Draining":
+        team.until_ready()
+    team.stage.stop()
+    if lost == "all of it":
+        team.stage.server.put_status(team.ref("chat"), {"observedGeneration": -1})
+    else:
+        team.set_status("chat", {"replacement": None})
+    return {each["name"] for each in team.deployments()}
+
+
+LOST = [
+    (phase, later, lost)
+    for phase, later, lost in product(("Preparing", "Draining"), LATER, ("the replacement", "all of it"))
+    # What is left then is the default of its model, and cannot be deleted: that is for the user to say.
+    if (phase, later, lost) != ("Draining", "changed again", "all of it")
+]
+
+
+@pytest.mark.parametrize(("phase", "later", "lost"), LOST)
+def test_what_a_replacement_has_left_behind_is_foreseen(
+    stage: Stage, team: Team, phase: str, later: str, lost: str
+) -> None:
+    both = lose(team, phase, lost)
+    planned, foreseen, _ = plan(stage, team, **LATER[later])
+    assert any(f"{each}, which a replacement has left behind," in note for each in both for note in planned.notes)
+    assert (planned.before.gpus_at_most, planned.after.gpus) == (2, 1), "both are billed until then"
+    since = team.seen()
+    team.change(**LATER[later])
+    stage.start()
+    team.wait(2 * ENOUGH)
+    assert requests_of(team, since) == foreseen
+    resource = team.get()
+    assert resource["status"]["deploymentName"] == planned.deployment
+    stalled = condition(resource, "Stalled")
+    assert (planned.reason, planned.message) == (
+        (stalled["reason"], stalled["message"]) if planned.reason else ("", "")
+    )
+    assert planned.verdict.is_error == (stalled["status"] == "True")
+    again, foreseen, _ = plan(stage, team)
+    assert (again.reason, foreseen) == (planned.reason, [])
+
+
+def test_what_is_left_behind_goes_and_what_serves_is_not_replaced(stage: Stage, team: Team) -> None:
+    both = lose(team, "Draining", "the replacement")
+    planned, foreseen, _ = plan(stage, team)
+    (former,) = both - {planned.deployment}
+    assert planned.verdict is Verdict.UPDATE
+    assert foreseen[-1] == Request("DELETE", f"/v1/{former}", None)
+    team.simulator.vanish(short(former))
+
+
+def test_without_blue_green_nobody_takes_it_up(stage: Stage, team: Team) -> None:
+    both = lose(team, "Draining", "the replacement")
+    planned, foreseen, _ = plan(stage, team, replacePolicy={"type": "Never"})
+    assert (planned.verdict, planned.before.gpus) == (Verdict.NOTHING, 1)
+    assert foreseen == []
+    team.change(replacePolicy={"type": "Never"})
+    stage.start()
+    team.wait(2 * ENOUGH)
+    (left,) = both - {planned.deployment}
+    assert left in {each["name"] for each in team.deployments()}
+    team.simulator.vanish(short(left))
+
+
+def test_an_old_status_finds_the_successor_by_its_marker(stage: Stage, team: Team) -> None:
+    serve(team)
+    old = copy.deepcopy(team.status())
+    prepare(team)
+    team.until_ready()
+    team.wait(ENOUGH)
+    (successor,) = team.deployments()
+    stage.stop()
+    stage.server.put_status(team.ref("chat"), old)
+    planned, foreseen, _ = plan(stage, team)
+    assert (planned.verdict, planned.deployment, foreseen) == (Verdict.NOTHING, successor["name"], [])
+    assert (planned.before.gpus, planned.after.gpus) == (1, 1)
+    assert any(f"{short(planned.deployment)} has taken the place" in each for each in planned.notes)
+    since = team.seen()
+    stage.start()
+    team.wait(ENOUGH)
+    assert requests_of(team, since) == foreseen
+    assert team.status()["deploymentName"] == planned.deployment
 
 
 def test_a_successor_that_fireworks_refuses_is_told_in_the_words_of_the_status(stage: Stage, team: Team) -> None:

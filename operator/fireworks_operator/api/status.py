@@ -100,7 +100,8 @@ class Identifier(ApiModel):
         str,
         Schema(
             "ModelAndDeployment: MODEL_NAME#DEPLOYMENT_NAME. Deployment: the deployment's name. Model: the model's "
-            "name alone, for which Fireworks uses its default deployment. Router: the router of spec.router.",
+            "name alone, while this is its default deployment; only with addons or spec.deployedModel, since the "
+            "operator does not ask otherwise. Router: the router of spec.router.",
             max_length=64,
         ),
     ]
@@ -174,7 +175,7 @@ class FireworksDeploymentStatus(ApiModel):
     identifiers: Annotated[
         list[Identifier] | None,
         Schema(
-            "All values of model in an inference request that reach this deployment now, modelIdentifier first.",
+            "Values of model in an inference request that reach this deployment now, modelIdentifier first.",
             max_items=8,
             list_type="atomic",
         ),

@@ -11,6 +11,14 @@ class ConnectionStatus(ApiModel):
     config_map_name: Annotated[
         str | None, Schema("Name of the ConfigMap that was written; absent until one is.", max_length=253)
     ] = None
+    pending_config_map_name: Annotated[
+        str | None,
+        Schema(
+            "Name of a ConfigMap that is about to be written, or was written and the answer lost. Written down before, "
+            "so that it is deleted if the spec names another one by then.",
+            max_length=253,
+        ),
+    ] = None
     hash: Annotated[
         str | None,
         Schema("A hash of what was written, so that it is written again only if it changes.", max_length=64),

@@ -31,16 +31,25 @@ class ConnectionStep:
         name: of the ConfigMap that is wanted; None if none is.
         data: what it shall contain.
         former: name of one that was written before, and is to be deleted once `name` is written.
+        stale: name of one that may have been written, and that nobody has been told of: it is deleted first.
     """
 
     name: str | None
     data: Mapping[str, str]
     former: str | None
+    stale: str | None = None
 
     @property
     def done(self) -> ConnectionStatus | None:
         """What is remembered once it is done."""
         return None if self.name is None else ConnectionStatus(config_map_name=self.name, hash=_hash(self.data))
+
+    def announced(self, before: ConnectionStatus | None) -> ConnectionStatus | None:
+        """Return what is remembered before the ConfigMap is written: its name, unless it is known already."""
+        known = before or ConnectionStatus()
+        if self.name in (None, known.config_map_name):
+            return before
+        return known.model_copy(update={"pending_config_map_name": self.name})
 
     def refused(self, before: ConnectionStatus | None, message: str) -> ConnectionStatus:
         """Return what is remembered where it cannot be done: what was written before is still there."""
@@ -55,13 +64,16 @@ def connection_step(resource: FireworksDeployment) -> ConnectionStep | None:
     status, wanted = resource.status, resource.spec.connection
     if resource.metadata.deletion_timestamp is not None:
         return None  # its owner goes, and it with it
-    written = None if status.connection is None else status.connection.config_map_name
+    known = status.connection or ConnectionStatus()
+    written, pending = known.config_map_name, known.pending_config_map_name
     if wanted is None:
-        return None if status.connection is None else ConnectionStep(None, {}, written)
+        return None if status.connection is None else ConnectionStep(None, {}, written, pending)
     data = connection_data(status)
     if data is None:
         return None
-    return ConnectionStep(wanted.config_map_name, data, None if written == wanted.config_map_name else written)
+    name = wanted.config_map_name
+    former, stale = (None if each == name else each for each in (written, pending))
+    return ConnectionStep(name, data, former, stale)
 
 
 def connection_data(status: FireworksDeploymentStatus) -> dict[str, str] | None:

@@ -1,6 +1,7 @@
 """Which deployment has taken the place of one that has ended, by the owner markers of all that an account has."""
 
 from collections.abc import Collection, Mapping
+from typing import Self
 
 from fireworks_operator.fireworks.models import Deployment
 
@@ -18,6 +19,10 @@ class Heirs:
             marker = parse_marker(each.annotations)
             if marker is not None and is_alive(each) and not is_released(each.annotations):
                 self._owned.setdefault(marker, []).append((marker, each))
+
+    def without(self, name: str) -> Self:
+        """Return what there is once a deployment has been deleted."""
+        return type(self)({each: found for each, found in self._deployments.items() if each != name})
 
     def find(self, owner: Owner, name: str, previous: Collection[str] = ()) -> str | None:
         """Return the deployment with a resource's marker that stands in for one of this name, which has ended.

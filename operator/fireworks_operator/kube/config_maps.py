@@ -8,7 +8,7 @@ from fireworks_operator.api.v1alpha1 import GROUP, KIND, VERSION, FireworksDeplo
 from fireworks_operator.ports import ConfigMapRefusedError, ResourceChangedError, ResourceGoneError
 
 from .client import Json, KubernetesClient, KubernetesForbiddenError, KubernetesRefusedError
-from .writer import FIELD_MANAGER
+from .writer import FIELD_MANAGER, OnWrite, WriteResult, result_of
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _QUERY: Final = {"fieldManager": FIELD_MANAGER}
@@ -22,10 +22,12 @@ class KubernetesConfigMaps:
 
     Args:
         client: where to read and write.
+        on_write: called with `configmap` and the result of each write that was sent.
     """
 
-    def __init__(self, client: KubernetesClient) -> None:
+    def __init__(self, client: KubernetesClient, on_write: OnWrite | None = None) -> None:
         self._client = client
+        self._on_write = on_write
 
     async def put(self, resource: FireworksDeployment, name: str, data: Mapping[str, str]) -> None:
         """Have a ConfigMap with this content, which belongs to the resource.
@@ -53,7 +55,7 @@ class KubernetesConfigMaps:
             metadata = found["metadata"]
             conditions = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
             options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": conditions}
-            await self._client.request("DELETE", _path(resource, name), body=options)
+            await self._write("DELETE", _path(resource, name), options)
         except ResourceGoneError:
             return
         except (KubernetesForbiddenError, KubernetesRefusedError) as error:
@@ -62,7 +64,7 @@ class KubernetesConfigMaps:
     async def _put(self, resource: FireworksDeployment, name: str, data: Mapping[str, str]) -> None:
         found = await self._find(resource, name)
         if found is None:
-            await self._write("POST", _path(resource), _new(resource, name, data))
+            await self._store("POST", _path(resource), _new(resource, name, data))
             return
         if not _owned(found, resource):
             raise _not_ours(found, resource, name)
@@ -70,13 +72,31 @@ class KubernetesConfigMaps:
             raise ResourceChangedError(f"The ConfigMap {name} of {resource.ref} is being deleted.")
         if found.get("data") != data or found.get("binaryData"):
             kept = {key: value for key, value in found.items() if key != "binaryData"}
-            await self._write("PUT", _path(resource, name), {**kept, "data": dict(data)})
+            await self._store("PUT", _path(resource, name), {**kept, "data": dict(data)})
 
-    async def _write(self, method: Literal["POST", "PUT"], path: str, body: Mapping[str, object]) -> None:
+    async def _store(self, method: Literal["POST", "PUT"], path: str, body: Mapping[str, object]) -> None:
         try:
-            await self._client.request(method, path, query=_QUERY, body=body)
+            await self._write(method, path, body, _QUERY)
         except ResourceGoneError as error:  # the ConfigMap, or its namespace
             raise ResourceChangedError(str(error)) from error
+
+    async def _write(
+        self,
+        method: Literal["POST", "PUT", "DELETE"],
+        path: str,
+        body: Mapping[str, object],
+        query: Mapping[str, str] | None = None,
+    ) -> None:
+        try:
+            await self._client.request(method, path, query=query, body=body)
+        except Exception as error:
+            self._report(result_of(error))
+            raise
+        self._report("ok")
+
+    def _report(self, result: WriteResult) -> None:
+        if self._on_write is not None:
+            self._on_write("configmap", result)
 
     async def _find(self, resource: FireworksDeployment, name: str) -> Json | None:
         if not _NAME.fullmatch(name):

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 FIELD_MANAGER: Final = "fireworks-operator"
 """The operator's name in `metadata.managedFields`."""
 
-WriteKind = Literal["status", "finalizer", "event"]
+WriteKind = Literal["status", "finalizer", "event", "configmap"]
 WriteResult = Literal["ok", "conflict", "gone", "forbidden", "refused", "unavailable"]
 OnWrite = Callable[[WriteKind, WriteResult], None]
 Operation = dict[str, object]

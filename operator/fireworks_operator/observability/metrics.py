@@ -264,7 +264,8 @@ class Metrics:
     def _kubernetes(self) -> None:
         self.kubernetes_writes = self._counter(
             "kubernetes_writes_total",
-            "Writes to the Kubernetes API, by what was written and result.",
+            "Writes to the Kubernetes API, by what was written (status, finalizer, event, configmap) and result. "
+            "Writes of the Lease do not count.",
             "kind",
             "result",
         )

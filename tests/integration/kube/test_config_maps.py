@@ -1,6 +1,7 @@
 """ConfigMaps of a resource on a real API server: ours are written, nobody else's are touched."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,20 @@ async def test_what_is_as_it_should_be_is_not_written(client: KubernetesClient, 
     before = namespace.get("configmap", "c")
     await config_maps.put(resource, "c", DATA)
     assert namespace.get("configmap", "c") == before
+
+
+async def test_what_is_written_is_counted_with_its_result(client: KubernetesClient, namespace: Namespace) -> None:
+    resource, counted = await stored(client, namespace), Counter[tuple[str, str]]()
+    config_maps = KubernetesConfigMaps(client, lambda kind, result: counted.update([(kind, result)]))
+    await config_maps.put(resource, "c", DATA)
+    await config_maps.put(resource, "c", DATA)
+    await config_maps.put(resource, "c", {"OPENAI_MODEL": "other"})
+    await config_maps.remove(resource, "c")
+    await config_maps.remove(resource, "c")
+    assert counted == {("configmap", "ok"): 3}, "what is as it should be is not written"
+    with pytest.raises(ConfigMapRefusedError):
+        await config_maps.put(resource, "c", {"no key": "1"})
+    assert counted[("configmap", "refused")] == 1
 
 
 async def test_a_change_replaces_the_content_and_leaves_labels_of_others(

@@ -96,6 +96,29 @@ def test_the_former_one_goes_with_the_field() -> None:
     assert connection_step(asking(None)) is None
 
 
+def test_a_name_is_remembered_before_anything_is_written_under_it() -> None:
+    written = ConnectionStatus(config_map_name="old", hash="1")
+    assert ConnectionStep("new", DATA, "old").announced(written) == ConnectionStatus(
+        config_map_name="old", hash="1", pending_config_map_name="new"
+    )
+    assert ConnectionStep("c", DATA, None).announced(None) == ConnectionStatus(pending_config_map_name="c")
+    assert ConnectionStep("old", DATA, None).announced(written) is written, "it is known: nothing to write"
+    assert ConnectionStep(None, {}, "old").announced(written) is written
+
+
+@pytest.mark.parametrize(
+    ("wanted", "former", "stale"),
+    [("third", "old", "new"), ("new", "old", None), ("old", None, "new"), (None, "old", "new")],
+)
+def test_what_may_have_been_written_under_another_name_is_deleted(
+    wanted: str | None, former: str | None, stale: str | None
+) -> None:
+    step = connection_step(asking(wanted, config_map_name="old", hash="1", pending_config_map_name="new"))
+    assert step is not None
+    assert (step.name, step.former, step.stale) == (wanted, former, stale)
+    assert step.done is None or step.done.pending_config_map_name is None
+
+
 def test_the_former_one_stays_known_while_the_new_one_is_refused() -> None:
     before = ConnectionStatus(config_map_name="old", hash="1")
     after = ConnectionStep("new", DATA, "old").refused(before, "taken")

@@ -54,9 +54,12 @@ def base(state: str = "DEPLOYED", *, default: bool = True, **wire: JsonValue) ->
 def test_status_has_what_reaches_the_deployment(
     deployed: tuple[DeployedModel, ...] | None, expected: list[Identifier], reason: str
 ) -> None:
-    status = after(a_resource(status=CREATED), Present(a_deployment(), deployed)).status
+    resource = a_resource({"deployedModel": {"public": False}}, CREATED)
+    status = after(resource, Present(a_deployment(), deployed)).status
     assert status.identifiers == expected, reason
     assert status.model_identifier == expected[0].value
+    seen_by_chance = after(a_resource(status=CREATED), Present(a_deployment(), deployed)).status
+    assert seen_by_chance.identifiers == ALWAYS_THERE, "it must not come and go with a replacement"
 
 
 @pytest.mark.parametrize("state", ["FAILED", "DELETING", "DELETED"])
@@ -82,8 +85,10 @@ def test_a_list_that_fails_causes_no_writes(
     spec: dict[str, JsonValue], expected: list[Identifier], reason: str
 ) -> None:
     unlisted = Present(a_deployment(enableAddons=True), None)
-    known = after(a_resource(spec, CREATED), present(base(), enableAddons=True), Rest())
+    asked = a_resource({"deployedModel": {"public": False}}, CREATED)
+    known = after(asked, present(base(), enableAddons=True), Rest())
     assert known.status.identifiers == AS_DEFAULT
+    known = known.model_copy(update={"spec": a_resource(spec).spec})
     without = after(known, unlisted, Rest())
     assert without.status.identifiers == expected, reason
     assert after(without, unlisted, Rest()).status == without.status

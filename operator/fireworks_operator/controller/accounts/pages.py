@@ -1,15 +1,16 @@
 """LISTs of an account, page by page: read to the end or not at all."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import DeployedModel, Deployment
+from fireworks_operator.fireworks.models import DeployedModel, DeployedModelPage, Deployment, DeploymentPage
 from fireworks_operator.fireworks.request_budget import Lane, RequestBudget
-from fireworks_operator.fireworks.routers import Router
+from fireworks_operator.fireworks.routers import Router, RouterPage
 
 from .routers import RouterListing
 
@@ -40,18 +41,17 @@ async def list_deployments(
     """
     deployments: dict[str, Deployment] = {}
     unreadable: set[str] = set()
-    tokens: set[str] = set()
-    token = ""
-    while True:
-        await budget.acquire(lane=Lane.LIST)
-        page = await client.list_deployments(api_key, account, page_token=token or None, known=known)
-        deployments |= {each.name: each for each in page.deployments}
-        unreadable |= page.unreadable
+
+    def take(page: DeploymentPage) -> None:
+        deployments.update({each.name: each for each in page.deployments})
+        unreadable.update(page.unreadable)
         if len(deployments) + len(unreadable) > MAX_DEPLOYMENTS:
             raise FireworksError(ErrorKind.PROTOCOL, f"more than {MAX_DEPLOYMENTS:,} deployments in one list")
-        token = _next(page.next_page_token, tokens)
-        if not token:
-            return FoundDeployments(deployments, frozenset(unreadable), len(tokens) + 1)
+
+    pages = await _read_pages(
+        budget, lambda token: client.list_deployments(api_key, account, page_token=token, known=known), take
+    )
+    return FoundDeployments(deployments, frozenset(unreadable), pages)
 
 
 async def list_addons(client: FireworksClient, budget: RequestBudget, api_key: ApiKey, account: str) -> Addons:
@@ -61,16 +61,13 @@ async def list_addons(client: FireworksClient, budget: RequestBudget, api_key: A
         FireworksError: a page was not answered, or they do not come to an end.
     """
     found: defaultdict[str, list[DeployedModel]] = defaultdict(list)
-    tokens: set[str] = set()
-    token = ""
-    while True:
-        await budget.acquire(lane=Lane.LIST)
-        page = await client.list_deployed_models(api_key, account, token or None)
+
+    def take(page: DeployedModelPage) -> None:
         for each in page.deployed_models:
             found[each.deployment].append(each)
-        token = _next(page.next_page_token, tokens)
-        if not token:
-            return {name: tuple(models) for name, models in found.items()}
+
+    await _read_pages(budget, lambda token: client.list_deployed_models(api_key, account, token), take)
+    return {name: tuple(models) for name, models in found.items()}
 
 
 async def list_routers(client: FireworksClient, budget: RequestBudget, api_key: ApiKey, account: str) -> RouterListing:
@@ -81,23 +78,48 @@ async def list_routers(client: FireworksClient, budget: RequestBudget, api_key: 
     """
     found: dict[str, Router] = {}
     unreadable: set[str] = set()
-    tokens: set[str] = set()
-    token = ""
+
+    def take(page: RouterPage) -> None:
+        found.update({each.name: each for each in page.routers})
+        unreadable.update(page.unreadable)
+
+    await _read_pages(budget, lambda token: client.list_routers(api_key, account, token), take)
+    return RouterListing(found, frozenset(unreadable))
+
+
+class _Page(Protocol):
+    @property
+    def next_page_token(self) -> str:
+        """What the next page is asked for by; empty on the last one."""
+        ...
+
+
+PageT = TypeVar("PageT", bound=_Page)
+
+
+async def _read_pages(
+    budget: RequestBudget, ask: Callable[[str | None], Awaitable[PageT]], take: Callable[[PageT], None]
+) -> int:
+    """Read a LIST to its end, and return how many pages it took.
+
+    Args:
+        budget: has a place for each page.
+        ask: requests the page of a token; None is the first one.
+        take: keeps what a page holds; may refuse it with a FireworksError.
+
+    Raises:
+        FireworksError: a page was not answered, or they do not come to an end.
+    """
+    seen: set[str] = set()
+    token: str | None = None
     while True:
         await budget.acquire(lane=Lane.LIST)
-        page = await client.list_routers(api_key, account, token or None)
-        found |= {each.name: each for each in page.routers}
-        unreadable |= page.unreadable
-        token = _next(page.next_page_token, tokens)
+        page = await ask(token)
+        take(page)
+        token = page.next_page_token
         if not token:
-            return RouterListing(found, frozenset(unreadable))
-
-
-def _next(token: str, seen: set[str]) -> str:
-    """Return the next page's token; a token that comes twice would go round for ever, and is no complete LIST."""
-    if not token:
-        return ""
-    if token in seen or len(seen) >= MAX_PAGES:
-        raise FireworksError(ErrorKind.PROTOCOL, "the same page token was returned twice in one list")
-    seen.add(token)
-    return token
+            return len(seen) + 1
+        # A token that comes twice would go round for ever, and is no complete LIST.
+        if token in seen or len(seen) >= MAX_PAGES:
+            raise FireworksError(ErrorKind.PROTOCOL, "the same page token was returned twice in one list")
+        seen.add(token)

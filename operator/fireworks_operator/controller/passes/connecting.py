@@ -74,7 +74,7 @@ class Connecting:
         pause: timedelta | None = RETRY
         if self._fence.may_mutate():
             try:
-                pause, connection = await self._write(resource, step)
+                resource, pause, connection = await self._write(resource, step)
                 if await self._remember(resource, connection):
                     recent.connect_at = None if pause is None else now + pause
                     return 0.0  # the notices are another pass's
@@ -91,25 +91,35 @@ class Connecting:
 
     async def _write(
         self, resource: FireworksDeployment, step: ConnectionStep
-    ) -> tuple[timedelta | None, ConnectionStatus | None]:
-        """Return after which pause to try again, if so, and what is to be remembered."""
-        # Dying in between: the status names the former one still, and all is done again, to the same end.
+    ) -> tuple[FireworksDeployment, timedelta | None, ConnectionStatus | None]:
+        """Return the resource as stored, after which pause to try again, if so, and what is to be remembered."""
+        # Dying in between: the status names all that may exist, and all is done again, to the same end; or, if the spec
+        # names another one by then, what it no longer names is deleted.
         try:
+            if step.stale is not None:
+                await self._config_maps.remove(resource, step.stale)
             if step.name is not None:
+                resource = await self._store_connection(resource, step.announced(resource.status.connection))
                 await self._config_maps.put(resource, step.name, step.data)
             if step.former is not None:
                 await self._config_maps.remove(resource, step.former)
         except ConfigMapRefusedError as error:
-            return CONNECT_PAUSE, step.refused(resource.status.connection, str(error))
-        return None, step.done
+            return resource, CONNECT_PAUSE, step.refused(resource.status.connection, str(error))
+        return resource, None, step.done
 
     async def _remember(self, resource: FireworksDeployment, connection: ConnectionStatus | None) -> bool:
         """Write down what has come of it; return whether the notices have to say something else now."""
-        before = resource.status.connection
+        stored = await self._store_connection(resource, connection)
+        return connection_notices(stored.status) != connection_notices(resource.status)
+
+    async def _store_connection(
+        self, resource: FireworksDeployment, connection: ConnectionStatus | None
+    ) -> FireworksDeployment:
+        """Write it to the status if it says anything new; return the resource as stored."""
         connection = None if connection is None else bounded(connection)
-        if connection == before:
-            return False
+        if connection == resource.status.connection:
+            return resource
         status = resource.status.model_copy(update={"connection": connection})
-        notices = connection_notices(resource.status)
-        self._store.put(await self._writer.write_status(resource, status))
-        return connection_notices(status) != notices
+        stored = await self._writer.write_status(resource, status)
+        self._store.put(stored)
+        return stored

@@ -25,6 +25,7 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import uses_addons
+from fireworks_operator.core.heirs import Heirs
 from fireworks_operator.core.identity import account_of
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
 from fireworks_operator.core.observed.router import SeenRouter
@@ -48,12 +49,16 @@ class Told:
         shapes: the hardware of the shapes for the model, by the names and words that a spec may ask for.
         deployed: the models that the account has deployed; the first deployment of a model becomes its default.
         refused: why it refuses to create a successor; None if it was not asked, or would create it.
+        heirs: the deployments of the account by their owners; None if it was not asked.
+        others: what it says of those that have the resource's marker, and that its status does not name.
     """
 
     created: Mapping[str, JsonValue] | None = None
     shapes: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     deployed: frozenset[str] = frozenset()
     refused: FireworksError | None = None
+    heirs: Heirs | None = None
+    others: Mapping[str, Observed] = field(default_factory=dict)
 
 
 def after(action: Mutation, situation: Situation, told: Told) -> Observed:

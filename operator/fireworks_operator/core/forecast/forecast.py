@@ -1,5 +1,6 @@
 """`forecast()`: all that the operator would do, one decision after the other, until there is nothing left to do."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -29,11 +30,13 @@ from fireworks_operator.core.actions import (
     Waiting,
 )
 from fireworks_operator.core.context import Context
-from fireworks_operator.core.observed.observation import Absent, Observed
+from fireworks_operator.core.heirs import Heirs
+from fireworks_operator.core.observed.observation import Absent, Observed, Present
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.replacing.handover import decide_resource
 from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.situation import Situation
+from fireworks_operator.core.target import second_name, target_name
 
 from .changes import FieldChange, changes_of
 from .fireworks import Told, after, in_time, router_after
@@ -54,6 +57,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A deployment that the status did not name, and that is looked after again.
+
+    `message` says what a replacement has left behind; empty for what has taken the place of the one in the status.
+    """
+
+    observed: Observed
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What the operator would do.
 
@@ -64,6 +78,7 @@ class Forecast:
         released: why the operator would stop managing the deployment; empty if it would not.
         refused: the request after those that Fireworks says it would refuse; None if it was not asked, or would not.
         beside: what both deployments are while one takes the place of the other; None if there are never two.
+        taken_up: what is looked after again, since the status that named it was lost.
     """
 
     steps: tuple[Step, ...]
@@ -72,6 +87,10 @@ class Forecast:
     released: str = ""
     refused: Step | None = None
     beside: tuple[Observed, Observed] | None = None
+    taken_up: tuple[TakenUp, ...] = ()
+
+
+_Write = AddFinalizer | Claim | Choose | Park | SetReplacement | Switch | RemoveFinalizer
 
 
 class EndlessError(Exception):
@@ -80,12 +99,16 @@ class EndlessError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """How things are before a decision: the resource, its deployment, and the second one while it is replaced."""
+    """How things are before a decision: the resource, its deployment, and the second one while it is replaced.
+
+    `heirs` are what the context tells of the account's other deployments.
+    """
 
     resource: FireworksDeployment
     observed: Observed
     second: Observed
     context: Context
+    heirs: Heirs | None
 
     def decided(self) -> tuple[Situation, Action]:
         """Return the next step, and the situation that it is about."""
@@ -94,6 +117,25 @@ class _Moment:
     def seen(self, situation: Situation, observed: Observed) -> "_Moment":
         """Return the moment after one of both deployments has become another."""
         return replace(self, second=observed) if situation.beside is not None else replace(self, observed=observed)
+
+    def without(self, name: str) -> "_Moment":
+        """Return the moment after a deployment was deleted."""
+        return self if self.heirs is None else self.knowing(self.heirs.without(name))
+
+    def knowing(self, heirs: Heirs) -> "_Moment":
+        """Return the moment with what is known of the account's deployments."""
+        return replace(self, heirs=heirs, context=replace(self.context, heir=heirs.find, leftovers=heirs.beside))
+
+    def named(self, resource: FireworksDeployment, others: Mapping[str, Observed]) -> "_Moment":
+        """Return the moment once the status names other deployments than before, which have been looked at."""
+        observed, second = self.observed, self.second
+        name = target_name(resource, self.context)
+        if name != target_name(self.resource, self.context):
+            observed = others.get(name or "", Absent(confirmed=True))
+        name = second_name(resource, self.context)
+        if name != second_name(self.resource, self.context):
+            second = others.get(name or "", Absent(confirmed=True))
+        return replace(self, resource=resource, observed=observed, second=second)
 
 
 def forecast(
@@ -111,8 +153,10 @@ def forecast(
     Raises:
         EndlessError: there is no end.
     """
-    moment = _Moment(resource, observed, Absent(confirmed=True) if second is None else second, context)
+    moment = _Moment(resource, observed, Absent(confirmed=True) if second is None else second, context, None)
+    moment = moment if told.heirs is None else moment.knowing(told.heirs)
     steps: list[Step] = []
+    taken_up: list[TakenUp] = []
     released, refused, beside = "", None, None
     for _ in range(MOST_STEPS):
         situation, action = moment.decided()
@@ -121,7 +165,8 @@ def forecast(
             later = None if isinstance(action, Refuse | Trouble) else _later(moment, action)
             if later is None:
                 end = replace(situation, resource=moment.resource)
-                return Forecast(tuple(steps), _said(situation, action), end, released, refused, beside)
+                waits = _said(situation, action)
+                return Forecast(tuple(steps), waits, end, released, refused, beside, tuple(taken_up))
             moment = later
         elif isinstance(action, Create) and situation.beside is not None and told.refused is not None:
             refused = Step(action, changes_of(action, situation))
@@ -134,7 +179,9 @@ def forecast(
             released = action.message if isinstance(action, RemoveFinalizer) else released
             if isinstance(action, Switch):
                 beside = (moment.observed, moment.second)
-            moment = _written(moment, situation, action)
+            written = _written(moment, situation, action, told)
+            taken_up += _taken_up(moment, written, action)
+            moment = written
     raise EndlessError(f"{resource.ref}: the decisions do not come to an end after {MOST_STEPS} steps")
 
 
@@ -164,28 +211,34 @@ def _carried_out(moment: _Moment, situation: Situation, action: Mutation, told: 
         situation = situation.stored(_stored(situation, Outcome(action, begun=True)))
     observed = after(action, situation, told)
     resource = _stored(situation.answered(observed), Outcome(action))
+    if isinstance(action, Delete):
+        moment = moment.without(action.target)
     context = _learnt(moment.context, action)
     return replace(moment.seen(situation, observed), resource=resource, context=context)
 
 
-def _written(
-    moment: _Moment,
-    situation: Situation,
-    action: AddFinalizer | Claim | Choose | Park | SetReplacement | Switch | RemoveFinalizer,
-) -> _Moment:
+def _written(moment: _Moment, situation: Situation, action: _Write, told: Told) -> _Moment:
     """Return the moment after a change at Kubernetes alone."""
+    if isinstance(action, Switch):
+        stored = _stored(situation, Outcome(action))
+        return replace(moment, resource=stored, observed=moment.second, second=moment.observed)
     if not isinstance(action, AddFinalizer | RemoveFinalizer):
-        written = replace(moment, resource=_stored(situation, Outcome(action)))
-        if isinstance(action, Switch):
-            return replace(written, observed=moment.second, second=moment.observed)
-        ended = isinstance(action, SetReplacement) and action.replacement is None
-        return replace(written, second=Absent(confirmed=True)) if ended else written
+        return moment.named(_stored(situation, Outcome(action)), told.others)
     resource, metadata = situation.subject, situation.subject.metadata
     finalizers = [each for each in metadata.finalizers if each != FINALIZER]
     if isinstance(action, AddFinalizer):
         finalizers.append(FINALIZER)
     finalized = metadata.model_copy(update={"finalizers": finalizers})
     return replace(moment, resource=resource.model_copy(update={"metadata": finalized}))
+
+
+def _taken_up(before: _Moment, after: _Moment, action: _Write) -> Iterator[TakenUp]:
+    """Tell of a deployment that a write has put into the status, and that existed before."""
+    if isinstance(action, Claim) and after.observed is not before.observed:
+        yield TakenUp(after.observed)
+    begun = isinstance(action, SetReplacement) and before.resource.status.replacement is None
+    if isinstance(action, SetReplacement) and begun and isinstance(after.second, Present):
+        yield TakenUp(after.second, action.message)
 
 
 def _stored(situation: Situation, outcome: Outcome) -> FireworksDeployment:

@@ -190,13 +190,14 @@ def _identifiers(situation: Situation, deployment: Deployment) -> list[Identifie
     if deployment.state in ENDED:
         return None
     loaded = observed_addons(situation.observed)
-    if loaded is not None:
+    if not uses_addons(situation.resource):
+        default = False  # nobody asks, but for a while during a replacement: it must not come and go with that
+    elif loaded is not None:
         default = any(is_default(each, deployment) for each in loaded)
     else:
-        # Their LIST is on its way, or fails: what was known stays, unless nobody asks for it any more.
-        before = identifiers(deployment, default=True)
+        # Their LIST is on its way, or fails: what was known stays.
         known = [each for each in situation.status.identifiers or () if each.kind != ROUTER]
-        default = uses_addons(situation.resource) and known == before
+        default = known == identifiers(deployment, default=True)
     return [*identifiers(deployment, default=default), *router_identifiers(situation, deployment)]
 
 

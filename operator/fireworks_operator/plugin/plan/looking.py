@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from pydantic import JsonValue
-
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import GROUP, DirectRouteSecret, FireworksDeployment
 from fireworks_operator.core.actions import Create, Delete, Mutation, Refuse, Update
@@ -16,28 +14,27 @@ from fireworks_operator.core.decisions.addons import lists_loaded
 from fireworks_operator.core.decisions.direct_route import keys_to_read
 from fireworks_operator.core.decisions.growth import fitting, frees_quota, hardware_question, parked_by_budget
 from fireworks_operator.core.decisions.preparation import model_to_prepare
-from fireworks_operator.core.decisions.router import router_in_question
-from fireworks_operator.core.diagnosis import diagnose, explain_router
+from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.forecast.fireworks import Told
 from fireworks_operator.core.forecast.forecast import Forecast, forecast
-from fireworks_operator.core.heirs import Heirs
+from fireworks_operator.core.heirs import Heirs, is_alive
 from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
-from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.situation import assess
 from fireworks_operator.core.status.model_notices import models_to_ask
 from fireworks_operator.core.successor import is_blue_green
-from fireworks_operator.core.target import former_names, second_name, target_name
+from fireworks_operator.core.target import former_names, heir_of, second_name, target_name
 from fireworks_operator.fireworks.api_key import ApiKey
 from fireworks_operator.fireworks.client import FireworksClient
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
-from fireworks_operator.fireworks.models import DeployedModel, Deployment, Model
+from fireworks_operator.fireworks.models import DeployedModel, Model
 from fireworks_operator.plugin.check import Check, State
 from fireworks_operator.plugin.fireworks import Account, find_account, read_key
 from fireworks_operator.plugin.keys import SecretKey, read_secret
 from fireworks_operator.ports import SecretForbiddenError, SecretReader
 from fireworks_operator.settings import Settings
 
+from .asking import find, get_record, match_shapes, observe, see_router, validate
 from .dry_run import Stored
 from .operator import Operator
 
@@ -98,20 +95,25 @@ class Looker:
 
     async def _question(self, resource: FireworksDeployment, context: Context, account: Account) -> "_Question":
         """Find out all that the operator would know when it decides."""
-        former = [each for each in former_names(resource, context, account.id) if await _find(account, each)]
+        former = [each for each in former_names(resource, context, account.id) if await find(account, each)]
+        named, two = resource.status.deployment_name is not None, is_blue_green(resource.spec)
+        heirs = await self._heirs_of(account) if two or not named else None
         context = replace(
             context,
             exists=frozenset(former).__contains__,
-            heir=context.heir if resource.status.deployment_name else (await self._heirs_of(account)).find,
+            heir=context.heir if heirs is None else heirs.find,
             route_secret=await self._route_secret(resource),
             models=await self._models_of(resource, account),
-            router=await _router(account, resource),
+            router=await see_router(account, resource),
         )
-        two = is_blue_green(resource.spec)  # or may come to have them
+        # One that is BlueGreen may come to have two.
         loaded = await self._loaded(account) if lists_loaded(resource) or two else None
-        told = Told(deployed=frozenset(each.model for each in loaded or ()))
-        observed = await _observe(account, target_name(resource, context), loaded)
-        second = await _observe(account, second_name(resource, context), loaded) if _is_replaced(resource) else None
+        observed = await observe(account, target_name(resource, context), loaded)
+        second = await observe(account, second_name(resource, context), loaded) if _is_replaced(resource) else None
+        if heirs is None and not _is_there(observed):
+            heirs = await self._heirs_of(account)
+        others = {} if heirs is None else await _others(account, resource, context, heirs, loaded)
+        told = Told(deployed=frozenset(each.model for each in loaded or ()), heirs=heirs, others=others)
         return _Question(resource, observed, context, told, second)
 
     def _context(self, stored: Stored, state: CredentialState) -> Context:
@@ -209,11 +211,11 @@ class Looker:
         known = (account.id, name)
         async with self._asking:
             if known not in self._models:
-                self._models[known] = await _record(account, name)
+                self._models[known] = await get_record(account, name)
             return self._models[known]
 
     async def _heirs_of(self, account: Account) -> Heirs:
-        """Return what may have taken the place of a deployment whose name the status does not tell, or no longer."""
+        """Return the deployments of the account by their owners: a status may have lost its deployment's name."""
         async with self._asking:
             if account.id not in self._heirs:
                 self._heirs[account.id] = Heirs({each.name: each for each in await account.deployments()})
@@ -257,13 +259,13 @@ class _Question:
         if create is not None:
             anew = any(isinstance(each, Delete) and each.target == create.target for each in actions)
             try:
-                told = replace(told, created=await _validated(account, create, anew=anew))
+                told = replace(told, created=await validate(account, create, anew=anew))
             except FireworksError as error:
                 if not error.definite or error.transient:
                     raise
                 return self._refused(first, create, error)
         if any(isinstance(each, Update) and "deployment_shape" in each.mask for each in actions):
-            told = replace(told, shapes=await _shapes(account, self.resource))
+            told = replace(told, shapes=await match_shapes(account, self.resource))
         return first if told is self.told else replace(self, told=told).forecast()
 
     def _refused(self, first: Forecast, create: Create, error: FireworksError) -> Forecast:
@@ -287,17 +289,18 @@ class _Question:
         return replace(self, context=replace(self.context, rejected=diagnose(error, create))).forecast()
 
 
-async def _router(account: Account, resource: FireworksDeployment) -> SeenRouter | None:
-    """Return what Fireworks says of the router that a resource is about; None if it is about none."""
-    name = router_in_question(resource, account.id)
-    if name is None:
-        return None
-    try:
-        return SeenRouter(name, await account.client.get_router(account.key, name), fresh=True)
-    except FireworksError as error:
-        if error.kind is ErrorKind.NOT_FOUND:
-            return SeenRouter(name, None, fresh=True)
-        return SeenRouter(name, None, fresh=True, trouble=explain_router(error))
+async def _others(
+    account: Account,
+    resource: FireworksDeployment,
+    context: Context,
+    heirs: Heirs,
+    loaded: Sequence[DeployedModel] | None,
+) -> dict[str, Observed]:
+    """Return what Fireworks says of the deployments that have the resource's marker, and that its status lacks."""
+    target = target_name(resource, context) or ""
+    heir = heir_of(resource, replace(context, heir=heirs.find), target)
+    names = {*heirs.beside(context.owner(resource), target), *([heir] if heir else [])}
+    return {each: await observe(account, each, loaded) for each in sorted(names)}
 
 
 def _replaces(action: Mutation) -> bool:
@@ -305,66 +308,12 @@ def _replaces(action: Mutation) -> bool:
     return isinstance(action, Delete) and bool(action.replaces)
 
 
-async def _validated(account: Account, create: Create, *, anew: bool) -> dict[str, JsonValue]:
-    """Return what Fireworks says of a deployment that would be created; `anew`: its id is taken until then."""
-    identifier = None if anew else create.target.rsplit("/", 1)[-1]
-    return await account.client.validate_deployment(
-        account.key, account.id, create.body, deployment_id=identifier, query=create.query
-    )
-
-
-async def _shapes(account: Account, resource: FireworksDeployment) -> dict[str, dict[str, JsonValue]]:
-    """Return the hardware of the shapes for the model, by the names and words that may be asked for."""
-    model = full_model_name(account.id, resource.spec.base_model)
-    found: dict[str, dict[str, JsonValue]] = {}
-    for shape in await account.client.match_shapes(account.key, account.id, model):
-        hardware: dict[str, JsonValue] = {
-            "acceleratorType": shape.accelerator_type,
-            "acceleratorCount": shape.accelerator_count,
-        }
-        for word in (shape.name, shape.name.rsplit("/", 1)[-1], shape.preset.lower()):
-            found.setdefault(word, hardware)
-    return found
-
-
-async def _record(account: Account, name: str) -> Model | None:
-    try:
-        return await account.client.get_model(account.key, name)
-    except FireworksError as error:
-        if error.kind not in (ErrorKind.NOT_FOUND, ErrorKind.PERMISSION_DENIED):
-            raise
-        return None
+def _is_there(observed: Observed) -> bool:
+    return isinstance(observed, Present) and is_alive(observed.deployment)
 
 
 def _is_replaced(resource: FireworksDeployment) -> bool:
     return resource.status.replacement is not None
-
-
-async def _observe(account: Account, name: str | None, loaded: Sequence[DeployedModel] | None) -> Observed:
-    """Ask for a deployment by its name; `loaded` are the loaded addons of the account, None if nobody wants them."""
-    deployment = None if name is None else await _find(account, name)
-    if deployment is None:
-        return Absent(confirmed=True)
-    addons = None if loaded is None else tuple(each for each in loaded if each.deployment == name)
-    return Present(deployment, addons, fresh=True, termination=await _termination(account, deployment))
-
-
-async def _find(account: Account, name: str) -> Deployment | None:
-    try:
-        return await account.client.get_deployment(account.key, name)
-    except FireworksError as error:
-        if error.kind is not ErrorKind.NOT_FOUND:
-            raise
-        return None
-
-
-async def _termination(account: Account, deployment: Deployment) -> str:
-    if deployment.state != "FAILED":
-        return ""
-    try:
-        return await account.client.termination_message(account.key, deployment.name)
-    except FireworksError:
-        return ""
 
 
 def _asks_for_a_look(stored: Stored) -> bool:

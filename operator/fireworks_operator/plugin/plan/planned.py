@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.spec_parts import DEFAULT_DRAIN
-from fireworks_operator.api.v1alpha1 import FireworksDeployment, ManagementPolicy, ReplacementPhase
+from fireworks_operator.api.v1alpha1 import ManagementPolicy, ReplacementPhase
 from fireworks_operator.core.actions import (
     Adopt,
     Create,
@@ -126,7 +126,7 @@ def planned_of(namespace: str, name: str, source: str, seen: Seen) -> Planned:
     found, situation = seen.forecast, seen.forecast.situation
     reason, message = _trouble(found)
     main = situation if situation.beside is None else situation.beside.situation
-    before = _bill(situation, seen.before, seen.second)
+    before = _bill(situation, seen.before, seen.second, *(each.observed for each in found.taken_up))
     after = _bill(situation, in_the_end(situation.observed), situation.other and in_the_end(situation.other))
     if isinstance(found.end, Refuse) and found.end.reason in NOT_OURS:
         before = after = NO_BILL  # it is another's deployment
@@ -157,11 +157,13 @@ def ceiling_of_plan(seen: Seen) -> Ceiling:
     return Ceiling(highest.gpus_at_most or 0, highest.ceiling)
 
 
-def _bill(situation: Situation, observed: Observed, second: Observed | None) -> Bill:
-    """Return what is billed for a resource by the hour, which may have two deployments."""
+def _bill(situation: Situation, observed: Observed, *others: Observed | None) -> Bill:
+    """Return what is billed for a resource by the hour, which may have several deployments."""
     prices, now = situation.context.prices, situation.now
     bill = bill_of(observed, prices, now)
-    return bill if second is None else bill.plus(bill_of(second, prices, now))
+    for each in others:
+        bill = bill if each is None else bill.plus(bill_of(each, prices, now))
+    return bill
 
 
 _BY_ACTION: Final = (
@@ -181,17 +183,19 @@ def _verdict(seen: Seen, *, refused: bool) -> Verdict:
         return Verdict.REFUSED
     if found.released:
         return Verdict.RELEASE
-    actions = [type(each.action) for each in found.steps if not _is_aside(each.action, seen.resource)]
+    actions = [type(each.action) for each in found.steps if not _is_aside(each.action, seen)]
     named = (verdict for action, verdict in _BY_ACTION if action in actions)
     return next(named, Verdict.UPDATE if found.steps else Verdict.NOTHING)
 
 
-def _is_aside(action: Mutation, resource: FireworksDeployment) -> bool:
+def _is_aside(action: Mutation, seen: Seen) -> bool:
     """Tell whether a deployment of one's own gets its marker back, or the one that is left over is deleted."""
     if isinstance(action, Adopt):
         return not action.by_request
-    replacement = resource.status.replacement
-    return isinstance(action, Delete) and replacement is not None and action.target == replacement.deployment_name
+    replacement = seen.resource.status.replacement
+    left = {_name_of(each.observed) for each in seen.forecast.taken_up}
+    left.add("" if replacement is None else replacement.deployment_name or "")
+    return isinstance(action, Delete) and action.target in left
 
 
 def _trouble(found: Forecast) -> tuple[str, str]:
@@ -221,6 +225,8 @@ def _notes(seen: Seen) -> tuple[str, ...]:
 
 def _about_two(seen: Seen) -> Iterator[str]:
     """Say what becomes of two deployments."""
+    for each in seen.forecast.taken_up:
+        yield each.message or f"{_id_of(each.observed)} has taken the place of the deployment that the status names."
     if seen.forecast.beside is not None:
         yield _about_successor(seen, *(_id_of(each) for each in seen.forecast.beside))
     replacement = seen.resource.status.replacement
@@ -243,7 +249,11 @@ def _about_successor(seen: Seen, former: str, successor: str) -> str:
 
 
 def _id_of(observed: Observed) -> str:
-    return _short(observed.deployment.name) if isinstance(observed, Present) else ""
+    return _short(_name_of(observed))
+
+
+def _name_of(observed: Observed) -> str:
+    return observed.deployment.name if isinstance(observed, Present) else ""
 
 
 def _short(name: str) -> str:
