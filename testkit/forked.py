@@ -5,6 +5,7 @@ Only the second of processor time is saved that Python takes to import the code;
 Benchmarks, examples, the demo and the pages of the documentation run the commands themselves.
 """
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,15 @@ from testkit.processes import Operator
 
 _CONTEXT: Final = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["testkit.preloaded"])
+
+
+@atexit.register
+def _end() -> None:
+    """End what is left and wait for it: only then its processor time counts for the run (testkit/suites.py)."""
+    for each in multiprocessing.active_children():
+        each.kill()
+        each.join()
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 class Forked:
