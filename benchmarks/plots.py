@@ -4,19 +4,18 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.typing import RcKeyType
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.results import Result
+
+if TYPE_CHECKING:  # importing it takes a second, and most callers only read the page
+    from matplotlib.axes import Axes
+    from matplotlib.typing import RcKeyType
 
 COLOURS: Final = {"operator": "#5e35b1", "bare clients": "#78909c", "naive operator": "#ef6c00"}
 """One colour for one contender; told apart by the colour-blind, too."""
 _LINES: Final = ("#5e35b1", "#ef6c00", "#00897b")
-_STYLE: Final[dict[RcKeyType, Any]] = {
+_STYLE: "Final[dict[RcKeyType, Any]]" = {
     "svg.hashsalt": "fireworks-operator",  # the same figures give the same file
     "svg.fonttype": "path",
     "font.size": 10.0,
@@ -39,11 +38,14 @@ class Picture:
     """Some panels side by side, and what draws into them."""
 
     panels: int
-    draw: Callable[[Sequence[Axes]], None]
+    draw: Callable[[Sequence["Axes"]], None]
 
     def save(self, path: Path, drawn_from: str) -> None:
         """Write it; `drawn_from` is the digest of its results."""
-        with mpl.rc_context(_STYLE):
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+
+        with rc_context(_STYLE):
             figure = Figure(figsize=(5.2 * self.panels, 3.6), layout="constrained")
             self.draw(figure.subplots(1, self.panels, squeeze=False)[0])
             figure.savefig(path, format="svg", metadata={"Date": None, "Description": f"results {drawn_from}"})
@@ -59,7 +61,7 @@ def burst(results: Mapping[str, Result]) -> Picture:
     result, scale = results["burst"], scale_of(results["burst"])
     titles = {"POST": "created at Fireworks", "READY": "READY in status"}
 
-    def draw(axes: Sequence[Axes]) -> None:
+    def draw(axes: Sequence["Axes"]) -> None:
         for panel, (series, title) in zip(axes, titles.items(), strict=True):
             for contender, colour in COLOURS.items():
                 for number, sample in enumerate(result.of(contender, scale)):
@@ -90,7 +92,7 @@ def growth(results: Mapping[str, Result]) -> Picture:
         "share of a core at rest, %": {"at rest": _by_size(rest, "idle", "CPU share %")},
     }
 
-    def draw(axes: Sequence[Axes]) -> None:
+    def draw(axes: Sequence["Axes"]) -> None:
         for panel, (label, lines) in zip(axes, panels.items(), strict=True):
             for (name, points), colour in zip(lines.items(), _LINES, strict=False):
                 panel.plot(list(points), list(points.values()), "o-", color=colour, lw=1.4, ms=4, label=name)

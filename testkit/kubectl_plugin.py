@@ -4,10 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from testkit.forked import Forked
+
 NONE: Mapping[str, str] = {}
+_PATIENCE = 90.0
 _START = "import sys; from fireworks_operator.plugin.__main__ import {0}; sys.exit({0}())"
 """As the programs begin that the package installs."""
 _LAUNCHERS = {
@@ -39,26 +43,37 @@ class Plugin:
 
     def __call__(self, *words: str, code: int = 0, env: Mapping[str, str] = NONE) -> str:
         """Run it to the end and return what stands on standard output."""
-        return self.run("kubectl-fireworks", *words, code=code, env=env).stdout
+        return self.tell(*words, code=code, env=env).stdout
 
     def refuse(self, *words: str, code: int = 1, env: Mapping[str, str] = NONE) -> str:
         """Run it in vain and return what it says to that: one message."""
-        done = self.run("kubectl-fireworks", *words, code=code, env=env)
+        done = self.tell(*words, code=code, env=env)
         assert done.stdout == ""
         return done.stderr
+
+    def tell(self, *words: str, code: int = 0, env: Mapping[str, str] = NONE) -> subprocess.CompletedProcess[str]:
+        """Run it to the end and return all that it says."""
+        environment = {**self.environment, **env}
+        with tempfile.TemporaryDirectory() as folder:
+            output, errors = Path(folder, "output"), Path(folder, "errors")
+            command = ("kubectl-fireworks", *words)
+            returned = Forked(command, environment, output, errors).wait(_PATIENCE)
+            done = subprocess.CompletedProcess(command, returned, output.read_text(), errors.read_text())
+        return _checked(done, code, environment)
 
     def run(self, *command: str, code: int = 0, env: Mapping[str, str] = NONE) -> subprocess.CompletedProcess[str]:
         """Run any command where the plugin is on the PATH."""
         environment = {**self.environment, **env}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=90
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            timeout=_PATIENCE,
         )
-        said = done.stdout + done.stderr
-        assert done.returncode == code, said
-        assert "Traceback" not in said, said
-        key = environment.get("FIREWORKS_API_KEY")
-        assert not key or key not in said, "an API key is shown"
-        return done
+        return _checked(done, code, environment)
 
     def start(self, log: Path, *words: str) -> subprocess.Popen[bytes]:
         """Start it in the background, its output in a file."""
@@ -72,3 +87,14 @@ class Plugin:
                 # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
+
+
+def _checked(
+    done: subprocess.CompletedProcess[str], code: int, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert "Traceback" not in said, said
+    key = environment.get("FIREWORKS_API_KEY")
+    assert not key or key not in said, "an API key is shown"
+    return done

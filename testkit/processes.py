@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from testkit.waiting import eventually
 
@@ -32,6 +33,16 @@ def environment(**variables: str) -> dict[str, str]:
     return kept | variables
 
 
+class Running(Protocol):
+    """A process that was started; `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float, /) -> int: ...
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+
 class Process:
     """A process whose output goes to a file; every start appends to it."""
 
@@ -39,7 +50,7 @@ class Process:
         self._command = [str(part) for part in command]
         self.environment = dict(environment)
         self.log_file = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
         self._offset = 0
         self._checked = 0
 
@@ -58,8 +69,11 @@ class Process:
         """Start it, without waiting for anything."""
         assert not self.running
         self._offset = self._logged()
+        self._process = self._begin()
+
+    def _begin(self) -> Running:
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self._command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 

@@ -1,5 +1,6 @@
 """Every state that users meet a resource in, each made by the operator's own `decide()` and `report()`."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -98,7 +99,8 @@ class State:
         }
 
 
-def all_states() -> list[State]:
+@functools.cache
+def all_states() -> tuple[State, ...]:
     """Return the states in the order in which one meets them."""
     groups = (
         _beginning(),
@@ -113,7 +115,7 @@ def all_states() -> list[State]:
         _addons(),
         _end(),
     )
-    return [State(name, story, resource) for group in groups for name, story, resource in group]
+    return tuple(State(name, story, resource) for group in groups for name, story, resource in group)
 
 
 Row = tuple[str, str, FireworksDeployment]

@@ -7,7 +7,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 INTERVAL = 0.05
-"""Seconds between two looks, unless said otherwise."""
+"""Seconds between two looks at first, unless said otherwise."""
+LONGEST_INTERVAL = 0.2
+"""The same once it has taken long: less than a simulated deployment is in any state."""
+_SHARE = 1 / 20
+"""How much longer it may take because of that: looks are most of what a test costs that waits."""
 PATIENCE = 60.0
 """Seconds to wait at most, unless said otherwise: a busy machine is slow. How fast it must be, only some tests say."""
 
@@ -26,10 +30,11 @@ def eventually(
         look: what to ask; an AssertionError of it counts as "not yet".
         what: ends the sentence "did not happen: ".
         within: seconds to wait at most.
-        interval: seconds between two looks; more where a look is costly.
+        interval: seconds between two looks at first; more where a look is costly.
         explain: describes the situation for the failure message.
     """
-    deadline = time.monotonic() + within
+    begun = time.monotonic()
+    deadline = begun + within
     while True:
         trouble = ""
         try:
@@ -41,7 +46,7 @@ def eventually(
         if time.monotonic() > deadline:
             situation = explain() if explain is not None else ""
             raise AssertionError(f"did not happen within {within:g} s: {what}\n{trouble}\n{situation}".rstrip())
-        time.sleep(interval)
+        time.sleep(max(interval, min(LONGEST_INTERVAL, _SHARE * (time.monotonic() - begun))))
 
 
 def steadily(look: Callable[[], bool], what: str, *, seconds: float, explain: Callable[[], str] | None = None) -> None:

@@ -9,6 +9,7 @@ import yaml
 from fireworks_operator.api.kinds import KINDS
 from fireworks_simulator.testing import SimulatorClient
 from testkit.chart.rendered import Manifests
+from testkit.forked import ForkedOperator
 from testkit.kubernetes import Cluster, GivenCluster
 from testkit.kubernetes.definitions import until_established
 from testkit.kubernetes.files import write_private
@@ -121,7 +122,7 @@ class Installation:
         chart = {**self.manifests.environment(), "FIREWORKS_OPERATOR_NAMESPACE": self.namespace}
         settings = {name: value for name, value in chart.items() if name not in of_the_test}
         log = directory / "operator.log"
-        return Operator(self.kubeconfig(directory), base_url, log, api_key=None, settings=settings)
+        return ForkedOperator(self.kubeconfig(directory), base_url, log, api_key=None, settings=settings)
 
     def make_team(self, simulator: SimulatorProcess, operator: Operator, namespace: str) -> Team:
         """Give a namespace an account and a Secret with its key."""

@@ -35,15 +35,16 @@ def page(**odd: object) -> bytes:
     return json.dumps({"deployments": [deployment]}).encode()
 
 
-def _packed_twice() -> bytes:
-    return gzip.compress(gzip.compress(b" " * (256 * MIB), compresslevel=1))
+def _packed_twice() -> Iterator[bytes]:
+    body = gzip.compress(gzip.compress(b" " * (256 * MIB), compresslevel=1))
+    return answer(body, _HEAD + b"Content-Encoding: gzip, gzip\r\n")()
 
 
 ATTACKS: Mapping[str, Attack] = {
     "a body without an end": endless(b" " * MIB, begin=b'{"deployments":['),
     "millions of values": answer(b'{"deployments":[' + b"{}," * (2 * MIB) + b"{}]}"),
     "deeply nested": answer(b'{"deployments":' + b"[" * (2 * MIB) + b"]" * (2 * MIB) + b"}"),
-    "packed twice": answer(_packed_twice(), _HEAD + b"Content-Encoding: gzip, gzip\r\n"),
+    "packed twice": _packed_twice,
     "headers without an end": endless(b"X-More: of the same\r\n" * 1000),
     "an enormous error": answer(
         b'{"code":3,"message":"' + b"bearer request id in use: " * (2 * MIB) + b'"}',

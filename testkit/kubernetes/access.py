@@ -73,6 +73,10 @@ def status_of(kubeconfig: Path, path: str) -> int | None:
         connection.close()
 
 
+FRUGAL: Mapping[str, str] = {"GOGC": "400"}
+"""For programs in Go that end at once: less collecting of garbage takes a quarter off their processor time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kubectl:
     """kubectl for one cluster; nothing of the user's own ~/.kube or KUBECONFIG is read or written.
@@ -94,7 +98,7 @@ class Kubectl:
     def environment(self) -> dict[str, str]:
         """Returns the environment that the command is to run with."""
         kept = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
-        return {**kept, "KUBECACHEDIR": str(self.cache), "KUBERC": "off"}
+        return {**kept, "KUBECACHEDIR": str(self.cache), "KUBERC": "off", **FRUGAL}
 
     def run(self, args: Sequence[str], text: str | None, *, check: bool) -> subprocess.CompletedProcess[str]:
         """Runs it with `text` (None: nothing) on standard input.

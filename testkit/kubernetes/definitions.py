@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 from .errors import ClusterError
 
 _PAUSE: Final = 0.2
+_NUDGE: Final = 5.0
 
 
 class HasKubectl(Protocol):
@@ -47,4 +48,24 @@ def until_established(cluster: HasKubectl, *which: str, given: str | None = None
             return
         if time.monotonic() > deadline:
             raise ClusterError(f"{' '.join(which)}: not established within {within:g} s: {done.stderr.strip()}")
+        time.sleep(_PAUSE)
+
+
+def until_gone(cluster: HasKubectl, *names: str, within: float = 150.0) -> None:
+    """Waits until definitions that are being deleted are gone.
+
+    An API server that is too busy to delete their resources at once tries again later and later, up to a quarter of an
+    hour. A change of the definition has it try at once.
+
+    Raises:
+        ClusterError: They are there after so many seconds.
+    """
+    begun = nudged = time.monotonic()
+    while left := cluster.kubectl("get", "crd", *names, "--ignore-not-found", "--output", "name").stdout.split():
+        now = time.monotonic()
+        if now > begun + within:
+            raise ClusterError(f"{' '.join(left)}: not gone within {within:g} s")
+        if now > nudged + _NUDGE:
+            nudged = now
+            cluster.kubectl("annotate", *left, "--overwrite", f"testkit/asked-again={now:.0f}", check=False)
         time.sleep(_PAUSE)

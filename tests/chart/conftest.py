@@ -12,6 +12,7 @@ from testkit.chart.installation import Installation
 from testkit.kubernetes import Cluster, GivenCluster
 from testkit.processes import SimulatorProcess
 from testkit.team import new_api_key
+from tests.chart.versions import NAMES, OF_PROOF
 
 VALUES_FILES = sorted(CHART.glob("ci/*-values.yaml"))
 
@@ -23,16 +24,16 @@ def helm_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # For each test anew, like `values_file`: parameters of a longer life would reorder the tests of all modules.
-@pytest.fixture(params=[3, 4], ids=["Helm 3", "Helm 4"])
+@pytest.fixture(params=OF_PROOF, ids=NAMES)
 def helm(request: pytest.FixtureRequest, helm_home: Path) -> Helm:
-    """Helm, without a cluster; tests that use it run with both versions."""
+    """Helm, without a cluster; tests that use it run with both versions, those of Helm 3 in `make proof`."""
     return Helm(find_helm(request.param), request.param, helm_home / str(request.param))
 
 
-@pytest.fixture(params=[pytest.param(3, marks=pytest.mark.proof), 4], ids=["Helm 3", "Helm 4"])
-def either_helm(request: pytest.FixtureRequest, helm_home: Path) -> Helm:
-    """Helm, without a cluster, for tests that take long: with both versions in `make proof` only."""
-    return Helm(find_helm(request.param), request.param, helm_home / str(request.param))
+@pytest.fixture(scope="session")
+def helm3(helm_home: Path) -> Helm:
+    """Helm 3, without a cluster."""
+    return Helm(find_helm(3), 3, helm_home / "3")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 from testkit.chart.helm import Helm
 from testkit.chart.installation import Installation
 from testkit.kubernetes import Cluster, GivenCluster
+from testkit.kubernetes.definitions import until_gone
 from testkit.processes import SimulatorProcess
 from testkit.waiting import eventually
 
@@ -34,7 +35,7 @@ def test_deployments_go_on_when_the_crd_is_deleted(
         team.create()
         team.until_ready(within=60)
         own_cluster.kubectl("delete", "crd", CRD, "--wait=false")
-        own_cluster.kubectl("wait", "--for=delete", f"crd/{CRD}", "--timeout=60s")
+        until_gone(own_cluster, CRD)
         eventually(lambda: "The CRD is being deleted" in operator.log(), "it says so", explain=operator.tail)
         assert team.deployment()["state"] == "READY"
         assert team.journal("DELETE") == []

@@ -15,10 +15,11 @@ from fireworks_operator.api.kinds import DEPLOYMENTS, KINDS
 from testkit.chart.helm import CHART, NAMESPACE, RELEASE, Helm, HelmError
 from testkit.chart.rendered import Json
 from testkit.kubernetes import Cluster, GivenCluster
-from testkit.kubernetes.definitions import until_established
+from testkit.kubernetes.definitions import until_established, until_gone
+from tests.chart.versions import with_both
 
 CRD = DEPLOYMENTS.crd
-ALL_CRDS = tuple(f"crd/{each.crd}" for each in KINDS)
+ALL_CRDS = tuple(each.crd for each in KINDS)
 FULL_NAME = "fireworks-fireworks-operator"
 RESOURCE = {
     "apiVersion": "fireworks.ai/v1alpha1",
@@ -40,7 +41,8 @@ def release(helm: Helm, cluster: Cluster | GivenCluster) -> Iterator[Helm]:
     found = replace(helm, kubeconfig=cluster.kubeconfig)
     yield found
     found.run("uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found")
-    cluster.kubectl("delete", *ALL_CRDS, "--ignore-not-found", "--timeout=60s")
+    cluster.kubectl("delete", "crd", *ALL_CRDS, "--ignore-not-found", "--wait=false")
+    until_gone(cluster, *ALL_CRDS)
 
 
 def install(release: Helm, *arguments: str, chart: Path = CHART, values: dict[str, Any] | None = None) -> str:
@@ -104,6 +106,7 @@ def test_the_notes_tell_the_clusters_id_a_first_resource_and_the_way_back(
     assert notes.index(commands[0]) < notes.index(commands[1])
 
 
+@with_both
 def test_an_upgrade_and_a_rollback_change_the_operator_and_leave_resources_alone(
     release: Helm, cluster: Cluster | GivenCluster
 ) -> None:
@@ -158,7 +161,7 @@ def test_without_keep_the_crd_goes_with_the_release(release: Helm, cluster: Clus
     notes = install(release, values={"crds": {"keep": False}})
     assert "crds.keep is false" in notes
     uninstall(release)
-    cluster.kubectl("wait", "--for=delete", *ALL_CRDS, "--timeout=180s")
+    until_gone(cluster, *ALL_CRDS)
 
 
 def test_a_crd_that_was_applied_by_hand_is_taken_over_on_demand(

@@ -8,10 +8,12 @@ import yaml
 
 from fireworks_operator.api.kinds import KINDS
 from testkit.chart.helm import CHART, NAMESPACE, Helm, HelmError
+from tests.chart.versions import with_both
 
 SECRET_KEY = "fw_not_a_real_key"
 
 
+@with_both
 def test_helm_lint_has_nothing_to_say(helm: Helm, values_file: Path) -> None:
     helm.run("lint", "--strict", str(CHART), "--kube-version", "1.30.0", "--values", str(values_file))
 
@@ -23,8 +25,8 @@ def test_the_chart_renders_with_each_values_file(helm: Helm, values_file: Path) 
     assert "Deployment" in rendered.kinds()
 
 
-def test_both_versions_of_helm_render_the_same(helm: Helm, helm4: Helm, values_file: Path) -> None:
-    assert helm.template("--values", str(values_file)) == helm4.template("--values", str(values_file))
+def test_both_versions_of_helm_render_the_same(helm3: Helm, helm4: Helm, values_file: Path) -> None:
+    assert helm3.template("--values", str(values_file)) == helm4.template("--values", str(values_file))
 
 
 def test_everything_can_be_turned_on(helm: Helm) -> None:
@@ -74,12 +76,14 @@ def test_releases_of_one_name_in_two_namespaces_share_nothing_but_the_crds(helm:
     assert shared == {("CustomResourceDefinition", each.crd) for each in KINDS}
 
 
+@with_both
 def test_an_older_kubernetes_is_refused(helm: Helm) -> None:
     helm.template("--kube-version", "1.30.0-gke.100")
     with pytest.raises(HelmError, match=r"1\.30\.0"):
         helm.template("--kube-version", "1.29.9")
 
 
+@with_both
 @pytest.mark.parametrize(
     "values",
     [
@@ -108,6 +112,7 @@ def test_an_unknown_key_or_a_wrong_type_is_refused(helm: Helm, values: dict[str,
     assert key in str(refused.value)
 
 
+@with_both
 @pytest.mark.parametrize(
     ("values", "says"),
     [

@@ -74,13 +74,11 @@ class Release:
 
 
 @pytest.fixture
-def release(either_helm: Helm, cluster: Cluster | GivenCluster, request: pytest.FixtureRequest) -> Iterator[Release]:
+def release(helm: Helm, cluster: Cluster | GivenCluster, request: pytest.FixtureRequest) -> Iterator[Release]:
     """A release that is not installed yet; its name is `fw`, or the parameter."""
     namespace = f"upgrade-{secrets.token_hex(3)}"
     cluster.kubectl("create", "namespace", namespace)
-    made = Release(
-        cluster, replace(either_helm, kubeconfig=cluster.kubeconfig), getattr(request, "param", "fw"), namespace
-    )
+    made = Release(cluster, replace(helm, kubeconfig=cluster.kubeconfig), getattr(request, "param", "fw"), namespace)
     yield made
     made.helm.run("uninstall", made.name, "--namespace", namespace, "--ignore-not-found")
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from testkit.kubernetes import Cluster, ClusterError, GivenCluster, local_cluster
+from fireworks_operator.api.kinds import BUDGETS
+from testkit.kubernetes import Cluster, ClusterError, GivenCluster, definitions, local_cluster
 from testkit.kubernetes.build import PROGRAM, binaries_root, kubernetes_version
 from testkit.kubernetes.parts import find_binaries
 
@@ -66,6 +67,22 @@ def test_an_object_goes_with_its_owner(running: Cluster) -> None:
     running.kubectl("create", "-f", "-", input=json.dumps(owned))
     running.kubectl("delete", "configmap", "owner")
     running.kubectl("wait", "--for=delete", "configmap/owned", "--timeout=30s")
+
+
+def test_a_definition_that_something_holds_back_can_be_changed_and_goes_in_the_end(
+    running: Cluster, crds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(definitions, "_NUDGE", 0.5)
+    file = crds / BUDGETS.crd_file
+    definitions.apply_crds(running, file)
+    held = '{"metadata": {"finalizers": ["example.com/held", "customresourcecleanup.apiextensions.k8s.io"]}}'
+    running.kubectl("patch", "crd", BUDGETS.crd, "--type=merge", "--patch", held)
+    running.kubectl("delete", "crd", BUDGETS.crd, "--wait=false")
+    with pytest.raises(ClusterError, match="not gone within 2 s"):
+        definitions.until_gone(running, BUDGETS.crd, within=2)
+    assert "testkit/asked-again" in running.kubectl("get", "crd", BUDGETS.crd, "-o", "json").stdout
+    running.kubectl("patch", "crd", BUDGETS.crd, "--type=merge", "--patch", '{"metadata": {"finalizers": []}}')
+    definitions.until_gone(running, BUDGETS.crd)
 
 
 def test_it_says_which_kubernetes_it_is(running: Cluster) -> None:

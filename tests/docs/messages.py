@@ -1,8 +1,8 @@
 """The sentences that stand in the operator's code, found without running it."""
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import fireworks_operator
@@ -13,14 +13,14 @@ GAP = "…"
 _ENDING = {"StartError", "CredentialsError", "CrdMissingError", "WatchEndedError"}
 
 
-def sentences(*names: str) -> dict[str, str]:
-    """Return the texts of these files below the operator's code, each with its place; names may be patterns."""
-    return {text: path.name for name in names for path in sorted(CODE.glob(name)) for text in _texts(path)}
+def sentences(*names: str) -> set[str]:
+    """Return the texts of these files below the operator's code; names may be patterns."""
+    return {text for name in names for path in CODE.glob(name) for text in _texts(path)}
 
 
 def logged() -> set[str]:
     """Return what the log may say as WARNING or ERROR, without lines that only carry another message."""
-    calls = (node for path in CODE.rglob("*.py") for node in ast.walk(_tree(path)) if isinstance(node, ast.Call))
+    calls = (node for path in CODE.rglob("*.py") for node in _nodes(path) if isinstance(node, ast.Call))
     texts = {
         re.sub(r"%[\d.]*[a-z]", GAP, text)
         for call in calls
@@ -33,7 +33,7 @@ def logged() -> set[str]:
 
 def endings() -> set[str]:
     """Return what the process may say when it cannot start or go on."""
-    raised = (node.exc for path in CODE.rglob("*.py") for node in ast.walk(_tree(path)) if isinstance(node, ast.Raise))
+    raised = (node.exc for path in CODE.rglob("*.py") for node in _nodes(path) if isinstance(node, ast.Raise))
     return {
         text
         for call in raised
@@ -43,19 +43,19 @@ def endings() -> set[str]:
     }
 
 
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+@functools.cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return all nodes of a file's code; there are a few hundred thousand, so each file is walked once."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-def _texts(path: Path) -> Iterator[str]:
-    tree = _tree(path)
-    passed_over = {id(inner) for outer in ast.walk(tree) if isinstance(outer, ast.JoinedStr) for inner in outer.values}
-    passed_over |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
-    for node in ast.walk(tree):
-        if id(node) not in passed_over and isinstance(node, ast.JoinedStr | ast.Constant):
-            text = _text(node)
-            if text is not None:
-                yield " ".join(text.split())
+@functools.cache
+def _texts(path: Path) -> frozenset[str]:
+    nodes = _nodes(path)
+    passed_over = {id(inner) for outer in nodes if isinstance(outer, ast.JoinedStr) for inner in outer.values}
+    passed_over |= {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
+    said = (node for node in nodes if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in passed_over)
+    return frozenset(" ".join(text.split()) for text in map(_text, said) if text is not None)
 
 
 def _text(node: ast.expr) -> str | None:

@@ -14,6 +14,7 @@ import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from testkit.factories import OWN_ACCOUNT, OWN_KEY, Cluster, Kubectl, MakeTeam, NewTeam, StartOperator
+from testkit.forked import ForkedOperator
 from testkit.kubernetes.definitions import apply_crds
 from testkit.kubernetes_api import KubernetesApi
 from testkit.processes import Operator
@@ -53,7 +54,7 @@ def session_operator(
     cluster: Cluster, own_world: SimulatorClient, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Operator]:
     log = tmp_path_factory.mktemp("operator") / "operator.log"
-    yield Operator(cluster.kubeconfig, own_world.url, log, api_key=OWN_KEY, settings={})
+    yield ForkedOperator(cluster.kubeconfig, own_world.url, log, api_key=OWN_KEY, settings={})
     shared_operator.rest()
 
 
@@ -76,7 +77,7 @@ def start_operator(
 
     def start(*, api_key: str | None = OWN_KEY, base_url: str | None = None, **settings: str) -> Operator:
         log = tmp_path / f"operator-{len(started)}.log"
-        process = Operator(cluster.kubeconfig, base_url or own_world.url, log, api_key=api_key, settings=settings)
+        process = ForkedOperator(cluster.kubeconfig, base_url or own_world.url, log, api_key=api_key, settings=settings)
         started.append(process)
         return process.start()
 

@@ -142,7 +142,7 @@ def watching(team: Team) -> Iterator[Seen]:
         while not over.is_set():
             existing = [each for each in team.simulator.deployments() if each["state"] != "DELETED"]
             seen.most, seen.looks = max(seen.most, len(existing)), seen.looks + 1
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def take(_: str, resource: Json) -> None:
         name = resource.get("status", {}).get("deploymentName")

@@ -1,6 +1,5 @@
-"""A thousand resources at rest: the operator lists, and writes nothing anywhere; after a restart as well."""
+"""Many resources at rest: the operator lists, and writes nothing anywhere; after a restart as well."""
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +14,8 @@ from testkit.processes import Operator
 from testkit.team import Team
 from testkit.waiting import eventually
 
-RESOURCES = int(os.environ.get("FIREWORKS_TEST_RESOURCES", "1000"))
-POLLS = int(os.environ.get("FIREWORKS_TEST_POLLS", "30"))
-"""Polls to stay silent for, before and after the restart; one comes each second."""
+LOADS = [(250, 10), pytest.param(1000, 30, marks=pytest.mark.proof)]
+"""How many resources, and for how many polls they stay silent, before and after the restart; one comes each second."""
 LISTS = {("GET", "/v1/accounts"), ("GET", "/v1/accounts/{account}/deployments")}
 """The first is asked once for a key whose account is not known yet."""
 WRITES = "fireworks_operator_kubernetes_writes_total"
@@ -27,8 +25,13 @@ _LET_GO = {"annotations": {ANNOTATION_ABANDON: "true"}}
 
 
 @pytest.mark.timeout(600)
-def test_a_thousand_resources_at_rest_cost_one_list_per_poll(
-    start_operator: StartOperator, make_team: MakeTeam, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize(("resources", "polls"), LOADS)
+def test_resources_at_rest_cost_one_list_per_poll(
+    start_operator: StartOperator,
+    make_team: MakeTeam,
+    record_property: Callable[[str, object], None],
+    resources: int,
+    polls: int,
 ) -> None:
     operator = start_operator(
         FIREWORKS_OPERATOR_REQUESTS_PER_MINUTE="100000",
@@ -40,19 +43,19 @@ def test_a_thousand_resources_at_rest_cost_one_list_per_poll(
     team = make_team(operator, own=True)
     started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(partial(team.create, metadata=_LET_GO), [f"chat-{number:04}" for number in range(RESOURCES)]))
+        list(pool.map(partial(team.create, metadata=_LET_GO), [f"chat-{number:04}" for number in range(resources)]))
     created = time.monotonic() - started
-    eventually(lambda: _all_ready(team), "all are Ready", within=300, interval=2.0, explain=operator.tail)
+    eventually(lambda: _all_ready(team, resources), "all are Ready", within=300, interval=2.0, explain=operator.tail)
     ready = time.monotonic() - started
     _settle(team, operator)
-    first = _stay_silent(team, operator)
+    first = _stay_silent(team, operator, polls)
     seen = team.simulator.last_sequence()
     operator.restart()
-    again = _stay_silent(team, operator)
+    again = _stay_silent(team, operator, polls)
     others = [each for each in team.simulator.journal(since=seen) if (each.method, each.route) not in LISTS]
     assert others == [], f"LIST only\n{operator.tail()}"
-    assert len(team.deployments()) == RESOURCES
-    assert len([each for each in team.posts() if each.committed]) == RESOURCES
+    assert len(team.deployments()) == resources
+    assert len([each for each in team.posts() if each.committed]) == resources
     for name, value in {
         "seconds to create": created,
         "seconds to Ready": ready,
@@ -60,12 +63,12 @@ def test_a_thousand_resources_at_rest_cost_one_list_per_poll(
         "MiB after the restart": again,
     }.items():
         record_property(name, round(value, 1))
-        print(f"{RESOURCES} resources, {POLLS} polls: {name} {value:.1f}")
+        print(f"{resources} resources, {polls} polls: {name} {value:.1f}")
 
 
-def _all_ready(team: Team) -> bool:
+def _all_ready(team: Team, resources: int) -> bool:
     ready = [each for each in team.resources() if condition(each, "Ready").get("status") == "True"]
-    return len(ready) == RESOURCES
+    return len(ready) == resources
 
 
 def _settle(team: Team, operator: Operator) -> None:
@@ -79,14 +82,14 @@ def _settle(team: Team, operator: Operator) -> None:
     eventually(silent, "no more writes", within=150, explain=operator.tail)
 
 
-def _stay_silent(team: Team, operator: Operator) -> float:
+def _stay_silent(team: Team, operator: Operator, polls: int) -> float:
     """Let polls pass, assert that nothing was written, and return the operator's memory in MiB."""
     seen = team.simulator.last_sequence()
     versions, writes = _versions(team), operator.metric(WRITES)
     eventually(
-        lambda: _lists(team, seen) >= POLLS,
-        f"{POLLS} polls",
-        within=POLLS * 4 + 30,
+        lambda: _lists(team, seen) >= polls,
+        f"{polls} polls",
+        within=polls * 4 + 30,
         interval=0.5,
         explain=operator.tail,
     )

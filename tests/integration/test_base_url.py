@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from testkit.factories import Cluster, MakeTeam, StartOperator
+from testkit.forked import ForkedOperator
 from testkit.kubernetes_api import KubernetesApi
-from testkit.processes import Operator
 from testkit.team import new_api_key
 from testkit.waiting import steadily
 
@@ -49,7 +49,7 @@ def other_server() -> Iterator[str]:
 def test_the_operator_does_not_start_where_keys_would_travel_in_plain_text(
     cluster: Cluster, kubernetes: KubernetesApi, tmp_path: Path, url: str
 ) -> None:
-    operator = Operator(cluster.kubeconfig, url, tmp_path / "log", api_key=new_api_key(), settings={})
+    operator = ForkedOperator(cluster.kubeconfig, url, tmp_path / "log", api_key=new_api_key(), settings={})
     operator.launch()
     assert operator.wait() != 0
     assert "must use https: otherwise API keys are sent in plain text" in operator.log()

@@ -1,6 +1,5 @@
 """A tenant with many broken resources delays nobody: from apply to the create request as on an empty operator."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -12,7 +11,7 @@ from testkit.factories import MakeTeam, StartOperator
 from testkit.team import Team
 from testkit.waiting import eventually
 
-BROKEN = int(os.environ.get("FIREWORKS_TEST_BROKEN", "300"))
+BROKEN = [100, pytest.param(300, marks=pytest.mark.proof)]
 """Broken resources of each broken tenant."""
 SAMPLES = 7
 DELAY = 2.0
@@ -45,19 +44,20 @@ def _measure(team: Team, name: str) -> Measurement:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_healthy_resource_is_created_as_soon_beside_many_broken_ones_as_alone(
-    start_operator: StartOperator, make_team: MakeTeam, record_property: Callable[[str, object], None]
+    start_operator: StartOperator, make_team: MakeTeam, record_property: Callable[[str, object], None], broken: int
 ) -> None:
     operator = start_operator(**DEFAULTS)
     healthy, same_account, other_account = (make_team(operator, own=own) for own in (True, True, False))
     found = {"alone": _measure(healthy, "alone")}
-    break_team(other_account, BROKEN)
+    break_team(other_account, broken)
     found["beside another account"] = _measure(healthy, "one")
-    break_team(same_account, BROKEN)
+    break_team(same_account, broken)
     found["beside the same account, too"] = _measure(healthy, "two")
     for name, measurement in found.items():
         record_property(name, str(measurement))
-        print(f"{BROKEN} broken resources a tenant, {name}: {measurement}; {operator.memory():.0f} MiB")
+        print(f"{broken} broken resources a tenant, {name}: {measurement}; {operator.memory():.0f} MiB")
     for measurement in found.values():
         assert measurement.median <= found["alone"].median + DELAY, found
     names = {str(each["name"]).rsplit("/", 1)[-1] for each in healthy.deployments()}
@@ -70,15 +70,16 @@ def test_a_healthy_resource_is_created_as_soon_beside_many_broken_ones_as_alone(
 def test_an_account_that_is_paused_or_does_not_answer_delays_no_other(
     start_operator: StartOperator, make_team: MakeTeam, fault: str, action: Mapping[str, object]
 ) -> None:
+    count = 300
     operator = start_operator(**DEFAULTS)
     healthy, stuck = make_team(operator, own=True), make_team(operator)
     alone = _measure(healthy, "alone")
     rule = stuck.fault(fault, method="POST", action=action)
-    fill(stuck, BROKEN, lambda _: {})
+    fill(stuck, count, lambda _: {})
     eventually(lambda: stuck.simulator.fault_hits(rule), "a create request met it", explain=operator.tail)
-    eventually(lambda: _claimed(stuck) == BROKEN, "all wait to be created", within=60, interval=1.0)
+    eventually(lambda: _claimed(stuck) == count, "all wait to be created", within=60, interval=1.0)
     beside = _measure(healthy, "beside")
-    print(f"{BROKEN} resources meet {fault}: {beside}, alone {alone}; {operator.memory():.0f} MiB")
+    print(f"{count} resources meet {fault}: {beside}, alone {alone}; {operator.memory():.0f} MiB")
     assert beside.median <= alone.median + DELAY, beside
     stuck.delete("broken-0")
     stuck.until_gone("broken-0", within=20)

@@ -15,6 +15,7 @@ import pytest
 
 from fireworks_simulator.testing import SimulatorClient
 from testkit.factories import OWN_KEY, Cluster, MakeTeam, StartOperator
+from testkit.forked import ForkedOperator
 from testkit.namespaces import Line
 from testkit.processes import Operator
 from testkit.team import Team
@@ -131,7 +132,7 @@ def start_doomed(
 
     def start(kubeconfig: Path) -> Operator:
         log = tmp_path / "doomed.log"
-        leader = Operator(kubeconfig, fireworks.url, log, api_key=OWN_KEY, settings=lease)
+        leader = ForkedOperator(kubeconfig, fireworks.url, log, api_key=OWN_KEY, settings=lease)
         started.append(leader)
         leader.start()
         eventually(lambda: leads(leader), "the first one leads", explain=leader.tail)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fireworks_operator.api.kinds import DEPLOYMENTS
 from testkit.factories import Cluster, MakeTeam, StartOperator
 from testkit.kubernetes import GivenCluster
-from testkit.kubernetes.definitions import apply_crds
+from testkit.kubernetes.definitions import apply_crds, until_gone
 from testkit.kubernetes_api import KubernetesApi, KubernetesError, condition
 from testkit.processes import Operator
 from testkit.team import SECRET, Team
@@ -17,7 +18,7 @@ from testkit.waiting import eventually
 
 HOUR = 3600
 LEFT = "fireworks_operator_deployments_left_running_total"
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/fireworksdeployments.fireworks.ai"
+CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{DEPLOYMENTS.crd}"
 
 
 def _doomed(team: Team) -> Team:
@@ -100,17 +101,10 @@ def crd_restored(cluster: Cluster, kubernetes: KubernetesApi, crds: Path) -> Ite
     if isinstance(cluster, GivenCluster):
         pytest.skip("the CRD of somebody else's cluster is not deleted")
     yield
-    eventually(lambda: not _going(kubernetes), "the CRD is gone")
-    _install(cluster, crds)
-
-
-def _install(cluster: Cluster, crds: Path) -> None:
-    apply_crds(cluster, crds)
-
-
-def _going(kubernetes: KubernetesApi) -> bool:
     crd = kubernetes.find(CRD)
-    return crd is not None and "deletionTimestamp" in crd["metadata"]
+    if crd is not None and "deletionTimestamp" in crd["metadata"]:
+        until_gone(cluster, DEPLOYMENTS.crd)
+    apply_crds(cluster, crds)
 
 
 def _ended(operator: Operator) -> bool:
@@ -127,14 +121,14 @@ def test_deleting_the_crd_deletes_no_deployment_and_a_reinstall_takes_them_up_ag
         team.create(displayName="Chat")
     before = {team.namespace: team.until_ready()["status"] for team in teams}
     kubernetes.request("DELETE", CRD)
-    eventually(lambda: kubernetes.find(CRD) is None, "the CRD is gone", within=60, explain=operator.tail)
+    until_gone(cluster, DEPLOYMENTS.crd)
     for team in teams:
         assert team.deployment()["state"] == "READY"
         assert team.deployment()["annotations"]["custom/released"] == "true"
         assert team.journal("DELETE") == []
         assert f"The CRD is being deleted: {before[team.namespace]['deploymentName']}" in operator.log()
     eventually(lambda: _ended(operator), "an operator without its CRD ends", within=60, explain=operator.tail)
-    _install(cluster, crds)
+    apply_crds(cluster, crds)
     for team in teams:
         team.create(displayName="Chat")
     operator.start()

@@ -31,7 +31,7 @@ def test_the_key_of_the_resource_is_used_and_never_shown(team: Team, plugin: Plu
     team.create()
     team.until_ready()
     name = team.deployment()["name"]
-    done = plugin.run("kubectl-fireworks", "query", "chat", "Who are you?", "-n", team.namespace)
+    done = plugin.tell("query", "chat", "Who are you?", "-n", team.namespace)
     assert done.stdout == f"This is {MODEL} on {name}, simulated.\n"
     assert done.stderr.startswith("first token after 0.")
     assert done.stderr.endswith(" tokens/s\n")

@@ -115,3 +115,12 @@ def test_where_everything_fails_nothing_is_run_once_more(play: Callable[..., int
 def test_every_suite_is_a_target_of_make() -> None:
     makefile = (Path(__file__).parents[2] / "Makefile").read_text()
     assert [name for name in SUITES if f"\n{name}: " not in makefile] == []
+
+
+def test_what_is_compiled_is_kept_even_where_the_environment_says_otherwise(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    _write(project, "def test_fine():\n    pass\n")
+    assert suites.run("small", []) == 0
+    assert len(list((project / "tests/small/__pycache__").glob("test_small.*.pyc"))) == 1

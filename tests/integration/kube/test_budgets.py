@@ -23,7 +23,7 @@ from fireworks_operator.kube.writer import KubernetesWriter
 from fireworks_operator.ports import ResourceChangedError
 from fireworks_operator.timing import Backoff
 from testkit.kubernetes import Cluster, GivenCluster
-from testkit.kubernetes.definitions import apply_crds
+from testkit.kubernetes.definitions import apply_crds, until_gone
 from testkit.namespaces import Line, Namespace, eventually, numbered
 
 QUICK = replace(DEFAULT_TIMINGS, retry=Backoff(0.1, 0.5))
@@ -52,7 +52,8 @@ def put(place: Namespace, name: str, gpus: int) -> None:
 
 
 def delete_crd(place: Namespace) -> None:
-    place.cluster.kubectl("delete", "crd", BUDGETS.crd, "--timeout=60s")
+    place.cluster.kubectl("delete", "crd", BUDGETS.crd, "--wait=false")
+    until_gone(place.cluster, BUDGETS.crd)
 
 
 class Followed:

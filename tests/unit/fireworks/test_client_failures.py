@@ -184,7 +184,9 @@ async def test_a_connection_that_is_never_made_was_definitely_not_asked() -> Non
             error = await failure(client.list_accounts(KEY))
 
     assert error.kind is ErrorKind.UNREACHABLE
-    assert error.message == "127.0.0.1 cannot be reached: the connection timed out"
+    # The deadline of the connection is a moment before that of the request; on a busy machine they may pass together.
+    reasons = ("the connection timed out", "no connection within 0.2 s")
+    assert error.message in [f"127.0.0.1 cannot be reached: {reason}" for reason in reasons]
 
 
 async def test_waiting_for_a_free_connection_counts_as_never_sent(
