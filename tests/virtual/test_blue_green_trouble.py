@@ -192,9 +192,8 @@ def test_a_successor_that_waits_for_gpus_leaves_the_old_one_alone(team: Team) ->
     until_alone(team)
 
 
-def test_a_failure_after_the_switch_is_told_and_the_former_one_is_kept(team: Team) -> None:
-    # Fireworks does not delete the default of a model, which has to be moved by hand in this case.
-    witness = serve(team, disableAutoDeploy=True)
+def test_a_failure_after_the_switch_is_told_and_the_former_one_serves_again(team: Team) -> None:
+    witness = serve(team)
     former = team.status()["deploymentName"]
     team.change(acceleratorType=H200)
     reach(team, DRAINS)
@@ -202,8 +201,9 @@ def test_a_failure_after_the_switch_is_told_and_the_former_one_is_kept(team: Tea
     team.simulator.stage(outcome="fail", accelerator=H200)
     team.simulator.fail(team.deployment_id())
     team.wait(2 * DRAIN)
-    if not is_serving(existing(team).get(team.status()["deploymentName"], {})):
-        assert is_serving(existing(team)[former]), "nothing else serves"
+    witness.serves = True
+    assert team.status()["deploymentName"] == former
+    assert is_serving(existing(team)[former])
     team.simulator.clear_stages()
     until_alone(team, within=6 * HOUR)
 

@@ -131,6 +131,14 @@ class Situation:
         drift = _drift(resource, self.observed, self.wanted, self.parking)
         return replace(self, resource=resource, context=context, drift=drift, other=other, beside=None)
 
+    def handed_back(self, resource: FireworksDeployment) -> "Situation":
+        """Return the situation of the other deployment once the status of the resource names that one again."""
+        if self.other is None:
+            raise AssertionError("there is no other deployment")
+        drift = _drift(resource, self.other, self.wanted, self.parking)
+        target = resource.status.deployment_name
+        return replace(self, resource=resource, observed=self.other, other=self.observed, target=target, drift=drift)
+
     def answered(self, observed: Observed) -> "Situation":
         """Return the situation once Fireworks has answered; what was decided upon stays what is wanted."""
         return replace(self, observed=observed, drift=_drift(self.resource, observed, self.wanted, self.parking))

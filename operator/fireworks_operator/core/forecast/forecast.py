@@ -25,6 +25,7 @@ from fireworks_operator.core.actions import (
     SetRouter,
     Switch,
     Trouble,
+    Turn,
     Undelete,
     Waiting,
 )
@@ -171,12 +172,12 @@ def _carried_out(moment: _Moment, situation: Situation, action: Mutation, told: 
 def _written(
     moment: _Moment,
     situation: Situation,
-    action: AddFinalizer | Claim | Choose | Park | SetReplacement | Switch | RemoveFinalizer,
+    action: AddFinalizer | Claim | Choose | Park | SetReplacement | Turn | RemoveFinalizer,
 ) -> _Moment:
     """Return the moment after a change at Kubernetes alone."""
     if not isinstance(action, AddFinalizer | RemoveFinalizer):
         written = replace(moment, resource=_stored(situation, Outcome(action)))
-        if isinstance(action, Switch):
+        if isinstance(action, Turn):
             return replace(written, observed=moment.second, second=moment.observed)
         ended = isinstance(action, SetReplacement) and action.replacement is None
         return replace(written, second=Absent(confirmed=True)) if ended else written
