@@ -133,7 +133,8 @@ def test_a_default_that_cannot_be_moved_is_told_and_the_former_one_stays_until_i
     rule = team.fault("status", method="POST", path="/deployedModels$", code="PERMISSION_DENIED")
     other = team.fault("status", method="PATCH", path="/deployedModels", code="PERMISSION_DENIED")
     team.change(acceleratorType=H200)
-    team.until("chat", "Stalled", "True", "PermissionDenied", within=HOUR)
+    team.until("chat", "Stalled", "True", "PermissionDenied", within=HOUR, says="make it the default yourself")
+    assert "spec.deployedModel" not in condition(team.get(), "Stalled")["message"]
     team.wait(2 * HOUR)
     assert former in existing(team)
     team.simulator.clear_fault(rule)
@@ -248,7 +249,8 @@ def test_a_former_one_that_is_in_use_stays_until_it_is_not_and_nothing_is_wrong(
     team.simulator.traffic(short(former))
     team.wait(120)
     assert former in existing(team)
-    assert "request" in replacement(team)["message"] or "refuses" in replacement(team)["message"]
+    assert "spec.replacePolicy.ignoreChecks" in replacement(team)["message"]
+    assert "fireworks.ai/" not in replacement(team)["message"]
     resource = team.get()
     assert (holds(resource, "Ready"), holds(resource, "Stalled")) == ("True", "False"), "what serves is as asked"
     team.wait(1200)
@@ -267,6 +269,18 @@ def test_ignore_checks_deletes_a_former_one_that_is_in_use(team: Team) -> None:
     team.simulator.traffic(short(former))
     until_alone(team, within=DRAIN + 60)
     assert team.journal("DELETE", "/deployments/")[-1].query["ignoreChecks"] == "true"
+
+
+def test_the_annotation_for_a_deletion_deletes_no_former_one_that_is_in_use(team: Team) -> None:
+    serve(team)
+    former = team.status()["deploymentName"]
+    team.annotate("chat", "ignore-checks", "true")
+    team.change(acceleratorType=H200)
+    reach(team, DRAINS)
+    team.simulator.traffic(short(former))
+    team.wait(DRAIN + 400)
+    assert former in existing(team), "it acts on a resource that is being deleted"
+    until_alone(team, within=2 * HOUR)
 
 
 def test_ignore_checks_set_later_takes_effect_at_once(team: Team) -> None:

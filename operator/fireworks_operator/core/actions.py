@@ -203,13 +203,15 @@ class Undelete:
 class Delete:
     """DELETE the deployment: softly when the resource goes, hard when its id is needed again.
 
-    `replaces`: fields of the spec for whose sake it is deleted, to be created anew by spec.replacePolicy.
+    `replaces`: fields of the spec for whose sake it is deleted, to be created anew by spec.replacePolicy. `of_two`: it
+    is the one of two deployments that is to go, while the other one serves.
     """
 
     target: str
     hard: bool = False
     ignore_checks: bool = False
     replaces: tuple[str, ...] = ()
+    of_two: bool = False
     name: ClassVar[str] = "Delete"
 
 

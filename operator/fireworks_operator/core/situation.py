@@ -59,6 +59,11 @@ class Situation:
     beside: Beside | None = None
 
     @property
+    def is_of_two(self) -> bool:
+        """Whether this is about the second deployment of a resource, as it would be alone."""
+        return self.other is not None and self.status.replacement is None
+
+    @property
     def subject(self) -> FireworksDeployment:
         """The resource as it is stored, of which `resource` may be what the second deployment would have alone."""
         return self.resource if self.beside is None else self.beside.situation.resource

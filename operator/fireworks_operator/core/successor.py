@@ -147,7 +147,11 @@ def _to_create(resource: FireworksDeployment, replacement: Replacement) -> Firew
 def _to_delete(resource: FireworksDeployment, replacement: Replacement) -> FireworksDeployment:
     """Return the resource as a deployment has it that is to go, by the rules of a resource that is deleted."""
     policy = resource.spec.replace_policy
-    annotations = {name: text for name, text in resource.metadata.annotations.items() if name != ANNOTATION_ABANDON}
+    # Both act only on a resource that is being deleted; one that is abandoned leaves the two alone, and asks nobody.
+    annotations = dict(resource.metadata.annotations)
+    for name in (ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS):
+        if name == ANNOTATION_ABANDON or resource.metadata.deletion_timestamp is None:
+            annotations.pop(name, None)
     if policy is not None and policy.ignore_checks:
         annotations[ANNOTATION_IGNORE_CHECKS] = "true"
     gone = resource.metadata.deletion_timestamp or replacement.until or replacement.start_time
