@@ -271,6 +271,23 @@ def test_ignore_checks_deletes_a_former_one_that_is_in_use(team: Team) -> None:
     assert team.journal("DELETE", "/deployments/")[-1].query["ignoreChecks"] == "true"
 
 
+def test_a_former_one_that_is_in_use_keeps_its_addons_until_it_goes(team: Team) -> None:
+    add_models(team)
+    witness = serve(team, addons=addons("tone"))
+    team.until("chat", "AddonsReady", "True")
+    former = team.status()["deploymentName"]
+    team.change(acceleratorType=H200)
+    reach(team, DRAINS)
+    team.simulator.traffic(short(former))
+    team.wait(DRAIN + 900)
+    assert "requests in the last hour" in replacement(team)["message"]
+    assert team.journal("DELETE", "/deployedModels/") == [], "whoever still asks for the addon is answered"
+    until_alone(team, within=2 * HOUR)
+    assert witness.most == 2
+    assert {each["deployment"] for each in team.simulator.deployed_models()} == {team.status()["deploymentName"]}
+    assert "AddonFailed" not in {each.reason for each in team.events()}
+
+
 def test_the_annotation_for_a_deletion_deletes_no_former_one_that_is_in_use(team: Team) -> None:
     serve(team)
     former = team.status()["deploymentName"]

@@ -204,7 +204,8 @@ class Delete:
     """DELETE the deployment: softly when the resource goes, hard when its id is needed again.
 
     `replaces`: fields of the spec for whose sake it is deleted, to be created anew by spec.replacePolicy. `of_two`: it
-    is the one of two deployments that is to go, while the other one serves.
+    is the one of two deployments that is to go, while the other one serves. `with_addons`: addons that are loaded on it
+    for the resource go with it.
     """
 
     target: str
@@ -212,6 +213,7 @@ class Delete:
     ignore_checks: bool = False
     replaces: tuple[str, ...] = ()
     of_two: bool = False
+    with_addons: bool = False
     name: ClassVar[str] = "Delete"
 
 

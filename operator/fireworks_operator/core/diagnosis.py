@@ -50,6 +50,8 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
         return Diagnosis(reason, template.format(words=_words(error), advice=error.advice or _NETWORK), needs_user)
     if isinstance(action, Delete) and action.replaces:
         return Diagnosis(Reason.DELETION_BLOCKED, _replaced_message(error, action), needs_user=True)
+    if isinstance(action, Delete) and needs_unloading(error, action):
+        return Diagnosis(Reason.DELETING, "The addons are unloaded before the deployment is deleted.", needs_user=False)
     if isinstance(action, Delete):
         reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
         return Diagnosis(reason, _refused_deletion(error, action), needs_user=True)
@@ -144,6 +146,12 @@ _GENERAL: dict[ErrorKind, tuple[Reason, str, bool]] = {
 def _words(error: FireworksError) -> str:
     text = error.message.strip() or f"HTTP status {error.status}"
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def needs_unloading(error: FireworksError, action: Delete) -> bool:
+    """Tell whether Fireworks refuses a deletion for the addons alone that were to go with the deployment."""
+    in_the_way = _ADDONS_LOADED.search(error.message) and not _IN_USE.search(error.message)
+    return action.with_addons and error.kind not in _GENERAL and bool(in_the_way)
 
 
 def _refused_deletion(error: FireworksError, action: Delete) -> str:

@@ -36,6 +36,7 @@ from fireworks_operator.core.pauses import (
     CREATIONS,
     DELETE,
     DELETE_IGNORING_CHECKS,
+    DELETE_WITH_ADDONS,
     POST_SETTLES,
     pause_until,
 )
@@ -250,10 +251,11 @@ def _decide_present(situation: Situation, observed: Present) -> Action:
     if deployment.state == "DELETING":
         return _decide_deleting(situation, observed)
     ignore_checks = situation.resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
-    unload = _decide_unloading(situation, deployment, ignore_checks=ignore_checks)
+    with_addons = _goes_with_addons(situation, deployment)
+    unload = None if with_addons else _decide_unloading(situation, deployment, ignore_checks=ignore_checks)
     if unload is not None:
         return unload
-    action = Delete(deployment.name, ignore_checks=ignore_checks, of_two=situation.is_of_two)
+    action = Delete(deployment.name, ignore_checks=ignore_checks, of_two=situation.is_of_two, with_addons=with_addons)
     attempt = situation.attempt_of(delete_attempt_name(action))
     if attempt is None or situation.context.skip_pauses:
         return action
@@ -280,6 +282,15 @@ def _not_ours(situation: Situation, deployment: Deployment) -> RemoveFinalizer:
         deployment.name,
         "NotOurs",
     )
+
+
+def _goes_with_addons(situation: Situation, deployment: Deployment) -> bool:
+    """Tell whether a deletion is tried with the addons loaded: Fireworks may refuse it for an hour, and they are used.
+
+    Nobody knows whether it refuses for the addons as well; if it has, they are unloaded first.
+    """
+    refused = situation.attempt_of(DELETE_WITH_ADDONS, UnloadAddon.name) is not None
+    return situation.is_of_two and not refused and next_unload(situation, deployment) is not None
 
 
 def _decide_unloading(situation: Situation, deployment: Deployment, *, ignore_checks: bool) -> Action | None:
