@@ -32,8 +32,9 @@ from fireworks_operator.core.replacing.handover import decide_resource
 from fireworks_operator.core.replacing.report import report_resource
 from fireworks_operator.core.status.facts import has_condition
 from fireworks_operator.core.successor import has_been_handed_back
-from testkit.builders import MADE_HERE, NAME, a_deployment
+from testkit.builders import CREATED, MADE_HERE, NAME, a_deployment, a_resource
 from tests.unit.core.strategies import (
+    REPLACEMENTS,
     SECOND,
     contexts,
     failed_ones,
@@ -46,6 +47,17 @@ from tests.unit.core.strategies import (
 MANY = settings(max_examples=60, deadline=None)
 SECONDS = observations(SECOND)
 FAILED_ONES, FAILED_SECONDS, LIVE_SECONDS = failed_ones(), failed_ones(SECOND), live_ones(SECOND)
+ON_OTHER_GPUS = REPLACEMENTS.map(
+    lambda drawn: a_resource(
+        {"acceleratorType": "NVIDIA_H100_80GB", "replacePolicy": {"type": "BlueGreen"}},
+        {
+            **CREATED,
+            "appliedFields": ["acceleratorType", "baseModel"],
+            "replacement": {**drawn, "phase": "Draining", "deploymentName": SECOND},
+        },
+    )
+)
+"""A resource whose successor has taken over; one that Fireworks mends is all that it asks for."""
 BY_WORD = ("Abandon", "CrdDeleted")
 
 
@@ -157,8 +169,8 @@ def test_a_hand_back_names_a_former_one_that_can_serve_and_keeps_the_failed_one_
         assert has_condition(status, ConditionType.AVAILABLE)
 
 
-@MANY
-@given(handing_back(), FAILED_ONES, LIVE_SECONDS, contexts(), st.booleans())
+@settings(MANY, max_examples=200)
+@given(handing_back() | ON_OTHER_GPUS, FAILED_ONES, LIVE_SECONDS, contexts(), st.booleans())
 def test_two_deployments_do_not_take_turns(
     resource: FireworksDeployment, observed: Observed, other: Observed, context: Context, mended: bool
 ) -> None:
