@@ -48,13 +48,8 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
     if general is not None:
         reason, template, needs_user = general
         return Diagnosis(reason, template.format(words=_words(error), advice=error.advice or _NETWORK), needs_user)
-    if isinstance(action, Delete) and action.replaces:
-        return Diagnosis(Reason.DELETION_BLOCKED, _replaced_message(error, action), needs_user=True)
-    if isinstance(action, Delete) and needs_unloading(error, action):
-        return Diagnosis(Reason.DELETING, "The addons are unloaded before the deployment is deleted.", needs_user=False)
     if isinstance(action, Delete):
-        reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
-        return Diagnosis(reason, _refused_deletion(error, action), needs_user=True)
+        return _diagnose_deletion(error, action)
     if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
         return Diagnosis(Reason.ADDON_FAILED, _addon_message(error, action), needs_user=True)
     if isinstance(action, SetDeployedModel):
@@ -146,6 +141,15 @@ _GENERAL: dict[ErrorKind, tuple[Reason, str, bool]] = {
 def _words(error: FireworksError) -> str:
     text = error.message.strip() or f"HTTP status {error.status}"
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _diagnose_deletion(error: FireworksError, action: Delete) -> Diagnosis:
+    if action.replaces:
+        return Diagnosis(Reason.DELETION_BLOCKED, _replaced_message(error, action), needs_user=True)
+    if needs_unloading(error, action):
+        return Diagnosis(Reason.DELETING, "The addons are unloaded before the deployment is deleted.", needs_user=False)
+    reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
+    return Diagnosis(reason, _refused_deletion(error, action), needs_user=True)
 
 
 def needs_unloading(error: FireworksError, action: Delete) -> bool:
