@@ -44,7 +44,7 @@ from fireworks_operator.core.actions import (
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.decisions.growth import ceiling_after
-from fireworks_operator.core.diagnosis import diagnose
+from fireworks_operator.core.diagnosis import diagnose, needs_unloading
 from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
@@ -244,7 +244,9 @@ class Actor:
         ref = situation.resource.ref
         log.warning("%s: %s failed: %s", ref, action.name, error, extra={"deployment": action.target})
         await self._write(situation, Outcome(action, error), recent)
-        return PassResult(action, Now() if diagnose(error, action).needs_user else Retry(), error=error)
+        unloads = isinstance(action, Delete) and needs_unloading(error, action)
+        at_once = unloads or diagnose(error, action).needs_user
+        return PassResult(action, Now() if at_once else Retry(), error=error)
 
     async def _look_at_taken(self, situation: Situation, action: Create, access: Access, recent: Recent) -> PassResult:
         """See what is there under the id, perhaps soft-deleted and in no LIST: whose it is decides what comes next."""
