@@ -81,6 +81,21 @@ def draining() -> FireworksDeployment:
     return passed(created, former(), successor(created))
 
 
+def handed_back() -> FireworksDeployment:
+    """Return a resource whose successor has failed after it had taken over, so that the former one serves again."""
+    resource = draining()
+    failed = present(
+        name=resource.status.deployment_name,
+        acceleratorType=H200,
+        annotations=MADE_HERE,
+        createTime=NOW.isoformat(),
+        state="FAILED",
+        replicaStats={},
+        status={"code": "INTERNAL", "message": "out of memory"},
+    )
+    return passed(passed(resource, failed, former()), former(), failed)
+
+
 def undeletable(error: FireworksError) -> FireworksDeployment:
     """Return a resource whose former deployment has drained, and which Fireworks refuses to delete."""
     resource = draining()

@@ -224,6 +224,11 @@ def _replacements() -> Iterator[Row]:
     )
     yield "draining", "BlueGreen: the successor serves, the former one drains", replacements.draining()
     yield (
+        "handed-back",
+        "BlueGreen: the successor failed after it had taken over, the former one serves again",
+        replacements.handed_back(),
+    )
+    yield (
         "drained-in-use",
         "BlueGreen: the former one has drained and is still in use",
         replacements.undeletable(in_use),

@@ -241,13 +241,13 @@ class Promises:
             assert _may_serve(snapshot, other), f"{name} is deleted, and nothing else serves: {snapshot.deployments}"
 
     def _check_switch(self, raw: Raw, wire: Raw) -> None:
-        """Check that a successor that takes the place of its former deployment serves, with all that it is to have."""
+        """Check that who takes over serves, and that a successor then has all that it is to have."""
         before, now = raw["status"].get("replacement", {}), wire.get("deploymentName")
-        if before.get("phase") != "Preparing" or now != before.get("deploymentName") or now in self.unseen:
+        if not before or now != before.get("deploymentName") or now in self.unseen:
             return
         snapshot = self.fireworks.state()
-        assert _may_serve(snapshot, now), f"a successor that does not serve takes over: {wire}"
-        if _has_replicas(snapshot, now):
+        assert _may_serve(snapshot, now), f"one that does not serve takes over: {wire}"
+        if before["phase"] == "Preparing" and _has_replicas(snapshot, now):
             loaded = self.listed | loaded_addons(snapshot.addons.values())
             wrong = mismatches(chosen(raw["spec"], wire), snapshot.deployments[now])
             wrong += missing_addons(raw["spec"], now, loaded)

@@ -1,7 +1,7 @@
 """Deployments that are replaced while they serve (`replacePolicy: BlueGreen`), and what may come in between."""
 
 from testkit.promises.specs import H100, H200
-from testkit.virtual.fireworks import ADDONS
+from testkit.virtual.fireworks import ADDONS, identifier
 from testkit.virtual.world import World
 from tests.model.flows import LORA, REF, Edit, Flow, delete, drive, edit, is_gone, nothing, serve, serves
 
@@ -38,6 +38,17 @@ def _fail(world: World) -> None:
     _ask_for_another(world)
     drive(world, lambda world: _second(world, "Preparing").get("state") == "FAILED")
     world.fireworks.simulator.clear_stages()
+
+
+def _fail_in_place(world: World) -> None:
+    name = world.server.objects[REF]["status"]["deploymentName"]
+    world.fireworks.simulator.fail(identifier(name), "no luck")
+    world.judge_later(name)
+
+
+def _is_replaced_anew(world: World) -> bool:
+    """The successor that failed was deleted, and serves."""
+    return _is_replaced(world) and world.server.objects[REF]["spec"]["acceleratorType"] == H200
 
 
 def _second(world: World, phase: str) -> dict[str, object]:
@@ -82,5 +93,6 @@ REPLACEMENT_FLOWS = (
     ),
     Flow("replace while it serves, and delete half-way", _begin, delete, is_gone, creates=0),
     Flow("replace while it serves, and delete while the former drains", _switch, delete, is_gone, creates=0),
+    Flow("replace while it serves, and the successor fails", _switch, _fail_in_place, _is_replaced_anew, creates=1),
     Flow("replace while it serves, the first successor having failed", _fail, nothing, _is_replaced, creates=1),
 )

@@ -18,7 +18,10 @@ from tests.plugin.test_views import plain, shown
 QUOTA = an_error(ErrorKind.QUOTA_EXCEEDED, "quota global--h200-count exceeded, in use: 8, quota: 8")
 IN_USE = an_error(ErrorKind.INVALID, "the deployment has received inference requests in the last hour")
 SINCE, UNTIL = "2026-03-01T12:00:00Z", "2026-03-01T12:10:00Z"
-HEADS = ("Deployment", "Replacement", "Successor", "Former deployment", "Given up", "Progress", "Blocked by", "Cost")
+HEADS = (
+    *("Deployment", "Replacement", "Successor", "Former deployment", "Failed successor", "Given up"),
+    *("Progress", "Blocked by", "Cost"),
+)
 
 
 def second(resource: FireworksDeployment) -> str:
@@ -77,8 +80,25 @@ def test_while_the_former_deployment_drains_it_is_said_until_when() -> None:
 
 def test_a_former_deployment_that_is_not_deleted_says_why() -> None:
     resource = made.undeletable(IN_USE)
-    assert lines(resource)[3].startswith("Blocked by: Fireworks refuses to delete the deployment")
+    assert lines(resource)[3].startswith("Blocked by: Fireworks refuses to delete this deployment")
+    assert "set spec.replacePolicy.ignoreChecks to true" in lines(resource)[3]
     assert summary_of(resource).ready
+
+
+def test_a_successor_that_failed_after_it_had_taken_over_is_told_as_such_and_ends_the_watch() -> None:
+    resource = made.handed_back()
+    assert lines(resource)[:3] == [
+        f"Deployment: {NAME}",
+        f"Replacement: Preparing since {SINCE}, to change spec.acceleratorType: the deployment above serves again, "
+        "since its successor failed, until that one has been created anew",
+        f"Failed successor: {second(resource)}: FAILED, 0 of 1 replicas ready, has failed once after it had taken over",
+    ]
+    assert lines(resource)[3].startswith("Blocked by: Fireworks reports that the deployment failed: out of memory.")
+    assert summary_of(resource).settled
+    assert not summary_of(resource).stalled
+    replacement = View.of(resource).to_data()["replacement"]
+    assert isinstance(replacement, dict)
+    assert replacement["handBacks"] == 1
 
 
 def test_a_successor_that_is_given_up_is_told_with_the_reason() -> None:

@@ -68,7 +68,8 @@ def test_a_request_whose_answer_says_nothing_is_made_once(team: Team, request_: 
     team.fault(fault.kind, method=method, path=path, times=1, action=fault.action)
     team.change(acceleratorType=H200)
     until_alone(team)
-    assert committed(team, request_, seen) <= 1
+    # An addon may be unloaded once more where the first request came late: that does no harm.
+    assert committed(team, request_, seen) <= (2 if request_ == "unload" else 1)
     assert committed(team, "create", seen) == 1
     assert committed(team, "delete", seen) == 1
     assert len(team.simulator.deployments()) == 2, "nothing else was ever made"
@@ -133,7 +134,8 @@ def test_a_default_that_cannot_be_moved_is_told_and_the_former_one_stays_until_i
     rule = team.fault("status", method="POST", path="/deployedModels$", code="PERMISSION_DENIED")
     other = team.fault("status", method="PATCH", path="/deployedModels", code="PERMISSION_DENIED")
     team.change(acceleratorType=H200)
-    team.until("chat", "Stalled", "True", "PermissionDenied", within=HOUR)
+    team.until("chat", "Stalled", "True", "PermissionDenied", within=HOUR, says="make it the default yourself")
+    assert "spec.deployedModel" not in condition(team.get(), "Stalled")["message"]
     team.wait(2 * HOUR)
     assert former in existing(team)
     team.simulator.clear_fault(rule)
@@ -192,9 +194,8 @@ def test_a_successor_that_waits_for_gpus_leaves_the_old_one_alone(team: Team) ->
     until_alone(team)
 
 
-def test_a_failure_after_the_switch_is_told_and_the_former_one_is_kept(team: Team) -> None:
-    # Fireworks does not delete the default of a model, which has to be moved by hand in this case.
-    witness = serve(team, disableAutoDeploy=True)
+def test_a_failure_after_the_switch_is_told_and_the_former_one_serves_again(team: Team) -> None:
+    witness = serve(team)
     former = team.status()["deploymentName"]
     team.change(acceleratorType=H200)
     reach(team, DRAINS)
@@ -202,8 +203,9 @@ def test_a_failure_after_the_switch_is_told_and_the_former_one_is_kept(team: Tea
     team.simulator.stage(outcome="fail", accelerator=H200)
     team.simulator.fail(team.deployment_id())
     team.wait(2 * DRAIN)
-    if not is_serving(existing(team).get(team.status()["deploymentName"], {})):
-        assert is_serving(existing(team)[former]), "nothing else serves"
+    witness.serves = True
+    assert team.status()["deploymentName"] == former
+    assert is_serving(existing(team)[former])
     team.simulator.clear_stages()
     until_alone(team, within=6 * HOUR)
 
@@ -248,7 +250,8 @@ def test_a_former_one_that_is_in_use_stays_until_it_is_not_and_nothing_is_wrong(
     team.simulator.traffic(short(former))
     team.wait(120)
     assert former in existing(team)
-    assert "request" in replacement(team)["message"] or "refuses" in replacement(team)["message"]
+    assert "spec.replacePolicy.ignoreChecks" in replacement(team)["message"]
+    assert "fireworks.ai/" not in replacement(team)["message"]
     resource = team.get()
     assert (holds(resource, "Ready"), holds(resource, "Stalled")) == ("True", "False"), "what serves is as asked"
     team.wait(1200)
@@ -267,6 +270,35 @@ def test_ignore_checks_deletes_a_former_one_that_is_in_use(team: Team) -> None:
     team.simulator.traffic(short(former))
     until_alone(team, within=DRAIN + 60)
     assert team.journal("DELETE", "/deployments/")[-1].query["ignoreChecks"] == "true"
+
+
+def test_a_former_one_that_is_in_use_keeps_its_addons_until_it_goes(team: Team) -> None:
+    add_models(team)
+    witness = serve(team, addons=addons("tone"))
+    team.until("chat", "AddonsReady", "True")
+    former = team.status()["deploymentName"]
+    team.change(acceleratorType=H200)
+    reach(team, DRAINS)
+    team.simulator.traffic(short(former))
+    team.wait(DRAIN + 900)
+    assert "requests in the last hour" in replacement(team)["message"]
+    assert team.journal("DELETE", "/deployedModels/") == [], "whoever still asks for the addon is answered"
+    until_alone(team, within=2 * HOUR)
+    assert witness.most == 2
+    assert {each["deployment"] for each in team.simulator.deployed_models()} == {team.status()["deploymentName"]}
+    assert "AddonFailed" not in {each.reason for each in team.events()}
+
+
+def test_the_annotation_for_a_deletion_deletes_no_former_one_that_is_in_use(team: Team) -> None:
+    serve(team)
+    former = team.status()["deploymentName"]
+    team.annotate("chat", "ignore-checks", "true")
+    team.change(acceleratorType=H200)
+    reach(team, DRAINS)
+    team.simulator.traffic(short(former))
+    team.wait(DRAIN + 400)
+    assert former in existing(team), "it acts on a resource that is being deleted"
+    until_alone(team, within=2 * HOUR)
 
 
 def test_ignore_checks_set_later_takes_effect_at_once(team: Team) -> None:

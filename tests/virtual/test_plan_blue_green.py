@@ -132,6 +132,25 @@ def test_yet_another_value(stage: Stage, team: Team, phase: str) -> None:
     assert team.status()["deploymentName"] == planned.deployment
 
 
+def test_a_successor_that_failed_after_it_had_taken_over_is_told_as_the_status_tells_it(
+    stage: Stage, team: Team
+) -> None:
+    former = serve(team)
+    prepare(team)
+    team.eventually(lambda: team.status()["deploymentName"] != former, "it takes over", within=ENOUGH)
+    team.until_ready()
+    failed = str(team.status()["deploymentName"])
+    team.simulator.fail(short(failed), "out of memory")
+    team.eventually(lambda: team.status()["deploymentName"] == former, "it hands back", within=120)
+    team.wait(10)
+    planned, foreseen, _ = plan(stage, team)
+    assert (planned.reason, foreseen) == ("ReplacementBlocked", [])
+    assert f"{short(failed)} took over and then failed: {short(former)} serves until it does again." in planned.notes
+    planned, foreseen, _ = plan(stage, team, acceleratorType=H100)
+    assert [(each.method, short(each.path)) for each in foreseen] == [("DELETE", short(failed))]
+    assert planned.reason == ""
+
+
 def test_a_lost_status_finds_the_successor_by_its_marker(stage: Stage, team: Team) -> None:
     serve(team)
     prepare(team)

@@ -45,6 +45,14 @@ class Replacement(ApiModel):
         list[Annotated[str, Schema(max_length=128)]],
         Schema("The fields of the spec for whose sake it is replaced.", max_items=32, list_type="atomic"),
     ] = Field(default_factory=list)
+    hand_backs: Annotated[
+        int | None,
+        Schema(
+            "How often the successor has failed after it had taken over, so that the former deployment took over "
+            "again. The pauses before the next try grow with it.",
+            minimum=1,
+        ),
+    ] = None
     message: Annotated[str | None, Schema("What it waits for.", max_length=SENTENCE_LENGTH)] = None
     deployment_name: Annotated[
         str | None,

@@ -111,6 +111,18 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class HandBack:
+    """Make the former deployment `target` that of the resource again, in one write, since its successor has failed.
+
+    `message` says what happened.
+    """
+
+    target: str
+    message: str
+    name: ClassVar[str] = "HandBack"
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareModel:
     """Have a model of the own account prepared for a precision, before the deployment `target` is claimed."""
 
@@ -191,13 +203,17 @@ class Undelete:
 class Delete:
     """DELETE the deployment: softly when the resource goes, hard when its id is needed again.
 
-    `replaces`: fields of the spec for whose sake it is deleted, to be created anew by spec.replacePolicy.
+    `replaces`: fields of the spec for whose sake it is deleted, to be created anew by spec.replacePolicy. `of_two`: it
+    is the one of two deployments that is to go, while the other one serves. `with_addons`: addons that are loaded on it
+    for the resource go with it.
     """
 
     target: str
     hard: bool = False
     ignore_checks: bool = False
     replaces: tuple[str, ...] = ()
+    of_two: bool = False
+    with_addons: bool = False
     name: ClassVar[str] = "Delete"
 
 
@@ -331,7 +347,10 @@ Mutation = (
 )
 """Actions that change something at Fireworks. `target` is the full name of the deployment that they are about."""
 
-Action = Waiting | AddFinalizer | Claim | Choose | Park | SetReplacement | Switch | Mutation | RemoveFinalizer
+Turn = Switch | HandBack
+"""Actions that make the other one of two deployments that of the resource."""
+
+Action = Waiting | AddFinalizer | Claim | Choose | Park | SetReplacement | Turn | Mutation | RemoveFinalizer
 
 DESTRUCTIVE = (Delete, UnloadAddon, DeleteRouter)
 """Actions that are confirmed by a GET in the same pass before they are carried out."""

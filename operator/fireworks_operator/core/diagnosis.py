@@ -42,16 +42,14 @@ class Diagnosis:
 def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
     """Say what an error means for the resource; `action` None means that observing failed."""
     general = _GENERAL.get(error.kind)
+    if isinstance(action, SetDeployedModel) and action.inherited and _is_refused(error):
+        reason = Reason.REJECTED_BY_FIREWORKS if general is None else general[0]
+        return Diagnosis(reason, _default_message(error, action), needs_user=True)
     if general is not None:
         reason, template, needs_user = general
         return Diagnosis(reason, template.format(words=_words(error), advice=error.advice or _NETWORK), needs_user)
-    if isinstance(action, Delete) and action.replaces:
-        return Diagnosis(Reason.DELETION_BLOCKED, _replaced_message(error, action), needs_user=True)
     if isinstance(action, Delete):
-        reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
-        return Diagnosis(
-            reason, _replacement_message(error) if action.hard else _deletion_message(error), needs_user=True
-        )
+        return _diagnose_deletion(error, action)
     if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
         return Diagnosis(Reason.ADDON_FAILED, _addon_message(error, action), needs_user=True)
     if isinstance(action, SetDeployedModel):
@@ -72,6 +70,11 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
             needs_user=True,
         )
     return Diagnosis(Reason.REJECTED_BY_FIREWORKS, _rejection_message(error, action), needs_user=True)
+
+
+def _is_refused(error: FireworksError) -> bool:
+    """Tell whether it is this very change that Fireworks refuses, perhaps to this API key."""
+    return error.kind not in _GENERAL or error.kind is ErrorKind.PERMISSION_DENIED
 
 
 _NETWORK = "Check FIREWORKS_BASE_URL, DNS and the network policy"
@@ -140,6 +143,64 @@ def _words(error: FireworksError) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
+def _diagnose_deletion(error: FireworksError, action: Delete) -> Diagnosis:
+    if action.replaces:
+        return Diagnosis(Reason.DELETION_BLOCKED, _replaced_message(error, action), needs_user=True)
+    if needs_unloading(error, action):
+        return Diagnosis(Reason.DELETING, "The addons are unloaded before the deployment is deleted.", needs_user=False)
+    reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
+    return Diagnosis(reason, _refused_deletion(error, action), needs_user=True)
+
+
+def needs_unloading(error: FireworksError, action: Delete) -> bool:
+    """Tell whether Fireworks refuses a deletion for the addons alone that were to go with the deployment."""
+    in_the_way = _ADDONS_LOADED.search(error.message) and not _IN_USE.search(error.message)
+    return action.with_addons and error.kind not in _GENERAL and bool(in_the_way)
+
+
+def _refused_deletion(error: FireworksError, action: Delete) -> str:
+    if action.hard:
+        return _replacement_message(error)
+    return _second_message(error) if action.of_two else _deletion_message(error)
+
+
+def _second_message(error: FireworksError) -> str:
+    """Say why the one of two deployments stays that is to go, and what lets it go."""
+    if _IN_USE.search(error.message):
+        return (
+            "Fireworks refuses to delete this deployment because it has received inference requests in the last hour. "
+            "The other one serves: have clients use status.modelIdentifier and wait (the operator retries "
+            "automatically), or set spec.replacePolicy.ignoreChecks to true to delete it now."
+        )
+    if _DEFAULT_DEPLOYMENT.search(error.message):
+        return (
+            f"Fireworks refuses to delete this deployment: {_words(error)} Make another deployment the default for its "
+            "model, or delete the model's other deployments first; the operator retries automatically."
+        )
+    if _ADDONS_LOADED.search(error.message):
+        return (
+            f"Fireworks refuses to delete this deployment: {_words(error)} Unload them in the Fireworks console, or "
+            "set spec.replacePolicy.ignoreChecks to true to delete it along with them; the operator retries "
+            "automatically."
+        )
+    return (
+        f"Fireworks refuses to delete this deployment: {_words(error)} Delete it in the Fireworks console; the "
+        "operator retries automatically."
+    )
+
+
+def _default_message(error: FireworksError, action: SetDeployedModel) -> str:
+    """Say why a deployment does not become the default of its model, which the spec does not ask for."""
+    general = _GENERAL.get(error.kind)
+    why = _words(error) if general is None else general[1].format(words=_words(error), advice="")
+    return (
+        f"{action.target} is to be the default deployment of its model, as the one was in whose place it serves, and "
+        f"Fireworks refuses that: {why} Or make it the default yourself, in the Fireworks console or with firectl; "
+        "until then, requests that name the model alone go to the other one, which is kept. The operator retries "
+        "automatically."
+    )
+
+
 def _deletion_message(error: FireworksError) -> str:
     if _IN_USE.search(error.message):
         return (
@@ -166,6 +227,12 @@ def _deletion_message(error: FireworksError) -> str:
 
 def _replacement_message(error: FireworksError) -> str:
     """Say why a deployment that another one is to replace stays; the annotations act only on a resource's deletion."""
+    if _DEFAULT_DEPLOYMENT.search(error.message):
+        return (
+            f"Fireworks refuses to delete the previous deployment, which is being replaced: {_words(error)} Make "
+            "another deployment the default for its model, or delete the model's other deployments first; the operator "
+            "retries automatically."
+        )
     way_out = "Stop the traffic to it, or delete" if _IN_USE.search(error.message) else "Delete"
     return (
         f"Fireworks refuses to delete the previous deployment, which is being replaced: {_words(error)} {way_out} it "

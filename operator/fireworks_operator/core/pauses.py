@@ -24,6 +24,8 @@ VALIDATE = "Validate"
 """Names of attempts in `status.lastAttempt`."""
 UNDELETE, DELETE, DELETE_IGNORING_CHECKS = "Undelete", "Delete", "DeleteIgnoringChecks"
 """Names of attempts that may leave behind, or bring back, a deployment that is deleted."""
+DELETE_WITH_ADDONS = "DeleteWithAddons"
+"""Name of an attempt that Fireworks has refused since addons are loaded, so that they are unloaded first."""
 CREATIONS = (CREATE, RECREATE, REPLACE)
 """Attempts that are create requests."""
 UNFINISHED = frozenset({Reason.CREATING, Reason.API_UNAVAILABLE, Reason.RATE_LIMITED})

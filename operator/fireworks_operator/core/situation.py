@@ -59,6 +59,11 @@ class Situation:
     beside: Beside | None = None
 
     @property
+    def is_of_two(self) -> bool:
+        """Whether this is about the second deployment of a resource, as it would be alone."""
+        return self.other is not None and self.status.replacement is None
+
+    @property
     def subject(self) -> FireworksDeployment:
         """The resource as it is stored, of which `resource` may be what the second deployment would have alone."""
         return self.resource if self.beside is None else self.beside.situation.resource
@@ -130,6 +135,14 @@ class Situation:
         context = replace(self.context, revision=0)
         drift = _drift(resource, self.observed, self.wanted, self.parking)
         return replace(self, resource=resource, context=context, drift=drift, other=other, beside=None)
+
+    def handed_back(self, resource: FireworksDeployment) -> "Situation":
+        """Return the situation of the other deployment once the status of the resource names that one again."""
+        if self.other is None:
+            raise AssertionError("there is no other deployment")
+        drift = _drift(resource, self.other, self.wanted, self.parking)
+        target = resource.status.deployment_name
+        return replace(self, resource=resource, observed=self.other, other=self.observed, target=target, drift=drift)
 
     def answered(self, observed: Observed) -> "Situation":
         """Return the situation once Fireworks has answered; what was decided upon stays what is wanted."""

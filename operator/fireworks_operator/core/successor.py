@@ -14,6 +14,7 @@ from fireworks_operator.api.v1alpha1 import (
     FireworksDeployment,
     FireworksDeploymentSpec,
     FireworksDeploymentStatus,
+    LastAttempt,
     ManagementPolicy,
     Replacement,
     ReplacementPhase,
@@ -89,12 +90,47 @@ def handed_over(resource: FireworksDeployment, now: datetime) -> FireworksDeploy
         until=now + drain_of(resource.spec),
         revision=replacement.revision,
         fields=replacement.fields,
+        hand_backs=replacement.hand_backs,
         message=None,
     )
-    status = former.model_copy(
-        update={name: getattr(replacement, name) for name in CARRIED if name != "conditions"}
-        | {"replacement": draining}
+    return _exchanged(resource, replacement, draining)
+
+
+def handed_back(resource: FireworksDeployment, attempt: LastAttempt, now: datetime) -> FireworksDeployment:
+    """Return a resource once its former deployment serves again, since the successor has failed.
+
+    The successor is prepared once more. `attempt` is what its next try is held back by, as it is by any failure.
+    """
+    replacement = resource.status.replacement
+    if replacement is None:
+        raise AssertionError("nothing is being replaced")
+    failed = Replacement.model_construct(
+        **{name: getattr(resource.status, name) for name in CARRIED if name not in ("conditions", "last_attempt")},
+        conditions=[],
+        last_attempt=attempt,
+        phase=ReplacementPhase.PREPARING,
+        start_time=now.replace(microsecond=0),
+        until=None,
+        revision=replacement.revision,
+        fields=replacement.fields,
+        hand_backs=attempt.count,
+        message=None,
     )
+    return _exchanged(resource, replacement, failed)
+
+
+def has_been_handed_back(resource: FireworksDeployment) -> bool:
+    """Tell whether the present deployment serves again since its successor has failed after it had taken over."""
+    replacement = resource.status.replacement
+    if replacement is None or replacement.phase is ReplacementPhase.DRAINING:
+        return False
+    return replacement.hand_backs is not None
+
+
+def _exchanged(resource: FireworksDeployment, named: Replacement, other: Replacement) -> FireworksDeployment:
+    """Return a resource whose status names its second deployment as the first; `other` is what becomes of that one."""
+    carried = {name: getattr(named, name) for name in CARRIED if name != "conditions"}
+    status = resource.status.model_copy(update={**carried, "replacement": other})
     return resource.model_copy(update={"status": status})
 
 
@@ -111,7 +147,11 @@ def _to_create(resource: FireworksDeployment, replacement: Replacement) -> Firew
 def _to_delete(resource: FireworksDeployment, replacement: Replacement) -> FireworksDeployment:
     """Return the resource as a deployment has it that is to go, by the rules of a resource that is deleted."""
     policy = resource.spec.replace_policy
-    annotations = {name: text for name, text in resource.metadata.annotations.items() if name != ANNOTATION_ABANDON}
+    # Both act only on a resource that is being deleted; one that is abandoned leaves the two alone, and asks nobody.
+    annotations = dict(resource.metadata.annotations)
+    for name in (ANNOTATION_ABANDON, ANNOTATION_IGNORE_CHECKS):
+        if name == ANNOTATION_ABANDON or resource.metadata.deletion_timestamp is None:
+            annotations.pop(name, None)
     if policy is not None and policy.ignore_checks:
         annotations[ANNOTATION_IGNORE_CHECKS] = "true"
     gone = resource.metadata.deletion_timestamp or replacement.until or replacement.start_time

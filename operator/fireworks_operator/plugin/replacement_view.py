@@ -25,6 +25,9 @@ _SERVES = {
     ReplacementPhase.DISCARDING: "the deployment above goes on serving, and its successor is deleted",
 }
 
+_FAILED = "Failed successor"
+_SERVES_AGAIN = "the deployment above serves again, since its successor failed, until that one has been created anew"
+
 
 @dataclass(frozen=True, slots=True)
 class ReplacementView:
@@ -58,6 +61,11 @@ class ReplacementView:
         return self.replacement.phase is ReplacementPhase.PREPARING
 
     @property
+    def failed_in_place(self) -> bool:
+        """Whether the successor failed after it had taken over, so that the deployment before it serves again."""
+        return self.preparing and self.replacement.hand_backs is not None
+
+    @property
     def stage(self) -> Stage | None:
         """How far the second deployment is on its way to serving; None if it is not."""
         return stage_of(status_of(self.replacement))
@@ -72,11 +80,9 @@ class ReplacementView:
         replacement = self.replacement
         fields = ", ".join(f"spec.{each}" for each in replacement.fields)
         why = f", to change {fields}" if fields and self.preparing else ""
-        yield (
-            "Replacement",
-            f"{replacement.phase.value} since {_time(replacement.start_time)}{why}: {_SERVES[replacement.phase]}",
-        )
-        yield _ROLES[replacement.phase], self._second()
+        serves = _SERVES_AGAIN if self.failed_in_place else _SERVES[replacement.phase]
+        yield "Replacement", f"{replacement.phase.value} since {_time(replacement.start_time)}{why}: {serves}"
+        yield _FAILED if self.failed_in_place else _ROLES[replacement.phase], self._second()
         if replacement.message:
             yield ("Blocked by" if self.blocked else "Progress"), replacement.message
         cost = self._cost()
@@ -93,6 +99,7 @@ class ReplacementView:
             "until": None if replacement.until is None else _time(replacement.until),
             "fields": list(replacement.fields),
             "blocked": self.blocked,
+            "handBacks": replacement.hand_backs,
             "message": replacement.message,
             "servingDeployment": self.serving or None,
             "deploymentName": replacement.deployment_name,
@@ -112,6 +119,8 @@ class ReplacementView:
         if replacement.replicas is not None:
             ready, desired = replacement.replicas.ready, replacement.replicas.desired
             facts.append(f"{ready} of {max(ready, desired)} replicas ready")
+        if self.failed_in_place:
+            facts.append(f"has failed {_times(replacement.hand_backs)} after it had taken over")
         if replacement.until is not None:
             facts.append(f"answers those who still name it, and is deleted after {_time(replacement.until)}")
         return f"{replacement.deployment_name}: {', '.join(facts)}"
@@ -123,6 +132,10 @@ class ReplacementView:
         if hourly is None or ceiling is None:
             return f"{self.cost.gpus} GPUs, at most {self.cost.gpu_ceiling}; their price is not known"
         return f"${hourly:.2f}/h, at most ${ceiling:.2f}/h"
+
+
+def _times(count: int | None) -> str:
+    return "once" if count in (None, 1) else f"{count} times"
 
 
 def _time(moment: datetime) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FINALIZER, DirectRouteSecret, FireworksDeployment, FireworksDeploymentSpec
@@ -23,6 +24,7 @@ from testkit.builders import (
     BORN,
     CLAIMED,
     CREATED,
+    MADE_HERE,
     NAME,
     NOW,
     OWNER,
@@ -198,7 +200,15 @@ DEPLOYMENTS = st.fixed_dictionaries(
         "directRouteHandle": st.just("acme-chat.direct.fireworks.ai"),
     },
 )
-LOADED = st.none() | st.sampled_from([(), (an_addon(),), (an_addon(state="UNDEPLOYING"),), (an_addon(state="NEW"),)])
+LOADED = st.none() | st.sampled_from(
+    [
+        (),
+        (an_addon(),),
+        (an_addon(state="UNDEPLOYING"),),
+        (an_addon(state="NEW"),),
+        (an_addon(BASE_MODEL, default=True),),
+    ]
+)
 
 
 REPLACEMENTS = st.fixed_dictionaries(
@@ -214,6 +224,7 @@ REPLACEMENTS = st.fixed_dictionaries(
         "createTime": st.just(BORN),
         "appliedFields": st.sampled_from([[], ["baseModel"]]),
         "lastAttempt": ATTEMPTS,
+        "handBacks": st.integers(1, 6),
         "addons": st.just([{"model": ADDON}]),
         "observedGeneration": st.integers(-1, 2),
         "conditions": st.lists(CONDITIONS, max_size=4, unique_by=lambda each: each["type"]),
@@ -234,6 +245,17 @@ def replaced(draw: st.DrawFn) -> FireworksDeployment:
 
 
 @st.composite
+def handing_back(draw: st.DrawFn) -> FireworksDeployment:
+    """Draw a resource whose successor has taken over, or has before and is prepared anew since it failed."""
+    replacement = draw(REPLACEMENTS)
+    phase = draw(st.sampled_from(["Preparing", "Draining"]))
+    handed = {"handBacks": draw(st.integers(1, 6))} if phase == "Preparing" else {}
+    spec = {**draw(SPECS), "managementPolicy": "Manage", "replacePolicy": {"type": "BlueGreen"}}
+    named = {**replacement, "phase": phase, "deploymentName": SECOND, **handed}
+    return a_resource(spec, {**CREATED, **draw(STATUSES), "replacement": named})
+
+
+@st.composite
 def resources(draw: st.DrawFn) -> FireworksDeployment:
     """Draw a resource in any state of its life."""
     known = draw(st.sampled_from([{}, CLAIMED, CREATED]))
@@ -248,11 +270,29 @@ def observations(name: str = NAME) -> st.SearchStrategy[Observed]:
     )
 
 
+def failed_ones(name: str = NAME) -> st.SearchStrategy[Observed]:
+    """Draw an observation of a deployment that was created here and has failed."""
+    wire: dict[str, JsonValue] = {"state": "FAILED", "replicaStats": {}, "annotations": MADE_HERE, "name": name}
+    return LOADED.map(lambda addons: Present(a_deployment(**wire), addons))
+
+
+def live_ones(name: str = NAME) -> st.SearchStrategy[Observed]:
+    """Draw an observation of a deployment that was created here and can serve."""
+    return st.builds(
+        lambda state, kind, addons: Present(
+            a_deployment(state=state, acceleratorType=kind, annotations=MADE_HERE, name=name), addons
+        ),
+        st.sampled_from(["READY", "UPDATING"]),
+        st.sampled_from(["NVIDIA_H100_80GB", "NVIDIA_B200_180GB"]),
+        LOADED,
+    )
+
+
 ROUTERS = st.builds(
     Router,
     st.just(f"accounts/{ACCOUNT}/routers/chat"),
     display_name=st.sampled_from(["Chat", router_marker(OWNER)]),
-    deployments=st.sampled_from([(), (NAME,), (NAME, "accounts/acme/deployments/theirs")]),
+    deployments=st.sampled_from([(), (NAME,), (SECOND,), (NAME, "accounts/acme/deployments/theirs")]),
     state=st.sampled_from(["", "CREATING", "READY", "UPDATING", "DELETING"]),
     auto_generated=st.booleans(),
     create_time=st.sampled_from([None, BORN, NOW]),

@@ -9,6 +9,7 @@ from fireworks_operator.core.actions import (
     Create,
     Delete,
     LoadAddon,
+    SetDeployedModel,
     Undelete,
     UnloadAddon,
     Update,
@@ -23,6 +24,8 @@ SHAPELESS = Create(NAME, {"acceleratorType": "NVIDIA_H100_80GB"}, {}, ("accelera
 SHAPED = Create(NAME, {"deploymentShape": "fast"}, {}, ("deploymentShape",))
 DEFAULTED = Create(NAME, {"deploymentShape": "default"}, {}, ())
 UPDATE = Update(NAME, {}, ("display_name",), ("displayName",))
+FORMER = Delete(NAME, of_two=True)
+FAILED_ONE = Delete(NAME, hard=True)
 ADDONS = (LoadAddon(NAME, "m", {}), UpdateAddon(NAME, "d", {}, ()), UnloadAddon(NAME, "m", "d"))
 ACTIONS: tuple[Action | None, ...] = (
     None,
@@ -109,6 +112,11 @@ def test_the_servers_words_are_passed_on(kind: ErrorKind, action: Action) -> Non
         ("something else", Delete(NAME), Reason.DELETION_BLOCKED, "fireworks.ai/abandon"),
         ("something else", Delete(NAME, hard=True), Reason.DEPLOYMENT_FAILED, "Delete it in the Fireworks console"),
         ("inference requests in the last hour", Delete(NAME, hard=True), Reason.DEPLOYMENT_FAILED, "Stop the traffic"),
+        ("it is the default deployment of its model", FAILED_ONE, Reason.DEPLOYMENT_FAILED, "Make another deployment"),
+        ("inference requests in the last hour", FORMER, Reason.DELETION_BLOCKED, "spec.replacePolicy.ignoreChecks"),
+        ("it is the default deployment of its model", FORMER, Reason.DELETION_BLOCKED, "Make another deployment"),
+        ("it has 2 loaded addons", FORMER, Reason.DELETION_BLOCKED, "spec.replacePolicy.ignoreChecks"),
+        ("something else", FORMER, Reason.DELETION_BLOCKED, "Delete it in the Fireworks console"),
         ("no", Delete(NAME, hard=True, ignore_checks=True), Reason.DELETION_BLOCKED, "in the Fireworks console"),
     ],
 )
@@ -117,6 +125,21 @@ def test_every_known_refusal_has_its_own_way_out(message: str, action: Action, r
     assert diagnosis.reason is reason
     assert way_out in diagnosis.message
     assert diagnosis.needs_user
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.INVALID, ErrorKind.PERMISSION_DENIED])
+def test_a_default_that_is_taken_over_and_refused_does_not_blame_a_field_that_nobody_set(kind: ErrorKind) -> None:
+    action = SetDeployedModel(NAME, None, {"default": True}, ("deployedModel.default",), inherited=True)
+    diagnosis = diagnose(an_error(kind, "no"), action)
+    assert diagnosis.needs_user
+    assert "spec.deployedModel" not in diagnosis.message
+    assert "make it the default yourself" in diagnosis.message
+    assert NAME in diagnosis.message
+
+
+@pytest.mark.parametrize("words", ["inference requests in the last hour", "it has 2 loaded addons", "something else"])
+def test_one_of_two_that_stays_names_no_annotation_which_acts_only_on_a_deleted_resource(words: str) -> None:
+    assert "fireworks.ai/" not in diagnose(an_error(ErrorKind.INVALID, words), FORMER).message
 
 
 def test_a_shape_that_does_not_exist_is_no_missing_model() -> None:

@@ -13,11 +13,13 @@ from fireworks_operator.core.actions import (
     Claim,
     Create,
     Delete,
+    HandBack,
     Pending,
     Progress,
     Refuse,
     RemoveFinalizer,
     Rest,
+    SetDeployedModel,
     SetReplacement,
     Switch,
     Update,
@@ -28,7 +30,20 @@ from fireworks_operator.core.observed.observation import Absent, Observed, Unkno
 from fireworks_operator.core.replacing.handover import decide_both, is_due
 from fireworks_operator.core.situation import Situation, assess
 from fireworks_operator.core.successor import second
-from testkit.builders import ACCOUNT, CREATED, MADE_HERE, NAME, NOW, OWNER, a_context, a_resource, present
+from testkit.builders import (
+    ACCOUNT,
+    BASE_MODEL,
+    CREATED,
+    MADE_HERE,
+    NAME,
+    NOW,
+    OWNER,
+    a_context,
+    a_resource,
+    an_addon,
+    an_attempt,
+    present,
+)
 
 H100, H200, B200 = "NVIDIA_H100_80GB", "NVIDIA_H200_141GB", "NVIDIA_B200_180GB"
 OTHER = deployment_name(ACCOUNT, deployment_id(replace(OWNER, revision=2)))
@@ -37,6 +52,11 @@ MAIN = present(annotations=MADE_HERE, acceleratorType=H100)
 READY_OTHER = present(name=OTHER, annotations=MADE_HERE, acceleratorType=H200)
 CREATING = present(name=OTHER, annotations=MADE_HERE, acceleratorType=H200, state="CREATING", replicaStats={})
 FAILED = present(name=OTHER, annotations=MADE_HERE, acceleratorType=H200, state="FAILED", replicaStats={})
+FAILED_MAIN = present(annotations=MADE_HERE, acceleratorType=H100, state="FAILED", replicaStats={})
+FAILED_BUT_SERVING = present(annotations=MADE_HERE, acceleratorType=H100, state="FAILED")
+DELETING_OTHER = present(name=OTHER, annotations=MADE_HERE, acceleratorType=H200, state="DELETING")
+ANEW = present(name=OTHER, annotations=MADE_HERE, acceleratorType=H200, createTime=NOW.isoformat())
+BY_DEFAULT = an_addon(BASE_MODEL, default=True)
 PREPARING: Mapping[str, Any] = {
     "phase": "Preparing",
     "startTime": NOW,
@@ -49,6 +69,15 @@ UNCLAIMED = {name: value for name, value in PREPARING.items() if name not in ("d
 SOON, PAST = NOW + timedelta(minutes=5), NOW - timedelta(seconds=1)
 DRAINING = {**PREPARING, "phase": "Draining", "until": PAST}
 DISCARDING = {**PREPARING, "phase": "Discarding"}
+HANDED_BACK = {
+    **PREPARING,
+    "handBacks": 1,
+    "lastAttempt": {**an_attempt("Replace", "DeploymentFailed", generation=2), "target": OTHER},
+}
+PAUSE_OVER = {
+    "startTime": NOW - timedelta(seconds=301),
+    "lastAttempt": {**an_attempt("Replace", "DeploymentFailed", generation=2, ago=301), "target": OTHER},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +127,32 @@ ROWS = [
     Row("Nobody knows whether it is gone.", DISCARDING, MAIN, Unknown(), Pending, wants=H100, about_second=True),
     Row("Another one begins only once it is gone.", DISCARDING, MAIN, READY_OTHER, Delete, wants=B200,
         about_second=True),
+    Row("It has failed, and the former one serves.", DRAINING, FAILED_MAIN, READY_OTHER, HandBack, wants=H100),
+    Row("It has failed, and the former one is deleted.", DRAINING, FAILED_MAIN, DELETING_OTHER, Refuse, wants=H100),
+    Row("It has failed, and nothing is known of the former one.", DRAINING, FAILED_MAIN, Unknown(), Refuse, wants=H100),
+    Row("It has failed, and so has the former one.", DRAINING, FAILED_MAIN, FAILED, Refuse, wants=H100),
+    Row("It has failed, and a replica of it still answers.", DRAINING, FAILED_BUT_SERVING, READY_OTHER, Refuse,
+        wants=H100),
+    Row("It has failed, and is not replaced by BlueGreen any more.", DRAINING, FAILED_MAIN, READY_OTHER, Refuse,
+        wants=H100, spec={"replacePolicy": None}),
+    Row("It has failed, and nobody may change anything.", DRAINING, FAILED_MAIN, READY_OTHER, Refuse, wants=H100,
+        spec={"paused": True}),
+    Row("It has failed, and the former one is what the spec asks for again.", DRAINING, FAILED_MAIN, READY_OTHER,
+        SetReplacement, says="Preparing"),
+    Row("It has failed, and something else is asked for.", DRAINING, FAILED_MAIN, READY_OTHER, HandBack, wants=B200),
+    Row("Handed back, it has its pause.", HANDED_BACK, MAIN, FAILED, Refuse, about_second=True),
+    Row("Handed back, and its pause is over.", {**HANDED_BACK, **PAUSE_OVER}, MAIN, FAILED, Delete, about_second=True),
+    Row("Handed back, and the default of the model is not known.", {**HANDED_BACK, **PAUSE_OVER},
+        replace(MAIN, addons=None), FAILED, Progress),
+    Row("Handed back, and the failed one is still the default of its model.", {**HANDED_BACK, **PAUSE_OVER}, MAIN,
+        replace(FAILED, addons=(BY_DEFAULT,)), SetDeployedModel),
+    Row("Handed back, and mended by Fireworks within its pause.", HANDED_BACK, MAIN, READY_OTHER, Rest,
+        about_second=True),
+    Row("Handed back, and created anew within its pause.", HANDED_BACK, MAIN, ANEW, Switch, about_second=True),
+    Row("Handed back, and mended by Fireworks.", {**HANDED_BACK, **PAUSE_OVER}, MAIN, READY_OTHER, Switch,
+        about_second=True),
+    Row("Handed back, and the old value is back.", HANDED_BACK, MAIN, FAILED, SetReplacement, wants=H100,
+        says="Discarding"),
     Row("Abandoned: both stay.", DRAINING, MAIN, READY_OTHER, RemoveFinalizer, wants=H100,
         metadata={**DELETED, "annotations": {"fireworks.ai/abandon": "true"}}),
 ]  # fmt: skip

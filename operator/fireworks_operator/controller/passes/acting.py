@@ -21,6 +21,7 @@ from fireworks_operator.core.actions import (
     Create,
     CreateRouter,
     Delete,
+    HandBack,
     LoadAddon,
     Mutation,
     Park,
@@ -35,6 +36,7 @@ from fireworks_operator.core.actions import (
     SetTags,
     Switch,
     Trouble,
+    Turn,
     Undelete,
     Update,
     Waiting,
@@ -42,7 +44,7 @@ from fireworks_operator.core.actions import (
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import observed_addons, uses_addons
 from fireworks_operator.core.decisions.growth import ceiling_after
-from fireworks_operator.core.diagnosis import diagnose
+from fireworks_operator.core.diagnosis import diagnose, needs_unloading
 from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Absent, Present, Unknown
 from fireworks_operator.core.outcome import Outcome
@@ -128,7 +130,7 @@ class Actor:
                 # for, is known before anything of it is changed, and the next pass goes on.
                 await self._write(situation, Outcome(action), recent)
                 return PassResult(action, Now())
-            case SetReplacement() | Switch():
+            case SetReplacement() | Switch() | HandBack():
                 return await self._turn(situation, action, recent)
             case Rest() | Pending() | Progress() | Trouble() | Refuse():
                 return await self._wait(situation, action, recent)
@@ -144,7 +146,7 @@ class Actor:
         self._store.put(stored)
         return PassResult(action, Now() if FINALIZER in stored.metadata.finalizers else Retry())
 
-    async def _turn(self, situation: Situation, action: SetReplacement | Switch, recent: Recent) -> PassResult:
+    async def _turn(self, situation: Situation, action: SetReplacement | Turn, recent: Recent) -> PassResult:
         """Begin, switch or end the replacement of a deployment; nothing is asked of Fireworks."""
         resource = situation.subject
         # Dying before the write: nothing has happened. After it: the status names both deployments, and which of them
@@ -153,9 +155,9 @@ class Actor:
         stored = await self._write(situation, Outcome(action), recent)
         recent.new_deployment()
         message = f"{action.target} has taken over." if isinstance(action, Switch) else action.message
-        left = isinstance(action, SetReplacement) and action.left is not None
-        if left or message not in {said for _, _, said in tell(before, stored.status)}:
-            self._events.record(resource, "Warning" if left else "Normal", Reason.REPLACING, message)
+        warns = isinstance(action, HandBack) or (isinstance(action, SetReplacement) and action.left is not None)
+        if warns or message not in {said for _, _, said in tell(before, stored.status)}:
+            self._events.record(resource, "Warning" if warns else "Normal", Reason.REPLACING, message)
         return PassResult(action, Now())
 
     async def _wait(self, situation: Situation, action: Waiting, recent: Recent) -> PassResult:
@@ -242,7 +244,9 @@ class Actor:
         ref = situation.resource.ref
         log.warning("%s: %s failed: %s", ref, action.name, error, extra={"deployment": action.target})
         await self._write(situation, Outcome(action, error), recent)
-        return PassResult(action, Now() if diagnose(error, action).needs_user else Retry(), error=error)
+        unloads = isinstance(action, Delete) and needs_unloading(error, action)
+        at_once = unloads or diagnose(error, action).needs_user
+        return PassResult(action, Now() if at_once else Retry(), error=error)
 
     async def _look_at_taken(self, situation: Situation, action: Create, access: Access, recent: Recent) -> PassResult:
         """See what is there under the id, perhaps soft-deleted and in no LIST: whose it is decides what comes next."""

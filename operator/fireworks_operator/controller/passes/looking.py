@@ -12,12 +12,14 @@ from fireworks_operator.core.actions import (
     Action,
     Claim,
     Delete,
+    HandBack,
     LoadAddon,
     Refuse,
     Rest,
     RouterChange,
     Switch,
     UnloadAddon,
+    Waiting,
 )
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.addons import lists_loaded
@@ -86,7 +88,23 @@ async def _look_at_both(
     if isinstance(chosen, Switch) and access is not None and name is not None and not is_of_now(other.observed):
         other = other.answered(await access.look(name))
         situation, chosen = decide_both(replace(main, other=other.observed), action, other, decide(other))
+    if isinstance(chosen, HandBack) and access is not None:
+        return await _confirm_hand_back(access, main, other, step)
     return situation, chosen
+
+
+async def _confirm_hand_back(
+    access: Access, main: Situation, other: Situation, step: Action
+) -> tuple[Situation, Action]:
+    """Ask for both deployments before the former one takes over again, and decide anew."""
+    if not is_of_now(main.observed):
+        main = main.answered(await access.explain_failure(await access.look(main.target or "")))
+    if not is_of_now(other.observed):
+        other = other.answered(await access.look(other.target or ""))
+    situation, chosen = decide_both(replace(main, other=other.observed), decide(main), other, step)
+    if isinstance(chosen, HandBack | Waiting):
+        return situation, chosen
+    return main, Rest(main.now)  # it has not failed after all, and what is to be done is decided with all it takes
 
 
 async def _look_at(

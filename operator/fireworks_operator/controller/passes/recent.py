@@ -80,7 +80,7 @@ class Recent:
 
     def new_deployment(self) -> None:
         """Forget what was done to a deployment, as the next steps are about another one."""
-        self.update = self.tags = self.change = None
+        self.update = self.tags = self.router = self.change = None
         self.addon_updates.clear()
         self.addon_loads.clear()
 

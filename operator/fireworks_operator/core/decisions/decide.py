@@ -19,8 +19,8 @@ from fireworks_operator.core.actions import (
     RemoveFinalizer,
     Rest,
     SetReplacement,
-    Switch,
     Trouble,
+    Turn,
     Update,
     Waiting,
 )
@@ -41,6 +41,7 @@ from .deployed_model import decide_deployed_model
 from .direct_route import due_changes, due_keys, missing_keys
 from .fallback import decide_beginning, decide_fallback, fallback_due
 from .growth import refuse_creation, within_budget
+from .hand_back import decide_way_back
 from .leftover import decide_leftover
 from .parking import decide_parking, only_parking, refuse_to_create, rest_parked
 from .preparation import decide_preparation
@@ -49,7 +50,7 @@ from .refusals import held_back
 from .replacement import creation, decide_replacement, wait_for_deletion, wait_for_successor
 from .router import decide_router
 
-_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Choose, Park, SetReplacement, Switch)
+_WITHHELD_WHILE_PAUSED = (*get_args(Mutation), AddFinalizer, Claim, Choose, Park, SetReplacement, *get_args(Turn))
 
 
 def decide(situation: Situation) -> Action:
@@ -81,7 +82,7 @@ def withhold(situation: Situation, action: Action) -> Action:
 
 
 def _name(action: Action) -> str:
-    replaces = isinstance(action, SetReplacement | Switch) or (isinstance(action, Delete) and bool(action.replaces))
+    replaces = isinstance(action, SetReplacement | Turn) or (isinstance(action, Delete) and bool(action.replaces))
     return REPLACE if replaces else action.name
 
 
@@ -162,7 +163,8 @@ def _decide_managed(situation: Situation) -> Action:
         return _decide_claim(situation, context.credential)
     if isinstance(observed, Unknown):
         return _unreachable(observed, context)
-    waits = wait_for_successor(situation) or _decide_heir(situation, target, context.credential.account)
+    replaced = decide_way_back(situation) or wait_for_successor(situation)
+    waits = replaced or _decide_heir(situation, target, context.credential.account)
     if waits is not None:
         return waits
     if isinstance(observed, Absent):

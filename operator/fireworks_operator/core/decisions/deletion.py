@@ -36,6 +36,7 @@ from fireworks_operator.core.pauses import (
     CREATIONS,
     DELETE,
     DELETE_IGNORING_CHECKS,
+    DELETE_WITH_ADDONS,
     POST_SETTLES,
     pause_until,
 )
@@ -250,10 +251,11 @@ def _decide_present(situation: Situation, observed: Present) -> Action:
     if deployment.state == "DELETING":
         return _decide_deleting(situation, observed)
     ignore_checks = situation.resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
-    unload = _decide_unloading(situation, deployment, ignore_checks=ignore_checks)
+    with_addons = _goes_with_addons(situation, deployment)
+    unload = None if with_addons else _decide_unloading(situation, deployment, ignore_checks=ignore_checks)
     if unload is not None:
         return unload
-    action = Delete(deployment.name, ignore_checks=ignore_checks)
+    action = Delete(deployment.name, ignore_checks=ignore_checks, of_two=situation.is_of_two, with_addons=with_addons)
     attempt = situation.attempt_of(delete_attempt_name(action))
     if attempt is None or situation.context.skip_pauses:
         return action
@@ -282,13 +284,22 @@ def _not_ours(situation: Situation, deployment: Deployment) -> RemoveFinalizer:
     )
 
 
+def _goes_with_addons(situation: Situation, deployment: Deployment) -> bool:
+    """Tell whether a deletion is tried with the addons loaded: Fireworks may refuse it for an hour, and they are used.
+
+    Nobody knows whether it refuses for the addons as well; if it has, they are unloaded first.
+    """
+    refused = situation.attempt_of(DELETE_WITH_ADDONS, UnloadAddon.name) is not None
+    return situation.is_of_two and not refused and next_unload(situation, deployment) is not None
+
+
 def _decide_unloading(situation: Situation, deployment: Deployment, *, ignore_checks: bool) -> Action | None:
     if ignore_checks:
         return None  # the addons go with the deployment
     context = situation.context
     unload = next_unload(situation, deployment)
     if isinstance(unload, Pending) and context.addons_unlisted is not None:
-        return _decide_unlisted(context.addons_unlisted, context)
+        return _decide_unlisted(context.addons_unlisted, situation)
     attempt = situation.attempt_of(UnloadAddon.name)
     if not isinstance(unload, UnloadAddon) or attempt is None:
         return unload
@@ -298,21 +309,27 @@ def _decide_unloading(situation: Situation, deployment: Deployment, *, ignore_ch
     return Refuse(
         Reason.DELETION_BLOCKED,
         f"Fireworks refuses to unload the addon {unload.model}, which must happen before the deletion. The operator "
-        "retries automatically; to delete the deployment along with it, set the annotation "
-        f'{ANNOTATION_IGNORE_CHECKS}: "true".',
+        f"retries automatically; to delete the deployment along with it, {_by_force(situation)}.",
         until,
     )
 
 
-def _decide_unlisted(unlisted: Unlisted, context: Context) -> Progress | None:
+def _by_force(situation: Situation) -> str:
+    """Say what has a deployment deleted that is in use."""
+    if situation.is_of_two:
+        return "set spec.replacePolicy.ignoreChecks to true"
+    return f'set the annotation {ANNOTATION_IGNORE_CHECKS}: "true"'
+
+
+def _decide_unlisted(unlisted: Unlisted, situation: Situation) -> Progress | None:
     """Wait for the addons to be listed for a while; then Fireworks itself must say whether any is in the way."""
     until = unlisted.since + ADDONS_PATIENCE
-    if until <= context.now:
+    if until <= situation.now:
         return None
     return Progress(
         Reason.DELETING,
         f"The addons are unloaded before the deployment is deleted. {unlisted_message(unlisted)} To delete the "
-        f'deployment along with them, set the annotation {ANNOTATION_IGNORE_CHECKS}: "true".',
+        f"deployment along with them, {_by_force(situation)}.",
         until,
     )
 

@@ -73,9 +73,19 @@ def _reverted(situation: Situation, change: SetDeployedModel) -> Progress | Refu
         return Rest(sent + LISTED_WITHIN)
     if situation.now < sent + LISTED_WITHIN:
         return Progress(Reason.UPDATING, f"Changing {fields}.", sent + LISTED_WITHIN)
+    again = sent + ADDON_PAUSE + timedelta(seconds=1)
+    if change.inherited:
+        return Refuse(
+            Reason.NOT_CONVERGING,
+            f"Fireworks accepted that {change.target} becomes the default deployment of its model, as the one was in "
+            "whose place it serves, but it was reverted: check whether another resource sets "
+            "spec.deployedModel.default, or somebody else makes another deployment the default. The operator retries "
+            "automatically.",
+            again,
+        )
     return Refuse(
         Reason.NOT_CONVERGING,
         f"Fireworks accepted the change of {fields}, but it was reverted: check whether another resource, or somebody "
         "else, sets it differently. The operator retries automatically.",
-        sent + ADDON_PAUSE + timedelta(seconds=1),
+        again,
     )

@@ -83,7 +83,7 @@ def _kept_deleted(situation: Situation, deployment: Deployment) -> Refuse:
 
 def decide_failed(situation: Situation, deployment: Deployment) -> Action:
     """Replace a deployment that failed before it ever served, after pauses that grow."""
-    failure = _failure(situation, deployment)
+    failure = failure_of(situation, deployment)
     if deployment.replica_stats.ready > 0 or not created_here(situation.resource, deployment):
         return Refuse(
             Reason.DEPLOYMENT_FAILED,
@@ -102,7 +102,8 @@ def decide_failed(situation: Situation, deployment: Deployment) -> Action:
     return Delete(deployment.name, hard=True)
 
 
-def _failure(situation: Situation, deployment: Deployment) -> str:
+def failure_of(situation: Situation, deployment: Deployment) -> str:
+    """Say that a deployment failed, and why."""
     termination = situation.observed.termination if isinstance(situation.observed, Present) else ""
     why = "; ".join(text.rstrip(".") for text in (deployment.status_message, termination) if text)
     return f"Fireworks reports that the deployment failed: {why or 'no reason given'}."

@@ -12,7 +12,7 @@ from fireworks_operator.core.identity import account_of, deployment_id, deployme
 from fireworks_operator.core.observed.history import created_here
 from fireworks_operator.core.pauses import BLOCKED, REPLACE, VALIDATE, is_replacing, pause_until
 from fireworks_operator.core.situation import Situation
-from fireworks_operator.core.successor import is_blue_green
+from fireworks_operator.core.successor import has_been_handed_back, is_blue_green
 from fireworks_operator.fireworks.models import Deployment
 
 from .direct_route import key_version, missing_keys
@@ -66,10 +66,23 @@ def told(situation: Situation) -> str:
     """Say that a successor is on its way, for the sake of which fields, and what serves until then."""
     replacement, former = situation.status.replacement, situation.status.deployment_name
     fields = _named(() if replacement is None else replacement.fields)
+    if replacement is not None and has_been_handed_back(situation.resource):
+        return (
+            f"Replacing the deployment to change {fields} (spec.replacePolicy): {replacement.deployment_name} took "
+            f"over and then failed, so {former} serves again until its successor has been created anew and is ready."
+        )
     return (
         f"Replacing the deployment to change {fields} (spec.replacePolicy): {former} keeps serving until its successor "
         "is ready."
     )
+
+
+def blocked(situation: Situation) -> Progress:
+    """Say that a deployment serves again, since its successor has failed, and what becomes of that one."""
+    replacement = situation.status.replacement
+    if replacement is not None and replacement.phase is ReplacementPhase.DISCARDING:
+        return Progress(Reason.REPLACING, waits_for_former(situation))
+    return Progress(Reason.REPLACEMENT_BLOCKED, told(situation))
 
 
 def waits_for_former(situation: Situation) -> str:

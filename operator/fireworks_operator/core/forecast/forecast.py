@@ -26,6 +26,7 @@ from fireworks_operator.core.actions import (
     SetRouter,
     Switch,
     Trouble,
+    Turn,
     Undelete,
     Waiting,
 )
@@ -90,7 +91,7 @@ class Forecast:
     taken_up: tuple[TakenUp, ...] = ()
 
 
-_Write = AddFinalizer | Claim | Choose | Park | SetReplacement | Switch | RemoveFinalizer
+_Write = AddFinalizer | Claim | Choose | Park | SetReplacement | Turn | RemoveFinalizer
 
 
 class EndlessError(Exception):
@@ -219,7 +220,7 @@ def _carried_out(moment: _Moment, situation: Situation, action: Mutation, told: 
 
 def _written(moment: _Moment, situation: Situation, action: _Write, told: Told) -> _Moment:
     """Return the moment after a change at Kubernetes alone."""
-    if isinstance(action, Switch):
+    if isinstance(action, Turn):
         stored = _stored(situation, Outcome(action))
         return replace(moment, resource=stored, observed=moment.second, second=moment.observed)
     if not isinstance(action, AddFinalizer | RemoveFinalizer):

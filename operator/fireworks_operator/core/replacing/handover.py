@@ -12,6 +12,7 @@ from fireworks_operator.api.conditions import ConditionType, Reason
 from fireworks_operator.api.v1alpha1 import FireworksDeployment, ManagementPolicy, Replacement, ReplacementPhase
 from fireworks_operator.core.actions import (
     Action,
+    Delete,
     Mutation,
     Progress,
     Refuse,
@@ -24,7 +25,8 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.decide import decide, withhold
-from fireworks_operator.core.decisions.replacement import told
+from fireworks_operator.core.decisions.hand_back import LOOK_AGAIN, decide_hand_back, leads_back, live, takes_over_at
+from fireworks_operator.core.decisions.replacement import blocked, told
 from fireworks_operator.core.decisions.router import router_settled
 from fireworks_operator.core.observed.observation import Observed, Present
 from fireworks_operator.core.outcome import Outcome
@@ -33,11 +35,9 @@ from fireworks_operator.core.situation import Beside, Situation, assess
 from fireworks_operator.core.status.facts import has_condition
 from fireworks_operator.core.status.report import report
 from fireworks_operator.core.successor import is_blue_green, second
-from fireworks_operator.fireworks.models import Deployment
 
 _BY_WORD = frozenset({"Abandon", "CrdDeleted"})
 """Causes for which a resource is let go whatever exists."""
-_SERVING_STATES = frozenset({"READY", "UPDATING"})
 
 
 def decide_resource(
@@ -104,9 +104,22 @@ def _preparing(
         return main, _discard(replacement, why, main)
     if not isinstance(action, Progress) or action.reason is not Reason.REPLACING:
         return main, action  # something of the resource itself comes first
+    if isinstance(step, Delete) and not leads_back(main):
+        return main, replace(blocked(main), until=main.now + LOOK_AGAIN)
     if isinstance(step, Rest) and has_condition(report(other, Outcome(step)), ConditionType.READY):
-        return _beside(other, main, action), Switch(replacement.deployment_name or "")
+        return _take_over(main, action, other, replacement)
     return _beside(other, main, _outlook(main, other, step)), step
+
+
+def _take_over(
+    main: Situation, action: Progress, other: Situation, replacement: Replacement
+) -> tuple[Situation, Action]:
+    """Have a successor that is ready take over, after a pause if it has failed in its place before."""
+    later = takes_over_at(main, other.observed)
+    if later is None:
+        return _beside(other, main, action), Switch(replacement.deployment_name or "")
+    message = f"{told(main)} It is ready again, and takes over after a pause."
+    return _beside(other, main, Progress(Reason.REPLACING, message, later)), Rest(later)
 
 
 def _draining(
@@ -122,6 +135,9 @@ def _draining(
             }
         )
         return main, SetReplacement(again, f"{replacement.deployment_name} is what the spec asks for again.")
+    back = decide_hand_back(main, action)
+    if back is not None:
+        return main, back
     if isinstance(step, Rest):  # it has not drained yet
         return main, _sooner(action, step.until if step.until is not None and step.until > main.now else None)
     return _removing(main, action, other, step)
@@ -138,6 +154,8 @@ def _removing(main: Situation, action: Action, other: Situation, step: Action) -
     """Delete the second deployment, unless there is something to do for the first."""
     if not isinstance(action, Waiting):
         return main, action
+    if isinstance(step, Delete) and not leads_back(main):
+        return main, _sooner(action, main.now + LOOK_AGAIN)
     if isinstance(step, RemoveFinalizer):
         return _beside(other, main, action), SetReplacement(None, step.message, step.left)
     return _beside(other, main, action), step
@@ -179,7 +197,7 @@ def _no_longer_wanted(main: Situation, other: Situation) -> str | None:
         return "the deployment is to be parked"
     if not is_blue_green(main.spec):
         return "spec.replacePolicy.type is no longer BlueGreen"
-    if _live(main) is not None and not main.drift.replacements:
+    if live(main.observed) is not None and not main.drift.replacements:
         return "the spec asks for what the present deployment is"
     differs = isinstance(other.observed, Present) and other.drift.replacements
     return "the spec asks for something else by now" if differs else None
@@ -208,7 +226,7 @@ def _outlook(main: Situation, other: Situation, step: Action) -> Waiting:
         return Progress(Reason.REPLACING, message, _until(step))
     message += " To give the replacement up, put the old value back."
     reason = Reason.REPLACEMENT_BLOCKED
-    if _live(main) is not None:
+    if live(main.observed) is not None:
         return Progress(reason, message, _until(step))
     return Refuse(reason, message, _until(step))
 
@@ -223,23 +241,15 @@ def _beside(other: Situation, main: Situation, waits: Waiting) -> Situation:
 
 def _may_return(other: Situation) -> bool:
     """Tell whether a former deployment can serve again as what the spec asks for by now."""
-    return _live(other) is not None and not other.drift.replacements
+    return live(other.observed) is not None and not other.drift.replacements
 
 
 def _serves(main: Situation) -> bool:
-    deployment = _live(main)
+    deployment = live(main.observed)
     return deployment is not None and deployment.replica_stats.ready > 0
 
 
 def _is_asleep(main: Situation) -> bool:
     """Tell whether a deployment has no replica until somebody asks for one; not while it has lost one."""
-    deployment = _live(main)
+    deployment = live(main.observed)
     return deployment is not None and deployment.min_replica_count == 0
-
-
-def _live(situation: Situation) -> Deployment | None:
-    """Return the observed deployment if it serves, or can; None if it does not, or is not known."""
-    observed = situation.observed
-    if not isinstance(observed, Present) or observed.deployment.state not in _SERVING_STATES:
-        return None
-    return observed.deployment

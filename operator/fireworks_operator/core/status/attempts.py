@@ -27,13 +27,14 @@ from fireworks_operator.core.decisions.parking import rest_parked
 from fireworks_operator.core.decisions.preparation import preparing
 from fireworks_operator.core.decisions.replacement import refuse_rejected
 from fireworks_operator.core.desired.choices import is_given_up
-from fireworks_operator.core.diagnosis import Diagnosis, diagnose
+from fireworks_operator.core.diagnosis import Diagnosis, diagnose, needs_unloading
 from fireworks_operator.core.observed.history import has_lost_status
 from fireworks_operator.core.observed.observation import Present
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import (
     CREATE,
     CREATIONS,
+    DELETE_WITH_ADDONS,
     RECREATE,
     RECREATIONS,
     REPLACE,
@@ -234,6 +235,8 @@ def _failed_attempt(situation: Situation, outcome: Outcome, diagnosis: Diagnosis
         case Undelete() if before is not None and not diagnosis.needs_user:
             # It stands in for a failed one.
             return before.model_copy(update={"time": situation.now, "reason": diagnosis.reason})
+        case Delete(with_addons=True) if outcome.error is not None and needs_unloading(outcome.error, action):
+            return _next_attempt(situation, DELETE_WITH_ADDONS, diagnosis.reason)
         case _ if not diagnosis.needs_user:
             return before  # the queue's own pauses do; a restart may try at once
         case Delete(hard=True, ignore_checks=False):

@@ -19,6 +19,7 @@ from fireworks_operator.core.actions import (
     Progress,
     Refuse,
     RemoveFinalizer,
+    RouterChange,
     SetDeployedModel,
     SetReplacement,
     SetRouter,
@@ -31,7 +32,7 @@ from fireworks_operator.core.actions import (
 from fireworks_operator.core.decisions.addons import ADDON_ACTIONS, wants_addons
 from fireworks_operator.core.decisions.fallback import after_refusal, explain_refusal
 from fireworks_operator.core.decisions.preparation import preparing
-from fireworks_operator.core.decisions.replacement import replacing
+from fireworks_operator.core.decisions.replacement import blocked, replacing
 from fireworks_operator.core.desired.choices import is_given_up
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
@@ -39,6 +40,7 @@ from fireworks_operator.core.observed.shortage import ENDED, SWITCHED_OFF
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import CREATIONS, known_reason
 from fireworks_operator.core.situation import Situation
+from fireworks_operator.core.successor import has_been_handed_back
 
 from .facts import is_ready, was_settled
 from .parked import parking_change
@@ -94,6 +96,9 @@ def summarize(situation: Situation, outcome: Outcome) -> Summary:
         return _troubled(refused, available)
     if isinstance(action, Choose):
         return _progressing(Reason.FALLING_BACK, action.message, available)
+    if isinstance(action, SetDeployedModel | RouterChange) and has_been_handed_back(situation.resource):
+        waits = blocked(situation)
+        return _progressing(waits.reason, waits.message, available)
     if isinstance(action, SetReplacement):  # what else is to be done the next pass finds out
         return _progressing(Reason.REPLACING, action.message, available)
     return _summarize_action(situation, action, available)

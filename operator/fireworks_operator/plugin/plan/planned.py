@@ -237,6 +237,9 @@ def _about_two(seen: Seen) -> Iterator[str]:
         yield f"{_short(replacement.deployment_name)} has been replaced, and is deleted after {until}."
     elif replacement.phase is ReplacementPhase.DISCARDING:
         yield f"{_short(replacement.deployment_name)}, the successor that is no longer wanted, is deleted."
+    elif replacement.hand_backs is not None:
+        former = _short(seen.resource.status.deployment_name or "")
+        yield f"{_short(replacement.deployment_name)} took over and then failed: {former} serves until it does again."
 
 
 def _about_successor(seen: Seen, former: str, successor: str) -> str:
