@@ -17,7 +17,7 @@ from fireworks_operator.core.decisions.direct_route import keys_to_read
 from fireworks_operator.core.decisions.growth import fitting, frees_quota, hardware_question, parked_by_budget
 from fireworks_operator.core.decisions.preparation import model_to_prepare
 from fireworks_operator.core.decisions.router import router_in_question
-from fireworks_operator.core.diagnosis import diagnose, explain_router
+from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.forecast.fireworks import Told
 from fireworks_operator.core.forecast.forecast import Forecast, forecast
 from fireworks_operator.core.heirs import Heirs
@@ -297,7 +297,7 @@ async def _router(account: Account, resource: FireworksDeployment) -> SeenRouter
     except FireworksError as error:
         if error.kind is ErrorKind.NOT_FOUND:
             return SeenRouter(name, None, fresh=True)
-        return SeenRouter(name, None, fresh=True, trouble=explain_router(error))
+        return SeenRouter(name, None, fresh=True, trouble=diagnose(error))
 
 
 def _replaces(action: Mutation) -> bool:
