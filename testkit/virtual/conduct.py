@@ -156,7 +156,7 @@ class Conduct:
             assert identifier(name) in ids or any(each == name for _, each in self.owned), f"I3: {what}: nobody's"
             return
         assert ref is not None, f"I3: {what} touches what nobody of this cluster owns: {marks}"
-        gone = before.deployments[name]["state"] == "DELETED" if name in before.deployments else False
+        gone = before.deployments.get(name, {}).get("state") in ("DELETING", "DELETED")
         # A deleted one takes no marks: its own resource brings it back first.
         assert gone or not is_released(marks), f"I3: {what} touches what was let go"
 

@@ -229,6 +229,7 @@ class World:
         gone = everything - claimed
         for name in gone:
             self.fireworks.simulator.vanish(identifier(name))
+        for name in gone | (self.conduct.holders.keys() - everything):
             self.conduct.forget(name)
             if self.neighbour is not None:
                 self.neighbour.forget(name)
@@ -236,7 +237,6 @@ class World:
         for names in (self.promises.left, self.promises.given, self.promises.others):
             names -= gone
         self.judge_later(*everything)
-        self.judge()
 
     def add_bystander(self) -> None:
         """Let there be a resource that serves, with a key of its own for the account that all others use."""
@@ -287,8 +287,14 @@ class World:
     # Judgement
 
     def judge_later(self, *names: str) -> None:
-        """Note that somebody has changed deployments which the operator has not looked at since."""
+        """Note that somebody has changed deployments which the operator has not looked at since.
+
+        What the operator does from now on is judged by what it finds, and not by what was there before; what somebody
+        changes in the middle of a pass is judged with that.
+        """
         self.promises.unseen |= set(names)
+        if not self.loop.is_running():
+            self.judge()
 
     def ours(self) -> list[str]:
         """Return the names of deployments that exist and that a resource of this cluster owns or claims."""

@@ -38,7 +38,6 @@ class People(Scene):
                 identifier(name), {key: value for key, value in fields.items() if value != {}}, clear=clear
             )
             self.world.judge_later(name)
-            self.world.judge()  # the journal says nothing of this edit
             self._then(then)
 
     @event(which=Count(0, 9), soft=YES_OR_NO, then=AFTERWARDS)
@@ -72,10 +71,10 @@ class People(Scene):
             return
         name = names[which % len(names)]
         self.world.fireworks.by_hand("POST", f"{name}:undelete", {})
-        self.world.judge_later(name)
         ref = owner_ref(self._as_it_is(name).get("annotations", {}))
         if ref is None or name not in named(self.world.server.objects.get(ref, {}).get("status", {})):
             self.world.promises.left.add(name)  # whoever brings it back looks after it
+        self.world.judge_later(name)
         self._then(then)
 
     def _claims(self, ref: str) -> str | None:
@@ -101,9 +100,9 @@ class People(Scene):
             marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": cluster}
             marks |= {"custom/namespace": "team-z", "custom/name": "moved"}
             fireworks.by_hand("POST", f"{name}:setTags", {"tags": marks})
-        self.world.judge_later(name)
         self.world.promises.left.add(name)
         self.world.promises.given.add(name)
+        self.world.judge_later(name)
 
     @event(owner=OneOf("another cluster", "another cluster", "nobody"), which=Count(0, 2), then=AFTERWARDS)
     def somebody_takes_what_we_are_about_to_adopt(self, owner: str, which: int, then: str) -> None:
@@ -133,8 +132,8 @@ class People(Scene):
             body["annotations"] = was.get("annotations", {})
         collection, _, deployment = name.rpartition("/")
         self.world.fireworks.by_hand("POST", collection, body, deploymentId=deployment, acceptShapelessRisk="true")
-        self.world.judge_later(name)
         self.world.promises.left.add(name)
+        self.world.judge_later(name)
         self._then(then)
 
     @event(which=Count(0, 9), happens=OneOf("deleted", "edited", "given away", "brought back"))
