@@ -14,6 +14,7 @@ from testkit.promises.specs import (
     loaded_addons,
     mismatches,
     missing_addons,
+    named,
     parked,
 )
 from testkit.virtual.api_server import Raw
@@ -204,12 +205,22 @@ def _stays(raw: Raw, world: World, name: str) -> bool:
     return others or is_expired(raw, world.server.clock()) or "createdFrom" in raw["status"]
 
 
+def _claimed_by_mistake(uid: str, world: World) -> set[str]:
+    """Return what the statuses of other resources name that somebody has put there: perhaps the name of this one's.
+
+    Whoever has the name creates a deployment under it, with its own marks, and the resource whose status it was waits.
+    """
+    there = (raw for raw in world.server.objects.values() if raw["metadata"]["uid"] in world.promises.wiped - {uid})
+    return {name for raw in there for name in named(raw["status"])}
+
+
 def _excuse(raw: Raw, reason: str, world: World) -> bool:
     """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
     spec, name = raw["spec"], raw["status"].get("deploymentName") or wanted_name(raw)
     taken = world.promises.given | world.promises.others | world.promises.left
     if raw["metadata"]["uid"] in world.promises.wiped:
         taken |= {str(name)}  # another day's status, or another's, names what a person has to sort out
+    taken |= _claimed_by_mistake(raw["metadata"]["uid"], world)
     lost = spec.get("externalDeletionPolicy") == "Report" or spec.get("managementPolicy") == "Observe"
     often = len(raw["status"].get("recreations", ())) >= RECREATIONS
     explained: dict[str, bool] = {
