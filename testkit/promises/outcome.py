@@ -139,8 +139,10 @@ def _check_resource(ref: str, raw: Raw, snapshot: Snapshot, world: World) -> Non
 def _check_serving(ref: str, raw: Raw, snapshot: Snapshot) -> None:
     # A paused resource that has lost its status may not claim again: it tells of what it would claim.
     serves = snapshot.deployments.get(raw["status"].get("deploymentName") or wanted_name(raw), {})
-    owner = owner_ref(serves.get("annotations", {}))
-    mine = owner == ref or raw["spec"].get("managementPolicy") == "Observe"
+    marks = serves.get("annotations", {})
+    # Where somebody has removed the marks, a paused resource sets them again later.
+    unmarked = "paused" in raw["spec"] and "custom/managed-by" not in marks
+    mine = owner_ref(marks) == ref or unmarked or raw["spec"].get("managementPolicy") == "Observe"
     assert mine, f"{ref} says that it serves, with {serves}"
     assert serves["state"] != "DELETED", f"{ref} says that it serves, with {serves}"
 

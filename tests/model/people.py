@@ -69,13 +69,15 @@ class People(Scene):
         names = [each["name"] for each in gone if "/acme/" in each["name"]]
         if not names:
             return
-        name = names[which % len(names)]
+        self._bring_back(names[which % len(names)])
+        self._then(then)
+
+    def _bring_back(self, name: str) -> None:
         self.world.fireworks.by_hand("POST", f"{name}:undelete", {})
         ref = owner_ref(self._as_it_is(name).get("annotations", {}))
         if ref is None or name not in named(self.world.server.objects.get(ref, {}).get("status", {})):
             self.world.promises.left.add(name)  # whoever brings it back looks after it
         self.world.judge_later(name)
-        self._then(then)
 
     def _claims(self, ref: str) -> str | None:
         raw = self.world.server.objects.get(ref)
@@ -204,8 +206,7 @@ class People(Scene):
         world.judge_later(name)
         self._live(62.0)
         if brings_back:
-            world.fireworks.by_hand("POST", f"{name}:undelete", {})
-            world.judge_later(name)
+            self._bring_back(name)
         if not lists:
             world.fireworks.fault("status", method="GET", path="/deployments$", times=4, code="UNAVAILABLE")
             self._live(62.0)
