@@ -48,13 +48,8 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
     if action is None:  # a look asks for nothing that a spec says
         message = f"Fireworks refuses to answer: {_words(error)} The operator retries automatically."
         return Diagnosis(Reason.API_UNAVAILABLE, message, needs_user=False)
-    if isinstance(action, Delete) and action.replaces:
-        return Diagnosis(Reason.DELETION_BLOCKED, _replaced_message(error, action), needs_user=True)
     if isinstance(action, Delete):
-        reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
-        return Diagnosis(
-            reason, _replacement_message(error) if action.hard else _deletion_message(error), needs_user=True
-        )
+        return _diagnose_deletion(error, action)
     if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
         return Diagnosis(Reason.ADDON_FAILED, _addon_message(error, action), needs_user=True)
     if isinstance(action, SetDeployedModel):
@@ -75,6 +70,13 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
             needs_user=True,
         )
     return Diagnosis(Reason.REJECTED_BY_FIREWORKS, _rejection_message(error, action), needs_user=True)
+
+
+def _diagnose_deletion(error: FireworksError, action: Delete) -> Diagnosis:
+    if action.replaces:
+        return Diagnosis(Reason.DELETION_BLOCKED, _replaced_message(error, action), needs_user=True)
+    reason = Reason.DELETION_BLOCKED if not action.hard or action.ignore_checks else Reason.DEPLOYMENT_FAILED
+    return Diagnosis(reason, _replacement_message(error) if action.hard else _deletion_message(error), needs_user=True)
 
 
 _NETWORK = "Check FIREWORKS_BASE_URL, DNS and the network policy"
