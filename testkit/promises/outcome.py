@@ -3,6 +3,7 @@
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.pauses import RECREATIONS
 from testkit.promises.invariants import STRANGERS, condition, holds, is_blocked_while_serving
+from testkit.promises.routers import is_taken, missing_router
 from testkit.promises.specs import (
     FOREIGN,
     H100,
@@ -19,7 +20,7 @@ from testkit.promises.specs import (
 )
 from testkit.virtual.api_server import Raw
 from testkit.virtual.conduct import derived_id, is_released, owner_ref
-from testkit.virtual.fireworks import ACCOUNT, OTHER_ACCOUNT, Snapshot
+from testkit.virtual.fireworks import ACCOUNT, BASE_MODEL, OTHER_ACCOUNT, Snapshot
 from testkit.virtual.world import World
 
 _SOON = 3600.0
@@ -177,6 +178,8 @@ def _check_ready(ref: str, raw: Raw, snapshot: Snapshot, now: float) -> None:
         wrong = mismatches(spec, deployment)
         if serves:
             wrong += missing_addons(raw["spec"], deployment["name"], loaded_addons(snapshot.addons.values()))
+        if not is_expired(raw, now):
+            wrong += missing_router(ref, raw, snapshot)
         assert not wrong, f"{ref} is Ready, but {wrong}"
 
 
@@ -225,7 +228,10 @@ def _excuse(raw: Raw, reason: str, world: World) -> bool:
     taken |= _claimed_by_mistake(raw["metadata"]["uid"], world)
     lost = spec.get("externalDeletionPolicy") == "Report" or spec.get("managementPolicy") == "Observe"
     often = len(raw["status"].get("recreations", ())) >= RECREATIONS
+    ref = f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
     explained: dict[str, bool] = {
+        Reason.ROUTER_CONFLICT: is_taken(ref, raw, world.before),
+        Reason.ADDON_FAILED: spec["baseModel"] != BASE_MODEL,  # the addons are made for that one
         Reason.ACCOUNT_MISMATCH: raw["status"].get("account") == OTHER_ACCOUNT,
         Reason.PAUSED: "paused" in spec,
         Reason.EXPIRED: is_expired(raw, world.server.clock()) and _is_over(world.before, str(name)),

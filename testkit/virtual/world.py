@@ -227,6 +227,9 @@ class World:
         claimed = {name for each in self.server.objects.values() for name in named(each["status"])}
         everything = {name for name in self.fireworks.state().deployments if f"/{ACCOUNT}/" in name}
         gone = everything - claimed
+        for name, router in self.fireworks.state().routers.items():
+            if gone.issuperset(router["deployments"]):
+                self.fireworks.by_hand("DELETE", name)
         for name in gone:
             self.fireworks.simulator.vanish(identifier(name))
         for name in gone | (self.conduct.holders.keys() - everything):

@@ -79,6 +79,23 @@ class People(Scene):
             self.world.promises.left.add(name)  # whoever brings it back looks after it
         self.world.judge_later(name)
 
+    @event(which=Count(0, 9), what=OneOf("renamed", "deleted", "pointed elsewhere"), then=AFTERWARDS)
+    def somebody_changes_a_router(self, which: int, what: str, then: str) -> None:
+        """In the console: it is put right, unless nobody can tell any more whose it is."""
+        names = sorted(self.world.fireworks.state().routers)
+        if not names:
+            return
+        name = names[which % len(names)]
+        if what == "deleted":
+            self.world.fireworks.by_hand("DELETE", name)
+        elif what == "renamed":
+            self.world.fireworks.by_hand("PATCH", name, {"displayName": "Chat"}, updateMask="display_name")
+        else:
+            body = {"deployments": [f"accounts/{ACCOUNT}/deployments/{UNOWNED}"]}
+            self.world.fireworks.by_hand("PATCH", name, body, updateMask="deployments")
+        self.world.judge()
+        self._then(then)
+
     def _claims(self, ref: str) -> str | None:
         raw = self.world.server.objects.get(ref)
         return None if raw is None else raw["status"].get("deploymentName")
