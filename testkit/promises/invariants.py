@@ -7,9 +7,9 @@ from typing import Any
 
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
-from fireworks_operator.core.identity import MANAGED_BY, Owner, router_marker
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
+from testkit.promises.routers import check_router_change, check_routers_go
 from testkit.promises.specs import (
     chosen,
     is_blue_green,
@@ -28,7 +28,6 @@ from testkit.promises.specs import (
 from testkit.virtual.api_server import ApiServer, Raw
 from testkit.virtual.conduct import BYSTANDER, is_released, owner_ref
 from testkit.virtual.fireworks import ACCOUNT, KEYS, OTHER_ACCOUNT, Fireworks, Snapshot
-from testkit.virtual.process import CLUSTER
 
 STRANGERS = "mallory"
 """The namespace of those who mean no good."""
@@ -200,23 +199,33 @@ class Promises:
         return OTHER_ACCOUNT if api_key == KEYS[OTHER_ACCOUNT].encode() else ACCOUNT
 
     def on_change(self, ref: str, call: Call) -> None:
-        """Check, right before a deployment is changed for a resource, that it is this resource's to change."""
+        """Check, right before anything is changed for a resource, that it is this resource's to change."""
         name, _, verb = call.path.partition(":")
-        if "/deployments/" not in name or name in self.raced or verb in ("setTags", "deleteTags"):
-            return
+        if "/routers/" in name:
+            check_router_change(ref, self.server.objects.get(ref, {}), self.fireworks.state().routers.get(name))
+        elif "/deployments/" in name and name not in self.raced and verb not in ("setTags", "deleteTags"):
+            self._check_change(ref, name, call)
+
+    def _check_change(self, ref: str, name: str, call: Call) -> None:
         there = self.fireworks.state().deployments.get(name)
         marks = there.get("annotations", {}) if there is not None else {}
         if "custom/managed-by" not in marks:
             return
         raw, created = self.server.objects.get(ref, {}), str((there or {}).get("createTime", ""))
         known = _created(raw.get("status", {}), name)
-        expired = raw != {} and is_expired(raw, self.server.clock() - CLOCKS_DIFFER)
-        assert call.method != "DELETE" or not expired, f"{call.path} is deleted for {ref}, which has expired"
+        self._check_expired(raw, name, call)
         self._check_deletion(raw, there or {}, call)
         made_anew = call.method == "DELETE" and known is not None and known[:19] != created[:19]
         assert not made_anew, f"I3: {call.path} is deleted for {ref}, but is another's: of {created}, not {known}"
         assert owner_ref(marks) == ref, f"I3: {call.method} {call.path} for {ref}: it has the marks {marks}"
         assert name not in self.others, f"I3: {call.method} {call.path} for {ref}: it is another cluster's"
+
+    def _check_expired(self, raw: Raw, name: str, call: Call) -> None:
+        """Check that what has expired is parked, and not deleted; of two, one is parked, and the second goes."""
+        if call.method != "DELETE" or raw == {} or is_second_to_go(raw["status"], name, self.operator_clock()):
+            return
+        expired = is_expired(raw, self.server.clock() - CLOCKS_DIFFER)
+        assert not expired, f"{call.path} is deleted for {raw['metadata']['name']}, which has expired"
 
     def _check_deletion(self, raw: Raw, there: Raw, call: Call) -> None:
         """Check that nothing that is needed is deleted: it has ended, or its resource goes or has it replaced."""
@@ -344,16 +353,7 @@ class Promises:
             two = len(names) == 2 and set(names) == named(status)
             assert len(names) == 1 or two, f"I1: {ref} has {names} and says {status}"
 
-        self._check_routers(snapshot)
-
-    def _check_routers(self, snapshot: Snapshot) -> None:
-        """I2: a router that an operator has created never outlives its resource, unless the deployment stays, too."""
-        owners = (ref.partition("/") for ref in self.server.objects)
-        known = {router_marker(Owner(CLUSTER, namespace, name)) for namespace, _, name in owners}
-        for each in snapshot.routers.values():
-            marked = each.get("displayName", "").startswith(f"{MANAGED_BY}: ")
-            left = self.left.issuperset(each["deployments"])
-            assert not marked or left or each["displayName"] in known, f"I2: {each} is there, and its resource is gone"
+        check_routers_go(snapshot, self.server.objects, self.left)
 
     def check_serving(self, before: dict[str, Raw], was: Snapshot, snapshot: Snapshot) -> None:
         """I9: a resource that serves says so, whatever else goes wrong, for as long as its replicas are ready."""

@@ -3,6 +3,7 @@
 from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.pauses import RECREATIONS
 from testkit.promises.invariants import STRANGERS, condition, holds, is_blocked_while_serving
+from testkit.promises.routers import is_taken, missing_router
 from testkit.promises.specs import (
     FOREIGN,
     H100,
@@ -14,11 +15,12 @@ from testkit.promises.specs import (
     loaded_addons,
     mismatches,
     missing_addons,
+    named,
     parked,
 )
 from testkit.virtual.api_server import Raw
 from testkit.virtual.conduct import derived_id, is_released, owner_ref
-from testkit.virtual.fireworks import ACCOUNT, OTHER_ACCOUNT, Snapshot
+from testkit.virtual.fireworks import ACCOUNT, BASE_MODEL, OTHER_ACCOUNT, Snapshot
 from testkit.virtual.world import World
 
 _SOON = 3600.0
@@ -138,8 +140,10 @@ def _check_resource(ref: str, raw: Raw, snapshot: Snapshot, world: World) -> Non
 def _check_serving(ref: str, raw: Raw, snapshot: Snapshot) -> None:
     # A paused resource that has lost its status may not claim again: it tells of what it would claim.
     serves = snapshot.deployments.get(raw["status"].get("deploymentName") or wanted_name(raw), {})
-    owner = owner_ref(serves.get("annotations", {}))
-    mine = owner == ref or raw["spec"].get("managementPolicy") == "Observe"
+    marks = serves.get("annotations", {})
+    # Where somebody has removed the marks, a paused resource sets them again later.
+    unmarked = "paused" in raw["spec"] and "custom/managed-by" not in marks
+    mine = owner_ref(marks) == ref or unmarked or raw["spec"].get("managementPolicy") == "Observe"
     assert mine, f"{ref} says that it serves, with {serves}"
     assert serves["state"] != "DELETED", f"{ref} says that it serves, with {serves}"
 
@@ -174,6 +178,8 @@ def _check_ready(ref: str, raw: Raw, snapshot: Snapshot, now: float) -> None:
         wrong = mismatches(spec, deployment)
         if serves:
             wrong += missing_addons(raw["spec"], deployment["name"], loaded_addons(snapshot.addons.values()))
+        if not is_expired(raw, now):
+            wrong += missing_router(ref, raw, snapshot)
         assert not wrong, f"{ref} is Ready, but {wrong}"
 
 
@@ -204,15 +210,28 @@ def _stays(raw: Raw, world: World, name: str) -> bool:
     return others or is_expired(raw, world.server.clock()) or "createdFrom" in raw["status"]
 
 
+def _claimed_by_mistake(uid: str, world: World) -> set[str]:
+    """Return what the statuses of other resources name that somebody has put there: perhaps the name of this one's.
+
+    Whoever has the name creates a deployment under it, with its own marks, and the resource whose status it was waits.
+    """
+    there = (raw for raw in world.server.objects.values() if raw["metadata"]["uid"] in world.promises.wiped - {uid})
+    return {name for raw in there for name in named(raw["status"])}
+
+
 def _excuse(raw: Raw, reason: str, world: World) -> bool:
     """Tell whether the spec, or what has happened to the deployment, explains why a resource is stalled."""
     spec, name = raw["spec"], raw["status"].get("deploymentName") or wanted_name(raw)
     taken = world.promises.given | world.promises.others | world.promises.left
     if raw["metadata"]["uid"] in world.promises.wiped:
         taken |= {str(name)}  # another day's status, or another's, names what a person has to sort out
+    taken |= _claimed_by_mistake(raw["metadata"]["uid"], world)
     lost = spec.get("externalDeletionPolicy") == "Report" or spec.get("managementPolicy") == "Observe"
     often = len(raw["status"].get("recreations", ())) >= RECREATIONS
+    ref = f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
     explained: dict[str, bool] = {
+        Reason.ROUTER_CONFLICT: is_taken(ref, raw, world.before),
+        Reason.ADDON_FAILED: spec["baseModel"] != BASE_MODEL,  # the addons are made for that one
         Reason.ACCOUNT_MISMATCH: raw["status"].get("account") == OTHER_ACCOUNT,
         Reason.PAUSED: "paused" in spec,
         Reason.EXPIRED: is_expired(raw, world.server.clock()) and _is_over(world.before, str(name)),

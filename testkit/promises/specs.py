@@ -8,12 +8,14 @@ from testkit.virtual.fireworks import ADDONS, BASE_MODEL, MODELS
 
 H100, H200 = "NVIDIA_H100_80GB", "NVIDIA_H200_141GB"
 DRAFT = f"{MODELS}llama-v3p2-1b-instruct"
+OTHER_MODEL = f"{MODELS}llama-v3p2-3b-instruct"
 FOREIGN, UNOWNED = "foreign-0", "unowned-0"
 """Ids of deployments that belong to another cluster, and to nobody."""
 Spec = dict[str, Any]
 
 _WINDOWS = ("30s", "5m", "600s", "1h")
 EDITS: Mapping[str, tuple[object, ...]] = {
+    "baseModel": (BASE_MODEL, BASE_MODEL, OTHER_MODEL),
     "displayName": (None, "Chat", "Chat, tuned"),
     "description": (None, "For the team"),
     "acceleratorType": (H100, H100, H200, None),
@@ -43,6 +45,14 @@ EDITS: Mapping[str, tuple[object, ...]] = {
         {"type": "BlueGreen", "drain": "0s"},
         {"type": "BlueGreen", "drain": "1m", "ignoreChecks": True},
     ),
+    "fallbacks": (
+        None,
+        [{"acceleratorType": H200}],
+        [{"acceleratorCount": 2}, {"acceleratorType": H200}],
+        [{"acceleratorType": H200, "acceleratorCount": 2}, {"acceleratorType": H100}],
+    ),
+    "fallbackAfter": (None, "1m", "5m"),
+    "router": (None, {"id": "chat"}, {"id": "talk"}),
     "paused": (None, None, True),
     "expiresAfter": (None, None, "1m", "8760h"),
 }
@@ -90,6 +100,8 @@ def changed(spec: Spec, name: str, value: object) -> Spec:
         spec = _with(spec, name, value)
     if spec.get("addons") and spec.get("precision") == "FP8":
         spec["precision"] = "BF16"
+    others = [each for each in spec.get("fallbacks", ()) if any(spec.get(key) != kept for key, kept in each.items())]
+    spec = _with(spec, "fallbacks", others or None)
     if spec.get("maxReplicaCount", 9) < spec.get("minReplicaCount", 0):
         spec["maxReplicaCount"] = spec["minReplicaCount"]
     return spec

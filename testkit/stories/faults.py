@@ -165,6 +165,8 @@ QUIET_LISTS = [
     *UNREADABLE[:3],
     Fault("time-out", "an outage that swallows requests", "hang", says="within 20 s"),
     Fault("429", "others use up the account's requests", "rate_limit", {"retryAfter": 1}, "RateLimited"),
+    Fault("400", "a control plane that slips: a LIST asks for nothing of a spec", "status", error("INVALID_ARGUMENT")),
+    Fault("400 for the state it is in", "the same", "status", error("FAILED_PRECONDITION", status=400)),
     Fault("answer in an envelope of errors", "an API gateway", "status", answer('{"error": {"code": 5}}')),
     Fault("first page fails", "an outage in the middle of a LIST", "fail_page", {"page": 1}),
     Fault("second page fails", "the same: half a LIST is none", "fail_page", {"page": 2}),

@@ -20,6 +20,7 @@ from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.neighbour import NEIGHBOUR, Neighbour
 from testkit.virtual.process import AGENT, Process, Surroundings
 from testkit.virtual.simulator import MemorySimulator
+from testkit.virtual.unexpected import Unexpected
 
 _SETTLING = (1, 3, 5, 15, 30, 60, 120, 300, 900, 3600, 3 * 3600, 4 * 3600)
 """Seconds that go by, in this order, until nothing happens any more: longer than every pause of the operator."""
@@ -28,18 +29,6 @@ _CONFIRMED = 60.0
 _MOST_ROUNDS = 60
 _ENOUGH_ROUNDS = 15
 """From here on, what is refused again and again no longer counts as unrest."""
-
-
-class _Unexpected(logging.Handler):
-    """Collects failures that the controller itself calls unexpected."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info:
-            self.records.append(record)
 
 
 def _lists_addons(entry: JournalEntry) -> bool:
@@ -78,7 +67,7 @@ class World:
         self._missed: dict[str, float] = {}
         self.restore_secret()
         self._add_foreign()
-        self._unexpected = _Unexpected()
+        self._unexpected = Unexpected()
         logging.getLogger("fireworks_operator").addHandler(self._unexpected)
         self.before = self.fireworks.state()
         self.objects_before: dict[str, Raw] = {}
@@ -229,8 +218,12 @@ class World:
         claimed = {name for each in self.server.objects.values() for name in named(each["status"])}
         everything = {name for name in self.fireworks.state().deployments if f"/{ACCOUNT}/" in name}
         gone = everything - claimed
+        for name, router in self.fireworks.state().routers.items():
+            if gone.issuperset(router["deployments"]):
+                self.fireworks.by_hand("DELETE", name)
         for name in gone:
             self.fireworks.simulator.vanish(identifier(name))
+        for name in gone | (self.conduct.holders.keys() - everything):
             self.conduct.forget(name)
             if self.neighbour is not None:
                 self.neighbour.forget(name)
@@ -238,7 +231,6 @@ class World:
         for names in (self.promises.left, self.promises.given, self.promises.others):
             names -= gone
         self.judge_later(*everything)
-        self.judge()
 
     def add_bystander(self) -> None:
         """Let there be a resource that serves, with a key of its own for the account that all others use."""
@@ -289,8 +281,14 @@ class World:
     # Judgement
 
     def judge_later(self, *names: str) -> None:
-        """Note that somebody has changed deployments which the operator has not looked at since."""
+        """Note that somebody has changed deployments which the operator has not looked at since.
+
+        What the operator does from now on is judged by what it finds, and not by what was there before; what somebody
+        changes in the middle of a pass is judged with that.
+        """
         self.promises.unseen |= set(names)
+        if not self.loop.is_running():
+            self.judge()
 
     def ours(self) -> list[str]:
         """Return the names of deployments that exist and that a resource of this cluster owns or claims."""

@@ -13,6 +13,7 @@ from testkit.promises.specs import new_spec
 from testkit.virtual.conduct import BYSTANDER, REFS
 from testkit.virtual.process import Process
 from tests.model.choices import YES_OR_NO, AnEdit, Count, Edits, OneOf, event
+from tests.model.choosing import Choosing
 from tests.model.history import History
 from tests.model.people import People
 from tests.model.replacing import Replacing
@@ -21,7 +22,7 @@ from tests.model.strangers import Strangers
 from tests.model.troubles import Troubles
 
 
-class Machine(Troubles, People, Strangers, History, Replacing):
+class Machine(Troubles, People, Strangers, History, Replacing, Choosing):
     """Users, the console, Fireworks' troubles, time and the operator's death, interleaved."""
 
     def teardown(self) -> None:

@@ -38,7 +38,6 @@ class People(Scene):
                 identifier(name), {key: value for key, value in fields.items() if value != {}}, clear=clear
             )
             self.world.judge_later(name)
-            self.world.judge()  # the journal says nothing of this edit
             self._then(then)
 
     @event(which=Count(0, 9), soft=YES_OR_NO, then=AFTERWARDS)
@@ -70,12 +69,31 @@ class People(Scene):
         names = [each["name"] for each in gone if "/acme/" in each["name"]]
         if not names:
             return
-        name = names[which % len(names)]
+        self._bring_back(names[which % len(names)])
+        self._then(then)
+
+    def _bring_back(self, name: str) -> None:
         self.world.fireworks.by_hand("POST", f"{name}:undelete", {})
-        self.world.judge_later(name)
         ref = owner_ref(self._as_it_is(name).get("annotations", {}))
         if ref is None or name not in named(self.world.server.objects.get(ref, {}).get("status", {})):
             self.world.promises.left.add(name)  # whoever brings it back looks after it
+        self.world.judge_later(name)
+
+    @event(which=Count(0, 9), what=OneOf("renamed", "deleted", "pointed elsewhere"), then=AFTERWARDS)
+    def somebody_changes_a_router(self, which: int, what: str, then: str) -> None:
+        """In the console: it is put right, unless nobody can tell any more whose it is."""
+        names = sorted(self.world.fireworks.state().routers)
+        if not names:
+            return
+        name = names[which % len(names)]
+        if what == "deleted":
+            self.world.fireworks.by_hand("DELETE", name)
+        elif what == "renamed":
+            self.world.fireworks.by_hand("PATCH", name, {"displayName": "Chat"}, updateMask="display_name")
+        else:
+            body = {"deployments": [f"accounts/{ACCOUNT}/deployments/{UNOWNED}"]}
+            self.world.fireworks.by_hand("PATCH", name, body, updateMask="deployments")
+        self.world.judge()
         self._then(then)
 
     def _claims(self, ref: str) -> str | None:
@@ -101,9 +119,9 @@ class People(Scene):
             marks = {"custom/managed-by": "fireworks-operator", "custom/cluster": cluster}
             marks |= {"custom/namespace": "team-z", "custom/name": "moved"}
             fireworks.by_hand("POST", f"{name}:setTags", {"tags": marks})
-        self.world.judge_later(name)
         self.world.promises.left.add(name)
         self.world.promises.given.add(name)
+        self.world.judge_later(name)
 
     @event(owner=OneOf("another cluster", "another cluster", "nobody"), which=Count(0, 2), then=AFTERWARDS)
     def somebody_takes_what_we_are_about_to_adopt(self, owner: str, which: int, then: str) -> None:
@@ -133,8 +151,8 @@ class People(Scene):
             body["annotations"] = was.get("annotations", {})
         collection, _, deployment = name.rpartition("/")
         self.world.fireworks.by_hand("POST", collection, body, deploymentId=deployment, acceptShapelessRisk="true")
-        self.world.judge_later(name)
         self.world.promises.left.add(name)
+        self.world.judge_later(name)
         self._then(then)
 
     @event(which=Count(0, 9), happens=OneOf("deleted", "edited", "given away", "brought back"))
@@ -205,8 +223,7 @@ class People(Scene):
         world.judge_later(name)
         self._live(62.0)
         if brings_back:
-            world.fireworks.by_hand("POST", f"{name}:undelete", {})
-            world.judge_later(name)
+            self._bring_back(name)
         if not lists:
             world.fireworks.fault("status", method="GET", path="/deployments$", times=4, code="UNAVAILABLE")
             self._live(62.0)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from testkit.promises.specs import new_spec
+from testkit.promises.specs import H200, new_spec
+from testkit.virtual.conduct import owner_ref
 from testkit.virtual.loop import VirtualLoop
 from testkit.virtual.simulator import MemorySimulator
 from testkit.virtual.world import World
@@ -32,6 +33,7 @@ class Flow:
     act: Callable[[World], None]
     serving: int
     waiting: int
+    done: Callable[[World], bool] = lambda world: True
 
 
 def _limit(world: World, gpus: int = LIMIT) -> None:
@@ -65,6 +67,35 @@ def _raise(world: World, ref: str) -> None:
     world.server.edit(ref, {**world.server.objects[ref]["spec"], "maxReplicaCount": EACH})
 
 
+def _replace(world: World) -> None:
+    """Ask for hardware that only another deployment can have; the present one goes once that serves."""
+    policy = {"type": "BlueGreen", "drain": "0s"}
+    spec = {**world.server.objects[NAMES[0]]["spec"], "acceleratorType": H200, "replacePolicy": policy}
+    world.server.edit(NAMES[0], spec)
+
+
+def _serve_beside_room(world: World) -> None:
+    _limit(world, 3 * EACH)
+    _create(world, *NAMES[:2])
+    _until(world, 2, 0)
+
+
+def _wait_for_room(world: World) -> None:
+    _limit(world)
+    _create(world, *NAMES[:2])
+    _until(world, 2, 0)
+    _replace(world)
+    _until(world, 1, 0)
+    assert _reason(world, NAMES[0]) == "ReplacementBlocked"
+
+
+def _is_replaced(world: World) -> bool:
+    """The first one has what it asks for, and its former deployment is gone."""
+    status = world.server.objects[NAMES[0]]["status"]
+    there = [each for each in world.fireworks.state().live() if owner_ref(each.get("annotations", {})) == NAMES[0]]
+    return [(each["name"], each["acceleratorType"]) for each in there] == [(status["deploymentName"], H200)]
+
+
 def _make_room(world: World) -> None:
     serving = next(ref for ref in NAMES if _reason(world, ref) != "BudgetExceeded")
     world.server.delete(serving)
@@ -75,6 +106,15 @@ FLOWS = (
     Flow("make room", _serve_two, _make_room, serving=2, waiting=0),
     Flow("raise", _small_ones, _raise_all, serving=1, waiting=2),
     Flow("raise the limit", _serve_two, lambda world: _limit(world, 3 * EACH), serving=3, waiting=0),
+    Flow("replace", _serve_beside_room, _replace, serving=2, waiting=0, done=_is_replaced),
+    Flow(
+        "replace once there is room",
+        _wait_for_room,
+        lambda world: world.server.delete(NAMES[1]),
+        serving=1,
+        waiting=0,
+        done=_is_replaced,
+    ),
     Flow("drop the budget", _serve_two, lambda world: world.server.delete_budget(BUDGET), serving=3, waiting=0),
 )
 
@@ -91,11 +131,11 @@ def _stands(world: World) -> tuple[int, int]:
     return settled, reasons.count("BudgetExceeded")
 
 
-def _until(world: World, serving: int, waiting: int) -> None:
+def _until(world: World, serving: int, waiting: int, done: Callable[[World], bool] = lambda world: True) -> None:
     for seconds in _PAUSES:
         world.advance(seconds, armed=True)
         world.poll(armed=True)
-        if _stands(world) == (serving, waiting):
+        if _stands(world) == (serving, waiting) and done(world):
             return
     raise AssertionError(f"it does not end: {_stands(world)}, {[_reason(world, ref) for ref in world.server.objects]}")
 
@@ -107,7 +147,7 @@ def _tell(flow: Flow, loop: VirtualLoop, simulator: MemorySimulator, *, kill_at:
         first = world.process
         first.gate.plan(kill_at, None)
         flow.act(world)
-        _until(world, flow.serving, flow.waiting)
+        _until(world, flow.serving, flow.waiting, flow.done)
         crossed = kill_at - first.gate.left
         world.advance(310.0)
         world.poll()
@@ -144,7 +184,7 @@ def test_a_request_without_an_answer_counts_until_it_can_no_longer_take_effect(
         world.poll()
         if restart:
             world.restart()
-        _until(world, flow.serving, flow.waiting)
+        _until(world, flow.serving, flow.waiting, flow.done)
     finally:
         world.close()
 

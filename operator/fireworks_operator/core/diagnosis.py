@@ -48,6 +48,9 @@ def diagnose(error: FireworksError, action: Action | None = None) -> Diagnosis:
     if general is not None:
         reason, template, needs_user = general
         return Diagnosis(reason, template.format(words=_words(error), advice=error.advice or _NETWORK), needs_user)
+    if action is None:  # a look asks for nothing that a spec says
+        message = f"Fireworks refuses to answer: {_words(error)} The operator retries automatically."
+        return Diagnosis(Reason.API_UNAVAILABLE, message, needs_user=False)
     if isinstance(action, Delete):
         return _diagnose_deletion(error, action)
     if isinstance(action, LoadAddon | UpdateAddon | UnloadAddon):
@@ -279,14 +282,6 @@ def _addon_message(error: FireworksError, action: LoadAddon | UpdateAddon | Unlo
     )
 
 
-def explain_router(error: FireworksError) -> Diagnosis:
-    """Say why a router cannot be read, which has nothing to do with what the spec says of it."""
-    if error.kind in _GENERAL:
-        return diagnose(error)
-    message = f"{_words(error)} The operator retries automatically."
-    return Diagnosis(Reason.API_UNAVAILABLE, message, needs_user=False)
-
-
 def _router_message(error: FireworksError, action: RouterChange) -> str:
     if isinstance(action, DeleteRouter):
         return (
@@ -300,7 +295,7 @@ def _router_message(error: FireworksError, action: RouterChange) -> str:
     )
 
 
-def _rejection_message(error: FireworksError, action: Action | None) -> str:
+def _rejection_message(error: FireworksError, action: Action) -> str:
     if isinstance(action, PrepareModel):
         return (
             f"Fireworks refuses to prepare {action.model} for {action.precision}: {_words(error)} Correct "
@@ -314,7 +309,7 @@ def _rejection_message(error: FireworksError, action: Action | None) -> str:
     return f"Fireworks refuses to {verb}: {_words(error)} {hint}"
 
 
-def _hardware_hint(action: Action | None) -> str:
+def _hardware_hint(action: Action) -> str:
     """Say what to write instead of the hardware that was refused, or that was missing."""
     asked = action.fields if isinstance(action, Create | Update) else ()
     if "deploymentShape" in asked:

@@ -151,6 +151,11 @@ def router_marker(owner: Owner) -> str:
     return f"{f'{MANAGED_BY}: {owner.ref}'[: _ID_LENGTH - len(digest) - 1]} {digest}"
 
 
+def is_router_marker(display_name: str) -> bool:
+    """Tell whether the display name of a router marks it as owned by some resource."""
+    return display_name.startswith(f"{MANAGED_BY}: ")
+
+
 def parse_marker(annotations: Mapping[str, str]) -> Owner | None:
     """Return the owner that the annotations name, None where the marker is missing or not ours to read."""
     if annotations.get(TAG_MANAGED_BY) != MANAGED_BY:

@@ -145,6 +145,15 @@ def test_what_was_just_deleted_is_not_left_though_the_list_has_it(scene: Scene) 
     assert scene.observer.leftovers(OWNER, NAME) == []
 
 
+def test_what_was_just_seen_to_be_anothers_is_not_left_though_the_list_says_so(scene: Scene) -> None:
+    """Or it is taken up and let go of in turn, as fast as the operator can, until the next LIST."""
+    marker = {**OWNER.marker(), TAG_ADOPTED: "false"}
+    scene.listed(a_deployment(), a_deployment(name=SUCCESSOR, annotations={**marker}))
+    given = a_deployment(name=SUCCESSOR, annotations={**marker, **replace(OWNER, cluster="another").marker()})
+    scene.observer.learn(SUCCESSOR, Present(given), asked=scene.now)
+    assert scene.observer.leftovers(OWNER, NAME) == []
+
+
 def test_before_the_first_list_nothing_is_known(scene: Scene) -> None:
     assert scene.observe() == Unknown()
 

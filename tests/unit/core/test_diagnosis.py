@@ -70,7 +70,15 @@ def test_a_refusal_is_explained_by_what_was_tried(kind: ErrorKind) -> None:
         assert diagnose(an_error(kind), action).reason is refused
     assert diagnose(an_error(kind), Delete(NAME)).reason is Reason.DELETION_BLOCKED
     assert {diagnose(an_error(kind), action).reason for action in ADDONS} == {Reason.ADDON_FAILED}
-    assert all(diagnose(an_error(kind), action).needs_user for action in ACTIONS)
+    assert all(diagnose(an_error(kind), action).needs_user for action in ACTIONS if action is not None)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_look_that_is_refused_is_no_mistake_of_any_spec(kind: ErrorKind) -> None:
+    diagnosis = diagnose(an_error(kind, "the model is not found"))
+    assert (diagnosis.reason, diagnosis.needs_user) == (Reason.API_UNAVAILABLE, False)
+    assert "the model is not found" in diagnosis.message
+    assert "spec" not in diagnosis.message
 
 
 @pytest.mark.parametrize("kind", sorted(set(ErrorKind) - {ErrorKind.RATE_LIMITED}))
@@ -148,8 +156,8 @@ def test_a_shape_that_does_not_exist_is_no_missing_model() -> None:
 
 
 @pytest.mark.parametrize("kind", list(ErrorKind))
-@pytest.mark.parametrize("action", [CREATE, UPDATE, Delete(NAME)], ids=str)
-def test_a_message_says_what_to_do_or_that_nothing_need_be_done(kind: ErrorKind, action: Action) -> None:
+@pytest.mark.parametrize("action", [None, CREATE, UPDATE, Delete(NAME)], ids=str)
+def test_a_message_says_what_to_do_or_that_nothing_need_be_done(kind: ErrorKind, action: Action | None) -> None:
     message = diagnose(an_error(kind), action).message
     advice = ("Check ", "automatically", "Put ", "Use ", "Resolve ", "Request ", "Set ", "Correct ", "Fix ")
     assert any(words in message for words in advice), message

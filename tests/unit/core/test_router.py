@@ -67,6 +67,8 @@ def test_a_marker_fits_tells_owners_apart_and_stays_the_same_when_the_cluster_is
         ({}, KNOWN, True),
         ({}, None, True),  # the status was lost, or the answer to the request
         ({"display_name": "Chat"}, KNOWN, True),  # renamed by hand
+        # Remembered only since another resource's status was restored here: that one has created it.
+        ({"display_name": router_marker(Owner(OWNER.cluster, OWNER.namespace, "another"))}, KNOWN, False),
         ({"deployments": (NAME, OTHER)}, KNOWN, True),  # changed by hand
         ({"deployments": ()}, None, True),
         ({"deployments": (OTHER,)}, {**KNOWN, "deployment": OTHER}, True),  # the deployment that there was before

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fireworks_operator.core.diagnosis import Diagnosis
-from fireworks_operator.core.heirs import Heirs, is_alive
+from fireworks_operator.core.heirs import Heirs
 from fireworks_operator.core.identity import Owner
 from fireworks_operator.core.observed.observation import Absent, Observed, Present, Unknown
 from fireworks_operator.fireworks.models import DeployedModel, Deployment
@@ -172,16 +172,17 @@ class Observer:
         Without those that an answer of our own tells otherwise about than the last LIST.
         """
         heirs = self._by_marker()
-        return [] if heirs is None else [each for each in heirs.beside(owner, name) if self._is_still_there(each)]
+        return [] if heirs is None else [each for each in heirs.beside(owner, name) if self._is_still_left(owner, each)]
 
     def _by_marker(self) -> Heirs | None:
         if self._heirs is None and self.listing is not None:
             self._heirs = Heirs(self.listing.deployments)
         return self._heirs
 
-    def _is_still_there(self, name: str) -> bool:
+    def _is_still_left(self, owner: Owner, name: str) -> bool:
+        """Tell whether a deployment is there, and still is this owner's, by an answer of our own if there is one."""
         observed = self._observe(name, with_addons=False)
-        return isinstance(observed, Present) and is_alive(observed.deployment)
+        return isinstance(observed, Present) and bool(Heirs({name: observed.deployment}).beside(owner, ""))
 
     def _observe(self, name: str, *, with_addons: bool) -> Observed:
         listing, answer = self.listing, self._answers.get(name)

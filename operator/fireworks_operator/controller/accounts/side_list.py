@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from logging import getLogger
 from typing import Final, Generic, Protocol, TypeVar
 
-from fireworks_operator.api.conditions import Reason
 from fireworks_operator.core.diagnosis import Diagnosis, diagnose
 from fireworks_operator.fireworks.errors import ErrorKind, FireworksError
 from fireworks_operator.timing import Backoff
@@ -16,9 +15,6 @@ PAUSES: Final = Backoff(5.0, 300.0)
 """Seconds until a LIST that failed is tried again."""
 LONGEST_SILENCE: Final = 3600.0
 """Whatever Fireworks asks for, it is asked again after so many seconds."""
-
-_OF_THE_SPEC = frozenset({ErrorKind.NOT_FOUND, ErrorKind.INVALID, ErrorKind.FAILED_PRECONDITION})
-"""What `explain` takes for a mistake in the spec, which a LIST knows nothing of."""
 
 
 Found = TypeVar("Found")
@@ -106,14 +102,6 @@ class SideList(Generic[Found]):
         # "Too many requests" silences this LIST alone: if it is meant for the account, the deployments' says so, too.
         asked = min(error.retry_after or 0.0, LONGEST_SILENCE) if error.kind is ErrorKind.RATE_LIMITED else 0.0
         self._due = self._clock() + max(PAUSES.pause(self._failures), asked)
-        diagnosis = explain_side_list(error)
+        diagnosis = diagnose(error)
         if self._taker.failed(diagnosis):
             log.warning("could not list the %s of account %s: %s", self._what, self._account, diagnosis.message)
-
-
-def explain_side_list(error: FireworksError) -> Diagnosis:
-    """Say why it cannot be listed."""
-    if error.kind in _OF_THE_SPEC:
-        words = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
-        return Diagnosis(Reason.API_UNAVAILABLE, f"{words} The operator retries automatically.", needs_user=False)
-    return diagnose(error)

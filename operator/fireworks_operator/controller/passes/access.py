@@ -33,7 +33,7 @@ from fireworks_operator.core.decisions.growth import HardwareQuestion, fitting
 from fireworks_operator.core.decisions.preparation import PREPARATION_POLL, model_to_prepare
 from fireworks_operator.core.decisions.router import router_in_question
 from fireworks_operator.core.desired.demands import demand_of
-from fireworks_operator.core.diagnosis import diagnose, explain_router
+from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import TAG_ADOPTED, TAG_RELEASED
 from fireworks_operator.core.observed.observation import Observed, Present, Unknown, is_of_now
 from fireworks_operator.core.observed.router import SeenRouter
@@ -127,7 +127,7 @@ class Access:
         try:
             return await self.account.look_at_router(self.credential, name, self.ref)
         except FireworksError as error:
-            return SeenRouter(name, None, fresh=True, trouble=explain_router(error))
+            return SeenRouter(name, None, fresh=True, trouble=diagnose(error))
 
     async def explain_failure(self, observed: Observed) -> Observed:
         """Add why a FAILED deployment's replica died, which its own status often hides."""

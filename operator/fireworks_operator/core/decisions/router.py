@@ -15,7 +15,7 @@ from fireworks_operator.core.actions import (
     SetRouter,
     Trouble,
 )
-from fireworks_operator.core.identity import Owner, account_of, router_marker, router_name
+from fireworks_operator.core.identity import Owner, account_of, is_router_marker, router_marker, router_name
 from fireworks_operator.core.observed.router import SeenRouter
 from fireworks_operator.core.pauses import BLOCKED, POST_SETTLES, UPDATE_SPACING, pause_until
 from fireworks_operator.core.situation import Situation
@@ -91,6 +91,7 @@ def is_ours(situation: Situation, router: Router) -> bool:
     Two of three must say so: the status remembers when it was created, its display name is the owner marker, and it
     names no deployment but the resource's. So a router that was renamed by hand, or given another deployment, is still
     the resource's; one that somebody else made, even over the same deployment, or under the id of a former one, is not.
+    Nor is one with the marker of another resource, whose status may have been restored into this one.
     """
     if router.auto_generated:
         return False
@@ -100,6 +101,8 @@ def is_ours(situation: Situation, router: Router) -> bool:
     clusters = (owner.cluster, *context.previous_cluster_ids)
     markers = {router_marker(Owner(cluster, owner.namespace, owner.name)) for cluster in clusters}
     marked = router.display_name in markers
+    if is_router_marker(router.display_name) and not marked:
+        return False
     alone = own_deployments(situation).issuperset(router.deployments)
     return (remembered, marked, alone).count(True) >= 2
 

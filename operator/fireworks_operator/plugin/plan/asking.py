@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from fireworks_operator.api.v1alpha1 import FireworksDeployment
 from fireworks_operator.core.actions import Create
 from fireworks_operator.core.decisions.router import router_in_question
-from fireworks_operator.core.diagnosis import explain_router
+from fireworks_operator.core.diagnosis import diagnose
 from fireworks_operator.core.identity import full_model_name
 from fireworks_operator.core.observed.observation import Absent, Observed, Present
 from fireworks_operator.core.observed.router import SeenRouter
@@ -26,7 +26,7 @@ async def see_router(account: Account, resource: FireworksDeployment) -> SeenRou
     except FireworksError as error:
         if error.kind is ErrorKind.NOT_FOUND:
             return SeenRouter(name, None, fresh=True)
-        return SeenRouter(name, None, fresh=True, trouble=explain_router(error))
+        return SeenRouter(name, None, fresh=True, trouble=diagnose(error))
 
 
 async def validate(account: Account, create: Create, *, anew: bool) -> dict[str, JsonValue]:
