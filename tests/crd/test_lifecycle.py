@@ -184,6 +184,7 @@ def full_replacement() -> Replacement:
         until=NOW,
         revision=0,
         fields=["acceleratorType", "placement"],
+        hand_backs=1,
         message="",
         deployment_name="accounts/acme/deployments/chat-2",
         state="READY",
@@ -218,7 +219,9 @@ def full_status() -> FireworksDeploymentStatus:
         ],
         endpoint="https://api.fireworks.ai/inference/v1",
         direct_route_handle="acme-chat.direct.fireworks.ai",
-        connection=ConnectionStatus(config_map_name="chat-connection", hash="0815", message="taken"),
+        connection=ConnectionStatus(
+            config_map_name="chat-connection", pending_config_map_name="chat-next", hash="0815", message="taken"
+        ),
         router=RouterStatus(
             name="accounts/acme/routers/chat",
             state="READY",
@@ -322,6 +325,7 @@ def test_every_field_of_the_status_models_is_stored_and_none_is_pruned(server: S
     assert Effective.model_fields.keys() == (status.effective or Effective()).model_fields_set
     assert Cost.model_fields.keys() == (status.cost or Cost(as_of=NOW)).model_fields_set
     assert Replicas.model_fields.keys() == (status.replicas or Replicas()).model_fields_set
+    assert ConnectionStatus.model_fields.keys() == (status.connection or ConnectionStatus()).model_fields_set
     assert Replacement.model_fields.keys() == full_replacement().model_fields_set
     resource = create()
     assert server.set_status(resource, status.to_wire())["status"] == status.to_wire()
