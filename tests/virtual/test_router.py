@@ -405,6 +405,18 @@ def test_it_goes_also_when_the_status_was_lost_before_the_deletion(team: Team) -
     assert (routers(team), team.deployments()) == ({}, [])
 
 
+@pytest.mark.parametrize("soft", [True, False], ids=["deleted", "purged"])
+def test_it_goes_also_when_the_status_was_lost_and_the_deployment_is_gone(team: Team, soft: bool) -> None:
+    routed(team)
+    team.stage.stop()
+    team.simulator.vanish(team.status()["deploymentName"].rsplit("/", 1)[-1], soft=soft)
+    team.stage.server.put_status(team.ref("chat"), {"observedGeneration": -1})
+    team.delete()
+    team.stage.start()
+    team.until_gone()
+    assert routers(team) == {}
+
+
 # --- trouble --------------------------------------------------------------------------------------------------------
 
 

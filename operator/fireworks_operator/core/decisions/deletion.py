@@ -105,21 +105,48 @@ def _decide(situation: Situation) -> Action:
 
 def _decide_unclaimed(situation: Situation) -> Action:
     """Let go of what has nothing at Fireworks; a restore from backup may have lost the status of one that has."""
-    resource, observed, context = situation.resource, situation.observed, situation.context
+    observed, context = situation.observed, situation.context
     nothing = RemoveFinalizer("No deployment was created at Fireworks.")
     if isinstance(context.credential, Unusable) or isinstance(observed, Unknown):
         return _decide_unasked(situation) or nothing
     if isinstance(observed, Absent):
-        if _is_abandoned(resource):
-            return nothing
-        return (_settling_since_loss(situation) or nothing) if observed.confirmed else Pending()
+        return _decide_unclaimed_absent(situation, observed) or nothing
+    return _decide_unclaimed_present(situation, observed) or nothing
+
+
+def _decide_unclaimed_absent(situation: Situation, observed: Absent) -> Action | None:
+    if _is_abandoned(situation.resource):
+        return None
+    if not observed.confirmed:
+        return Pending()
+    return _claim_for_router(situation) or _settling_since_loss(situation)
+
+
+def _decide_unclaimed_present(situation: Situation, observed: Present) -> Action | None:
+    resource, context, deployment = situation.resource, situation.context, observed.deployment
     if not observed.fresh and not _is_abandoned(resource):
         return Pending()
-    deployment = observed.deployment
     ours = situation.ownership(deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
-    if deployment.state == "DELETED" or not ours or is_released(deployment.annotations):
-        return nothing
+    if not ours or is_released(deployment.annotations) or isinstance(context.credential, Unusable):
+        return None
+    if deployment.state == "DELETED":
+        return _claim_for_router(situation)
     return _decide_release(resource, context, deployment.name) or Claim(deployment.name, context.credential.account)
+
+
+def _claim_for_router(situation: Situation) -> Claim | None:
+    """Claim what exists no longer, as the lost status did: its router may have outlived it, and goes by the claim."""
+    credential = situation.context.credential
+    may_have_one = situation.spec.router is not None and _may_have_been_claimed(situation)
+    if not may_have_one or situation.target is None or isinstance(credential, Unusable):
+        return None
+    return Claim(situation.target, credential.account)
+
+
+def _may_have_been_claimed(situation: Situation) -> bool:
+    """Tell whether the status was lost of what may have had something at Fireworks, and is not to leave it there."""
+    kept = _decide_release(situation.resource, situation.context, "") is not None
+    return has_lost_status(situation.resource) and situation.context.may_have_claimed and not kept
 
 
 def _decide_unasked(situation: Situation) -> Action | None:
@@ -219,10 +246,8 @@ _SETTLING = Progress(Reason.DELETING, "Waiting to confirm that an unanswered req
 
 def _settling_since_loss(situation: Situation) -> Progress | None:
     """Wait for what a request may yet do that only the lost status knew of; None once it has had its time."""
-    resource, deleted = situation.resource, situation.resource.metadata.deletion_timestamp
-    kept = _decide_release(resource, situation.context, "") is not None
-    lost = has_lost_status(resource) and situation.context.may_have_claimed
-    if deleted is None or kept or not lost:
+    deleted = situation.resource.metadata.deletion_timestamp
+    if deleted is None or not _may_have_been_claimed(situation):
         return None
     left = deleted + POST_SETTLES - situation.now
     if not timedelta(0) < left <= POST_SETTLES + CLOCK_TOLERANCE:
