@@ -20,7 +20,7 @@ unit: $(STAMP) ## unit tests, the plugin, the texts of the documentation (about 
 check: $(STAMP) ## lint, unit, the model and the chart in short, the CRD: before a commit (under 5 minutes)
 	$(BIN)/python -m testkit.suites check $(PYTEST_ARGS)
 
-test: $(STAMP) ## lint, then all tests but the long proofs (about 20 minutes)
+test: $(STAMP) ## lint, then all tests but the long proofs (about a quarter of an hour)
 	$(BIN)/python -m testkit.suites test $(PYTEST_ARGS)
 
 proof: $(STAMP) ## what takes long: faults on real processes, fuzzing, benchmarks and chaos in short, pages that install
