@@ -17,7 +17,7 @@ demo: $(STAMP) ## local Kubernetes, simulator and operator: from a manifest to a
 unit: $(STAMP) ## unit tests, the plugin, the texts of the documentation (about a minute)
 	$(BIN)/python -m testkit.suites unit $(PYTEST_ARGS)
 
-check: $(STAMP) ## lint, unit, the model and the chart in short, the CRD: before a commit (under 5 minutes)
+check: $(STAMP) ## lint, unit, the model and the chart in short, the CRD: before a commit (under 4 minutes)
 	$(BIN)/python -m testkit.suites check $(PYTEST_ARGS)
 
 test: $(STAMP) ## lint, then all tests but the long proofs (about a quarter of an hour)

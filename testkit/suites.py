@@ -65,7 +65,7 @@ class Suite:
 
 SUITES: Final[Mapping[str, Suite]] = {
     "unit": Suite(2, _UNIT, "not proof and not slow", workers=3, lint=False, cluster=False),
-    "check": Suite(5, (*_UNIT, "tests/model", "tests/crd", "tests/chart"), "not proof and not slow", workers=4),
+    "check": Suite(4, (*_UNIT, "tests/model", "tests/crd", "tests/chart"), "not proof and not slow", workers=4),
     "test": Suite(15, workers=4),
     "proof": Suite(60, marks="proof", spread="loadfile", lint=False),  # many stories are told side by side in a file
     "properties": Suite(
