@@ -9,7 +9,8 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import ANNOTATION_ABANDON, FireworksDeploymentStatus
 from fireworks_operator.fireworks.request import Call
 from fireworks_simulator.testing import SimulatorError
-from testkit.promises.routers import check_router_change, check_routers_go
+from testkit.promises.routers import RoutersGo, check_router_change
+from testkit.promises.serving import has_replicas, may_serve, served, serves
 from testkit.promises.specs import (
     chosen,
     is_blue_green,
@@ -47,8 +48,6 @@ _NOBODYS_FAULT = {
 """What a resource may say that nobody has done anything to: its own life, and what is everybody's trouble."""
 CLOCKS_DIFFER = 200_000.0
 """Seconds by which a wrong clock of the operator may be off."""
-_LIVE = ("READY", "UPDATING")
-"""States in which a deployment serves, or does so as soon as it is asked."""
 _REMEMBERED = 20
 """Statuses of the past that a backup may hold."""
 
@@ -76,39 +75,10 @@ def is_blocked_while_serving(raw: Raw) -> bool:
     return found is not None and (found["status"], found["reason"]) == ("True", Reason.REPLACEMENT_BLOCKED)
 
 
-def _serves(snapshot: Snapshot, ref: str, raw: Raw) -> bool:
-    """Tell whether the deployment that a status means serves: no other of that name, nor another resource's."""
-    status, observes = raw["status"], raw["spec"].get("managementPolicy") == "Observe"
-    deployment = snapshot.deployments.get(status.get("deploymentName", ""), {})
-    ready: int = deployment.get("replicaStats", {}).get("readyReplicaCount", 0)
-    same = str(deployment.get("createTime", ""))[:19] == str(status.get("createTime"))[:19]
-    others = not observes and owner_ref(deployment.get("annotations", {})) not in (None, ref)
-    return ready > 0 and same and not others and deployment["state"] in _LIVE
-
-
 def _says_nothing_new(before: Raw, status: Raw) -> bool:
     """Tell whether a status says what the one before says: only times in it, or a ConfigMap, are others."""
     facts = ("observedGeneration", "deploymentName", "state", "conditions", "appliedFields", "addons", "effective")
     return all(before.get(name) == status.get(name) for name in facts)
-
-
-def _has_replicas(snapshot: Snapshot, name: str) -> bool:
-    """Tell whether requests to a deployment are answered at once."""
-    deployment = snapshot.deployments.get(name, {})
-    ready: int = deployment.get("replicaStats", {}).get("readyReplicaCount", 0)
-    return ready > 0 and deployment["state"] in _LIVE
-
-
-def _served(was: Snapshot, status: Raw) -> bool:
-    """Tell whether requests were answered: by a successor only once it has taken over."""
-    names = named(status) if status["replacement"]["phase"] == "Draining" else {status.get("deploymentName", "")}
-    return any(_has_replicas(was, name) for name in names)
-
-
-def _may_serve(snapshot: Snapshot, name: str) -> bool:
-    """Tell whether a deployment serves, or would if somebody asked: it need not have a replica."""
-    there = snapshot.deployments.get(name, {})
-    return there.get("state") in _LIVE and (_has_replicas(snapshot, name) or not there.get("minReplicaCount"))
 
 
 def _created(status: Raw, name: str) -> str | None:
@@ -149,6 +119,7 @@ class Promises:
         refused: the fault by which the bystander's key is refused, until it is Ready after that.
         past: statuses that resources have had, by `namespace/name`.
         listed: the addons that were loaded when the operator listed them last, as (deployment name, model).
+        routers: which routers nobody can know any more.
         in_force: the last spec with which a resource, by uid, and its deployment, by name, were called Ready.
         operator_clock: what time it is for the operator, in seconds since 1970.
     """
@@ -164,8 +135,12 @@ class Promises:
     refused: str | None = None
     past: defaultdict[str, deque[Raw]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=_REMEMBERED)))
     listed: frozenset[tuple[str, str]] = frozenset()
+    routers: RoutersGo = field(init=False)
     in_force: dict[tuple[str, str], Raw] = field(default_factory=dict)
     operator_clock: Callable[[], float] = lambda: 0.0
+
+    def __post_init__(self) -> None:
+        self.routers = RoutersGo(self.fireworks)
 
     def on_release(self, raw: Raw) -> None:
         """Check, right before the finalizer goes, that nothing is left behind against the user's will."""
@@ -173,6 +148,7 @@ class Promises:
         ref = f"{metadata['namespace']}/{metadata['name']}"
         owned = {each["name"]: each["state"] for each in self.owned(ref, self.fireworks.state())}
         by_word, unknown = _is_let_go_by_word(raw), metadata["uid"] in self.wiped
+        self.routers.on_write(raw, self.wiped)
         if unknown:
             lost = self._lost_with_status(raw, owned)
             self.left |= lost
@@ -246,8 +222,8 @@ class Promises:
     def _check_that_other_stays(self, status: Raw, name: str) -> None:
         """Check that no deployment that serves is deleted before the one that is to serve in its place."""
         snapshot, other = self.fireworks.state(), status["deploymentName"]
-        if _has_replicas(snapshot, name) and other not in self.unseen | self.given:
-            assert _may_serve(snapshot, other), f"{name} is deleted, and nothing else serves: {snapshot.deployments}"
+        if has_replicas(snapshot, name) and other not in self.unseen | self.given:
+            assert may_serve(snapshot, other), f"{name} is deleted, and nothing else serves: {snapshot.deployments}"
 
     def _check_switch(self, raw: Raw, wire: Raw) -> None:
         """Check that who takes over serves, and that a successor then has all that it is to have."""
@@ -255,8 +231,8 @@ class Promises:
         if not before or now != before.get("deploymentName") or now in self.unseen:
             return
         snapshot = self.fireworks.state()
-        assert _may_serve(snapshot, now), f"one that does not serve takes over: {wire}"
-        if before["phase"] == "Preparing" and _has_replicas(snapshot, now):
+        assert may_serve(snapshot, now), f"one that does not serve takes over: {wire}"
+        if before["phase"] == "Preparing" and has_replicas(snapshot, now):
             loaded = self.listed | loaded_addons(snapshot.addons.values())
             wrong = mismatches(chosen(raw["spec"], wire), snapshot.deployments[now])
             wrong += missing_addons(raw["spec"], now, loaded)
@@ -291,6 +267,7 @@ class Promises:
         wire = status.to_wire()
         self._check_manners(raw, wire)
         self.past[f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"].append(wire)
+        self.routers.on_write(raw, self.wiped)
         self._check_switch(raw, wire)
         self._leave_anothers(raw, wire)
         assert not (holds(wire, "Reconciling") and holds(wire, "Stalled")), f"Reconciling and Stalled: {wire}"
@@ -352,8 +329,7 @@ class Promises:
             status = self.server.objects[ref]["status"]
             two = len(names) == 2 and set(names) == named(status)
             assert len(names) == 1 or two, f"I1: {ref} has {names} and says {status}"
-
-        check_routers_go(snapshot, self.server.objects, self.left)
+        self.routers.check(snapshot, self.server.objects, self.left)
 
     def check_serving(self, before: dict[str, Raw], was: Snapshot, snapshot: Snapshot) -> None:
         """I9: a resource that serves says so, whatever else goes wrong, for as long as its replicas are ready."""
@@ -363,8 +339,8 @@ class Promises:
             if old is None or old["metadata"]["uid"] != raw["metadata"]["uid"] or not raw["status"].get("conditions"):
                 continue
             untouched = name == old["status"].get("deploymentName") and name not in self.unseen | self.given
-            served = _serves(was, ref, old) and holds(old["status"], "Available")
-            if untouched and served and _serves(snapshot, ref, raw):
+            was_serving = serves(was, ref, old) and holds(old["status"], "Available")
+            if untouched and was_serving and serves(snapshot, ref, raw):
                 assert holds(raw["status"], "Available"), f"I9: {ref} serves, and says {raw['status']}"
 
     def check_one_of_two_serves(self, before: dict[str, Raw], was: Snapshot, snapshot: Snapshot) -> None:
@@ -377,8 +353,8 @@ class Promises:
             touched = names & (self.unseen | self.given | self.left | self.others)
             same = raw["status"].get("deploymentName") in named(old["status"])
             kept = is_blue_green(old["spec"]) and is_blue_green(raw["spec"]) and not is_let_go(raw)
-            if same and kept and not touched and _served(was, old["status"]):
-                one = any(_may_serve(snapshot, name) for name in names)
+            if same and kept and not touched and served(was, old["status"]):
+                one = any(may_serve(snapshot, name) for name in names)
                 assert one, f"I9: none of {names} serves any more: {raw['status']}"
 
     def _let_go_of_lost_accounts(self, snapshot: Snapshot) -> None:

@@ -1,11 +1,13 @@
 """Whose a router is: each is changed only for the resource that it was created for, leads to it, and goes with it."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fireworks_operator.core.identity import MANAGED_BY, Owner, router_marker
+from testkit.promises.specs import named
 from testkit.virtual.conduct import is_released, owner_ref
-from testkit.virtual.fireworks import Snapshot
+from testkit.virtual.fireworks import Fireworks, Snapshot, identifier
 from testkit.virtual.process import CLUSTER
 
 Raw = Mapping[str, Any]
@@ -33,13 +35,49 @@ def check_router_change(ref: str, raw: Raw, router: Raw | None) -> None:
     assert remembered, f"I3: {router} is changed for {ref}, which does not remember it: {known}"
 
 
-def check_routers_go(snapshot: Snapshot, refs: Iterable[str], left: Collection[str]) -> None:
-    """I2: a router that an operator has created never outlives its resource, unless the deployment stays, too."""
-    known = set(map(_marker, refs))
-    for each in snapshot.routers.values():
-        stays = set(each["deployments"]) <= set(left)
-        gone = _is_marked(each) and not stays and each["displayName"] not in known
-        assert not gone, f"I2: {each} is there, and its resource is gone"
+@dataclass(slots=True)
+class RoutersGo:
+    """I2 for routers: one that an operator has created never outlives its resource, unless its deployment stays, too.
+
+    Attributes:
+        forgotten: routers, by name and time of creation, that nothing names any more: the status that did was lost,
+            and so was the wish for them, or the resource. Nobody can know them.
+    """
+
+    fireworks: Fireworks
+    forgotten: set[tuple[str, str]] = field(default_factory=set)
+
+    def on_write(self, raw: Raw, wiped: Collection[str]) -> None:
+        """Note, before a resource is written, which routers it cannot know: `wiped` are the uids of lost statuses."""
+        metadata, status = raw["metadata"], raw["status"]
+        if metadata["uid"] not in wiped and status.get("deploymentName") is not None:
+            return
+        marker = _marker(f"{metadata['namespace']}/{metadata['name']}")
+        for each in self.fireworks.state().routers.values():
+            if each["displayName"] == marker and not _is_named(each, raw):
+                self.forgotten.add(_made(each))
+
+    def check(self, snapshot: Snapshot, refs: Iterable[str], left: Collection[str]) -> None:
+        """Check what is there; a router that stays with its deployment stays whatever becomes of that later."""
+        known = set(map(_marker, refs))
+        for each in snapshot.routers.values():
+            if not _is_marked(each) or each["displayName"] in known or _made(each) in self.forgotten:
+                continue
+            assert set(each["deployments"]) <= set(left), f"I2: {each} is there, and its resource is gone"
+            self.forgotten.add(_made(each))
+
+
+def _is_named(router: Raw, raw: Raw) -> bool:
+    """Tell whether a resource leads to a router: by its status, or its spec if its deployment is the resource's."""
+    status = raw["status"]
+    if router["name"] == status.get("router", {}).get("name"):
+        return True
+    own = named(status) or set(router["deployments"])
+    return identifier(router["name"]) == raw["spec"].get("router", {}).get("id") and own >= set(router["deployments"])
+
+
+def _made(router: Raw) -> tuple[str, str]:
+    return router["name"], router["createTime"]
 
 
 def missing_router(ref: str, raw: Raw, snapshot: Snapshot) -> list[str]:

@@ -108,6 +108,22 @@ def test_retain_leaves_the_deployment_and_the_resource_of_the_same_name_takes_it
     assert "custom/released" not in team.deployment()["annotations"], team.explain()
 
 
+def test_what_was_retained_stays_where_the_next_resource_goes_before_it_has_taken_it_up(team: Team) -> None:
+    team.create(deletionPolicy="Retain")
+    team.until_ready()
+    team.delete()
+    team.until_gone()
+    team.fault("drop_before_commit", method="POST", path=":setTags$")
+    team.create(deletionPolicy="Delete")
+    team.eventually(lambda: team.status().get("deploymentName"), "it is claimed")
+    team.delete()
+    team.until_gone(within=300)
+    assert team.deployment()["state"] == "READY"
+    assert team.journal("DELETE") == []
+    assert ("Warning", "Deleting") in {(each.kind, each.reason) for each in team.events()}
+    assert "was left running on purpose before" in team.stage.log()
+
+
 def test_abandon_has_no_effect_on_a_resource_that_is_not_being_deleted(team: Team) -> None:
     team.create(annotations={"abandon": "true"})
     team.until_ready()

@@ -417,6 +417,20 @@ def test_it_goes_also_when_the_status_was_lost_and_the_deployment_is_gone(team: 
     assert routers(team) == {}
 
 
+def test_it_goes_also_when_the_status_is_of_before_it_was_created(team: Team) -> None:
+    team.create()
+    before = team.until_ready()["status"]
+    team.change(router=ROUTER)
+    team.until_ready()
+    assert len(routers(team)) == 1
+    team.stage.stop()
+    team.stage.server.put_status(team.ref("chat"), before)
+    team.delete()
+    team.stage.start()
+    team.until_gone()
+    assert (routers(team), team.deployments()) == ({}, [])
+
+
 # --- trouble --------------------------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,7 @@ from fireworks_operator.api.v1alpha1 import (
     ANNOTATION_ABANDON,
     ANNOTATION_IGNORE_CHECKS,
     FINALIZER,
-    DeletionPolicy,
     FireworksDeployment,
-    ManagementPolicy,
 )
 from fireworks_operator.core.actions import (
     Action,
@@ -46,6 +44,7 @@ from fireworks_operator.fireworks.models import Deployment
 from .addons import next_unload, unlisted_message
 from .adoption import account_mismatch
 from .refusals import still_refused
+from .release import decide_release, is_abandoned, not_ours, nothing_left
 from .router import decide_router_before_deletion
 
 STUCK_DELETING = timedelta(minutes=30)
@@ -85,9 +84,9 @@ def _decide(situation: Situation) -> Action:
         return Rest()
     if resource.status.deployment_name is None:
         return _decide_unclaimed(situation)
-    released = _decide_release(resource, context, resource.status.deployment_name)
+    released = decide_release(resource, context, resource.status.deployment_name)
     if released is not None:
-        return (None if _unsettled_until(situation) else _nothing_left(observed)) or released
+        return (None if _unsettled_until(situation) else nothing_left(observed)) or released
     if isinstance(context.credential, Unusable):
         return _without_credential(context.credential)
     mismatch = account_mismatch(resource, context.credential, f". {_WAY_OUT}")
@@ -115,7 +114,7 @@ def _decide_unclaimed(situation: Situation) -> Action:
 
 
 def _decide_unclaimed_absent(situation: Situation, observed: Absent) -> Action | None:
-    if _is_abandoned(situation.resource):
+    if is_abandoned(situation.resource):
         return None
     if not observed.confirmed:
         return Pending()
@@ -124,14 +123,14 @@ def _decide_unclaimed_absent(situation: Situation, observed: Absent) -> Action |
 
 def _decide_unclaimed_present(situation: Situation, observed: Present) -> Action | None:
     resource, context, deployment = situation.resource, situation.context, observed.deployment
-    if not observed.fresh and not _is_abandoned(resource):
+    if not observed.fresh and not is_abandoned(resource):
         return Pending()
     ours = situation.ownership(deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
     if not ours or is_released(deployment.annotations) or isinstance(context.credential, Unusable):
         return None
     if deployment.state == "DELETED":
         return _claim_for_router(situation)
-    return _decide_release(resource, context, deployment.name) or Claim(deployment.name, context.credential.account)
+    return decide_release(resource, context, deployment.name) or Claim(deployment.name, context.credential.account)
 
 
 def _claim_for_router(situation: Situation) -> Claim | None:
@@ -145,7 +144,7 @@ def _claim_for_router(situation: Situation) -> Claim | None:
 
 def _may_have_been_claimed(situation: Situation) -> bool:
     """Tell whether the status was lost of what may have had something at Fireworks, and is not to leave it there."""
-    kept = _decide_release(situation.resource, situation.context, "") is not None
+    kept = decide_release(situation.resource, situation.context, "") is not None
     return has_lost_status(situation.resource) and situation.context.may_have_claimed and not kept
 
 
@@ -155,14 +154,14 @@ def _decide_unasked(situation: Situation) -> Action | None:
     The finalizer is added right before a claim, so who has it and no claim was refused, or has lost its status.
     """
     resource, observed, context = situation.resource, situation.observed, situation.context
-    abandoned, usable = _is_abandoned(resource), not isinstance(context.credential, Unusable)
+    abandoned, usable = is_abandoned(resource), not isinstance(context.credential, Unusable)
     if usable and context.unreachable_since is None and not abandoned and observed == Unknown():
         return Pending()  # the first observation is still on its way
     attempt = resource.status.last_attempt
     if attempt is not None and attempt.action in UNSETTLED and not (usable and _is_odd(observed)):
         return None  # its request was refused, which is why the claim was taken back
     identifier = resource.spec.deployment_id or deployment_id(situation.owner)
-    released = _decide_release(resource, context, identifier)
+    released = decide_release(resource, context, identifier)
     if released is not None:
         message = (
             "The status of this resource was lost and Fireworks was not queried, so the operator does not know "
@@ -177,37 +176,6 @@ def _decide_unasked(situation: Situation) -> Action | None:
 
 def _is_odd(observed: Observed) -> bool:
     return isinstance(observed, Unknown) and (observed.unreadable or observed.doubt != "")
-
-
-def _decide_release(resource: FireworksDeployment, context: Context, left: str) -> RemoveFinalizer | None:
-    """Let go at once where nothing is to be deleted: by policy, or by the user's word."""
-    if resource.spec.management_policy is ManagementPolicy.OBSERVE:
-        return RemoveFinalizer(f"managementPolicy is Observe: {left} is left at Fireworks.", left, "Observe")
-    if _is_abandoned(resource):
-        return RemoveFinalizer(
-            f"Abandoned by annotation: {left} is left at Fireworks and may keep incurring charges.", left, "Abandon"
-        )
-    if context.crd_deleting:
-        return RemoveFinalizer(
-            f"The CRD is being deleted: {left} is left at Fireworks and keeps incurring charges.", left, "CrdDeleted"
-        )
-    if resource.spec.deletion_policy is DeletionPolicy.RETAIN:
-        message = f"deletionPolicy is Retain: {left} stays at Fireworks and keeps incurring charges."
-        return RemoveFinalizer(message, left, "Retain")
-    return None
-
-
-def _is_abandoned(resource: FireworksDeployment) -> bool:
-    return resource.metadata.annotations.get(ANNOTATION_ABANDON) == "true"
-
-
-def _nothing_left(observed: Observed) -> RemoveFinalizer | None:
-    """Let go of what no longer exists, whatever was to become of it; what was said a while ago does not count."""
-    if isinstance(observed, Absent) and observed.confirmed:
-        return RemoveFinalizer("The deployment no longer exists at Fireworks.")
-    if isinstance(observed, Present) and observed.fresh and observed.deployment.state == "DELETED":
-        return RemoveFinalizer(f"{observed.deployment.name} is deleted; it can be restored at Fireworks for 7 days.")
-    return None
 
 
 _CANNOT = "The deployment cannot be deleted:"
@@ -232,7 +200,7 @@ def _decide_unknown(observed: Unknown, context: Context, why: str = "") -> Pendi
 
 
 def _decide_absent(situation: Situation, observed: Absent) -> Action:
-    return (_settling(situation) if observed.confirmed else None) or _nothing_left(observed) or Pending()
+    return (_settling(situation) if observed.confirmed else None) or nothing_left(observed) or Pending()
 
 
 def _settling(situation: Situation) -> Progress | None:
@@ -270,11 +238,16 @@ def _unsettled_until(situation: Situation) -> datetime | None:
 def _decide_present(situation: Situation, observed: Present) -> Action:
     deployment = observed.deployment
     if deployment.state == "DELETED":
-        return _settling(situation) or _nothing_left(observed) or Pending()
-    if situation.ownership(deployment) not in (Ownership.OURS, Ownership.OURS_UNMARKED):
-        return _settling(situation) or (_not_ours(situation, deployment) if observed.fresh else Pending())
-    if deployment.state == "DELETING":
+        return _settling(situation) or nothing_left(observed) or Pending()
+    ours = situation.ownership(deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
+    if ours and deployment.state == "DELETING":
         return _decide_deleting(situation, observed)
+    if not ours or is_released(deployment.annotations):
+        return _settling(situation) or (not_ours(situation, deployment) if observed.fresh else Pending())
+    return _decide_delete(situation, deployment)
+
+
+def _decide_delete(situation: Situation, deployment: Deployment) -> Action:
     ignore_checks = situation.resource.metadata.annotations.get(ANNOTATION_IGNORE_CHECKS) == "true"
     with_addons = _goes_with_addons(situation, deployment)
     unload = None if with_addons else _decide_unloading(situation, deployment, ignore_checks=ignore_checks)
@@ -288,25 +261,6 @@ def _decide_present(situation: Situation, observed: Present) -> Action:
     if until > situation.now and attempt.reason in (Reason.DELETING, Reason.API_UNAVAILABLE):
         return Progress(Reason.DELETING, "Fireworks is deleting the deployment.", until)
     return action if until <= situation.now else still_refused(attempt, until)
-
-
-def _not_ours(situation: Situation, deployment: Deployment) -> RemoveFinalizer:
-    """Leave another's deployment alone; one that was ours before is worth a warning, as nobody may know of it."""
-    if situation.status.applied_fields is None:
-        return RemoveFinalizer(f"{deployment.name} is not this resource's deployment and is left untouched.")
-    if situation.ownership(deployment) in (Ownership.ELSEWHERE, Ownership.RECREATED):
-        return RemoveFinalizer(
-            f"{deployment.name} carries this resource's owner marker but was created by another cluster with the "
-            "same id, or recreated by someone else. It is left untouched: if nobody needs it, delete it at Fireworks.",
-            deployment.name,
-            "NotOurs",
-        )
-    return RemoveFinalizer(
-        f"{deployment.name} no longer carries this resource's owner marker and is left untouched: unless the owner "
-        "named in its custom/… annotations manages it, delete it at Fireworks.",
-        deployment.name,
-        "NotOurs",
-    )
 
 
 def _goes_with_addons(situation: Situation, deployment: Deployment) -> bool:

@@ -17,7 +17,15 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.identity import Owner, account_of, is_router_marker, router_marker, router_name
 from fireworks_operator.core.observed.router import SeenRouter
-from fireworks_operator.core.pauses import BLOCKED, POST_SETTLES, UPDATE_SPACING, pause_until
+from fireworks_operator.core.pauses import (
+    BLOCKED,
+    DELETE,
+    DELETE_IGNORING_CHECKS,
+    DELETE_WITH_ADDONS,
+    POST_SETTLES,
+    UPDATE_SPACING,
+    pause_until,
+)
 from fireworks_operator.core.situation import Situation
 from fireworks_operator.fireworks.models import Deployment
 from fireworks_operator.fireworks.routers import Router
@@ -58,15 +66,16 @@ def decide_router(situation: Situation, deployment: Deployment) -> RouterChange 
 def decide_router_before_deletion(situation: Situation) -> DeleteRouter | Waits | None:
     """Name the next step for the router of a resource that is deleted; None once nothing is left of it.
 
-    The spec names it where the status was lost, which is the only record of what was created.
+    The spec names one that the status does not know, if that was lost or is of an old backup: such a one is asked for
+    until the deletion of the deployment has begun, which comes after the router's.
     """
     if situation.target is None:
         return None
     resource, account = situation.resource, account_of(situation.target)
     known = _known(resource, account)
-    lost = wanted_router(resource, account) if situation.status.applied_fields is None else None
-    name = lost if known is None else known.name
-    return None if name is None else _decide_removal(situation, name)
+    name = wanted_router(resource, account) if known is None else known.name
+    begun = situation.attempt_of(DELETE, DELETE_IGNORING_CHECKS, DELETE_WITH_ADDONS) is not None
+    return None if name is None or (known is None and begun) else _decide_removal(situation, name)
 
 
 def router_settled(situation: Situation) -> bool:
