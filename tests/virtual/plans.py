@@ -17,6 +17,7 @@ from fireworks_operator.core.actions import (
     LoadAddon,
     Mutation,
     PrepareModel,
+    RouterChange,
     SetDeployedModel,
     SetRouter,
     SetTags,
@@ -35,7 +36,7 @@ from fireworks_operator.plugin.plan.planned import Planned, planned_of
 from fireworks_operator.ports import SecretExcerpt
 from fireworks_operator.settings import Settings
 from fireworks_simulator.testing import JournalEntry
-from testkit.promises.specs import EDITS, H100, H200, changed
+from testkit.promises.specs import EDITS, H100, H200, changed, is_blue_green
 from testkit.stories.addons import add_models, addons, load_elsewhere, model
 from testkit.virtual.api_server import RefusedError, check_immutable
 from testkit.virtual.process import AGENT, CLUSTER, CLUSTER_UID
@@ -81,8 +82,11 @@ _WORLDS = (
     *("new", "nothing", "nothing", "nothing", "console", "soft", "hard", "fails", "busy", "tags", "given", "addon"),
     "quota",
 )
-_NOT_DRAWN = frozenset({"fallbacks", "fallbackAfter", "router"})
-"""What stories of their own are about: the requests compared here are those about deployments and addons."""
+_ENDS = ("soft", "hard", "fails")
+WITHIN = 70.0
+"""Seconds until the operator has looked at a deployment at rest."""
+_NOT_DRAWN = frozenset({"fallbacks"})
+"""What stories of their own are about."""
 RARELY = 0.2
 
 
@@ -213,10 +217,12 @@ def draw_pair(stage: Stage, random: Random) -> Pair | None:
         stage.server.create(team.ref(NAME), spec)
         team.wait(300.0 if world == "rests" else random.choice((300.0, 300.0, 300.0, 2.0, 8.0)))
         happen(team, random, world)
-        team.wait(random.choice((0.0, 0.0, 70.0)))
+        team.wait(random.choice((0.0, 0.0, WITHIN)))
     after = draw_spec(team, random, spec, random.choice((0, 1, 1, 2, 3, 4)))
     after = {key: value for key, value in {**after, **turn}.items() if value is not None}
     story += [world, f"then {after}"]
+    if world in _ENDS and is_blue_green(after):
+        team.wait(WITHIN)  # what it has not seen to end, it would still have a successor take over from
     _keep_awake(team)
     stored = dry_run(stage, team, after)
     if stored is None:
@@ -316,7 +322,17 @@ def expected(action: Mutation) -> list[Request]:
         case UnloadAddon(deployed_model=name):
             return [_request("DELETE", f"/v1/{name}", None)]
         case CreateRouter() | SetRouter() | DeleteRouter():
-            raise AssertionError("no story that is drawn has a router")
+            return [_of_router(action)]
+
+
+def _of_router(action: RouterChange) -> Request:
+    match action:
+        case CreateRouter(router=name, body=body):
+            return _request("POST", f"/v1/{name.rpartition('/')[0]}", dict(body))
+        case SetRouter(router=name, body=body, mask=mask):
+            return _request("PATCH", f"/v1/{name}", dict(body), ",".join(mask))
+        case DeleteRouter(router=name):
+            return _request("DELETE", f"/v1/{name}", None)
 
 
 __all__ = ["Pair", "Request", "draw_pair", "dry_run", "expected", "look", "model", "requests_of"]

@@ -46,8 +46,9 @@ class Told:
 
     Attributes:
         created: its answer to the create request with validateOnly; None if it was not asked.
-        shapes: the hardware of the shapes for the model, by the names and words that a spec may ask for.
-        deployed: the models that the account has deployed; the first deployment of a model becomes its default.
+        shapes: what the shapes for the model set, by the names and words that a spec may ask for.
+        deployed: the models that the account has deployed, each with the deployment; the first of a model becomes its
+            default.
         refused: why it refuses to create a successor; None if it was not asked, or would create it.
         heirs: the deployments of the account by their owners; None if it was not asked.
         others: what it says of those that have the resource's marker, and that its status does not name.
@@ -55,7 +56,7 @@ class Told:
 
     created: Mapping[str, JsonValue] | None = None
     shapes: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
-    deployed: frozenset[str] = frozenset()
+    deployed: frozenset[tuple[str, str]] = frozenset()
     refused: FireworksError | None = None
     heirs: Heirs | None = None
     others: Mapping[str, Observed] = field(default_factory=dict)
@@ -150,7 +151,8 @@ def _deployed(
     """Return what is loaded on a deployment that has come into being: its base model, if that is deployed nowhere."""
     if not uses_addons(situation.resource) and situation.beside is None:
         return None  # of two deployments, the loaded models are known
-    alone = automatically and deployment.base_model not in told.deployed
+    elsewhere = (name for model, name in told.deployed if model == deployment.base_model)
+    alone = automatically and all(name == deployment.name for name in elsewhere)  # which it is created anew in place of
     return (_new(deployment.name, {"model": deployment.base_model, "default": True}, 0),) if alone else ()
 
 

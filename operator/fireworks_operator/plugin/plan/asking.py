@@ -38,16 +38,17 @@ async def validate(account: Account, create: Create, *, anew: bool) -> dict[str,
 
 
 async def match_shapes(account: Account, resource: FireworksDeployment) -> dict[str, dict[str, JsonValue]]:
-    """Return the hardware of the shapes for the model, by the names and words that may be asked for."""
+    """Return what the shapes for the model set, by the names and words that may be asked for."""
     model = full_model_name(account.id, resource.spec.base_model)
     found: dict[str, dict[str, JsonValue]] = {}
     for shape in await account.client.match_shapes(account.key, account.id, model):
-        hardware: dict[str, JsonValue] = {
+        fixed: dict[str, JsonValue] = {
             "acceleratorType": shape.accelerator_type,
             "acceleratorCount": shape.accelerator_count,
+            **({"precision": shape.precision} if shape.precision else {}),
         }
         for word in (shape.name, shape.name.rsplit("/", 1)[-1], shape.preset.lower()):
-            found.setdefault(word, hardware)
+            found.setdefault(word, fixed)
     return found
 
 

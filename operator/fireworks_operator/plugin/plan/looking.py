@@ -113,7 +113,8 @@ class Looker:
         if heirs is None and not _is_there(observed):
             heirs = await self._heirs_of(account)
         others = {} if heirs is None else await _others(account, resource, context, heirs, loaded)
-        told = Told(deployed=frozenset(each.model for each in loaded or ()), heirs=heirs, others=others)
+        deployed = frozenset((each.model, each.deployment) for each in loaded or ())
+        told = Told(deployed=deployed, heirs=heirs, others=others)
         return _Question(resource, observed, context, told, second)
 
     def _context(self, stored: Stored, state: CredentialState) -> Context:
@@ -195,7 +196,8 @@ class Looker:
     async def _models_of(self, resource: FireworksDeployment, account: Account) -> dict[str, Model]:
         """Return the records of the models that bear on what happens, as far as they can be had."""
         prepared = model_to_prepare(resource, account.id)
-        addons = [full_model_name(account.id, each.model) for each in resource.spec.addons or ()]
+        listed = () if resource.spec.paused else resource.spec.addons or ()  # paused, it does not ask about them
+        addons = [full_model_name(account.id, each.model) for each in listed]
         base = [full_model_name(account.id, resource.spec.base_model)] if addons else []
         wanted = dict.fromkeys(
             [*models_to_ask(resource, account.id), *([prepared] if prepared else []), *addons, *base]
