@@ -68,20 +68,30 @@ class SimulatorClient:
         Raises:
             SimulatorError: the answer is not 200.
         """
+        status, content = self.exchange(method, f"{self._root}{path}", body, query)
+        if status != 200:
+            raise SimulatorError(f"{method} {path}: {status} {content.decode(errors='replace')}")
+        value: JsonObject = json.loads(content)
+        return value
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        query: Mapping[str, object] | None = None,
+    ) -> tuple[int, bytes]:
+        """Send any request and return status and body of the answer; what is None in the query is left out."""
         parts = urllib.parse.urlsplit(self.url)
         text = urllib.parse.urlencode({k: v for k, v in (query or {}).items() if v is not None})
-        target = f"{parts.path}{self._root}{path}" + (f"?{text}" if text else "")
+        target = f"{parts.path}{path}" + (f"?{text}" if text else "")
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request(method, target, body=json.dumps(body) if body is not None else None)
             response = connection.getresponse()
-            content = response.read()
+            return response.status, response.read()
         finally:
             connection.close()
-        if response.status != 200:
-            raise SimulatorError(f"{method} {path}: {response.status} {content.decode(errors='replace')}")
-        value: JsonObject = json.loads(content)
-        return value
 
     def wait_for(self, condition: Callable[[], T | None], seconds: float = 10.0, interval: float = 0.02) -> T:
         """Poll until `condition` gives something true, and return it.

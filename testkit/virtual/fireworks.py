@@ -111,7 +111,7 @@ class Fireworks:
 
     def _request(self, call: Call, api_key: str, agent: str) -> None:
         body: Json | None = None if call.body is None else dict(call.body)
-        self.simulator.request(call.method, f"/v1/{call.path}", body, call.query, api_key=api_key, agent=agent)
+        self.simulator.exchange(call.method, f"/v1/{call.path}", body, call.query, api_key=api_key, agent=agent)
 
     def hang(self, method: str, *, late: bool, path: str = "") -> None:
         """Leave the next request by this method, to a path that ends so, without an answer."""

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 
 from fireworks_simulator.app import Simulator
 from fireworks_simulator.server import make_server
-from fireworks_simulator.testing import SimulatorClient, SimulatorError
+from fireworks_simulator.testing import SimulatorClient
 from fireworks_simulator.wire import JsonObject
 
 URL = "http://127.0.0.1:8090"
@@ -52,20 +52,7 @@ class MemorySimulator(SimulatorClient):
         owner = world.accounts.get(account or self.account)
         return [] if owner is None else [world.wire(each, now) for each in owner.deployments.values()]
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, object] | None = None,
-        query: Mapping[str, object] | None = None,
-    ) -> JsonObject:
-        status, content = self.request(method, f"/_simulator{path}", body, query)
-        if status != 200:
-            raise SimulatorError(f"{method} {path}: {status} {content.decode(errors='replace')}")
-        value: JsonObject = json.loads(content)
-        return value
-
-    def request(
+    def exchange(
         self,
         method: str,
         path: str,
@@ -75,7 +62,7 @@ class MemorySimulator(SimulatorClient):
         api_key: str = "",
         agent: str = "",
     ) -> tuple[int, bytes]:
-        """Send any request, not by the operator; return status and body of the answer."""
+        """Send any request, not by the operator, within this very call."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         headers = {"authorization": f"Bearer {api_key}", "content-type": "application/json", "user-agent": agent}
         scope: Scope = {

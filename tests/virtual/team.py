@@ -209,7 +209,7 @@ class Team(AnyTeam):
 
     def ask(self, path: str, body: Mapping[str, object] | None, method: str = "POST", **query: str) -> tuple[int, Json]:
         """Send a request with the team's key and without a user agent; return HTTP status and JSON of the answer."""
-        status, content = self.simulator.request(method, path, body, query, api_key=self.api_key)
+        status, content = self.simulator.exchange(method, path, body, query, api_key=self.api_key)
         return status, json.loads(content)
 
     # --- the end ---------------------------------------------------------------------------------------------------

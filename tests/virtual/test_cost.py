@@ -181,7 +181,7 @@ def test_a_deployment_that_somebody_deletes_is_not_billed_any_more(team: Team) -
 def test_requests_that_fireworks_exports_have_the_labels_by_which_an_alert_joins_them(team: Team) -> None:
     serve(team)
     team.wait(60)
-    _, text = team.simulator.request("GET", f"/v1/accounts/{team.account}/metrics", api_key=team.api_key)
+    _, text = team.simulator.exchange("GET", f"/v1/accounts/{team.account}/metrics", api_key=team.api_key)
     families = text_string_to_metric_families(text.decode())
     (sample,) = (each for found in families for each in found.samples if each.name == EXPORTED)
     assert sample.labels["deployment_account"] == team.account
