@@ -3,7 +3,7 @@
 import pytest
 
 from testkit.conditions import summary
-from testkit.kubernetes_api import condition, resources_path
+from testkit.kubernetes_api import resources_path
 from testkit.stories.addons import add_models, addons, load_elsewhere, loaded, loads, model, requests, until_loaded
 from testkit.stories.team import AT_REST
 from testkit.team import MODEL, Team
@@ -66,20 +66,3 @@ def test_a_load_whose_answer_is_lost_is_not_asked_for_twice(tuned: Team) -> None
     until_loaded(tuned, "tone")
     assert loads(tuned) == ["tone"]
     tuned.assert_at_rest()
-
-
-@pytest.mark.proof
-def test_two_deployments_that_both_want_to_be_the_default_do_not_fight_for_ever(tuned: Team) -> None:
-    for name in ("one", "two"):
-        tuned.create(name, addons=addons("tone", default=True))
-    losers = tuned.eventually(
-        lambda: [
-            each["metadata"]["name"]
-            for each in tuned.resources()
-            if "default, but it was reverted" in condition(each, "AddonsReady").get("message", "")
-        ],
-        "one of them says that the other is in its way",
-    )
-    tuned.assert_at_rest("one", "two")
-    assert len(losers) == 1
-    assert len(requests(tuned, "PATCH")) <= 4

@@ -36,7 +36,7 @@ CASES = [
     Spoilt(
         "wrong account id",
         lambda team: team.put_secret(SECRET, apiKey=team.api_key, accountId="nobody"),
-        "AccountMismatch",
+        "PermissionDenied",
         "nobody",
     ),
 ]
