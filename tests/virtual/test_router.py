@@ -6,6 +6,7 @@ import pytest
 
 from fireworks_operator.controller.accounts.observer import STALE_AFTER
 from fireworks_operator.core.identity import Owner, router_marker
+from testkit.stories.addons import add_models, addons
 from testkit.virtual.process import CLUSTER
 from tests.virtual.team import MODEL, Json, Team, holds
 from tests.virtual.test_identifiers import answers, identifiers
@@ -468,6 +469,28 @@ def test_a_list_that_fails_takes_nothing_away(team: Team) -> None:
     team.wait(2 * STALE_AFTER)
     assert team.told() == told
     assert identifiers(team)["Router"] == name(team)
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"addons": addons("alien")}, "AddonFailed"),
+        ({"deployedModel": {"public": True}}, "RejectedByFireworks"),
+    ],
+    ids=["an addon", "the base model's entry"],
+)
+def test_it_leads_to_the_deployment_whatever_is_wrong_with_what_is_loaded_there(
+    team: Team, spec: Json, reason: str
+) -> None:
+    add_models(team)
+    team.fault("status", method="PATCH", path="/deployedModels/", code="FAILED_PRECONDITION", message="not so")
+    team.create(spec={"enableAddons": True, "router": ROUTER, **spec})
+    team.until("chat", "Stalled", "True", reason)
+    assert routers(team)["chat"]["deployments"] == [team.status()["deploymentName"]]
+    team.change(router={"id": "talk"})
+    team.eventually(lambda: name(team, "talk") in identifiers(team).values(), "it is another one", within=WITHIN)
+    assert list(routers(team)) == ["talk"]
+    team.until("chat", "Stalled", "True", reason)
 
 
 def test_paused_it_is_withheld(team: Team) -> None:

@@ -18,6 +18,7 @@ from fireworks_operator.core.actions import (
     Refuse,
     RemoveFinalizer,
     Rest,
+    RouterChange,
     SetReplacement,
     Trouble,
     Turn,
@@ -286,12 +287,18 @@ def _decide_live(situation: Situation, deployment: Deployment) -> Action:
     if situation.drift.tags:
         return decide_tags(situation, deployment)
     addons = decide_addons(situation, deployment)
-    if addons is None or isinstance(addons, Rest):
-        deployed = decide_deployed_model(situation, deployment)
-        waits = deployed or decide_router(situation, deployment) or missing_keys(situation)
-        waits = waits or exceeded or rest_parked(situation)
-        return waits or _at_rest(situation, deployment, addons)
-    return addons
+    rest = addons if isinstance(addons, Rest) else None
+    loaded = decide_deployed_model(situation, deployment) if addons is rest else addons
+    waits = _decide_router_beside(situation, deployment, loaded) or missing_keys(situation) or exceeded
+    return waits or rest_parked(situation) or _at_rest(situation, deployment, rest)
+
+
+def _decide_router_beside(situation: Situation, deployment: Deployment, loaded: Action | None) -> Action | None:
+    """Name what is next of the loaded models and the router, which waits for no model to be loaded or mended."""
+    if isinstance(loaded, Mutation):
+        return loaded
+    router = decide_router(situation, deployment)
+    return router if isinstance(router, RouterChange) else loaded or router
 
 
 def _at_rest(situation: Situation, deployment: Deployment, addons: Rest | None = None) -> Rest:
