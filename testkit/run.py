@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ class _Run:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="fireworks-test-run-"))
         os.environ[FOLDER] = str(self.folder)
+        # Else a run that is cancelled ends at once, and leaves its control planes running.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def pytest_unconfigure(self) -> None:
         """End what was started."""

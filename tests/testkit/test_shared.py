@@ -1,13 +1,18 @@
 """What the workers of a run share: one simulator, and within a worker one operator."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import cast
 
 import pytest
 
+from fireworks_simulator.testing import SimulatorClient
 from testkit.kubernetes.processes import Processes
 from testkit.processes import Operator, SharedOperator
 from testkit.shared import FOLDER, simulator_of_the_run
+from testkit.waiting import eventually
 
 
 def test_whoever_asks_gets_the_same_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,6 +24,36 @@ def test_whoever_asks_gets_the_same_simulator(tmp_path: Path, monkeypatch: pytes
         assert "team-1" not in str(first.state()), "a world is apart"
     finally:
         Processes(tmp_path).stop("simulator", 10.0)
+
+
+def test_a_run_that_is_cancelled_ends_what_it_has_started(tmp_path: Path) -> None:
+    test, told = tmp_path / "test_long.py", tmp_path / "told"
+    test.write_text(_LONG_TEST.format(told=str(told)))
+    kept = {name: value for name, value in os.environ.items() if name != FOLDER}
+    command = (sys.executable, "-m", "pytest", "-p", "testkit.run", "--rootdir", str(tmp_path), str(test))
+    with subprocess.Popen(command, env=kept, cwd=tmp_path, stdout=subprocess.DEVNULL) as run:
+        try:
+            eventually(told.exists, "the simulator runs", within=30)
+            run.terminate()
+            assert run.wait(timeout=30) == pytest.ExitCode.INTERRUPTED
+        finally:
+            run.kill()
+    url, folder = told.read_text().split()
+    assert not Path(folder).exists()
+    with pytest.raises(ConnectionError):
+        SimulatorClient(url).state()
+
+
+_LONG_TEST = """
+import os, pathlib, time
+from testkit.shared import FOLDER, simulator_of_the_run
+
+def test_long():
+    told, url = pathlib.Path({told!r}), simulator_of_the_run().url
+    told.with_suffix(".part").write_text(url + " " + os.environ[FOLDER])
+    told.with_suffix(".part").rename(told)
+    time.sleep(60)
+"""
 
 
 class _Operator:
