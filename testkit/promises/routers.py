@@ -92,13 +92,17 @@ def missing_router(ref: str, raw: Raw, snapshot: Snapshot) -> list[str]:
 
 
 def is_taken(ref: str, raw: Raw, snapshot: Snapshot) -> bool:
-    """Tell whether nobody can know that a router is the resource's: of another, or renamed, or over what is not its."""
+    """Tell whether nobody can know that a router is the resource's: of another, or renamed, or over what is not its.
+
+    That is also what was another resource's, whose status was restored into this one.
+    """
     wanted = raw["spec"].get("router", {}).get("id")
     there = None if wanted is None else snapshot.routers.get(_name(raw, wanted))
     if there is None:
         return False
     marks = [snapshot.deployments.get(each, {}).get("annotations", {}) for each in there["deployments"]]
     own = all(owner_ref(each) == ref and not is_released(each) for each in marks)
+    own = own and named(raw["status"]).issuperset(there["deployments"])
     return there.get("displayName") != _marker(ref) or not own
 
 

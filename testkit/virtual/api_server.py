@@ -91,6 +91,7 @@ class ApiServer:
     """Resources by `namespace/name`, as users and the operator see them.
 
     Attributes:
+        departed: the last of those that are gone, as they went.
         history: all that the watch says, in order.
         config_maps: by `namespace/name`.
         config_map_requests: how often the operator has asked for one, whatever came of it.
@@ -108,6 +109,7 @@ class ApiServer:
 
     clock: Callable[[], float]
     objects: dict[str, Raw] = field(default_factory=dict)
+    departed: dict[str, Raw] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=Secrets)
     history: list[WatchEvent] = field(default_factory=list)
     config_maps: dict[str, ConfigMap] = field(default_factory=dict)
@@ -368,7 +370,7 @@ class ApiServer:
         self.history.append(WatchEvent(copied(raw), deleted=False))
 
     def _remove(self, ref: str) -> None:
-        raw = self.objects.pop(ref)
+        raw = self.departed[ref] = self.objects.pop(ref)
         uid = raw["metadata"]["uid"]
         self.config_maps = {name: each for name, each in self.config_maps.items() if each.owner != uid}
         self.version += 1

@@ -177,7 +177,7 @@ class Conduct:
             return
         foreign = "custom/managed-by" in marks and not is_released(marks)
         assert not foreign, f"I3: {what} takes what another resource owns: {marks}"
-        raw = server.objects.get(claimant)
+        raw = server.objects.get(claimant) or server.departed.get(claimant)
         by_request = raw is not None and raw["spec"].get("adoptionPolicy") == "Unowned"
         known = (claimant, name) in self.owned or identifier(name) == derived_id(claimant, self.cluster)
         assert by_request or known, f"I3: {what} takes what it was not asked to"

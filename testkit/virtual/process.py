@@ -318,6 +318,11 @@ class Process:
             beside = {f"{what} of {account.name}" for what in ("addons", "routers")}
             await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() in beside))
 
+    def pictures(self) -> dict[str, float | None]:
+        """Return when the LIST was begun that counts for an account, by its name; None before the first."""
+        listings = {each.name: each.observer.listing for each in self.accounts}
+        return {name: None if listing is None else listing.started for name, listing in listings.items()}
+
     def used(self) -> Iterator[Account]:
         """The accounts that any resource uses."""
         return (each for each in self.accounts if each.in_use)

@@ -103,7 +103,7 @@ class Replacing(Scene):
         world, status = self.world, self.world.server.objects[ref]["status"]
         place = status if which == "first" else status.get("replacement", {})
         name = place.get("deploymentName")
-        if name is None or name not in world.ours():
+        if name is None or name not in world.ours() or "/acme/" not in name:
             return
         if what == "vanishes":
             world.fireworks.simulator.vanish(identifier(name), soft=False)

@@ -381,6 +381,23 @@ def test_a_deletion_waits_for_what_a_request_without_an_answer_may_yet_make(team
     assert (routers(team), team.deployments()) == ({}, [])
 
 
+def test_a_request_that_takes_effect_late_leaves_no_router_that_is_not_wanted_any_more(team: Team) -> None:
+    team.create()
+    team.until_ready()
+    rule = team.fault("hang", method="POST", path=r"/routers$", times=1)
+    team.change(router=ROUTER)
+    team.eventually(lambda: team.hits(rule), "it is requested", within=60)
+    team.wait(40)
+    team.change(router=None)
+    team.wait(25)
+    if "chat" not in routers(team):
+        make(team, "chat", team.status()["deploymentName"], displayName=_marker(team))  # the first request, late
+    team.eventually(lambda: routers(team) == {}, "it is deleted", within=300)
+    team.until_ready()
+    assert "router" not in team.status()
+    team.assert_at_rest(seconds=600)
+
+
 def _marker(team: Team) -> str:
     return router_marker(Owner(CLUSTER, team.namespace, "chat"))
 

@@ -160,7 +160,8 @@ def _decide_wanted(situation: Situation, target: str, name: str) -> RouterChange
     if seen.trouble is not None:
         return _unreadable(situation, seen)
     if seen.router is None:
-        return _not_yet(situation, name) or step
+        # Two requests under way would be one too many to remember: the second answered, the first late.
+        return _unanswered(situation, name) or _not_yet(situation, name) or step
     if not is_ours(situation, seen.router):
         return Refuse(
             Reason.ROUTER_CONFLICT,
@@ -210,6 +211,15 @@ def _unreadable(situation: Situation, seen: SeenRouter) -> Refuse | Trouble | No
     return kind(seen.trouble.reason, message, until)
 
 
+def _unanswered(situation: Situation, name: str) -> Progress | None:
+    """Wait for what a request without an answer may yet create; None if nothing can."""
+    settled = unsettled_until(situation.status.router, situation.now)
+    if settled is None:
+        return None
+    message = f"Waiting to confirm that an unanswered request did not create the router {name}."
+    return Progress(Reason.UPDATING, message, settled)
+
+
 def _decide_removal(situation: Situation, name: str) -> DeleteRouter | Waits | None:
     """Delete the router if it is there and ours; None once nothing is left of it."""
     attempt = situation.attempt_of(DeleteRouter.name)
@@ -223,11 +233,7 @@ def _decide_removal(situation: Situation, name: str) -> DeleteRouter | Waits | N
     if seen.trouble is not None:
         return _unreadable(situation, seen)
     if seen.router is None:
-        settled = unsettled_until(situation.status.router, situation.now)
-        if settled is None:
-            return None
-        message = f"Waiting to confirm that an unanswered request did not create the router {name}."
-        return Progress(Reason.UPDATING, message, settled)
+        return _unanswered(situation, name)
     if not is_ours(situation, seen.router):
         return None
     if seen.router.state == "DELETING":

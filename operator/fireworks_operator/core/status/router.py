@@ -26,6 +26,8 @@ def router_after(situation: Situation, outcome: Outcome) -> RouterStatus | None:
         return RouterStatus(name=action.router, deployment=action.target, request_time=now)
     if isinstance(action, DeleteRouter) and outcome.error is None:
         return None
+    if isinstance(action, CreateRouter) and outcome.error is not None and outcome.error.definite:
+        return None  # it is certain that nothing was created
     if seen is None or seen.trouble is not None or (known is not None and known.name != seen.name):
         return known
     if seen.router is not None and is_ours(situation, seen.router):
