@@ -210,6 +210,30 @@ def test_what_is_scaled_to_zero_is_replaced_and_need_not_be_woken(team: Team) ->
     assert team.deployment()["acceleratorType"] == H200
 
 
+@pytest.mark.parametrize("policy", [BLUE_GREEN, None], ids=["BlueGreen", "none"])
+def test_what_is_scaled_to_zero_and_asked_to_be_something_else_is_left_alone_by_the_former_one(
+    team: Team, policy: object
+) -> None:
+    witness = serve(
+        team,
+        minReplicaCount=0,
+        autoscalingPolicy={"scaleToZeroWindow": "5m"},
+        replacePolicy={"type": "BlueGreen", "drain": "30m"},
+    )
+    witness.serves = False
+    team.change(acceleratorType=H200)
+    reach(team, DRAINS)
+    team.wait(1200)
+    assert [each["replicaCount"] for each in existing(team).values()] == [0, 0], "both sleep"
+    witness.stalls = {"ReplaceRequired"}
+    team.change(acceleratorType=B200, replacePolicy=policy)
+    team.eventually(lambda: len(existing(team)) == 1 and not replacement(team), "the former one goes", within=HOUR)
+    if policy == BLUE_GREEN:
+        until_alone(team)
+        assert team.deployment()["acceleratorType"] == B200
+    assert witness.most == 2
+
+
 def test_two_resources_are_replaced_at_once_and_do_not_meet(team: Team) -> None:
     witnesses = [serve(team, name) for name in ("one", "two")]
     for name in ("one", "two"):

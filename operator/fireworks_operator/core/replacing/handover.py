@@ -89,7 +89,8 @@ def is_due(main: Situation, action: Action, replacement: Replacement) -> bool:
     if replacement.phase is not ReplacementPhase.DRAINING:
         return replacement.phase is ReplacementPhase.DISCARDING
     drained = replacement.until is None or replacement.until <= main.now
-    serves = _serves(main) or (isinstance(action, Rest) and _is_asleep(main))
+    calm = isinstance(action, Rest | Refuse) or _waits_for_former(action)
+    serves = _serves(main) or (calm and _is_asleep(main))
     return drained and router_settled(main) and (serves or main.parking is not None)
 
 
@@ -249,7 +250,12 @@ def _serves(main: Situation) -> bool:
     return deployment is not None and deployment.replica_stats.ready > 0
 
 
+def _waits_for_former(action: Action) -> bool:
+    """Tell whether another replacement waits for the deletion of what this one has left, so that it must not wait."""
+    return isinstance(action, Progress) and action.reason is Reason.REPLACING
+
+
 def _is_asleep(main: Situation) -> bool:
     """Tell whether a deployment has no replica until somebody asks for one; not while it has lost one."""
     deployment = live(main.observed)
-    return deployment is not None and deployment.min_replica_count == 0
+    return deployment is not None and deployment.min_replica_count == deployment.desired_replica_count == 0
