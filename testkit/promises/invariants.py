@@ -82,9 +82,13 @@ def _says_nothing_new(before: Raw, status: Raw) -> bool:
 
 
 def _created(status: Raw, name: str) -> str | None:
-    """Return when a deployment was created, as far as a status knows, whichever of two it is."""
+    """Return when a deployment was created, as far as a status knows, whichever of two it is.
+
+    What was only seen, and never managed, is not known to be the resource's.
+    """
     second = status.get("replacement", {})
-    created: str | None = (second if name == second.get("deploymentName") else status).get("createTime")
+    place = second if name == second.get("deploymentName") else status
+    created: str | None = place.get("createTime") if "appliedFields" in place else None
     return created
 
 

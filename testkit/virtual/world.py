@@ -143,9 +143,7 @@ class World:
         async def poll(process: Process) -> None:
             before = process.pictures()
             await process.poll()
-            if (
-                process.pictures() != before
-            ):  # a LIST that is shorter than another key's may be a slip, and does not count
+            if process.pictures() != before:  # one LIST that is shorter than another key's does not count
                 self._looked(seen)
             await process.work()
 

@@ -99,6 +99,29 @@ def test_the_status_lost_after_a_replacement_finds_the_successor(team: Team) -> 
     until_alone(team)
 
 
+@pytest.mark.parametrize("policy", ["Delete", "Retain"])
+def test_the_status_lost_before_a_deletion_finds_the_successor_also_where_the_users_id_is_anothers_by_now(
+    team: Team, policy: str
+) -> None:
+    witness = serve(team, deploymentId="mine", deletionPolicy=policy)
+    team.change(acceleratorType=H200)
+    until_alone(team)
+    name, witness.serves = team.status()["deploymentName"], False
+    team.simulator.vanish("mine")
+    body = {"baseModel": "accounts/fireworks/models/llama-v3p2-1b-instruct", "acceleratorType": H200}
+    path = f"/v1/accounts/{team.account}/deployments"
+    assert team.ask(path, body, deploymentId="mine", acceptShapelessRisk="true")[0] == 200
+    team.stage.stop()
+    team.stage.server.put_status(team.ref("chat"), {"observedGeneration": -1})
+    team.delete()
+    team.stage.start()
+    team.until_gone(within=HOUR)
+    assert set(existing(team)) == (set() if policy == "Delete" else {name})
+    marks = [each["annotations"].get("custom/released") for each in existing(team).values()]
+    assert marks == ([] if policy == "Delete" else ["true"])
+    assert "mine" in {short(str(each["name"])) for each in team.deployments()}, "it is somebody else's"
+
+
 def test_an_old_status_after_a_replacement_finds_the_successor(team: Team) -> None:
     witness = serve(team)
     old = copied(team.status())

@@ -125,9 +125,13 @@ def _decide_unclaimed_present(situation: Situation, observed: Present) -> Action
     resource, context, deployment = situation.resource, situation.context, observed.deployment
     if not observed.fresh and not is_abandoned(resource):
         return Pending()
-    ours = situation.ownership(deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
-    if not ours or is_released(deployment.annotations) or isinstance(context.credential, Unusable):
+    if isinstance(context.credential, Unusable):
         return None
+    ours = situation.ownership(deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
+    if not ours or is_released(deployment.annotations):
+        # What is here is another's; the status that was lost may have named a successor, which has the marker.
+        left = next(iter(context.leftovers(situation.owner, deployment.name)), None)
+        return None if left is None else Claim(left, context.credential.account)
     if deployment.state == "DELETED":
         return _claim_for_router(situation)
     return decide_release(resource, context, deployment.name) or Claim(deployment.name, context.credential.account)
