@@ -77,6 +77,22 @@ def test_it_waits_as_long_as_the_spec_says_and_looks_again_then(resource: Firewo
     assert chosen.cold == demand_of(want(resource, ACCOUNT).values)
 
 
+@pytest.mark.parametrize("where", ["index", "given_up"])
+def test_a_status_with_a_choice_that_the_spec_has_never_had_is_chosen_from_anew(where: str) -> None:
+    """Somebody else has written it, since the operator does not."""
+    chosen = step(waiting(), present(**WAITS), at(15))
+    assert isinstance(chosen, Choose)
+    given_up = chosen.choice.given_up or []
+    wrong = {"index": 9} if where == "index" else {"given_up": [given_up[0].model_copy(update={"index": 9})]}
+    claimed = a_resource(
+        SPEC, {**CLAIMED, "choice": chosen.choice.model_copy(update=wrong).model_dump(mode="json", by_alias=True)}
+    )
+    cold = a_context(cold=frozenset({demand_of(want(claimed, ACCOUNT).values)}))
+    anew = step(claimed, Absent(confirmed=True), cold)
+    assert isinstance(anew, Choose)
+    assert anew.choice.index in range(len(FALLBACKS) + 1)
+
+
 @pytest.mark.parametrize(
     ("wire", "why"),
     [

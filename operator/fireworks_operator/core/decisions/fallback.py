@@ -18,6 +18,7 @@ from fireworks_operator.core.desired.choices import (
     current_index,
     fallback_after,
     hardware_of,
+    is_outdated,
     request_of,
     revision_of,
     told,
@@ -61,7 +62,7 @@ def decide_beginning(situation: Situation) -> Choose | None:
     spec, choice = situation.spec, situation.status.choice
     if not spec.fallbacks and choice is None:
         return None
-    anew = choice is not None and choice.revision != revision_of(spec)
+    anew = choice is not None and is_outdated(choice, spec)
     current = 0 if anew else current_index(situation.resource)
     chosen = _warmer(situation, current)
     if chosen is not None:
@@ -115,7 +116,7 @@ def decide_fallback(situation: Situation, deployment: Deployment) -> Action | No
         return followed
     if not _is_replaceable(situation, deployment) or created is None:
         return None
-    edited = choice is not None and choice.revision != revision_of(spec)
+    edited = choice is not None and is_outdated(choice, spec)
     if edited or _differs(situation, deployment, situation.wanted):
         return _start_over(situation, deployment, created)
     return _give_up(situation, created)
@@ -252,7 +253,7 @@ def _differs(situation: Situation, deployment: Deployment, wanted: Wanted) -> bo
 
 def _given_up(situation: Situation) -> tuple[GivenUp, ...]:
     choice = situation.status.choice
-    return () if choice is None or choice.revision != revision_of(situation.spec) else tuple(choice.given_up or ())
+    return () if choice is None or is_outdated(choice, situation.spec) else tuple(choice.given_up or ())
 
 
 def _others(given_up: Sequence[GivenUp], index: int) -> tuple[GivenUp, ...]:

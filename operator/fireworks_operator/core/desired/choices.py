@@ -52,10 +52,16 @@ def is_void(choice: Choice, spec: FireworksDeploymentSpec) -> bool:
     return choice.requested != request_of(spec)
 
 
+def is_outdated(choice: Choice, spec: FireworksDeploymentSpec) -> bool:
+    """Tell whether the spec has other choices than those it was made from, or has never had so many."""
+    most = max((choice.index, *(each.index for each in choice.given_up or ())))
+    return choice.revision != revision_of(spec) or most >= len(choices(spec))
+
+
 def current_index(resource: FireworksDeployment) -> int:
     """Return the place of what the deployment is to have among the choices; 0 if those are others by now."""
     choice = resource.status.choice
-    return 0 if choice is None or choice.revision != revision_of(resource.spec) else choice.index
+    return 0 if choice is None or is_outdated(choice, resource.spec) else choice.index
 
 
 def chosen_spec(resource: FireworksDeployment) -> FireworksDeploymentSpec:
