@@ -313,6 +313,13 @@ def test_whatever_is_done_a_state_that_is_unknown_here_is_not_ready(action: Acti
         assert find(found.status, ConditionType.READY).status != "True"
 
 
+@pytest.mark.parametrize(("by_request", "ready"), [(False, "True"), (True, "False")], ids=["its own", "another"])
+def test_a_deployment_is_not_ready_before_it_has_what_the_spec_asks_for(by_request: bool, ready: str) -> None:
+    """One that was taken over in place of another has the fields that somebody else gave it; its marker is written."""
+    found = after(serving(), present(displayName="Theirs"), Adopt(NAME, {}, by_request=by_request))
+    assert find(found.status, ConditionType.READY).status == ready
+
+
 def test_every_resource_has_a_selector_of_its_own_without_which_an_autoscaler_does_nothing() -> None:
     resource = a_resource()
     status = after(resource, Absent(), CREATE).status

@@ -162,7 +162,7 @@ def _summarize_action(situation: Situation, action: Action, available: Serving |
 def _is_no_change_of_the_spec(action: Action, resource: FireworksDeployment) -> bool:
     """Tell whether an action does nothing that anybody waits for who waits for the spec to be in force."""
     match action:
-        case Adopt() | Update(is_of_keys_alone=True):
+        case Adopt(by_request=False) | Update(is_of_keys_alone=True):
             return was_settled(resource)  # only its marker, or the API keys of its direct route, are written again
         case SetDeployedModel(inherited=inherited):
             return inherited
