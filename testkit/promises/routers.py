@@ -57,6 +57,12 @@ class RoutersGo:
             if each["displayName"] == marker and not _is_named(each, raw):
                 self.forgotten.add(_made(each))
 
+    def forget_gone(self, refs: Iterable[str]) -> None:
+        """Note that nobody remembers the routers of other resources than these, as after a restore of etcd."""
+        known = set(map(_marker, refs))
+        routers = self.fireworks.state().routers.values()
+        self.forgotten |= {_made(each) for each in routers if each["displayName"] not in known}
+
     def check(self, snapshot: Snapshot, refs: Iterable[str], left: Collection[str]) -> None:
         """Check what is there; a router that stays with its deployment stays whatever becomes of that later."""
         known = set(map(_marker, refs))

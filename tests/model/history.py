@@ -93,6 +93,7 @@ class History(Scene):
                 for each in world.promises.owned(ref, world.fireworks.state())
                 if each["name"] not in named(raw["status"])
             }
+        world.promises.routers.forget_gone(world.server.objects)
         world.objects_before = {}
 
         async def sweep(process: Process) -> None:
