@@ -234,6 +234,8 @@ class Promises:
         before, now = raw["status"].get("replacement", {}), wire.get("deploymentName")
         if not before or now != before.get("deploymentName") or now in self.unseen:
             return
+        if raw["status"].get("deploymentName") in (None, now):
+            return  # what had taken over is gone for good, and the former one's id is claimed anew
         snapshot = self.fireworks.state()
         assert may_serve(snapshot, now), f"one that does not serve takes over: {wire}"
         if before["phase"] == "Preparing" and has_replicas(snapshot, now):

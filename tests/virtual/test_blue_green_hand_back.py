@@ -297,6 +297,23 @@ def test_a_former_one_that_is_already_deleted_does_not_come_back(team: Team) -> 
     assert former not in existing(team)
 
 
+def test_one_that_is_deleted_by_somebody_and_cannot_be_had_again_leaves_the_former_one_to_serve(team: Team) -> None:
+    witness, former = switched(team)
+    witness.stalls |= {"QuotaExceeded", "ReplacementBlocked"}
+    witness.serves = False  # requests went to the one that is gone
+    team.simulator.quota("global--h200-count", 0)
+    team.simulator.vanish(team.deployment_id())
+    team.wait(3 * HOUR)
+    assert list(existing(team)) == [former], "it serves on"
+    assert is_serving(existing(team)[former])
+    assert team.status()["deploymentName"] == former
+    assert team.status()["endpoint"]
+    team.simulator.quota("global--h200-count", 8)
+    team.annotate("chat", "reconcile-at", "now")
+    until_alone(team)
+    assert team.deployment()["acceleratorType"] == H200
+
+
 def test_both_fail_and_one_serves_in_the_end(team: Team) -> None:
     witness, former = switched(team)
     fail(team, witness)

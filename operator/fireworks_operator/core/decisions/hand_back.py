@@ -12,6 +12,7 @@ from fireworks_operator.api.conditions import Reason
 from fireworks_operator.api.v1alpha1 import LastAttempt, ReplacementPhase
 from fireworks_operator.core.actions import (
     Action,
+    Claim,
     Delete,
     HandBack,
     Progress,
@@ -60,6 +61,20 @@ def decide_hand_back(main: Situation, action: Action) -> HandBack | None:
         return None
     message = f"{failed.name} failed after it had taken over, so {former.name} serves again."
     return HandBack(former.name, f"{message} {failure_of(main, failed)}")
+
+
+def take_former_again(main: Situation, action: Action) -> HandBack | None:
+    """Have the former deployment take over again where the successor is gone for good; None if it stays as it is.
+
+    That is where an id is to be claimed anew, since Fireworks refuses to create the successor once more, and what has
+    the resource's marker is the former one: claimed beside itself, it would be deleted as the one that is to go.
+    """
+    former, replacement = live(main.other), main.status.replacement
+    if former is None or replacement is None or replacement.phase is ReplacementPhase.PREPARING:
+        return None
+    if not isinstance(action, Claim) or action.deployment_name != former.name:
+        return None
+    return HandBack(former.name, f"The deployment that had taken over is gone, so {former.name} serves again.")
 
 
 def failed_again(situation: Situation) -> LastAttempt:

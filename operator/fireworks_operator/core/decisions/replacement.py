@@ -67,6 +67,11 @@ def told(situation: Situation) -> str:
     replacement, former = situation.status.replacement, situation.status.deployment_name
     fields = _named(() if replacement is None else replacement.fields)
     if replacement is not None and has_been_handed_back(situation.resource):
+        if replacement.deployment_name is None:
+            return (
+                f"Replacing the deployment to change {fields} (spec.replacePolicy): the one that took over is gone, so "
+                f"{former} serves again until its successor has been created anew and is ready."
+            )
         return (
             f"Replacing the deployment to change {fields} (spec.replacePolicy): {replacement.deployment_name} took "
             f"over and then failed, so {former} serves again until its successor has been created anew and is ready."

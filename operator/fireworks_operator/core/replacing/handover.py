@@ -25,7 +25,14 @@ from fireworks_operator.core.actions import (
 )
 from fireworks_operator.core.context import Context
 from fireworks_operator.core.decisions.decide import decide, withhold
-from fireworks_operator.core.decisions.hand_back import LOOK_AGAIN, decide_hand_back, leads_back, live, takes_over_at
+from fireworks_operator.core.decisions.hand_back import (
+    LOOK_AGAIN,
+    decide_hand_back,
+    leads_back,
+    live,
+    take_former_again,
+    takes_over_at,
+)
 from fireworks_operator.core.decisions.replacement import blocked, told
 from fireworks_operator.core.decisions.router import router_settled
 from fireworks_operator.core.observed.observation import Observed, Present
@@ -69,14 +76,22 @@ def decide_both(main: Situation, action: Action, other: Situation, step: Action)
         return main, action
     if _is_ending(main):
         return _ending(main, action, other, step, replacement)
-    if replacement.phase is ReplacementPhase.PREPARING:
-        situation, chosen = _preparing(main, action, other, step, replacement)
-    elif replacement.phase is ReplacementPhase.DRAINING:
-        situation, chosen = _draining(main, action, other, step, replacement)
-    else:
-        situation, chosen = _removing(main, action, other, step)
+    situation, chosen = _in_turn(main, action, other, step, replacement)
     held = withhold(main, chosen)
     return (situation, chosen) if held is chosen else (main, held)  # what is withheld is said of the whole resource
+
+
+def _in_turn(
+    main: Situation, action: Action, other: Situation, step: Action, replacement: Replacement
+) -> tuple[Situation, Action]:
+    again = take_former_again(main, action)
+    if again is not None:
+        return main, again
+    if replacement.phase is ReplacementPhase.PREPARING:
+        return _preparing(main, action, other, step, replacement)
+    if replacement.phase is ReplacementPhase.DRAINING:
+        return _draining(main, action, other, step, replacement)
+    return _removing(main, action, other, step)
 
 
 def is_due(main: Situation, action: Action, replacement: Replacement) -> bool:
