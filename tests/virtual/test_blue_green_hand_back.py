@@ -297,6 +297,19 @@ def test_a_former_one_that_is_already_deleted_does_not_come_back(team: Team) -> 
     assert former not in existing(team)
 
 
+@pytest.mark.parametrize("asleep", [False, True], ids=["awake", "asleep"])
+def test_the_former_one_stays_where_the_one_that_took_over_is_given_away(team: Team, asleep: bool) -> None:
+    sleeps = {"minReplicaCount": 0, "autoscalingPolicy": {"scaleToZeroWindow": "5m"}} if asleep else {}
+    witness, former = switched(team, replacePolicy={"type": "BlueGreen", "drain": "30m"}, **sleeps)
+    witness.serves, witness.stalls = False, {"Conflict"}
+    team.wait(1200 if asleep else 0)
+    name = str(team.status()["deploymentName"])
+    team.ask(f"/v1/{name}:setTags", {"tags": {"custom/cluster": "another"}})
+    team.wait(2 * HOUR)
+    assert former in existing(team)
+    assert condition(team.get(), "Stalled")["reason"] == "Conflict"
+
+
 def test_one_that_is_deleted_by_somebody_and_cannot_be_had_again_leaves_the_former_one_to_serve(team: Team) -> None:
     witness, former = switched(team)
     witness.stalls |= {"QuotaExceeded", "ReplacementBlocked"}

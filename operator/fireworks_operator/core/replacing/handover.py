@@ -35,6 +35,7 @@ from fireworks_operator.core.decisions.hand_back import (
 )
 from fireworks_operator.core.decisions.replacement import blocked, told
 from fireworks_operator.core.decisions.router import router_settled
+from fireworks_operator.core.identity import Ownership
 from fireworks_operator.core.observed.observation import Observed, Present
 from fireworks_operator.core.outcome import Outcome
 from fireworks_operator.core.pauses import may_take_effect
@@ -42,6 +43,7 @@ from fireworks_operator.core.situation import Beside, Situation, assess
 from fireworks_operator.core.status.facts import has_condition
 from fireworks_operator.core.status.report import report
 from fireworks_operator.core.successor import is_blue_green, second
+from fireworks_operator.fireworks.models import Deployment
 
 _BY_WORD = frozenset({"Abandon", "CrdDeleted"})
 """Causes for which a resource is let go whatever exists."""
@@ -260,8 +262,15 @@ def _may_return(other: Situation) -> bool:
     return live(other.observed) is not None and not other.drift.replacements
 
 
-def _serves(main: Situation) -> bool:
+def _own(main: Situation) -> Deployment | None:
+    """Return the deployment of a resource if it serves, or can, and is not another's by now."""
     deployment = live(main.observed)
+    ours = deployment is not None and main.ownership(deployment) in (Ownership.OURS, Ownership.OURS_UNMARKED)
+    return deployment if ours else None
+
+
+def _serves(main: Situation) -> bool:
+    deployment = _own(main)
     return deployment is not None and deployment.replica_stats.ready > 0
 
 
@@ -272,5 +281,5 @@ def _waits_for_former(action: Action) -> bool:
 
 def _is_asleep(main: Situation) -> bool:
     """Tell whether a deployment has no replica until somebody asks for one; not while it has lost one."""
-    deployment = live(main.observed)
+    deployment = _own(main)
     return deployment is not None and deployment.min_replica_count == deployment.desired_replica_count == 0
