@@ -13,9 +13,13 @@ CAUSES: Mapping[str, str] = defaultdict(
             "seventh of the API server's time goes into the rules of the CRD, by its profile."
         ),
         "burst-cpu": (
-            "It took between 8.5 and 13.4 s in three runs on the same machine, whose speed varies. Fewer runs of the "
-            "garbage collector, and finalizer, claim and create in one pass, were tried side by side: neither made a "
-            "difference beyond noise."
+            "It takes 7 to 13 s, by the speed of the machine, which varies from day to day. Half a second is the start "
+            "of the process; its profile is flat. Fewer runs of the garbage collector, finalizer, claim and create in "
+            "one pass, and another event loop (uvloop) were tried side by side: none made a difference beyond noise."
+        ),
+        "burst-writes": (
+            "Finalizer, claim and READY are three. The fourth, which says that the deployment is being created, is "
+            "left out where READY comes before its turn: the faster the API server, the more of them are written."
         ),
         "writers-operator": (
             "kubectl and the operator share the API server, which shares two cores with everything else: the bare "
